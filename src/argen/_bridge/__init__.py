@@ -1,0 +1,1 @@
+"""Between AnnData and arithmetic: reading, checking and writing; the only part that knows both sides."""

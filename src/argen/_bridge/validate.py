@@ -1,0 +1,55 @@
+"""Checks of what a user hands over; every failure names the thing and the cure."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from scipy import sparse
+
+from argen.errors import CountsError, InputError
+
+__all__ = ["check_counts", "check_option", "name_some"]
+
+_MAX_NAMED = 10
+
+
+def name_some(names: Iterable[object], limit: int = _MAX_NAMED) -> str:
+    """Join names for a message: the first `limit`, then how many more there are."""
+    names = [str(name) for name in names]
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def check_option(name: str, value: object, allowed: Sequence[object]) -> None:
+    """Raise :class:`~argen.errors.InputError` unless `value` is one of `allowed`."""
+    if not any(value is option or (type(value) is type(option) and value == option) for option in allowed):
+        msg = f"{name}={value!r} is not one of {', '.join(repr(option) for option in allowed)}."
+        raise InputError(msg)
+
+
+def check_counts(matrix: np.ndarray | sparse.spmatrix | sparse.sparray, where: str) -> None:
+    """Raise :class:`~argen.errors.CountsError` unless all values are finite, non-negative integers.
+
+    Parameters
+    ----------
+    matrix
+        Dense array or any scipy sparse matrix or array.
+    where
+        What the matrix is called in the message, such as ``"adata.X"``.
+    """
+    values = matrix.data if sparse.issparse(matrix) else np.asarray(matrix)
+    if values.dtype.kind in "bu" or values.size == 0:
+        return
+    cure = "argen needs raw UMI counts; name the layer that holds them, e.g. layer='counts'."
+    if values.dtype.kind not in "if":
+        msg = f"{where} holds values of type {values.dtype}, not numbers. {cure}"
+        raise CountsError(msg)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        msg = f"{where} holds NaN or infinite values. {cure}"
+        raise CountsError(msg)
+    if values.min() < 0:
+        msg = f"{where} holds negative values (smallest: {values.min():g}), as scaled data do. {cure}"
+        raise CountsError(msg)
+    if values.dtype.kind == "f" and (fractional := values != np.floor(values)).any():
+        example = values[fractional].flat[0]
+        msg = f"{where} holds values that are not integers (such as {example:g}), as normalised or log data do. {cure}"
+        raise CountsError(msg)

@@ -1,0 +1,1 @@
+"""Quasi-likelihood regressions with log link: fits, sandwich covariances, degenerate cases."""

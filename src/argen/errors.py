@@ -1,0 +1,42 @@
+"""Errors and warnings that argen raises; all of them derive from :class:`ArgenError` or :class:`ArgenWarning`."""
+
+__all__ = [
+    "ArgenError",
+    "ArgenWarning",
+    "CountsError",
+    "DesignError",
+    "InputError",
+    "MissingResultError",
+    "StaleResultError",
+]
+
+
+class ArgenError(Exception):
+    """Base class of every error that argen raises on purpose."""
+
+
+class InputError(ArgenError, ValueError):
+    """An argument, a column or a label that cannot be used; the message names it and the cure."""
+
+
+class CountsError(InputError):
+    """The matrix is not one of raw counts: NaN, negative, non-integer or log-normalised values."""
+
+
+class DesignError(InputError):
+    """The covariates, targets or controls do not make a design that can be estimated."""
+
+
+class MissingResultError(ArgenError, KeyError):
+    """A result that an earlier step should have written is not there."""
+
+    def __str__(self) -> str:  # KeyError would print the repr of its argument
+        return str(self.args[0]) if self.args else ""
+
+
+class StaleResultError(ArgenError, RuntimeError):
+    """A stored result was computed from other cells, genes, counts or targets than the object holds now."""
+
+
+class ArgenWarning(UserWarning):
+    """Something was left out or could not be computed; the message counts and names it."""
