@@ -1,6 +1,6 @@
 """Everything about the cells that comes before expression: covariates, depth, assignment, confounders."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +80,7 @@ def _slope_columns(
     depth: np.ndarray,
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """What a slope may refer to, by name; of a batch covariate one standard normal score per level."""
+    """Collect what a slope may refer to, by name; of a batch covariate one standard normal score per level."""
     columns = dict(zip(params.numeric_covariates, numeric, strict=True))
     for (name, n_levels), codes in zip(params.batch_covariates.items(), batch, strict=True):
         columns[name] = rng.standard_normal(n_levels)[codes]
@@ -88,7 +88,7 @@ def _slope_columns(
     return columns
 
 
-def _score(slopes: dict[str, float], columns: dict[str, np.ndarray], n_cells: int) -> np.ndarray:
+def _score(slopes: Mapping[str, float], columns: dict[str, np.ndarray], n_cells: int) -> np.ndarray:
     """Σ slope × column of the cells."""
     score = np.zeros(n_cells)
     for name, slope in slopes.items():
@@ -99,13 +99,14 @@ def _score(slopes: dict[str, float], columns: dict[str, np.ndarray], n_cells: in
 def _assign_fixed(
     params: SimulationParams, n_targets: int, columns: dict[str, np.ndarray], rng: np.random.Generator
 ) -> np.ndarray:
-    """Exact group sizes.
+    """Draw groups of exactly the given sizes.
 
     Controls are drawn without replacement with odds exp(score): the n largest of score + Gumbel noise. The
-    targets share what is left evenly, whatever the covariates.
+    targets share what is left evenly, so their slope (one for all of them) only counts against the controls'.
     """
     n_cells = columns[LOG_DEPTH].size
-    keys = _score(params.control_slope, columns, n_cells) + rng.gumbel(size=n_cells)
+    score = _score(params.control_slope, columns, n_cells) - _score(params.target_slope, columns, n_cells)
+    keys = score + rng.gumbel(size=n_cells)
     perturbed = np.argsort(-keys, kind="stable")[params.n_controls :]
     sizes = np.broadcast_to(params.cells_per_target, n_targets)
     target = np.full(n_cells, -1)
@@ -116,7 +117,7 @@ def _assign_fixed(
 def _assign_at_random(
     params: SimulationParams, n_targets: int, columns: dict[str, np.ndarray], rng: np.random.Generator
 ) -> np.ndarray:
-    """Softmax over the control group and the targets, drawn as the argmax of logits + Gumbel noise."""
+    """Draw from the softmax over the control group and the targets: the argmax of logits + Gumbel noise."""
     n_cells = columns[LOG_DEPTH].size
     fraction = params.control_fraction
     control = np.log(fraction * n_targets / (1 - fraction)) + _score(params.control_slope, columns, n_cells)

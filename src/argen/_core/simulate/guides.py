@@ -47,7 +47,7 @@ def draw_guides(
     target = np.concatenate([np.repeat(np.arange(n_targets), per), np.full(params.control_guides, -1)])
     number = np.concatenate([np.tile(np.arange(1, per + 1), n_targets), np.arange(1, params.control_guides + 1)])
     efficacy = np.zeros(n_all)
-    efficacy[:n_targeting] = draw_values(params.guide_efficacy, n_targeting, rng)
+    efficacy[:n_targeting] = draw_values(params.guide_efficacy, (n_targets, per), rng).ravel()
     off_target, off_effect = np.full(n_all, -1), np.zeros(n_all)
     stray = rng.choice(n_targeting, size=params.off_targets, replace=False)
     other = rng.integers(n_genes - 1, size=stray.size) if stray.size else np.empty(0, dtype=np.int64)
@@ -64,13 +64,13 @@ def assign_guides(target: np.ndarray, params: SimulationParams, n_targets: int, 
 
 
 def draw_guide_counts(
-    guide: np.ndarray, relative_depth: np.ndarray, params: SimulationParams, n_guides: int, rng: np.random.Generator
+    guide: np.ndarray, depth: np.ndarray, params: SimulationParams, n_guides: int, rng: np.random.Generator
 ) -> sparse.csr_matrix:
     """UMI counts, cells × guides: the cell's own guide (gamma–Poisson) on top of an ambient background.
 
     The background of a cell is Poisson in number and follows the guides' abundance over all cells.
     """
-    n_cells = guide.size
+    n_cells, relative_depth = guide.size, depth / params.depth_mean
     own_mean = params.guide_umi * relative_depth * rng.standard_gamma(_OWN_SHAPE, size=n_cells) / _OWN_SHAPE
     own = rng.poisson(own_mean)
     n_ambient = rng.poisson(params.ambient_umi * relative_depth)

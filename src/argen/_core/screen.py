@@ -1,0 +1,203 @@
+"""The one object that the core takes: counts, targets, depth and covariates as plain arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+__all__ = ["CONTROL", "Covariates", "Design", "Screen", "build_screen"]
+
+CONTROL = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Covariates:
+    """Covariates without intercept, split by how they enter the kernels.
+
+    Attributes
+    ----------
+    level
+        Level of the main factor, shape (n,), 0 … G-1; all zeros when there is no categorical covariate.
+        Its one-hot columns span the intercept.
+    dummies
+        0/1 columns of the other categorical terms, shape (n, O).
+    numeric
+        Numeric columns, standardised, shape (n, r).
+    names
+        Names of all columns but the intercept, for messages and the record.
+    """
+
+    level: np.ndarray
+    dummies: np.ndarray
+    numeric: np.ndarray
+    names: tuple[str, ...] = ()
+
+
+class Design(NamedTuple):
+    """The sorted design, as the compiled kernels read it.
+
+    Cells are sorted by (group, stratum): group j < p holds the cells that perturb gene j, group p the controls.
+    A *stratum* is one combination of all categorical covariates, a *segment* a run of cells of one group and stratum.
+    """
+
+    depth: np.ndarray  # (n,)
+    numeric: np.ndarray  # (n, r)
+    seg_start: np.ndarray  # (n_seg + 1,) first cell of each segment
+    seg_stratum: np.ndarray  # (n_seg,)
+    group_seg: np.ndarray  # (p + 2,) first segment of each group
+    stratum_level: np.ndarray  # (S,) level of the main factor
+    stratum_dummies: np.ndarray  # (S, O)
+    stratum_supported: np.ndarray  # (S,) every one of its levels holds a control cell
+    numeric_bound: np.ndarray  # (r,) largest |value| of each numeric covariate
+    n_levels: int  # G
+
+    @property
+    def n_nuisance(self) -> int:
+        """Number of nuisance coefficients q = G + O + r."""
+        return self.n_levels + self.stratum_dummies.shape[1] + self.numeric.shape[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Counts and design of one analysis.
+
+    Attributes
+    ----------
+    genes
+        Names of the p genes of the network, sorted by code point, so that the order of the columns of the
+        input changes nothing; gene j is also target j.
+    indptr, indices, data
+        Counts in CSC form, n cells × p genes, rows in the order of `design`.
+    design
+        Groups, strata, depth and covariates.
+    cell
+        Row of each cell in the input, shape (n,).
+    covariate_names
+        Names of the nuisance columns but the intercept.
+    """
+
+    genes: tuple[str, ...]
+    indptr: np.ndarray
+    indices: np.ndarray
+    data: np.ndarray
+    design: Design
+    cell: np.ndarray
+    covariate_names: tuple[str, ...]
+
+    @property
+    def n_genes(self) -> int:
+        """Number of genes (= targets) of the network."""
+        return len(self.genes)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells of the analysis."""
+        return len(self.cell)
+
+    @property
+    def group(self) -> np.ndarray:
+        """Group of each sorted cell, p for a control."""
+        sizes = np.diff(self.design.seg_start[self.design.group_seg])
+        return np.repeat(np.arange(self.n_genes + 1), sizes)
+
+    @property
+    def stratum(self) -> np.ndarray:
+        """Stratum of each sorted cell."""
+        return np.repeat(self.design.seg_stratum, np.diff(self.design.seg_start))
+
+    @property
+    def n_per_group(self) -> np.ndarray:
+        """Cells of each target, then of the controls; shape (p + 1,)."""
+        return np.diff(self.design.seg_start[self.design.group_seg])
+
+    @property
+    def n_supported(self) -> np.ndarray:
+        """Cells of each group in strata that hold control cells in each of their levels; shape (p + 1,)."""
+        supported = self.design.stratum_supported[self.stratum]
+        return np.bincount(self.group, weights=supported, minlength=self.n_genes + 1).astype(np.int64)
+
+    def counts_of(self, gene: int) -> np.ndarray:
+        """Dense counts of one gene over the sorted cells, float64."""
+        y = np.zeros(self.n_cells)
+        column = slice(self.indptr[gene], self.indptr[gene + 1])
+        y[self.indices[column]] = self.data[column]
+        return y
+
+
+def build_screen(
+    counts: sparse.csc_array | sparse.csc_matrix,
+    target: np.ndarray,
+    depth: np.ndarray,
+    covariates: Covariates,
+    genes: Sequence[str],
+) -> Screen:
+    """Sort the cells by (target, stratum) and arrange counts and design for the kernels.
+
+    Parameters
+    ----------
+    counts
+        Cells × genes, CSC; column j holds the counts of ``genes[j]``.
+    target
+        Index into `genes` of the perturbed gene, :data:`CONTROL` for control cells; shape (n,).
+    depth
+        Sequencing depth, positive; shape (n,).
+    covariates
+        Covariates of the same cells.
+    genes
+        Names, sorted by code point.
+    """
+    p = len(genes)
+    group = np.where(target == CONTROL, p, target).astype(np.int64)
+    strata, stratum = _strata(covariates)
+    # Depth and covariates break the ties, so that the order of the input's cells matters to rounding error only.
+    order = np.lexsort((*covariates.numeric.T, depth, stratum, group))
+    group, stratum = group[order], stratum[order]
+    new_segment = np.flatnonzero(np.diff(group, prepend=-1) | np.diff(stratum, prepend=-1))
+    stratum_level = np.ascontiguousarray(strata[:, 0])
+    dummies = np.ascontiguousarray(strata[:, 1:], dtype=np.float64)
+    design = Design(
+        depth=np.ascontiguousarray(depth[order], dtype=np.float64),
+        numeric=np.ascontiguousarray(covariates.numeric[order], dtype=np.float64),
+        seg_start=np.append(new_segment, len(order)).astype(np.int64),
+        seg_stratum=stratum[new_segment].astype(np.int64),
+        group_seg=np.searchsorted(group[new_segment], np.arange(p + 2)).astype(np.int64),
+        stratum_level=stratum_level.astype(np.int64),
+        stratum_dummies=dummies,
+        stratum_supported=_supported(stratum_level, dummies, np.unique(stratum[group == p])),
+        numeric_bound=np.abs(covariates.numeric).max(axis=0, initial=0.0),
+        n_levels=int(covariates.level.max()) + 1,
+    )
+    indptr, indices, data = _reorder_rows(counts, order)
+    return Screen(tuple(genes), indptr, indices, data, design, order.astype(np.int64), covariates.names)
+
+
+def _strata(covariates: Covariates) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct combinations of the categorical covariates, and the one that each cell has."""
+    table = np.column_stack([covariates.level, covariates.dummies.astype(np.int64)])
+    strata, stratum = np.unique(table, axis=0, return_inverse=True)
+    return strata, stratum.ravel().astype(np.int64)
+
+
+def _supported(level: np.ndarray, dummies: np.ndarray, control_strata: np.ndarray) -> np.ndarray:
+    """Whether each stratum has its main level, and each of its dummies, present among the controls."""
+    has_level = np.isin(level, level[control_strata])
+    dummy_seen = dummies[control_strata].any(axis=0)
+    return has_level & ~(dummies[:, ~dummy_seen] > 0).any(axis=1)
+
+
+def _reorder_rows(
+    counts: sparse.csc_array | sparse.csc_matrix, order: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rank = np.empty(len(order), dtype=np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    sorted_rows = sparse.csc_array(
+        (counts.data.astype(np.float64), rank[counts.indices], counts.indptr.astype(np.int64)), shape=counts.shape
+    )
+    sorted_rows.sort_indices()
+    return (
+        sorted_rows.indptr.astype(np.int64),
+        sorted_rows.indices.astype(np.int32),
+        np.ascontiguousarray(sorted_rows.data),
+    )
