@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from argen._bridge.validate import check_option
-from argen._core.simulate import SimulationParams, simulate_screen
+from argen._core.simulate import simulate_screen
 from argen.errors import InputError
 
-from ._presets import PRESETS
+from ._resolve import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,11 +68,136 @@ def simulate(  # noqa: PLR0913
     control: str | None = None,
     keep_log_mean: bool | None = None,
 ) -> AnnData | MuData:
-    """Simulate a Perturb-seq screen from a causal gene network."""
-    given = {name: value for name, value in locals().items() if name not in {"preset", "rng"} and value is not None}
-    if preset is not None:
-        check_option("preset", preset, list(PRESETS))
-    params = replace(SimulationParams() if preset is None else PRESETS[preset], **given)
+    r"""Simulate a Perturb-seq screen from a causal gene network.
+
+    The model of :cite:p:`ParkLi2026`, for cell i and gene j:
+
+    .. math::
+
+        Y_{ij} \mid λ_{ij} &\sim \mathrm{Poisson}(ℓ_i λ_{ij}), \qquad
+        λ_{ij} = μ_{ij} \text{ or } \mathrm{Gamma}(\text{mean } μ_{ij}, \text{shape } 1/φ_j) \\
+        \log μ_{ij} &= θ_{j0} + \sum_{k ∈ pa(j)} θ_{kj} \log μ_{ik} + τ_j D_{ij} + β_j'X_i + γ_j'U_i + ε_{ij}
+
+    with depth ℓ, perturbation D, observed covariates X, hidden confounders U and ε ~ N(0, σ_j²).
+
+    *Values* in the list below are a number (for all), a tuple ``(low, high)`` (drawn uniformly between them), or an
+    array (one for each; a mapping or Series by gene name where they are per gene). Arguments left out are the
+    preset's; an argument that would change nothing is refused.
+
+    Parameters
+    ----------
+    preset
+        ``"paper_fig2"``: the simulation of the paper (8 genes, 8,000 cells, covariate ``"L"``, one confounder;
+        ``omit=("X7", "X8")`` for its analysis with hidden genes). ``"paper_medium"``: 50 genes, 12,500 cells,
+        8 batches, negative binomial. ``"k562_like"``: 400 genes, all perturbed, 71,000 cells of which 11,000
+        controls, 48 batches, two confounders, half of the counts zero. `None`: 20 genes, 3,000 cells, no covariates
+        and no confounders.
+    rng
+        Seed or generator. The same seed gives the same screen with the same version of numpy.
+    genes
+        Names, or how many (then called G01, G02, …).
+    targets
+        Genes that are perturbed: names, or how many (drawn at random). By default all.
+    dag
+        Direct effects θ: a table with the columns parent, child, coef (or source, target, weight; or from, to, coef),
+        a matrix (row = parent, column = child; dense, sparse or labelled), or ``"random"``. If no genes and no
+        preset are given, the genes are those of `dag`.
+    n_parents, n_edges
+        Of a random DAG: fewest and most parents per gene, or the number of edges in all.
+    edge_effect, positive_fraction
+        Of a random DAG: \|θ\| (a number, or ``(low, high)``) and the share of edges with a positive sign.
+    intercept, noise_sd, dispersion
+        Values of θ_j0, σ_j and φ_j, per gene. φ = 0 is Poisson.
+    knockdown
+        Values of τ_j, per gene; those of genes that are not perturbed do not matter.
+    assignment
+        ``"fixed"``: exactly `n_controls` and `cells_per_target` cells (all the same, or one per target), in random
+        order. ``"random"``: each of `n_cells` cells draws its group by softmax, control with the probability
+        `control_fraction` and the targets equally where all covariates are 0.
+    n_controls, cells_per_target, n_cells, control_fraction
+        See `assignment`.
+    control_slope, target_slope
+        How the assignment depends on covariates: log-odds per unit of the standardised covariate, of a control cell
+        and of the targets (one number, or one per target with random assignment). The key ``"log_depth"``
+        stands for the log of the relative depth. Levels of a batch covariate have standard normal scores.
+    numeric_covariates
+        Name → values of β_j, per gene and standard deviation. The covariates are normal.
+    covariate_scale
+        Name → mean and standard deviation of the column in ``obs``; 0 and 1 by default.
+    batch_covariates, batch_effect_sd
+        Name → number of levels, and the standard deviation of the levels' normal effects on each gene.
+    n_confounders, confounder_effect, confounder_slope
+        Number r of hidden U; values of γ, shape genes × r; and by covariate (as `control_slope`) how U, otherwise
+        standard normal, depends on X.
+    depth_distribution, depth_mean, depth_log_sd
+        ``"lognormal"``, ``"poisson"`` (at least 1) or ``"constant"``.
+    guides_per_target, control_guides, guide_efficacy
+        Number of guides per target, and of non-targeting ones; values of the share of the knock-down that a guide
+        reaches (as an array: one per guide of a target, or targets × guides). Each cell carries one guide.
+    off_targets, off_target_effect
+        How many guides hit a second gene, drawn at random, and values of the effect on its log mean.
+    guide_counts, guide_umi, ambient_umi
+        Whether to return a MuData with UMI counts of the guides; mean count of a cell's own guide (gamma–Poisson,
+        proportional to depth), and of all ambient guides together (by abundance).
+    omit
+        Genes that are hidden: their columns and the cells that perturb them are dropped, their influence stays.
+    control
+        Label of the control cells.
+    keep_log_mean
+        Whether to add log μ as ``layers["log_mean"]`` (dense).
+
+    Returns
+    -------
+    An AnnData, or with `guide_counts` a MuData of the modalities ``"rna"`` and ``"guide"`` (whose ``var`` has the
+    columns `target`, `efficacy`, `off_target`, `off_target_effect`). The (rna) AnnData holds:
+
+    `.X`
+        Counts, CSR float32.
+    `.obs['target']`, `.obs['guide']`, `.obs['depth']`, and one column per covariate
+        Perturbed gene or control, guide, true ℓ; batch covariates are categorical.
+    `.var['causal_position']`
+        Place in a causal order, from roots to sinks; also `perturbed`, `knockdown`, `intercept`, `noise_sd`,
+        `dispersion` and ``effect_<covariate>``.
+    `.varp['truth']`
+        True direct effects, CSR, row = parent, column = child. A path that runs through omitted genes only is a
+        direct effect among those that are left.
+    `.varm['effect_<batch>']`, `.varm['confounder_effects']`, `.obsm['confounders']`
+        Batch effects (genes × levels), γ (genes × r) and U (cells × r).
+    `.uns['simulation']`
+        All parameters and the tables `edges`, `genes` and `guides`, with the omitted genes.
+
+    Raises
+    ------
+    argen.errors.InputError
+        If an argument is unknown, impossible (a cycle, more edges than pairs of genes, a negative size, a wrong
+        shape), contradicts another, would change nothing, or makes the means explode.
+
+    See Also
+    --------
+    true_total_effects : the total effects that the truth implies.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2", rng=1, n_cells=500)
+    >>> adata.shape, adata.varp["truth"].nnz
+    ((500, 8), 12)
+    >>> mdata = ag.datasets.simulate(genes=5, guides_per_target=2, guide_efficacy=[1.0, 0.5], guide_counts=True)
+    >>> mdata["guide"].n_vars
+    11
+    """
+    given = {name: value for name, value in locals().items() if name not in {"preset", "rng"}}
+    params = resolve(preset, given)
+    generator = _generator(rng)
+    source = {"preset": preset or ""} | ({"seed": int(rng)} if isinstance(rng, Integral) else {})
     from ._anndata import to_anndata
 
-    return to_anndata(simulate_screen(params, np.random.default_rng(rng)), params, preset=preset, rng=rng)
+    return to_anndata(simulate_screen(params, generator), params, source)
+
+
+def _generator(rng: int | np.random.Generator | None) -> np.random.Generator:
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        msg = f"rng={rng!r} is neither a seed of 0 or more nor a numpy.random.Generator."
+        raise InputError(msg) from error

@@ -1,0 +1,109 @@
+"""Checks of parameters against each other."""
+
+from collections.abc import Callable, Mapping
+
+from argen._bridge.validate import name_some
+from argen._core.simulate import LOG_DEPTH, SimulationParams
+from argen.errors import InputError
+
+from ._arguments import read_name, refuse_unknown
+from ._graph_input import check_edges
+
+__all__ = ["check_params", "target_names"]
+
+_RESERVED = ("target", "guide", "depth", LOG_DEPTH)
+
+_NEEDS: tuple[tuple[tuple[str, ...], Callable[[SimulationParams], bool], str], ...] = (
+    (("n_cells", "control_fraction"), lambda p: p.assignment == "random", "assignment='random'"),
+    (("n_controls", "cells_per_target"), lambda p: p.assignment == "fixed", "assignment='fixed'"),
+    (("n_parents", "n_edges", "edge_effect", "positive_fraction"), lambda p: p.dag is None, "dag='random'"),
+    (("batch_effect_sd",), lambda p: bool(p.batch_covariates), "batch_covariates"),
+    (("confounder_effect", "confounder_slope"), lambda p: p.n_confounders > 0, "n_confounders of 1 or more"),
+    (("depth_log_sd",), lambda p: p.depth_distribution == "lognormal", "depth_distribution='lognormal'"),
+    (("off_target_effect",), lambda p: p.off_targets > 0, "off_targets of 1 or more"),
+    (("guide_umi", "ambient_umi"), lambda p: p.guide_counts, "guide_counts=True"),
+)
+"""Arguments that do nothing unless a condition holds, and the argument that makes it hold."""
+
+
+def target_names(params: SimulationParams) -> tuple[str, ...]:
+    """Names of the targets, or placeholders while it is left to chance which genes they are."""
+    if isinstance(params.targets, tuple):
+        return params.targets
+    return params.gene_names if params.targets is None else ("",) * params.targets
+
+
+def check_params(params: SimulationParams, given: Mapping[str, object]) -> None:
+    """Raise :class:`~argen.errors.InputError` for parameters that contradict each other."""
+    _check_genes(params)
+    _check_graph(params)
+    _check_covariates(params)
+    _check_guides(params)
+    for names, holds, needed in _NEEDS:
+        idle = [name for name in names if name in given and given[name] != {}]
+        if idle and not holds(params):
+            msg = f"{name_some(idle)} would change nothing here: it needs {needed}; give that too, or leave it out."
+            raise InputError(msg)
+
+
+def _check_genes(params: SimulationParams) -> None:
+    """Targets and omitted genes are genes, and something is left to analyse."""
+    genes = params.gene_names
+    if isinstance(params.targets, int) and params.targets > len(genes):
+        msg = f"targets={params.targets} is more than there are genes ({len(genes)}): perturb fewer, or simulate more."
+        raise InputError(msg)
+    if isinstance(params.targets, tuple):
+        refuse_unknown("targets", params.targets, genes, "gene")
+    refuse_unknown("omit", params.omit, genes, "gene")
+    if set(params.omit) >= set(genes) or set(params.omit) >= set(target_names(params)):
+        msg = "omit leaves no perturbed gene: omit fewer, or perturb more."
+        raise InputError(msg)
+    if params.control in genes:
+        msg = f"control={params.control!r} is the name of a gene as well: choose another label."
+        raise InputError(msg)
+
+
+def _check_graph(params: SimulationParams) -> None:
+    n_genes = len(params.gene_names)
+    if params.dag is not None:
+        check_edges(params.dag, params.gene_names)
+    elif params.n_edges is not None and params.n_edges > n_genes * (n_genes - 1) // 2:
+        msg = (
+            f"n_edges={params.n_edges} is more than a DAG of {n_genes} genes can hold"
+            f" ({n_genes * (n_genes - 1) // 2} pairs): ask for fewer edges or more genes."
+        )
+        raise InputError(msg)
+
+
+def _check_covariates(params: SimulationParams) -> None:
+    """Names can be columns of obs, and slopes refer to columns that exist."""
+    numeric, batch = list(params.numeric_covariates), list(params.batch_covariates)
+    for name in (*numeric, *batch):
+        read_name("covariate name", name)
+        if name in _RESERVED or "/" in name:
+            msg = f"A covariate cannot be called {name!r}: take a name without '/' that is not {name_some(_RESERVED)}."
+            raise InputError(msg)
+    if both := sorted(set(numeric) & set(batch)):
+        msg = f"{name_some(both)} is both a numeric and a batch covariate: rename one of them."
+        raise InputError(msg)
+    refuse_unknown("covariate_scale", params.covariate_scale, numeric, "numeric covariate")
+    slopes = {
+        "control_slope": params.control_slope,
+        "target_slope": params.target_slope,
+        "confounder_slope": params.confounder_slope if params.n_confounders else {},
+    }
+    known = [*numeric, *batch, LOG_DEPTH]
+    unknown = [f"{name}[{key!r}]" for name, keys in slopes.items() for key in keys if key not in known]
+    if unknown:
+        msg = f"{name_some(unknown)} refers to no covariate (there are {name_some(known)}): override it as well."
+        raise InputError(msg)
+
+
+def _check_guides(params: SimulationParams) -> None:
+    n_guides = params.guides_per_target * len(target_names(params))
+    if params.off_targets > n_guides:
+        msg = f"off_targets={params.off_targets} is more than there are guides with a target ({n_guides})."
+        raise InputError(msg)
+    if params.off_targets and len(params.gene_names) < 2:
+        msg = "off_targets needs a second gene to hit: simulate more genes."
+        raise InputError(msg)
