@@ -26,7 +26,11 @@ def check_option(name: str, value: object, allowed: Sequence[object]) -> None:
         raise InputError(msg)
 
 
-def check_counts(matrix: np.ndarray | sparse.spmatrix | sparse.sparray, where: str) -> None:
+def check_counts(
+    matrix: np.ndarray | sparse.spmatrix | sparse.sparray,
+    where: str,
+    cure: str = "argen needs raw UMI counts; name the layer that holds them, e.g. layer='counts'.",
+) -> None:
     """Raise :class:`~argen.errors.CountsError` unless all values are finite, non-negative integers.
 
     Parameters
@@ -35,11 +39,12 @@ def check_counts(matrix: np.ndarray | sparse.spmatrix | sparse.sparray, where: s
         Dense array or any scipy sparse matrix or array.
     where
         What the matrix is called in the message, such as ``"adata.X"``.
+    cure
+        What the message advises.
     """
     values = matrix.data if sparse.issparse(matrix) else np.asarray(matrix)
     if values.dtype.kind in "bu" or values.size == 0:
         return
-    cure = "argen needs raw UMI counts; name the layer that holds them, e.g. layer='counts'."
     if values.dtype.kind not in "if":
         msg = f"{where} holds values of type {values.dtype}, not numbers. {cure}"
         raise CountsError(msg)

@@ -1,0 +1,72 @@
+"""Small screens, and the settings that mudata needs to stay quiet."""
+
+import mudata
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+from mudata import MuData
+from scipy import sparse
+
+GUIDES = ["STAT1g1", "STAT1g2", "MYCg1", "NTg1", "NTg2"]
+TARGETS = ["STAT1", "STAT1", "MYC", "non-targeting", "non-targeting"]
+# cell: UMIs of the guides above, target, reason by the default rule
+CELLS = {
+    "c1": ([9, 0, 1, 0, 0], "STAT1", "one guide"),
+    "c2": ([0, 0, 0, 7, 1], "control", "one guide"),
+    "c3": ([6, 0, 8, 0, 0], "multiple", "guides of several targets"),
+    "c4": ([6, 7, 0, 0, 0], "unassigned", "top guide below min_fraction beside guides of its own target"),
+    "c5": ([3, 0, 1, 0, 0], "unassigned", "no guide with min_umi"),
+    "c6": ([0, 0, 0, 0, 0], "unassigned", "no guide UMI"),
+    "c7": ([0, 0, 5, 1, 1], "unassigned", "top guide below min_fraction, no second guide with min_umi"),
+    "c8": ([0, 0, 0, 8, 9], "unassigned", "top guide below min_fraction beside guides of its own target"),
+    "c9": ([0, 0, 6, 6, 0], "multiple", "guides of several targets"),
+    "c10": ([0, 0, 20, 5, 0], "MYC", "one guide"),
+}
+
+
+@pytest.fixture(autouse=True)
+def quiet_mudata():
+    """Without this setting every copy, read and write of a MuData warns of a coming default."""
+    with mudata.set_options(pull_on_update=False):
+        yield
+
+
+@pytest.fixture
+def reasons():
+    return [reason for _, _, reason in CELLS.values()]
+
+
+@pytest.fixture
+def counts():
+    return np.array([umis for umis, _, _ in CELLS.values()])
+
+
+@pytest.fixture
+def expected():
+    return [target for _, target, _ in CELLS.values()]
+
+
+@pytest.fixture
+def guide_target():
+    return dict(zip(GUIDES, TARGETS, strict=True))
+
+
+@pytest.fixture
+def adata(counts):
+    adata = AnnData(sparse.csr_matrix((len(counts), 3), dtype=np.float32), obs=pd.DataFrame(index=list(CELLS)))
+    adata.var_names = ["MYC", "STAT1", "IRF1"]
+    adata.obsm["guide_counts"] = pd.DataFrame(counts, index=adata.obs_names, columns=GUIDES)
+    return adata
+
+
+@pytest.fixture
+def mdata(counts, adata):
+    guide = AnnData(
+        sparse.csr_matrix(counts),
+        obs=pd.DataFrame(index=list(CELLS)),
+        var=pd.DataFrame({"target": TARGETS}, index=GUIDES),
+    )
+    rna = adata.copy()
+    del rna.obsm["guide_counts"]
+    return MuData({"rna": rna, "guide": guide})
