@@ -1,0 +1,52 @@
+"""Descendant step: the total effect of every target on every gene (METHOD 3).
+
+For target j and gene k, on the cells of j and the controls:  Y_k ~ offset(log ℓ) + 1 + D_j + X,  quasi-Poisson with log
+link; τ̂*_jk is the coefficient of D_j, its variance the HC0 sandwich A⁻¹BA⁻¹ with A = Σ μ x x', B = Σ (y − μ)² x x'.
+The controls enter every fit of a gene; their sums are read off moment tables (see :mod:`.glm._moments`).
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from argen._core.glm._moments import monomials
+from argen._core.glm._pair_kernels import fit_pairs
+from argen._core.glm.separation import log_p_two_sided, log_p_without_counts
+from argen._core.parallel import Map
+from argen._core.results import DescendantTests, PairStatus
+from argen._core.screen import Screen
+
+__all__ = ["fit_descendants"]
+
+
+def fit_descendants(screen: Screen, map_: Map = map, track: Callable[[Iterable], Iterable] = iter) -> DescendantTests:
+    """Fit all p × p pairs, the on-target pairs (diagonal) included.
+
+    Parameters
+    ----------
+    screen
+        Counts and design.
+    map_
+        Ordered map over genes, see :func:`~argen._core.parallel.worker_pool`.
+    track
+        Wraps the iterator over finished genes, for a progress bar.
+    """
+    series = monomials(screen.design.numeric.shape[1])
+    fits = track(map_(lambda gene: fit_pairs(screen.counts_of(gene), screen.design, series), range(screen.n_genes)))
+    effect, variance, status, count, expected, score = (np.stack(part, axis=1) for part in zip(*fits, strict=True))
+    unfinished = np.isin(status, [PairStatus.NOT_CONVERGED, PairStatus.NOT_ESTIMABLE])
+    effect, variance = np.where(unfinished, np.nan, effect), np.where(unfinished, np.nan, variance)
+    se = np.sqrt(variance)
+    z = effect / se
+    log_p = log_p_two_sided(z)
+    separated = status == PairStatus.SEPARATED
+    log_p[separated] = log_p_without_counts(*score[separated].T)
+    z[separated] = _z_of(log_p[separated], np.sign(effect[separated]))
+    return DescendantTests(effect, se, z, log_p, status, count, expected)
+
+
+def _z_of(log_p: np.ndarray, sign: np.ndarray) -> np.ndarray:
+    """The z that a two-sided normal test with this p would have."""
+    from scipy.special import ndtri_exp
+
+    return sign * -ndtri_exp(np.minimum(log_p - np.log(2.0), np.log(0.5)))

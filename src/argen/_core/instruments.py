@@ -1,0 +1,55 @@
+"""Which perturbations instrument which regression, and the reduced forms that go with it."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from argen._core.glm.reduced_form import FitState, ReducedForm, fit_reduced_form
+from argen._core.parallel import Map
+from argen._core.screen import Screen
+
+__all__ = ["FIRST_STAGES", "ReducedForms", "instrument_set"]
+
+FIRST_STAGES = ("ancestors", "shared")
+
+
+def instrument_set(gene: int, candidates: np.ndarray, ancestors: np.ndarray, first_stage: str) -> np.ndarray:
+    """Instruments of the first stage of candidate `gene`, sorted.
+
+    ``"ancestors"``: its own perturbation and those of its ancestors that are not placed yet; ``"shared"``: those of all
+    candidates of the equation, as in the authors' code.
+    """
+    return candidates if first_stage == "shared" else np.union1d(ancestors, [gene])
+
+
+class ReducedForms:
+    """Reduced forms by gene, refitted only when a gene's instruments have changed.
+
+    A refit starts from where the last one of the same gene ended: taking one instrument out of the design moves the
+    other coefficients little.
+    """
+
+    def __init__(self, screen: Screen, *, keep_states: bool) -> None:
+        self._screen = screen
+        self._states: dict[int, FitState] | None = {} if keep_states else None
+        self._forms: dict[int, ReducedForm] = {}
+        self.n_fits = 0
+
+    def get(self, wanted: Iterable[tuple[int, np.ndarray]], map_: Map) -> list[ReducedForm]:
+        """Reduced forms for (gene, instruments) pairs with distinct genes, in their order."""
+        wanted = list(wanted)
+        stale = [(gene, s) for gene, s in wanted if not self._is_current(gene, s)]
+        for (gene, _), form in zip(stale, map_(lambda pair: self._fit(*pair), stale), strict=True):
+            self._forms[gene] = form
+        self.n_fits += len(stale)
+        return [self._forms[gene] for gene, _ in wanted]
+
+    def _is_current(self, gene: int, instruments: np.ndarray) -> bool:
+        form = self._forms.get(gene)
+        return form is not None and np.array_equal(form.instruments, instruments)
+
+    def _fit(self, gene: int, instruments: np.ndarray) -> ReducedForm:
+        if self._states is None:
+            return fit_reduced_form(self._screen, gene, instruments)
+        state = self._states.setdefault(gene, FitState.cold(self._screen.design))
+        return fit_reduced_form(self._screen, gene, instruments, state)

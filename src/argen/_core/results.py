@@ -1,0 +1,160 @@
+"""What the core returns: frozen dataclasses of plain arrays."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from argen._core.glm import _pair_kernels
+
+__all__ = ["Dag", "DescendantTests", "EdgeStatus", "Equation", "PairStatus", "Relation"]
+
+
+class PairStatus(IntEnum):
+    """How the fit of a (target, gene) pair ended."""
+
+    OK = _pair_kernels.OK
+    SEPARATED = _pair_kernels.SEPARATED
+    NO_CONTROL_COUNTS = _pair_kernels.NO_CONTROL_COUNTS
+    NOT_CONVERGED = _pair_kernels.NOT_CONVERGED
+    NOT_ESTIMABLE = _pair_kernels.NOT_ESTIMABLE
+
+
+class EdgeStatus(IntEnum):
+    """How far an edge can be believed."""
+
+    OK = 0
+    SEPARATED = 1
+    NOT_CONVERGED = 2
+    SINGULAR = 3
+    UNTESTABLE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class DescendantTests:
+    """Total effects of every target on every gene; all arrays [target, gene], shape (p, p).
+
+    Attributes
+    ----------
+    effect, se, z
+        Log fold change, its standard error and the test statistic.
+    log_p
+        Natural log of the two-sided p-value; NaN where there is none.
+    status
+        :class:`PairStatus`.
+    count, expected
+        Counts of the gene in the cells of the target, and their expectation under the controls-only fit.
+    """
+
+    effect: np.ndarray
+    se: np.ndarray
+    z: np.ndarray
+    log_p: np.ndarray
+    status: np.ndarray
+    count: np.ndarray
+    expected: np.ndarray
+
+    @property
+    def p(self) -> np.ndarray:
+        """Two-sided p-values."""
+        return np.exp(self.log_p)
+
+    @property
+    def neg_log10_p(self) -> np.ndarray:
+        """−log₁₀ p, 0 where there is no p-value."""
+        return np.nan_to_num(-self.log_p / np.log(10.0), nan=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Who descends from whom.
+
+    Attributes
+    ----------
+    padj
+        Benjamini–Hochberg adjusted p-values over all tested ordered pairs, shape (p, p), NaN outside the family.
+    significant
+        padj < alpha, shape (p, p).
+    descendant
+        [target, gene] gene ∈ des(target), shape (p, p).
+    dropped
+        Pairs that ``closure="acyclic"`` skipped, shape (n_dropped, 2).
+    blocking_paths
+        For each of them the path of kept pairs from gene to target that it would have closed into a cycle.
+    """
+
+    padj: np.ndarray
+    significant: np.ndarray
+    descendant: np.ndarray
+    dropped: np.ndarray
+    blocking_paths: tuple[tuple[int, ...], ...]
+
+    @property
+    def mutual(self) -> np.ndarray:
+        """Pairs that descend from each other, [i, j] and [j, i], shape (p, p)."""
+        return self.descendant & self.descendant.T
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """Effects of the candidates on one target.
+
+    Attributes
+    ----------
+    target
+        The gene whose parents are sought.
+    candidates
+        Its ancestors that were not placed yet, shape (m,).
+    coef, se
+        Direct effects θ̂ and their standard errors, shape (m,).
+    status
+        :class:`EdgeStatus` of each candidate, shape (m,).
+    condition
+        Condition number (1-norm) of M; NaN without a candidate or on the general path.
+    culprits
+        Candidates that make M singular: those whose knock-down is weakest against its standard error.
+    general
+        Whether the over-identified general path was taken.
+    """
+
+    target: int
+    candidates: np.ndarray
+    coef: np.ndarray
+    se: np.ndarray
+    status: np.ndarray
+    condition: float
+    culprits: tuple[int, ...] = ()
+    general: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dag:
+    """The search's result; edge arrays have one entry per candidate edge, in the order of testing.
+
+    Attributes
+    ----------
+    order
+        Causal order, roots to sinks, shape (p,).
+    source, target, coef, se, z, p, status
+        Candidate edges, shape (n_edges,).
+    batch, alpha, threshold
+        Number of the BatchBH batch (−1: not in one), its level α_t and the threshold applied to the p-values.
+    selected
+        Rejected null hypotheses: the edges of the network.
+    equations
+        One per gene with candidates, sinks to roots.
+    """
+
+    order: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+    coef: np.ndarray
+    se: np.ndarray
+    z: np.ndarray
+    p: np.ndarray
+    status: np.ndarray
+    batch: np.ndarray
+    alpha: np.ndarray
+    threshold: np.ndarray
+    selected: np.ndarray
+    equations: tuple[Equation, ...]

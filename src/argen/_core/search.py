@@ -1,0 +1,210 @@
+"""Algorithm 1: causal order, edges from sinks to roots, online FDR control (METHOD 4).
+
+The order depends on the descendant relation alone, so it is computed first; then each gene's equation is estimated on the
+candidates A = anc(t) ∩ R, R the genes not placed yet; BatchBH runs last over the stored p-values in order. Edges run
+from earlier to later in the order, hence the network cannot hold a cycle.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from argen._core.covariance import FirstStageShares, first_stage_matrix, first_stage_variance, invert, own_variance
+from argen._core.glm.reduced_form import ReducedForm
+from argen._core.glm.separation import log_p_two_sided
+from argen._core.instruments import ReducedForms, instrument_set
+from argen._core.online_fdr import batch_bh
+from argen._core.order import causal_order
+from argen._core.parallel import Map
+from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Relation
+from argen._core.screen import Screen
+from argen._core.two_stage import fit_two_stage
+
+__all__ = ["search_dag"]
+
+def search_dag(
+    screen: Screen,
+    tests: DescendantTests,
+    relation: Relation,
+    *,
+    first_stage: str,
+    covariance: str,
+    alpha: float,
+    map_: Map = map,
+    track: Callable[[Iterable], Iterable] = iter,
+) -> Dag:
+    """Search the network.
+
+    Parameters
+    ----------
+    screen, tests, relation
+        Counts with their design, and the descendant step's results.
+    first_stage
+        ``"ancestors"`` or ``"shared"``, see :func:`~argen._core.instruments.instrument_set`.
+    covariance
+        One of :data:`~argen._core.covariance.COVARIANCES`.
+    alpha
+        Level of BatchBH.
+    map_, track
+        Parallel map over genes; wrapper round the iterator over genes, for a progress bar.
+    """
+    order = causal_order(relation.descendant, tests.neg_log10_p)
+    usable = np.isfinite(np.diag(tests.effect))
+    steps = list(_steps(relation.descendant, order, usable))
+    settled = first_stage == "ancestors" and is_strict_order(relation.descendant)
+    forms = ReducedForms(screen, keep_states=not settled)
+    shares = None
+    if settled:
+        wanted = [(step.target, np.union1d(step.candidates, [step.target])) for step in steps if usable[step.target]]
+        forms.get(wanted, lambda function, tasks: track(map_(function, tasks)))
+        shares = FirstStageShares()
+    equations = []
+    for step in steps if settled else track(steps):
+        if len(step.ancestors):
+            equation = _estimate(screen, step, forms, first_stage, covariance, shares, map_)
+            equations.append(_add_untestable(equation, step))
+    return _decide(order, equations, alpha)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One turn of Algorithm 1: gene `target` is placed, `left` are the genes still to be placed."""
+
+    target: int
+    ancestors: np.ndarray  # anc(target) ∩ R
+    candidates: np.ndarray  # those of them that can be parents
+    instruments: tuple[np.ndarray, ...]  # anc(k) ∩ R of each candidate
+
+
+def _steps(descendant: np.ndarray, order: np.ndarray, usable: np.ndarray) -> Iterator[_Step]:
+    """Turns from sinks to roots. A gene that is not `usable` (its knock-down is unknown) is nobody's parent or child."""
+    left = np.ones(len(order), dtype=bool)
+    for t in order[::-1].tolist():
+        left[t] = False
+        ancestors = np.flatnonzero(descendant[:, t] & left)
+        A = ancestors[usable[ancestors]] if usable[t] else ancestors[:0]
+        yield _Step(t, ancestors, A, tuple(np.flatnonzero(descendant[:, k] & left & usable) for k in A))
+
+
+def is_strict_order(relation: np.ndarray) -> bool:
+    """Whether the relation is transitive and without cycles: then no instrument set changes during the search."""
+    as_count = relation.astype(np.float32)
+    return not (relation & relation.T).any() and not ((as_count @ as_count > 0) & ~relation).any()
+
+
+def _estimate(
+    screen: Screen,
+    step: _Step,
+    forms: ReducedForms,
+    first_stage: str,
+    covariance: str,
+    shares: FirstStageShares | None,
+    map_: Map,
+) -> Equation:
+    """Direct effects of the step's candidates on its target."""
+    t, A = step.target, step.candidates
+    if len(A) == 0:
+        return Equation(t, A, np.empty(0), np.empty(0), np.empty(0, dtype=np.int64), np.nan)
+    sets = [instrument_set(int(k), A, anc, first_stage) for k, anc in zip(A, step.instruments, strict=True)]
+    own, *first = forms.get([(t, np.union1d(A, [t])), *zip(A.tolist(), sets, strict=True)], map_)
+    if not all(np.isin(s, A).all() for s in sets):
+        return _over_identified(screen, t, A, own, first, covariance)
+    M = first_stage_matrix(A, first)
+    xi = own.effect[np.searchsorted(own.instruments, A)]
+    inverse, condition = invert(M)
+    if inverse is None or not np.isfinite(xi).all():
+        return _singular(t, A, first, condition)
+    coef = inverse @ xi
+    variance = own_variance(inverse, A, own)
+    if covariance == "murphy-topel":
+        if shares is None:
+            variance += first_stage_variance(inverse, A, first, coef, map_)
+        else:
+            variance += shares.weighted(A, first, coef)
+    return Equation(t, A, coef, np.sqrt(variance), _edge_status(A, own, first), condition)
+
+
+def _over_identified(
+    screen: Screen, t: int, A: np.ndarray, own: ReducedForm, first: list[ReducedForm], covariance: str
+) -> Equation:
+    """Instruments outside A: the second stage is fitted as a regression (METHOD 5.1)."""
+    fitted = all(np.isfinite(form.effect).all() for form in first)
+    coef, se = fit_two_stage(screen, t, A, first, covariance) if fitted else (None, None)
+    if coef is None:
+        return _singular(t, A, first, np.nan)
+    return Equation(t, A, coef, se, _edge_status(A, own, first), np.nan, general=True)
+
+
+def _singular(t: int, A: np.ndarray, first: list[ReducedForm], condition: float) -> Equation:
+    """No estimate; name the candidates whose knock-down is unknown or smallest against its standard error."""
+    strength = np.array([_knock_down_z(int(k), form) for k, form in zip(A, first, strict=True)])
+    unknown = np.array([not np.isfinite(form.effect).all() for form in first])
+    culprits = A[unknown] if unknown.any() else A[[np.argmin(strength)]]
+    nothing = np.full(len(A), np.nan)
+    status = np.full(len(A), int(EdgeStatus.SINGULAR))
+    return Equation(t, A, nothing, nothing.copy(), status, condition, tuple(culprits.tolist()))
+
+
+def _knock_down_z(gene: int, form: ReducedForm) -> float:
+    row = int(np.searchsorted(form.instruments, gene))
+    return abs(form.effect[row]) / np.sqrt(form.v[row] + 2.0 * form.G[row] @ form.W[row])
+
+
+def _edge_status(A: np.ndarray, own: ReducedForm, first: list[ReducedForm]) -> np.ndarray:
+    """Flag edges that rest on a group without counts or on a fit that did not converge."""
+    without_counts = own.separated[np.searchsorted(own.instruments, A)].copy()
+    for form in first:
+        without_counts |= np.isin(A, form.instruments[form.separated])
+    status = np.where(without_counts, int(EdgeStatus.SEPARATED), int(EdgeStatus.OK))
+    unfinished = np.array([not form.converged for form in first]) | (not own.converged)
+    return np.where(unfinished, int(EdgeStatus.NOT_CONVERGED), status)
+
+
+def _add_untestable(equation: Equation, step: _Step) -> Equation:
+    """Put the ancestors that could not be candidates back among the equation's edges, without an estimate."""
+    missing = np.setdiff1d(step.ancestors, step.candidates)
+    if len(missing) == 0:
+        return equation
+    nothing = np.full(len(missing), np.nan)
+    return replace(
+        equation,
+        candidates=np.concatenate([equation.candidates, missing]),
+        coef=np.concatenate([equation.coef, nothing]),
+        se=np.concatenate([equation.se, nothing]),
+        status=np.concatenate([equation.status, np.full(len(missing), int(EdgeStatus.UNTESTABLE))]),
+    )
+
+
+def _decide(order: np.ndarray, equations: list[Equation], alpha: float) -> Dag:
+    """BatchBH over the equations in the order of the search, one batch each."""
+    if equations:
+        columns = [np.concatenate([getattr(e, name) for e in equations]) for name in ("candidates", "coef", "se", "status")]
+    else:
+        columns = [np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), np.empty(0, dtype=np.int64)]
+    source, coef, se, status = columns
+    target = np.concatenate([np.full(len(e.candidates), e.target) for e in equations] or [np.empty(0, dtype=np.int64)])
+    z = coef / se
+    p = np.exp(log_p_two_sided(z))
+    step = np.concatenate([np.full(len(e.candidates), i) for i, e in enumerate(equations)] or [np.empty(0, np.int64)])
+    tested = np.isfinite(p)
+    batches = [p[tested & (step == i)] for i in range(len(equations))]
+    decisions, levels, thresholds = batch_bh(batches, alpha)
+    numbers = np.cumsum([len(b) > 0 for b in batches]) - 1 if batches else np.empty(0, dtype=np.int64)
+    selected = np.zeros(len(p), dtype=bool)
+    selected[tested] = np.concatenate(decisions) if decisions else []
+    return Dag(
+        order=order,
+        source=source,
+        target=target,
+        coef=coef,
+        se=se,
+        z=z,
+        p=p,
+        status=status,
+        batch=np.where(tested, numbers[step], -1),
+        alpha=np.where(tested, levels[step], np.nan),
+        threshold=np.where(tested, thresholds[step], np.nan),
+        selected=selected,
+        equations=tuple(equations),
+    )

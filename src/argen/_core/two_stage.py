@@ -1,0 +1,116 @@
+"""The general second stage: a regression on predicted expression, with the full Murphy–Topel covariance (METHOD 5.1).
+
+Needed when a first stage uses instruments outside the candidates A, so that θ̂ = M⁻¹ξ does not hold:
+
+    Y_t ~ offset(log ℓ) + 1 + D_t + Σ_k θ_k η̂_k + X
+    V = A⁻¹ (B + Σ_k C_k V_k C_k') A⁻¹,   C_k = Σ_i μ_i θ_k x₂x₁' − e_k Σ_i (y_i − μ_i) x₁'
+
+with x₂ the regressors of the second stage, x₁ those of first stage k, A = Σ μ x₂x₂', B = Σ (y − μ)² x₂x₂', V_k the HC0
+covariance of first stage k and e_k the unit vector of the column η̂_k. The second term of C_k vanishes only where the
+system is square. The constant and the covariates of η̂_k lie in the span of (1, X): only its instrument part D m_k is
+needed as a regressor, and only the instruments' block of V_k and C_k reaches θ̂.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tabmat
+from glum import GeneralizedLinearRegressor
+
+from argen._core.covariance import MAX_CONDITION
+from argen._core.glm.reduced_form import ReducedForm
+from argen._core.screen import Screen
+
+__all__ = ["fit_two_stage"]
+
+
+def fit_two_stage(
+    screen: Screen, target: int, candidates: np.ndarray, first_stages: list[ReducedForm], covariance: str
+) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+    """θ̂ and its standard errors, shape (m,) each; ``(None, None)`` when the predicted expressions are collinear.
+
+    Parameters
+    ----------
+    screen
+        Counts and design.
+    target, candidates
+        The equation's gene and the genes whose predicted expression enters it.
+    first_stages
+        Reduced forms of the candidates, on any instruments.
+    covariance
+        ``"murphy-topel"`` or ``"naive"``.
+    """
+    shifts = np.zeros((screen.n_genes + 1, len(candidates)))  # m_k by group, 0 for baseline groups
+    for k, form in enumerate(first_stages):
+        shifts[form.instruments, k] = form.effect
+    stage = _second_stage(screen, target, shifts)
+    if _is_collinear(stage.x, stage.depth):
+        return None, None
+    theta, mu = _fit(stage)
+    bread = np.linalg.inv(stage.x.sandwich(mu))
+    residual = stage.y - mu
+    meat = stage.x.sandwich(residual**2)
+    m = len(candidates)
+    if covariance == "murphy-topel":
+        # Σ_i over the cells of each group: all that the first stages' one-hot instruments ask for.
+        weighted = np.stack([np.bincount(stage.group, mu * column, screen.n_genes + 1) for column in stage.columns()])
+        residuals = np.bincount(stage.group, residual, screen.n_genes + 1)
+        for k, form in enumerate(first_stages):
+            C = theta[k] * weighted[:, form.instruments]
+            C[k] -= residuals[form.instruments]
+            meat += C @ form.covariance() @ C.T
+    return theta[:m], np.sqrt(np.diag(bread @ meat @ bread)[:m])
+
+
+@dataclass(frozen=True, slots=True)
+class _SecondStage:
+    """Cells and regressors that carry information: cells with an expectation of zero are left out."""
+
+    x: tabmat.SplitMatrix
+    y: np.ndarray
+    depth: np.ndarray
+    group: np.ndarray
+
+    def columns(self) -> list[np.ndarray]:
+        return [self.x.getcol(c).toarray().ravel() for c in range(self.x.shape[1])]
+
+
+def _second_stage(screen: Screen, target: int, shifts: np.ndarray) -> _SecondStage:
+    """Regressors (D m_k for all candidates, D_t, levels, dummies, numeric).
+
+    A level, and the target's own group, without counts of the target gene has a coefficient of −∞: its cells have
+    an expectation of zero and drop out together with the column.
+    """
+    design, y, group = screen.design, screen.counts_of(target), screen.group
+    level = design.stratum_level[screen.stratum]
+    informative = np.bincount(level, y, design.n_levels)[level] > 0
+    informative &= (group != target) | (y[group == target].sum() > 0)
+    group, level, y = group[informative], level[informative], y[informative]
+    levels = np.unique(level, return_inverse=True)[1]
+    dense = np.column_stack([shifts[group], (group == target).astype(float)])
+    covariates = np.column_stack([design.stratum_dummies[screen.stratum], design.numeric])[informative]
+    blocks = [
+        tabmat.DenseMatrix(dense[:, dense.any(axis=0)]),
+        tabmat.CategoricalMatrix(levels),
+        tabmat.DenseMatrix(covariates[:, covariates.any(axis=0)]),
+    ]
+    x = tabmat.SplitMatrix([block for block in blocks if block.shape[1]])
+    return _SecondStage(x, y, design.depth[informative], group)
+
+
+def _is_collinear(x: tabmat.SplitMatrix, weights: np.ndarray) -> bool:
+    gram = x.sandwich(weights)
+    scale = 1.0 / np.sqrt(np.diag(gram))
+    return np.linalg.cond(gram * np.outer(scale, scale), 1) > MAX_CONDITION
+
+
+def _fit(stage: _SecondStage) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients and means by glum, polished by one Newton step to full precision."""
+    model = GeneralizedLinearRegressor(
+        family="poisson", link="log", alpha=0, fit_intercept=False, gradient_tol=1e-8, max_iter=200
+    )
+    offset = np.log(stage.depth)
+    theta = model.fit(stage.x, stage.y, offset=offset).coef_
+    mu = np.exp(stage.x.matvec(theta) + offset)
+    theta = theta + np.linalg.solve(stage.x.sandwich(mu), stage.x.transpose_matvec(stage.y - mu))
+    return theta, np.exp(stage.x.matvec(theta) + offset)
