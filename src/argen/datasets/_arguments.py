@@ -84,7 +84,7 @@ def read_names(name: str, values: object) -> tuple[str, ...]:
 
 def refuse_unknown(name: str, names: Collection[str], known: Sequence[str], what: str) -> None:
     """Raise unless all of `names` are known."""
-    if unknown := sorted(set(names) - set(known)):
+    if unknown := sorted(set(names) - set(known), key=str):
         listing = f"known: {name_some(known)}" if known else "there is none"
         msg = f"{name} names {name_some(unknown)}, which {'is' if len(unknown) == 1 else 'are'} no {what} ({listing})."
         raise InputError(msg)

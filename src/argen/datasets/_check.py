@@ -40,10 +40,15 @@ def check_params(params: SimulationParams, given: Mapping[str, object]) -> None:
     _check_covariates(params)
     _check_guides(params)
     for names, holds, needed in _NEEDS:
-        idle = [name for name in names if name in given and given[name] != {}]
+        idle = [name for name in names if name in given and not _is_empty_mapping(given[name])]
         if idle and not holds(params):
             msg = f"{name_some(idle)} would change nothing here: it needs {needed}; give that too, or leave it out."
             raise InputError(msg)
+
+
+def _is_empty_mapping(value: object) -> bool:
+    """Recognise the way to switch a preset's slopes off, which is never idle."""
+    return isinstance(value, Mapping) and not value
 
 
 def _check_genes(params: SimulationParams) -> None:

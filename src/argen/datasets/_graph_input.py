@@ -22,8 +22,7 @@ def dag_names(dag: object) -> tuple[str, ...] | int:
         return tuple(dict.fromkeys([*parents, *children]))
     if isinstance(dag, pd.DataFrame):
         return tuple(str(name) for name in dag.index)
-    shape = np.shape(dag) if not sparse.issparse(dag) else dag.shape
-    return int(shape[0]) if shape else 0
+    return _as_matrix(dag).shape[0]
 
 
 def read_dag(dag: object, genes: tuple[str, ...]) -> tuple[Edge, ...]:
@@ -78,13 +77,19 @@ def _matrix_entries(matrix: object, genes: tuple[str, ...]) -> tuple[list[str], 
     if isinstance(matrix, pd.DataFrame):
         rows = columns = tuple(str(name) for name in matrix.index)
         matrix = matrix.to_numpy()
-    try:
-        entries = sparse.coo_matrix(matrix, dtype=float)
-    except (TypeError, ValueError) as error:
-        msg = "dag is neither 'random', nor a table with the columns parent, child, coef, nor a square numeric matrix."
-        raise InputError(msg) from error
+    entries = _as_matrix(matrix)
     if entries.shape != (len(rows), len(columns)):
         msg = f"dag has shape {entries.shape}, expected {(len(rows), len(columns))}: one row and column per gene."
         raise InputError(msg)
     entries.sum_duplicates()
     return [rows[row] for row in entries.row], [columns[column] for column in entries.col], entries.data
+
+
+def _as_matrix(matrix: object) -> sparse.coo_matrix:
+    try:
+        if not sparse.issparse(matrix):  # scipy would make a row or a single entry of fewer dimensions
+            matrix = np.asarray(matrix, dtype=float).reshape(np.shape(matrix)[0], -1)
+        return sparse.coo_matrix(matrix, dtype=float)
+    except (TypeError, ValueError, IndexError) as error:
+        msg = "dag is neither 'random', nor a table with the columns parent, child, coef, nor a square numeric matrix."
+        raise InputError(msg) from error

@@ -50,7 +50,29 @@ def random_pairs(n_genes: int, n_edges: int, rng: np.random.Generator) -> tuple[
 
 
 def causal_order(theta: sparse.csr_matrix) -> np.ndarray:
-    """Genes from roots to sinks (Kahn); raises :class:`~argen.errors.InputError` when there is a cycle."""
+    """Order genes from roots to sinks; raises :class:`~argen.errors.InputError` when there is a cycle."""
+    order, stuck = _peel(theta)
+    if stuck.any():
+        msg = f"The direct effects hold a cycle: {int(stuck.sum())} genes are on one or follow from one."
+        raise InputError(msg)
+    return order
+
+
+def find_cycle(theta: sparse.csr_matrix) -> list[int]:
+    """Find one cycle as a list of genes, first and last the same; empty when there is none."""
+    _, stuck = _peel(theta)
+    if not stuck.any():
+        return []
+    parents = sparse.csc_matrix(theta)
+    path = [int(np.flatnonzero(stuck)[0])]
+    while path[-1] not in path[:-1]:  # every gene that is stuck has a parent that is stuck
+        above = parents.indices[parents.indptr[path[-1]] : parents.indptr[path[-1] + 1]]
+        path.append(int(above[stuck[above]][0]))
+    return path[path.index(path[-1]) :][::-1]
+
+
+def _peel(theta: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Take genes away once all their parents are gone (Kahn); return their order and who is never free."""
     theta = sparse.csr_matrix(theta)
     waiting = np.bincount(theta.indices, minlength=theta.shape[0])
     order = list(np.flatnonzero(waiting == 0))
@@ -58,29 +80,7 @@ def causal_order(theta: sparse.csr_matrix) -> np.ndarray:
         children = theta.indices[theta.indptr[gene] : theta.indptr[gene + 1]]
         waiting[children] -= 1
         order.extend(children[waiting[children] == 0])
-    if len(order) < theta.shape[0]:
-        msg = f"The direct effects hold a cycle through {int((waiting > 0).sum())} genes."
-        raise InputError(msg)
-    return np.array(order, dtype=np.int64)
-
-
-def find_cycle(theta: sparse.csr_matrix) -> list[int]:
-    """One cycle as a list of genes, first and last the same; empty when there is none."""
-    parents = sparse.csc_matrix(theta)
-    left = np.ones(theta.shape[0], dtype=bool)
-    while True:  # peel off genes without parents until only cycles and what follows from them are left
-        counts = np.diff(parents[left][:, left].indptr)
-        if counts.size == 0:
-            return []
-        if (counts > 0).all():
-            break
-        left[np.flatnonzero(left)[counts == 0]] = False
-    path = [int(np.flatnonzero(left)[0])]
-    while path[-1] not in path[:-1]:  # everyone left has a parent that is left
-        gene = path[-1]
-        above = parents.indices[parents.indptr[gene] : parents.indptr[gene + 1]]
-        path.append(int(above[left[above]][0]))
-    return path[path.index(path[-1]) :][::-1]
+    return np.array(order, dtype=np.int64), waiting > 0
 
 
 def _inverse(theta: sparse.spmatrix) -> np.ndarray:
