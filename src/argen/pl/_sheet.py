@@ -1,0 +1,69 @@
+"""What stands round the picture of a network: headings, key, notes, and the size of it all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import networkx as nx
+
+from argen.pl import _style as style
+from argen.pl._key import key_shape
+from argen.pl._layout import Layout
+
+__all__ = ["Sheet", "block_heading", "hidden_note", "make_sheet"]
+
+_LEAST_ROOM = 240.0  # the key of a small network may be this wide
+_SPACE = 14.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The page that the drawing fills, in the points of the layout.
+
+    Attributes
+    ----------
+    center, size
+        Middle, and width and height.
+    texts
+        Headings and notes: the middle of each, and its words.
+    key_columns, key_top
+        Number of columns of the key and the middle of its upper end.
+    """
+
+    center: tuple[float, float]
+    size: tuple[float, float]
+    texts: list[tuple[float, float, str]]
+    key_columns: int
+    key_top: tuple[float, float]
+
+
+def make_sheet(layout: Layout, heading: str, key_labels: Sequence[str], note: str) -> Sheet:
+    """Stack heading, key and note round a layout; an empty string takes no room."""
+    middle, bottom = layout.size[0] / 2, -layout.size[1]
+    texts, widths = [], [layout.size[0]]
+    if heading:
+        texts.append((middle, layout.block_top + 0.6 * _SPACE, heading))
+    n_columns, key_width, key_height = key_shape(key_labels, max(layout.size[0], _LEAST_ROOM))
+    key_top = (middle, bottom - _SPACE)
+    if key_labels:
+        bottom -= _SPACE + key_height
+    if note:
+        bottom -= _SPACE
+        texts.append((middle, bottom, note))
+        bottom -= style.SMALL_FONT_SIZE / 2
+    widths += [key_width, *(style.text_width(text, style.SMALL_FONT_SIZE) for *_, text in texts)]
+    size = (max(widths) + 2 * style.MARGIN, -bottom + 2 * style.MARGIN)
+    return Sheet((middle, bottom / 2), size, texts, n_columns, key_top)
+
+
+def block_heading(graph: nx.DiGraph, shown: nx.DiGraph, isolated: Sequence[str]) -> str:
+    """Say why genes stand without an edge: because none was selected, or because the drawing leaves theirs out."""
+    if not isolated:
+        return "" if len(shown) else "the network has no genes"
+    if graph.number_of_edges() == 0:
+        return "no edge was selected"
+    return "no selected edge" if not any(graph.degree[gene] for gene in isolated) else "no edge shown"
+
+
+def hidden_note(n_hidden: int, min_abs_coef: float) -> str:
+    """Say how many edges are too weak to be drawn."""
+    return f"{n_hidden} edge{'s' * (n_hidden != 1)} with |effect| < {min_abs_coef:g} not shown" if n_hidden else ""
