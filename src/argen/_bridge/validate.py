@@ -7,7 +7,7 @@ from scipy import sparse
 
 from argen.errors import CountsError, InputError
 
-__all__ = ["check_counts", "check_option", "name_some"]
+__all__ = ["check_counts", "check_level", "check_option", "name_some"]
 
 _MAX_NAMED = 10
 
@@ -23,6 +23,13 @@ def check_option(name: str, value: object, allowed: Sequence[object]) -> None:
     """Raise :class:`~argen.errors.InputError` unless `value` is one of `allowed`."""
     if not any(value is option or (type(value) is type(option) and value == option) for option in allowed):
         msg = f"{name}={value!r} is not one of {', '.join(repr(option) for option in allowed)}."
+        raise InputError(msg)
+
+
+def check_level(name: str, value: float) -> None:
+    """Raise :class:`~argen.errors.InputError` unless `value` is a number strictly between 0 and 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < 1:
+        msg = f"{name}={value!r} is not a level between 0 and 1."
         raise InputError(msg)
 
 

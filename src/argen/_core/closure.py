@@ -1,6 +1,7 @@
 """From pairwise tests to the descendant relation (METHOD 3)."""
 
 from collections import deque
+from typing import Literal
 
 import numpy as np
 from scipy.stats import false_discovery_control
@@ -10,7 +11,7 @@ from argen._core.results import DescendantTests, Relation
 __all__ = ["acyclic_closure", "descendant_relation", "transitive_closure"]
 
 
-def descendant_relation(tests: DescendantTests, closure: bool | str, alpha: float) -> Relation:
+def descendant_relation(tests: DescendantTests, closure: Literal[True, False, "acyclic"], alpha: float) -> Relation:
     """Benjamini–Hochberg over all tested ordered pairs, then the chosen closure.
 
     Parameters

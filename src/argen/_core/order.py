@@ -2,7 +2,9 @@
 
 import numpy as np
 
-__all__ = ["causal_order"]
+from argen._core.results import Dag
+
+__all__ = ["causal_order", "layers_of"]
 
 
 def causal_order(descendant: np.ndarray, neg_log10_p: np.ndarray) -> np.ndarray:
@@ -33,3 +35,12 @@ def causal_order(descendant: np.ndarray, neg_log10_p: np.ndarray) -> np.ndarray:
         left[chosen] = False
         n_descendants = n_descendants - descendant[:, chosen]
     return np.array(placed[::-1], dtype=np.int64)
+
+
+def layers_of(dag: Dag) -> np.ndarray:
+    """Longest path of selected edges from a root to each gene, shape (p,)."""
+    layer = np.zeros(len(dag.order), dtype=np.int64)
+    parents = [dag.source[dag.selected & (dag.target == t)] for t in range(len(dag.order))]
+    for t in dag.order:
+        layer[t] = layer[parents[t]].max(initial=-1) + 1
+    return layer

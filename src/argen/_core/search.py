@@ -1,6 +1,6 @@
 """Algorithm 1: causal order, edges from sinks to roots, online FDR control (METHOD 4).
 
-The order depends on the descendant relation alone, so it is computed first; then each gene's equation is estimated on the
+The order depends on the descendant relation alone, so it comes first; then each gene's equation is estimated on the
 candidates A = anc(t) ∩ R, R the genes not placed yet; BatchBH runs last over the stored p-values in order. Edges run
 from earlier to later in the order, hence the network cannot hold a cycle.
 """
@@ -22,6 +22,7 @@ from argen._core.screen import Screen
 from argen._core.two_stage import fit_two_stage
 
 __all__ = ["search_dag"]
+
 
 def search_dag(
     screen: Screen,
@@ -78,7 +79,7 @@ class _Step:
 
 
 def _steps(descendant: np.ndarray, order: np.ndarray, usable: np.ndarray) -> Iterator[_Step]:
-    """Turns from sinks to roots. A gene that is not `usable` (its knock-down is unknown) is nobody's parent or child."""
+    """Turns from sinks to roots. A gene that is not `usable` (knock-down unknown) is nobody's parent or child."""
     left = np.ones(len(order), dtype=bool)
     for t in order[::-1].tolist():
         left[t] = False
@@ -179,7 +180,9 @@ def _add_untestable(equation: Equation, step: _Step) -> Equation:
 def _decide(order: np.ndarray, equations: list[Equation], alpha: float) -> Dag:
     """BatchBH over the equations in the order of the search, one batch each."""
     if equations:
-        columns = [np.concatenate([getattr(e, name) for e in equations]) for name in ("candidates", "coef", "se", "status")]
+        columns = [
+            np.concatenate([getattr(e, name) for e in equations]) for name in ("candidates", "coef", "se", "status")
+        ]
     else:
         columns = [np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), np.empty(0, dtype=np.int64)]
     source, coef, se, status = columns

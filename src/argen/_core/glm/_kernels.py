@@ -19,11 +19,16 @@ MAX_STEP = 2.0
 def _exp_polynomial(x):
     return 1.0 + x * (
         1.0
-        + x * (1 / 2)
+        + x
+        * (1 / 2)
         * (
             1.0
-            + x * (1 / 3)
-            * (1.0 + x * (1 / 4) * (1.0 + x * (1 / 5) * (1.0 + x * (1 / 6) * (1.0 + x * (1 / 7) * (1.0 + x * (1 / 8))))))
+            + x
+            * (1 / 3)
+            * (
+                1.0
+                + x * (1 / 4) * (1.0 + x * (1 / 5) * (1.0 + x * (1 / 6) * (1.0 + x * (1 / 7) * (1.0 + x * (1 / 8)))))
+            )
         )
     )
 
@@ -50,7 +55,7 @@ def scatter_counts(indices, data, y):
 
 @njit(nogil=True, cache=True)
 def shift_weights(numeric, bound, lo, hi, shift, w):
-    """w ← w · exp(m'shift) for the cells lo … hi-1."""
+    """W ← w · exp(m'shift) for the cells lo … hi-1."""
     r = numeric.shape[1]
     reach = 0.0
     for a in range(r):
@@ -139,7 +144,7 @@ def any_used(used, first, last):
 
 @njit(nogil=True, cache=True)
 def reweight(design, used, shift, w, sums):
-    """w ← w · exp(m'shift) and the components of the segments, for the groups with a used segment."""
+    """W ← w · exp(m'shift) and the components of the segments, for the groups with a used segment."""
     start = design.seg_start
     for j in range(len(design.group_seg) - 1):
         first, last = design.group_seg[j], design.group_seg[j + 1]
@@ -253,7 +258,7 @@ def cholesky(matrix, scale, L, skipped):
 
 @njit(nogil=True, cache=True)
 def cholesky_solve(L, x):
-    """x ← (LL')⁻ x in place, zero for skipped coefficients."""
+    """X ← (LL')⁻ x in place, zero for skipped coefficients."""
     q = len(x)
     for a in range(q):
         if L[a, a] == 0.0:

@@ -1,7 +1,7 @@
 """Control cells as moment tables: exact sums at a shifted γ without touching the cells again.
 
-For a stratum and cell weight v,  Σ v e^{m'Δ} m^c = Σ_e Δ^e / e! · Σ v m^{c+e}: one table of monomials per stratum serves
-every shift Δ of the numeric coefficients that is small enough for the series.
+For a stratum and cell weight v,  Σ v e^{m'Δ} m^c = Σ_e Δ^e / e! · Σ v m^{c+e}: one table of monomials per stratum
+serves every shift Δ of the numeric coefficients that is small enough for the series.
 """
 
 from itertools import combinations_with_replacement

@@ -9,7 +9,6 @@ from numba import njit
 
 from argen._core.glm._kernels import (
     MAX_STEP,
-    any_used,
     cholesky,
     cholesky_solve,
     fit,
@@ -342,9 +341,7 @@ def fit_pairs(y, design, mono):
             for seg in range(first, last_seg):
                 s = design.seg_stratum[seg]
                 level = design.stratum_level[s]
-                add_border(
-                    acc, level, target, seg - first, d * kappa_dummies[s], design.stratum_dummies, s, r, True
-                )
+                add_border(acc, level, target, seg - first, d * kappa_dummies[s], design.stratum_dummies, s, r, True)
             border_equations(acc, y_level, y_border, rate, score, H, scale)
             cholesky(H, scale, L, skipped)
             cholesky_solve(L, score)

@@ -9,7 +9,7 @@ _NORMAL_SKEWNESS = 1e-4
 
 
 def log_p_two_sided(z: np.ndarray) -> np.ndarray:
-    """log 2Φ(−\\|z\\|): no floor, no overflow; NaN stays NaN."""
+    """Log 2Φ(−\\|z\\|): no floor, no overflow; NaN stays NaN."""
     return np.log(2.0) + log_ndtr(-np.abs(z))
 
 
@@ -18,7 +18,7 @@ def pearson_iii_p(score: np.ndarray, variance: np.ndarray, third: np.ndarray) ->
 
     With g = κ₃ / v^{3/2}, k = 4 / g² and x = k + sign(g) √k U / √v,
     p = min(1, 2 min(Γ_k(x), 1 − Γ_k(x))), Γ_k the regularised incomplete gamma function; for g < 0 the tails swap,
-    which leaves the minimum as it is. Normal where \|g\| < 1e-4.
+    which leaves the minimum as it is. Normal where abs(g) < 1e-4.
     """
     z = score / np.sqrt(variance)
     skewness = third / variance**1.5

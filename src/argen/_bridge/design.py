@@ -1,0 +1,219 @@
+"""Covariates: obs columns or a formula → the blocks that the core takes."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from argen._bridge.validate import name_some
+from argen._core.screen import Covariates
+from argen.errors import DesignError, InputError
+
+__all__ = ["CovariateSpec", "build_covariates", "parse_covariates"]
+
+_CATEGORICAL_CALL = re.compile(r"\bC\(\s*(?:`([^`]+)`|([\w.]+))\s*\)")
+_COLLINEAR = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class CovariateSpec:
+    """A checked formula over obs columns.
+
+    Attributes
+    ----------
+    formula
+        One-sided formula in which ``C(x)`` is spelled as a quoted column name; empty without covariates.
+    columns
+        obs columns by the name that the formula uses for them.
+    categorical
+        Names that are to be taken as categorical whatever their type.
+    """
+
+    formula: str
+    columns: dict[str, str]
+    categorical: frozenset[str]
+
+
+def parse_covariates(covariates: str | Sequence[str] | None, obs: pd.DataFrame) -> CovariateSpec:
+    """Check `covariates` against the obs columns.
+
+    A formula may name columns, ``C(column)`` for a categorical one, and combine them by ``+``, ``:`` and ``*``. Nothing
+    of it is ever evaluated as code.
+    """
+    if covariates is None or len(covariates) == 0:
+        return CovariateSpec("", {}, frozenset())
+    if isinstance(covariates, str) and "~" not in covariates:
+        covariates = [covariates]
+    if not isinstance(covariates, str):
+        columns = {str(name): str(name) for name in covariates}
+        _check_columns(columns.values(), obs)
+        return CovariateSpec("~ " + " + ".join(f"`{name}`" for name in columns), columns, frozenset())
+    return _parse_formula(covariates, obs)
+
+
+def _parse_formula(text: str, obs: pd.DataFrame) -> CovariateSpec:
+    from formulaic import Formula
+    from formulaic.errors import FormulaicError
+
+    forced = {f"C({quoted or plain})": quoted or plain for quoted, plain in _CATEGORICAL_CALL.findall(text)}
+    formula = _CATEGORICAL_CALL.sub(lambda call: f"`C({call[1] or call[2]})`", text)
+    try:
+        terms = Formula(formula)
+        factors = [factor for term in terms for factor in term.factors]
+    except (FormulaicError, AttributeError) as error:
+        msg = f"covariates={text!r} is not a formula such as '~ batch + percent_mito' ({error})."
+        raise InputError(msg) from error
+    if "1" not in [str(term) for term in terms]:
+        msg = f"covariates={text!r} takes the intercept out; argen always fits one. Leave out '0 +' or '- 1'."
+        raise InputError(msg)
+    for factor in factors:
+        if factor.eval_method.value == "python":
+            msg = (
+                f"covariates={text!r} holds the expression {factor.expr!r}, and argen evaluates no code. "
+                "Put its values into an obs column and name that."
+            )
+            raise InputError(msg)
+    used = {factor.expr for factor in factors if factor.eval_method.value == "lookup"}
+    columns = {name: forced.get(name, name) for name in sorted(used)}
+    _check_columns(columns.values(), obs)
+    return CovariateSpec(formula, columns, frozenset(forced))
+
+
+def _check_columns(columns: Sequence[str], obs: pd.DataFrame) -> None:
+    for name in columns:
+        if name not in obs.columns:
+            msg = (
+                f"covariates name {name!r}, which is not a column of adata.obs. Columns: {name_some(obs.columns, 30)}."
+            )
+            raise InputError(msg)
+
+
+def build_covariates(spec: CovariateSpec, obs: pd.DataFrame) -> tuple[Covariates, np.ndarray]:
+    """Blocks for the cells of `obs`, and which cells are alone in a level of a categorical covariate.
+
+    Numeric columns are standardised (ddof 0). The categorical term with the most levels becomes the main factor.
+    """
+    n = len(obs)
+    frame = _columns(spec, obs)
+    if not spec.columns:
+        return Covariates(np.zeros(n, dtype=np.int64), np.zeros((n, 0)), np.zeros((n, 0))), np.zeros(n, dtype=bool)
+    alone = _alone(frame)
+    if alone.any():  # the caller drops these cells and comes back; their levels would only be in the way
+        return Covariates(np.zeros(n, dtype=np.int64), np.zeros((n, 0)), np.zeros((n, 0))), alone
+    covariates = _blocks(_materialise(spec, frame), n)
+    _check_collinear(covariates)
+    return covariates, alone
+
+
+def _columns(spec: CovariateSpec, obs: pd.DataFrame) -> pd.DataFrame:
+    frame = {}
+    for name, column in spec.columns.items():
+        values = obs[column]
+        if missing := int(values.isna().sum()):
+            msg = f"covariate {column!r} is missing (NaN) in {missing} analysed cells. Fill it in or drop the cells."
+            raise DesignError(msg)
+        is_number = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
+        frame[name] = _standardised(values, column) if is_number and name not in spec.categorical else _levels(values)
+        if frame[name].nunique() < 2:
+            msg = f"covariate {column!r} is constant over the cells of the analysis. Leave it out."
+            raise DesignError(msg)
+    return pd.DataFrame(frame, index=obs.index)
+
+
+def _standardised(values: pd.Series, column: str) -> pd.Series:
+    number = values.to_numpy(dtype=np.float64)
+    if not np.isfinite(number).all():
+        msg = f"covariate {column!r} holds infinite values."
+        raise DesignError(msg)
+    spread = number.std()
+    centred = number - number.mean()
+    # A spread at rounding level is no spread: it would be noise blown up to unit variance.
+    tiny = spread <= 1e-12 * np.abs(number).max(initial=0.0)
+    return pd.Series(np.zeros_like(number) if tiny else centred / spread, index=values.index)
+
+
+def _levels(values: pd.Series) -> pd.Series:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.cat.remove_unused_categories()
+        names = values.cat.categories.astype(str)
+        return pd.Series(pd.Categorical.from_codes(values.cat.codes, names), index=values.index)
+    return pd.Series(pd.Categorical(values.astype(str)), index=values.index)
+
+
+def _alone(frame: pd.DataFrame) -> np.ndarray:
+    alone = np.zeros(len(frame), dtype=bool)
+    for _, column in frame.items():
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            codes = column.cat.codes.to_numpy()
+            alone |= np.bincount(codes)[codes] == 1
+    return alone
+
+
+def _materialise(spec: CovariateSpec, frame: pd.DataFrame):
+    import tabmat
+
+    return tabmat.from_formula(
+        spec.formula, frame, ensure_full_rank=True, cat_threshold=1, sparse_threshold=0.0, context={}
+    )
+
+
+def _blocks(matrix, n: int) -> Covariates:
+    import tabmat
+
+    categorical, numeric = [], [np.zeros((n, 0))]
+    names = []
+    for block in matrix.matrices:
+        if isinstance(block, tabmat.CategoricalMatrix):
+            categorical.append(block)
+        else:
+            numeric.append(block.toarray())
+            names += block.get_names("column")
+    is_plain = all(":" not in str(term) for block in categorical for term in block.get_names("term"))
+    spans_intercept = [block for block in categorical if not block.drop_first]
+    candidates = categorical if is_plain and spans_intercept else spans_intercept
+    main = max(candidates, key=lambda block: len(block.cat.categories), default=None)
+    dummies, dummy_names = [np.zeros((n, 0))], []
+    for block in categorical:
+        if block is not main:
+            # Where another factor became the main one, the first level of this one is the reference.
+            codes, levels = np.asarray(block.indices), len(block.cat.categories)
+            first = 1 if block.drop_first or is_plain else 0
+            dummies.append((codes[:, None] == np.arange(first, levels)).astype(np.float64))
+            dummy_names += block.get_names("column")[-(levels - first) :]
+    level = np.zeros(n, dtype=np.int64) if main is None else np.asarray(main.indices, dtype=np.int64)
+    main_names = [] if main is None else main.get_names("column")[(0 if main.drop_first else 1) :]
+    return Covariates(level, np.hstack(dummies), np.hstack(numeric), (*main_names, *dummy_names, *names))
+
+
+def _check_collinear(covariates: Covariates) -> None:
+    """Name the columns that the intercept and the columns before them determine."""
+    n, n_levels = len(covariates.level), int(covariates.level.max()) + 1
+    one_hot = sparse.csr_array((np.ones(n), (np.arange(n), covariates.level)), shape=(n, n_levels))
+    border = np.hstack([covariates.dummies, covariates.numeric])
+    if border.shape[1] == 0:
+        return
+    # Within-level deviations: what the one-hot columns leave of the others.
+    means = (one_hot.T @ border) / one_hot.sum(axis=0)[:, None]
+    within = border - means[covariates.level]
+    scale = np.linalg.norm(border, axis=0)
+    names = covariates.names[len(covariates.names) - border.shape[1] :]
+    basis = np.zeros((n, 0))
+    dependent = []
+    for column, norm, name in zip(within.T, scale, names, strict=True):
+        rest = column - basis @ (basis.T @ column)
+        rest -= basis @ (basis.T @ rest)
+        length = np.linalg.norm(rest)
+        if length <= _COLLINEAR * norm:
+            dependent.append(name)
+        else:
+            basis = np.column_stack([basis, rest / length])
+    if dependent:
+        others = [name for name in covariates.names if name not in dependent]
+        msg = (
+            f"covariate columns {name_some(dependent)} are collinear with the intercept and the other covariates "
+            f"({name_some(others)}). Leave one of the covariates out."
+        )
+        raise DesignError(msg)

@@ -1,0 +1,249 @@
+"""AnnData → Screen: which cells and targets take part, and what was left out and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from argen._bridge.design import CovariateSpec, build_covariates, parse_covariates
+from argen._bridge.validate import check_counts, name_some
+from argen._core.screen import CONTROL, Covariates, Screen, build_screen
+from argen.errors import DesignError, InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["DesignParams", "ScreenReport", "read_screen"]
+
+_NO_TARGET = ("multiple", "unassigned")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesignParams:
+    """Which data an analysis uses; the same object for the descendant step and everything that builds on it."""
+
+    target_key: str
+    control: tuple[str, ...]
+    covariates: str | tuple[str, ...] | None
+    depth: str | None
+    layer: str | None
+    targets: tuple[str, ...] | None
+    min_cells: int
+
+
+@dataclass(slots=True)
+class ScreenReport:
+    """What was used and what was left out.
+
+    Attributes
+    ----------
+    dropped
+        Reason by target that is out of the network.
+    cells
+        Number of cells by what became of them.
+    target_cells
+        Number of cells with positive depth by target, dropped ones included.
+    """
+
+    dropped: dict[str, str] = field(default_factory=dict)
+    cells: dict[str, int] = field(default_factory=dict)
+    target_cells: dict[str, int] = field(default_factory=dict)
+
+
+def read_screen(adata: "AnnData", params: DesignParams) -> tuple[Screen, ScreenReport]:
+    """Check the input and build the core's view of it; `adata` is not touched."""
+    _check_unique(adata.var_names)
+    labels = _labels(adata.obs, params)
+    spec = parse_covariates(params.covariates, adata.obs)
+    counts = _counts(adata, params.layer)
+    depth = _depth(adata.obs, params.depth, counts)
+    selection = _select(adata, params, spec, labels, counts, depth)
+    cells, genes, covariates, report = selection
+    columns = adata.var_names.get_indexer(genes)
+    submatrix = sparse.csc_array(counts[cells][:, columns])
+    position = {gene: j for j, gene in enumerate(genes)}
+    target = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
+    used_depth = depth[cells]
+    # A depth computed here is relative to its mean over the cells of the analysis; a given column is taken as it is.
+    if params.depth is None:
+        used_depth = used_depth / used_depth.mean()
+    return build_screen(submatrix, target, used_depth, covariates, genes), report
+
+
+def _check_unique(names: pd.Index) -> None:
+    if not names.is_unique:
+        repeated = names[names.duplicated()].unique()
+        msg = f"adata.var_names holds duplicates: {name_some(repeated)}. Call adata.var_names_make_unique() first."
+        raise InputError(msg)
+
+
+def _labels(obs: pd.DataFrame, params: DesignParams) -> np.ndarray:
+    """Target label of each cell as a string, '' where missing."""
+    if params.target_key not in obs.columns:
+        msg = (
+            f"target_key={params.target_key!r} is not a column of adata.obs. Run ag.pp.argen_guides first or name the "
+            f"column that holds the perturbed gene. Columns: {name_some(obs.columns, 30)}."
+        )
+        raise InputError(msg)
+    column = obs[params.target_key]
+    labels = column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)
+    found = sorted(set(labels) - {""})
+    absent = [label for label in params.control if label not in found]
+    if absent:
+        msg = (
+            f"control={name_some(absent)} is not among the labels of adata.obs[{params.target_key!r}]. "
+            f"Labels found: {name_some(found, 30)}."
+        )
+        raise InputError(msg)
+    unknown = sorted(set(params.targets or ()) - set(found))
+    if unknown:
+        msg = f"targets={name_some(unknown)} have no cells in adata.obs[{params.target_key!r}]."
+        raise InputError(msg)
+    return labels
+
+
+def _counts(adata: "AnnData", layer: str | None):
+    if layer is not None and layer not in adata.layers:
+        msg = f"layer={layer!r} is not in adata.layers. Layers: {name_some(adata.layers) or 'none'}."
+        raise InputError(msg)
+    matrix = adata.X if layer is None else adata.layers[layer]
+    where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
+    if matrix is None:
+        msg = f"{where} is empty. Name the layer that holds the raw counts."
+        raise InputError(msg)
+    if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):
+        msg = f"{where} is a {type(matrix).__name__}; argen needs it in memory: call adata.to_memory() first."
+        raise InputError(msg)
+    check_counts(matrix, where)
+    return sparse.csr_array(matrix) if sparse.issparse(matrix) and matrix.format not in ("csr", "csc") else matrix
+
+
+def _depth(obs: pd.DataFrame, depth: str | None, counts) -> np.ndarray:
+    if depth is None:
+        return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    if depth not in obs.columns:
+        msg = f"depth={depth!r} is not a column of adata.obs. Columns: {name_some(obs.columns, 30)}."
+        raise InputError(msg)
+    if not pd.api.types.is_numeric_dtype(obs[depth].dtype):
+        msg = f"depth column {depth!r} is not numeric (type {obs[depth].dtype})."
+        raise InputError(msg)
+    values = obs[depth].to_numpy(dtype=np.float64)
+    if not np.isfinite(values).all() or (values < 0).any():
+        msg = f"depth column {depth!r} holds NaN, infinite or negative values; a cell's depth is a positive number."
+        raise InputError(msg)
+    return values
+
+
+def _select(
+    adata: "AnnData",
+    params: DesignParams,
+    spec: CovariateSpec,
+    labels: np.ndarray,
+    counts,
+    depth: np.ndarray,
+) -> tuple[np.ndarray, list[str], Covariates, ScreenReport]:
+    """Cells (rows), genes (sorted names) and covariates of the analysis.
+
+    Dropping cells can leave a target with too few, a level with one cell or a gene without counts, so the rules are
+    applied until nothing changes.
+    """
+    report = ScreenReport()
+    control = np.isin(labels, params.control)
+    _screen_targets(adata, params, labels, depth, report)
+    alone = np.zeros(len(labels), dtype=bool)
+    while True:
+        kept = sorted(set(report.target_cells) - set(report.dropped))
+        cells = np.flatnonzero((control | np.isin(labels, kept)) & (depth > 0) & ~alone)
+        _check_enough(control[cells].sum(), kept, params, report)
+        covariates, lonely = build_covariates(spec, adata.obs.iloc[cells])
+        if lonely.any():
+            alone[cells[lonely]] = True
+            continue
+        reasons = _unusable(kept, labels[cells], counts[cells], adata.var_names, covariates, control[cells], params)
+        if not reasons:
+            break
+        report.dropped |= reasons
+    report.cells = _cell_report(labels, control, depth, alone, kept, report)
+    return cells, kept, covariates, report
+
+
+def _screen_targets(
+    adata: "AnnData", params: DesignParams, labels: np.ndarray, depth: np.ndarray, report: ScreenReport
+) -> None:
+    """Targets out by what is known before the analysis: not asked for, not measured, too few cells."""
+    ignored = {"", *_NO_TARGET, *params.control}
+    names, sizes = np.unique(labels[depth > 0].astype(str), return_counts=True)
+    report.target_cells = {str(n): int(s) for n, s in zip(names, sizes, strict=True) if n not in ignored}
+    for label in set(labels) - ignored:
+        report.target_cells.setdefault(label, 0)
+    measured = set(adata.var_names)
+    for name, size in report.target_cells.items():
+        if params.targets is not None and name not in params.targets:
+            report.dropped[name] = "not among targets"
+        elif name not in measured:
+            report.dropped[name] = "not measured"
+        elif size < params.min_cells:
+            report.dropped[name] = f"fewer than {params.min_cells} cells"
+
+
+def _check_enough(n_control: int, kept: Sequence[str], params: DesignParams, report: ScreenReport) -> None:
+    if n_control < params.min_cells:
+        msg = (
+            f"{n_control} control cells ({name_some(params.control)}) with positive depth, fewer than "
+            f"min_cells={params.min_cells}. Name further control labels or lower min_cells."
+        )
+        raise DesignError(msg)
+    if len(kept) < 2:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in sorted(report.dropped.items())[:20])
+        msg = f"{len(kept)} targets are left and a network needs two. Dropped: {reasons or 'none'}."
+        raise DesignError(msg)
+
+
+def _unusable(
+    kept: list[str],
+    labels: np.ndarray,
+    counts,
+    var_names: pd.Index,
+    covariates: Covariates,
+    control: np.ndarray,
+    params: DesignParams,
+) -> dict[str, str]:
+    """Reasons for targets that cannot take part in the analysis of the cells at hand."""
+    totals = np.asarray(counts.sum(axis=0)).ravel()[var_names.get_indexer(kept)]
+    reasons = {
+        name: "no counts in the cells of the analysis" for name, total in zip(kept, totals, strict=True) if total == 0
+    }
+    supported = np.isin(covariates.level, covariates.level[control])
+    unseen = ~covariates.dummies[control].any(axis=0)
+    supported &= ~(covariates.dummies[:, unseen] > 0).any(axis=1)
+    for name in kept:
+        own = labels == name
+        if own.sum() < params.min_cells:
+            reasons[name] = f"fewer than {params.min_cells} cells"
+        elif not supported[own].any():
+            reasons[name] = "no control cells in its covariate levels"
+    return reasons
+
+
+def _cell_report(
+    labels: np.ndarray, control: np.ndarray, depth: np.ndarray, alone: np.ndarray, kept: list[str], report: ScreenReport
+) -> dict[str, int]:
+    """Every cell under exactly one heading."""
+    in_network = np.isin(labels, kept)
+    headings = {
+        "zero depth": (control | in_network) & (depth <= 0),
+        "alone in a covariate level": alone & (control | in_network),
+        "control": control,
+        "perturbed": in_network,
+        "no single target": np.isin(labels, ["", *_NO_TARGET]),
+        "target dropped": np.isin(labels, list(report.dropped)),
+    }
+    left = np.ones(len(labels), dtype=bool)
+    result = {}
+    for name, mask in headings.items():
+        result[name] = int((mask & left).sum())
+        left &= ~mask
+    return result

@@ -1,0 +1,39 @@
+"""Progress, number of threads and the message about the first compilation."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from argen.errors import InputError
+
+__all__ = ["announce_compilation", "progress", "resolve_n_jobs"]
+
+
+def resolve_n_jobs(n_jobs: int | None) -> int:
+    """Threads to use: all that this process may run on (what a scheduler grants) unless a number is given."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if n_jobs is None or n_jobs == -1:
+        return available
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
+        msg = f"n_jobs={n_jobs!r}: give a positive number of threads, or None for all {available}."
+        raise InputError(msg)
+    return n_jobs
+
+
+def progress(description: str, total: int) -> Callable[[Iterable], Iterable]:
+    """A progress bar on standard error for what takes over a second; off below scanpy's info verbosity."""
+    from scanpy import settings
+    from tqdm.auto import tqdm
+
+    quiet = int(settings.verbosity) < 2
+    return lambda iterable: tqdm(iterable, desc=description, total=total, disable=quiet, delay=1, leave=False)
+
+
+def announce_compilation() -> None:
+    """Say why the first call on a machine is slow."""
+    from scanpy import logging as logg
+
+    from argen._core.glm._pair_kernels import fit_pairs
+
+    if not fit_pairs.signatures and not any(Path(fit_pairs.stats.cache_path).glob("_pair_kernels.fit_pairs-*.nbi")):
+        logg.warning("compiling argen's kernels: about half a minute, once per machine (the result is cached)")

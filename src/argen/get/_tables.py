@@ -1,0 +1,110 @@
+"""Results as tidy data frames."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from argen._bridge.slots import read_result
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["edges", "pairs", "targets"]
+
+_Z_95 = 1.959963984540054
+
+
+def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) -> pd.DataFrame:
+    """Edges of the network, strongest evidence first.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_dag`.
+    key
+        Name of the result.
+    selected
+        Only the edges of the network; ``False`` gives every candidate that was tested.
+
+    Returns
+    -------
+    One row per edge: ``source``, ``target``, ``coef`` (change of the child's log-expression per unit log-expression
+    of the parent), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``batch``, ``alpha`` (BatchBH's level of the batch),
+    ``threshold`` (the one applied to the p-values), ``selected``, ``flags``. Edges of genes that `adata` no longer
+    holds are left out.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+    """
+    table = read_result(adata, key, "ag.tl.argen_dag")["edges"]
+    table = table[_held(adata, table["source"]) & _held(adata, table["target"])]
+    if selected:
+        table = table[table["selected"]]
+    table = table.assign(
+        source=table["source"].astype(str),
+        target=table["target"].astype(str),
+        ci_low=table["coef"] - _Z_95 * table["se"],
+        ci_high=table["coef"] + _Z_95 * table["se"],
+    )
+    first = ["source", "target", "coef", "se", "ci_low", "ci_high"]
+    table = table[[*first, *(c for c in table.columns if c not in first)]]
+    strength = table["z"].abs().fillna(-1.0)
+    return table.iloc[strength.argsort(kind="stable")[::-1]].reset_index(drop=True)
+
+
+def pairs(adata: "AnnData", *, key: str = "argen_descendants", descendants: bool = False) -> pd.DataFrame:
+    """Total effects of every target on every other gene.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_descendants`.
+    key
+        Name of the result.
+    descendants
+        Only the pairs of the descendant relation.
+
+    Returns
+    -------
+    One row per ordered pair: ``target``, ``gene``, ``effect`` (log fold change), ``se``, ``z``, ``p``, ``padj``,
+    ``significant``, ``descendant``, ``n_perturbed``, ``n_control``, ``count``, ``expected_count``, ``flags``.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+    """
+    table = read_result(adata, key, "ag.tl.argen_descendants")["pairs"]
+    table = table[_held(adata, table["target"]) & _held(adata, table["gene"])]
+    if descendants:
+        table = table[table["descendant"]]
+    return table.assign(target=table["target"].astype(str), gene=table["gene"].astype(str)).reset_index(drop=True)
+
+
+def targets(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame:
+    """Targets with their knock-down; the dropped ones with the reason.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_descendants`.
+    key
+        Name of the result.
+
+    Returns
+    -------
+    One row per target: ``target``, ``status`` (kept, dropped), ``reason``, ``n_cells``, the on-target ``effect`` (log
+    fold change of the target itself) with ``se``, ``z``, ``p``, ``flags``, and ``n_descendants``.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+    """
+    return read_result(adata, key, "ag.tl.argen_descendants")["targets"].reset_index(drop=True)
+
+
+def _held(adata: "AnnData", names: pd.Series) -> pd.Series:
+    return names.astype(str).isin(adata.var_names)
