@@ -2,15 +2,15 @@
 
 For target j and gene k, on the cells of j and the controls:  Y_k ~ offset(log ℓ) + 1 + D_j + X,  quasi-Poisson with log
 link; τ̂*_jk is the coefficient of D_j, its variance the HC0 sandwich A⁻¹BA⁻¹ with A = Σ μ x x', B = Σ (y − μ)² x x'.
-The controls enter every fit of a gene; their sums are read off moment tables (see :mod:`.glm._moments`).
+The controls enter every fit of a gene; their sums are read off moment tables (see :mod:`.glm.pairs`).
 """
 
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from argen._core.glm._moments import monomials
-from argen._core.glm._pair_kernels import fit_pairs
+from argen._core.glm._moment_kernels import monomials
+from argen._core.glm.pairs import fit_gene
 from argen._core.glm.separation import log_p_two_sided, log_p_without_counts
 from argen._core.parallel import Map
 from argen._core.results import DescendantTests, PairStatus
@@ -32,7 +32,7 @@ def fit_descendants(screen: Screen, map_: Map = map, track: Callable[[Iterable],
         Wraps the iterator over finished genes, for a progress bar.
     """
     series = monomials(screen.design.numeric.shape[1])
-    fits = track(map_(lambda gene: fit_pairs(screen.counts_of(gene), screen.design, series), range(screen.n_genes)))
+    fits = track(map_(lambda gene: fit_gene(screen.counts_of(gene), screen.design, series), range(screen.n_genes)))
     effect, variance, status, count, expected, score = (np.stack(part, axis=1) for part in zip(*fits, strict=True))
     unfinished = np.isin(status, [PairStatus.NOT_CONVERGED, PairStatus.NOT_ESTIMABLE])
     effect, variance = np.where(unfinished, np.nan, effect), np.where(unfinished, np.nan, variance)

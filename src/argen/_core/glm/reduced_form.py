@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.glm._kernels import fit, n_components
+from argen._core.glm._fit_kernels import fit
+from argen._core.glm._segment_kernels import n_components
 from argen._core.screen import Design, Screen
 
 __all__ = ["FitState", "ReducedForm", "fit_reduced_form", "rows_of"]

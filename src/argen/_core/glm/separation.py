@@ -9,7 +9,7 @@ _NORMAL_SKEWNESS = 1e-4
 
 
 def log_p_two_sided(z: np.ndarray) -> np.ndarray:
-    """Log 2Φ(−\\|z\\|): no floor, no overflow; NaN stays NaN."""
+    """Log 2Φ(−|z|): no floor, no overflow; NaN stays NaN."""
     return np.log(2.0) + log_ndtr(-np.abs(z))
 
 

@@ -9,7 +9,8 @@ from math import factorial
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from argen._core.glm._jit import kernel
 
 __all__ = ["Monomials", "moment_table", "monomials", "powers", "shifted_components"]
 
@@ -63,11 +64,11 @@ def _add(exponent: tuple[int, ...], a: int, by: int = 1) -> tuple[int, ...]:
     return tuple(x + by * (k == a) for k, x in enumerate(exponent))
 
 
-@njit(nogil=True, cache=True)
-def moment_table(weight, numeric, start, first, last, seg_stratum, mono, out):
-    """out[s, e] = Σ weight · m^e over the cells of the segments first … last-1 in stratum s."""
-    out[:] = 0.0
+@kernel
+def moment_table(weight, numeric, start, first, last, seg_stratum, mono):
+    """Σ weight · m^e by stratum over the cells of the segments first … last-1; shape (S, n_mono)."""
     n_mono = len(mono.parent)
+    out = np.zeros((np.max(seg_stratum) + 1, n_mono))
     value = np.ones(n_mono)
     for seg in range(first, last):
         s = seg_stratum[seg]
@@ -79,9 +80,10 @@ def moment_table(weight, numeric, start, first, last, seg_stratum, mono, out):
             for e in range(1, n_mono):
                 value[e] = value[mono.parent[e]] * numeric[i, mono.variable[e]]
                 out[s, e] += v * value[e]
+    return out
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def powers(mono, shift, scale, out):
     """out[e] = (scale · Δ)^e / e! for the monomials of the series."""
     out[0] = 1.0
@@ -89,7 +91,7 @@ def powers(mono, shift, scale, out):
         out[e] = out[mono.parent[e]] * scale * shift[mono.variable[e]] / mono.divisor[e]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def shifted_components(table, mono, power, out):
     """Components of every stratum at the shift whose powers are given."""
     n_components = mono.column.shape[0]

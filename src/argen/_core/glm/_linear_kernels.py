@@ -1,0 +1,80 @@
+"""Small dense systems in which a coefficient may be unknown: Cholesky with skipped pivots."""
+
+import numpy as np
+
+from argen._core.glm._jit import kernel
+
+__all__ = ["cholesky", "cholesky_inverse", "cholesky_solve", "symmetrise"]
+
+_SKIP = 1e-10  # a pivot this small against its own scale: nothing is known about the coefficient
+
+
+@kernel
+def symmetrise(square):
+    """Copy the lower triangle to the upper one."""
+    for a in range(square.shape[0]):
+        for b in range(a):
+            square[b, a] = square[a, b]
+
+
+@kernel
+def cholesky(matrix, scale, L, skipped):
+    """Lower Cholesky factor; a pivot below 1e-10 of `scale` is skipped (its row and column become zero)."""
+    q = matrix.shape[0]
+    count = 0
+    for a in range(q):
+        for b in range(a):
+            value = matrix[a, b]
+            for c in range(b):
+                value -= L[a, c] * L[b, c]
+            L[a, b] = value / L[b, b] if L[b, b] > 0.0 else 0.0
+        pivot = matrix[a, a]
+        for c in range(a):
+            pivot -= L[a, c] * L[a, c]
+        skipped[a] = not pivot > _SKIP * scale[a]
+        if skipped[a]:
+            L[a, : a + 1] = 0.0
+            count += 1
+        else:
+            L[a, a] = np.sqrt(pivot)
+    return count
+
+
+@kernel
+def cholesky_solve(L, x):
+    """X ← (LL')⁻ x in place, zero for skipped coefficients."""
+    q = len(x)
+    for a in range(q):
+        if L[a, a] == 0.0:
+            x[a] = 0.0
+            continue
+        value = x[a]
+        for c in range(a):
+            value -= L[a, c] * x[c]
+        x[a] = value / L[a, a]
+    for a in range(q - 1, -1, -1):
+        if L[a, a] == 0.0:
+            continue
+        value = x[a]
+        for c in range(a + 1, q):
+            value -= L[c, a] * x[c]
+        x[a] = value / L[a, a]
+
+
+@kernel
+def cholesky_inverse(L):
+    """(LL')⁻¹ with zero rows and columns for skipped coefficients."""
+    q = L.shape[0]
+    half = np.zeros((q, q))  # L⁻¹, by rows
+    for a in range(q):
+        if L[a, a] == 0.0:
+            continue
+        half[a, a] = 1.0
+        for c in range(a):
+            lac = L[a, c]
+            if lac != 0.0:
+                for b in range(c + 1):
+                    half[a, b] -= lac * half[c, b]
+        for b in range(a + 1):
+            half[a, b] /= L[a, a]
+    return np.dot(half.T, half)
