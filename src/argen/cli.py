@@ -1,0 +1,421 @@
+"""The command line: ``argen demo`` on a simulated screen, ``argen run FILE`` on counts in a file.
+
+Tables go to standard output; progress, warnings and errors to standard error. The exit code is 2 if an argument, a file
+or its content cannot be used.
+"""
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from argen import __version__
+from argen.errors import ArgenError, ArgenWarning, InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+    from mudata import MuData
+
+__all__ = ["main"]
+
+EXIT_FAILURE = 2
+EXIT_INTERRUPTED = 130
+_MAX_ROWS = 60
+_CLOSURES = {"yes": True, "no": False, "acyclic": "acyclic"}
+_VERDICTS = ("correct", "wrong sign", "false positive", "missed")
+_DEMO_COLUMNS = ["source", "target", "coef", "se", "p", "truth", "verdict"]
+_RUN_COLUMNS = ["source", "target", "coef", "se", "ci_low", "ci_high", "p", "threshold", "flags"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    argv
+        Arguments; by default those of the process.
+
+    Returns
+    -------
+    The exit code: 0, 2 after an error, 130 after an interruption.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        if options.out.exists() and not options.out.is_dir():
+            msg = f"--out {options.out} is not a folder."
+            raise InputError(msg)
+        with _reporting(quiet=options.quiet):
+            options.command(options)
+    except (ArgenError, OSError) as error:
+        print(f"argen: error: {_one_line(error)}", file=sys.stderr)
+        return EXIT_FAILURE
+    except KeyboardInterrupt:
+        print("argen: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="argen", description="Causal gene networks from Perturb-seq counts, with a tested effect on every edge."
+    )
+    parser.add_argument("--version", action="version", version=f"argen {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="{demo,run}")
+    _add_demo(commands.add_parser("demo", help="find the network of a simulated screen and compare it with the truth"))
+    _add_run(commands.add_parser("run", help="find the network of a screen in an .h5ad or .h5mu file"))
+    return parser
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Simulate a screen of 8 genes in 8,000 cells with a hidden confounder, hide two of the genes (X7, X8), find "
+        "the network of the others and compare it with the truth. Writes edges.csv and network.png."
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the simulation (default: %(default)s)")
+    _add_common(parser, out="argen-demo")
+    parser.set_defaults(command=_demo)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Find the causal network of the genes that are both perturbed and measured. The perturbed gene of each cell is "
+        "in an obs column (--target; argen_target if an .h5ad file has it), or the guides are called from their UMI "
+        "counts. Writes edges.csv (the network), candidates.csv (every edge that was tested), targets.csv, pairs.csv, "
+        "network.png and result.h5ad."
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help=".h5ad, or .h5mu with an RNA modality; raw counts")
+    _add_target_options(parser.add_argument_group("which cell carries what"))
+    _add_design_options(parser.add_argument_group("design and method"))
+    _add_common(parser, out="argen-result")
+    parser.set_defaults(command=_run)
+
+
+def _add_target_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--target", metavar="COL", help="obs column with the perturbed gene of each cell")
+    group.add_argument(
+        "--control",
+        metavar="LABEL",
+        action="append",
+        help="label of control cells or guides; repeat it for several (default: 'control' with --target, else the "
+        "usual spellings such as non-targeting)",
+    )
+    group.add_argument(
+        "--guides",
+        metavar="NAME",
+        help="modality (.h5mu) or obsm entry (.h5ad) with guide UMI counts (default: the modality called guide, "
+        "guides, gdo, grna or crispr)",
+    )
+    group.add_argument(
+        "--guide-target",
+        metavar="COL|CSV",
+        help="column of the guide modality's var with the target of each guide (default: target, gene_target or "
+        "target_gene), or a .csv file with the columns guide and target, which an obsm entry needs",
+    )
+    group.add_argument("--min-umi", type=int, default=5, metavar="N", help="UMIs of a called guide (default: 5)")
+    group.add_argument(
+        "--min-fraction", type=float, default=0.8, metavar="F", help="its share of the cell's guide UMIs (default: 0.8)"
+    )
+
+
+def _add_design_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--covariates", metavar="A,B|FORMULA", help="obs columns, or a formula such as '~ C(batch) + percent_mito'"
+    )
+    group.add_argument("--depth", metavar="COL", help="obs column with the depth (default: total count of the matrix)")
+    group.add_argument("--layer", help="layer with the raw counts (default: X)")
+    group.add_argument("--targets", metavar="A,B", help="use these targets only")
+    group.add_argument("--min-cells", type=int, default=10, metavar="N", help="cells a target needs (default: 10)")
+    group.add_argument(
+        "--closure",
+        choices=list(_CLOSURES),
+        default="yes",
+        help="transitive closure of the descendants (default: yes); acyclic: without the weakest links of cycles",
+    )
+    group.add_argument(
+        "--first-stage", choices=["ancestors", "shared"], default="ancestors", help="(default: ancestors)"
+    )
+    group.add_argument(
+        "--covariance",
+        choices=["murphy-topel", "naive"],
+        default="murphy-topel",
+        help="whether standard errors count the uncertainty of the first stage (default: murphy-topel)",
+    )
+    group.add_argument("--alpha", type=float, default=0.05, help="level of both steps (default: 0.05)")
+
+
+def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(out),
+        metavar="DIR",
+        help=f"folder of the results, made if missing; files of an earlier run are replaced (default: {out})",
+    )
+    parser.add_argument("--n-jobs", type=int, metavar="N", help="threads (default: all); no number depends on it")
+    parser.add_argument("--quiet", action="store_true", help="no progress, only warnings and errors")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    import argen as ag
+
+    if options.seed < 0:
+        msg = f"--seed {options.seed}: give a number of 0 or more."
+        raise InputError(msg)
+    adata = ag.datasets.simulate("paper_fig2", rng=options.seed, omit=("X7", "X8"))
+    design = {"target_key": "target", "covariates": ["L"], "depth": "depth"}
+    ag.tl.argen_dag(adata, n_jobs=options.n_jobs, **design)
+    table = _beside_truth(adata)
+    out = _make_folder(options.out)
+    print(f"{adata.n_obs} cells, {adata.n_vars} genes; a hidden confounder and two hidden genes.")
+    print(_shown(table, _DEMO_COLUMNS))
+    counts = table["verdict"].value_counts()
+    print("; ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in _VERDICTS))
+    _write_csv(table, out / "edges.csv")
+    _write_network(adata, out / "network.png")
+
+
+def _beside_truth(adata: "AnnData") -> "pd.DataFrame":
+    """Every edge that is selected or true, with the verdict on it."""
+    import pandas as pd
+
+    import argen as ag
+
+    truth = adata.varp["truth"].tocoo()
+    ends = {"source": adata.var_names[truth.row], "target": adata.var_names[truth.col]}
+    table = ag.get.edges(adata, selected=False).merge(pd.DataFrame({**ends, "truth": truth.data}), how="outer")
+    table = table.assign(truth=table["truth"].fillna(0.0), selected=table["selected"].eq(other=True))
+    table = table[table["selected"] | table["truth"].ne(0)].sort_values(["source", "target"], ignore_index=True)
+    return table.assign(verdict=[_verdict(edge) for edge in table.itertuples()])
+
+
+def _verdict(edge: Any) -> str:
+    if not edge.selected:
+        return "missed"
+    if edge.truth == 0:
+        return "false positive"
+    return "correct" if edge.coef * edge.truth > 0 else "wrong sign"
+
+
+def _run(options: argparse.Namespace) -> None:
+    import argen as ag
+
+    adata, target = _read_targets(options)
+    design = {
+        **target,
+        "covariates": _covariates(options.covariates),
+        "depth": options.depth,
+        "layer": options.layer,
+        "targets": _names(options.targets),
+        "closure": _CLOSURES[options.closure],
+        "min_cells": options.min_cells,
+    }
+    ag.tl.argen_descendants(adata, alpha=options.alpha, n_jobs=options.n_jobs, **design)
+    ag.tl.argen_dag(
+        adata,
+        first_stage=options.first_stage,
+        covariance=options.covariance,
+        alpha=options.alpha,
+        n_jobs=options.n_jobs,
+    )
+    _print_network(adata)
+    _write_results(adata, _make_folder(options.out))
+
+
+def _read_targets(options: argparse.Namespace) -> "tuple[AnnData, dict[str, object]]":
+    """Counts, and which obs column holds the targets; guides are called where none does."""
+    from argen._bridge.guides import find_rna, modality
+
+    data = _read_file(options.file)
+    adata = modality(data, find_rna(data, options.guides))
+    if options.target is None:
+        return adata, _call_guides(options, data, adata)
+    if options.guides is not None or options.guide_target is not None:
+        msg = "--target names labels that are called already; leave out --guides and --guide-target, or --target."
+        raise InputError(msg)
+    if data is not adata and options.target not in adata.obs and options.target in data.obs:
+        adata.obs[options.target] = data.obs[options.target].reindex(adata.obs_names)
+    return adata, {"target_key": options.target, "control": options.control or "control"}
+
+
+def _call_guides(options: argparse.Namespace, data: "AnnData | MuData", adata: "AnnData") -> dict[str, object]:
+    import argen as ag
+    from argen._bridge.validate import name_some
+
+    if options.guides is None and data is adata and "argen_target" in adata.obs:
+        return {"target_key": "argen_target", "control": options.control or "control"}
+    if options.guides is None and data is adata and "argen_target" in adata.obs:
+        return {"target_key": "argen_target", "control": options.control or "control"}
+    if options.guides is None and data is adata and "argen_target" in adata.obs:
+        return {"target_key": "argen_target", "control": options.control or "control"}
+    if options.guides is None and data is adata and "argen_target" in adata.obs:
+        return {"target_key": "argen_target", "control": options.control or "control"}
+    if options.guides is None and data is adata:
+        msg = (
+            "Name the obs column with the perturbed gene of each cell (--target), or the obsm entry with guide counts "
+            f"(--guides). Columns: {name_some(adata.obs.columns, 30) or 'none'}; "
+            f"obsm: {name_some(adata.obsm) or 'none'}."
+        )
+        raise InputError(msg)
+    ag.pp.argen_guides(
+        data,
+        guides=options.guides,
+        guide_target=_guide_target(options.guide_target),
+        control=options.control,
+        min_umi=options.min_umi,
+        min_fraction=options.min_fraction,
+    )
+    return {"target_key": "argen_target", "control": "control"}
+
+
+def _guide_target(option: str | None) -> "str | pd.DataFrame | None":
+    """Name of a column, or the table of a file."""
+    if option is None or not option.lower().endswith(".csv"):
+        return option
+    import pandas as pd
+
+    table = _read(Path(option), lambda path: pd.read_csv(path, dtype=str, keep_default_na=False))
+    if "guide" not in table:
+        msg = f"{option} has no column 'guide'; it has: {', '.join(table.columns)}."
+        raise InputError(msg)
+    return table.set_index("guide")
+
+
+def _read_file(path: Path) -> "AnnData | MuData":
+    from scanpy import logging as logg
+
+    reader = _reader(path)
+    start = logg.info(f"reading {path}")
+    data = _read(path, reader)
+    logg.info(f"    {data.n_obs} cells", time=start)
+    return data
+
+
+def _read(path: Path, reader: Callable[[Path], Any]) -> Any:
+    if not path.is_file():
+        msg = f"{path}: there is no such file."
+        raise InputError(msg)
+    try:
+        return reader(path)
+    except Exception as error:  # the readers of these formats raise errors of any type
+        msg = f"{path} cannot be read as {path.suffix}: {_one_line(error)}"
+        raise InputError(msg) from error
+
+
+def _reader(path: Path) -> "Callable[[Path], AnnData | MuData]":
+    if path.suffix == ".h5ad":
+        from anndata import read_h5ad
+
+        return read_h5ad
+    if path.suffix == ".h5mu":
+        from mudata import read_h5mu
+
+        return read_h5mu
+    msg = f"{path}: the name of the file has to end in .h5ad or .h5mu."
+    raise InputError(msg)
+
+
+def _names(option: str | None) -> list[str] | None:
+    return None if option is None else [name.strip() for name in option.split(",") if name.strip()]
+
+
+def _covariates(option: str | None) -> str | list[str] | None:
+    return option if option is not None and "~" in option else _names(option)
+
+
+def _print_network(adata: "AnnData") -> None:
+    import argen as ag
+
+    edges, targets = ag.get.edges(adata), ag.get.targets(adata)
+    n_candidates = len(ag.get.edges(adata, selected=False))
+    columns = _RUN_COLUMNS if edges["flags"].ne("").any() else _RUN_COLUMNS[:-1]
+    print(_shown(edges, columns) if len(edges) else "No edge was selected.")
+    print(
+        f"{len(edges)} edges selected of {n_candidates} candidates; {targets['status'].eq('kept').sum()} of "
+        f"{len(targets)} targets in the network"
+    )
+
+
+def _shown(table: "pd.DataFrame", columns: list[str]) -> str:
+    """Render the first rows for people; the files hold every row and digit."""
+    shown = table[columns].head(_MAX_ROWS)
+    formats = {name: "{:.2g}".format if name in ("p", "threshold") else "{:.3f}".format for name in columns}
+    formats = {name: formats[name] for name in shown.select_dtypes("float")}
+    text = shown.to_string(index=False, na_rep="", formatters=formats)
+    more = len(table) - _MAX_ROWS
+    return f"{text}\n… and {more} more, see edges.csv" if more > 0 else text
+
+
+def _write_results(adata: "AnnData", out: Path) -> None:
+    import argen as ag
+
+    _write_csv(ag.get.edges(adata), out / "edges.csv")
+    _write_csv(ag.get.edges(adata, selected=False), out / "candidates.csv")
+    _write_csv(ag.get.targets(adata), out / "targets.csv")
+    _write_csv(ag.get.pairs(adata), out / "pairs.csv")
+    _write_network(adata, out / "network.png")
+    with _announced(out / "result.h5ad") as path:
+        adata.write_h5ad(path)
+
+
+def _make_folder(out: Path) -> Path:
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+@contextmanager
+def _announced(path: Path) -> Iterator[Path]:
+    """Say which file was written, and whether it took the place of another."""
+    from scanpy import logging as logg
+
+    replaced = path.exists()
+    yield path
+    logg.info(f"{'replaced' if replaced else 'wrote'} {path}")
+
+
+def _write_csv(table: "pd.DataFrame", path: Path) -> None:
+    with _announced(path):
+        table.to_csv(path, index=False)
+
+
+def _write_network(adata: "AnnData", path: Path) -> None:
+    import matplotlib as mpl
+
+    if "matplotlib.pyplot" not in sys.modules:  # whoever uses pyplot already keeps the backend that was chosen
+        mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    import argen as ag
+
+    with _announced(path):
+        ax = ag.pl.argen_network(adata, show=False)
+        ax.figure.savefig(path, dpi=200)
+        plt.close(ax.figure)
+
+
+@contextmanager
+def _reporting(*, quiet: bool) -> Iterator[None]:
+    """Log lines, progress bars and argen's warnings on standard error, for the time of a command."""
+    from scanpy import settings
+
+    before = settings.verbosity, settings.logfile
+    settings.verbosity, settings.logfile = (1 if quiet else 3), sys.stderr
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", ArgenWarning)
+            warnings.showwarning = _show_warning
+            yield
+    finally:
+        settings.verbosity, settings.logfile = before
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"argen: warning: {_one_line(message)}", file=sys.stderr)
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())

@@ -1,0 +1,361 @@
+"""The command line, in a process of its own and in this one, against the public functions and the known truth."""
+
+import subprocess
+import sys
+
+import anndata
+import matplotlib as mpl
+import matplotlib.image
+import mudata
+import numpy as np
+import pandas as pd
+import pytest
+import scanpy as sc
+from matplotlib import pyplot as plt
+from shared_data import shared
+
+import argen as ag
+from argen.cli import main
+
+DEMO_TRUTH = {  # the figure of the paper without X7 and X8
+    ("X1", "X2"): 0.5,
+    ("X1", "X3"): -0.5,
+    ("X2", "X3"): 0.5,
+    ("X3", "X6"): -0.5,
+    ("X4", "X5"): 0.5,
+    ("X5", "X6"): -0.5,
+}
+RUN_FILES = ["candidates.csv", "edges.csv", "network.png", "pairs.csv", "result.h5ad", "targets.csv"]
+
+
+@pytest.fixture(autouse=True)
+def quiet_mudata():
+    """Without this setting every read and write of a MuData warns of a coming default."""
+    with mudata.set_options(pull_on_update=False):
+        yield
+
+
+def argen(*arguments, cwd):
+    command = [sys.executable, "-m", "argen", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+def same_table(path, table):
+    """The file holds the table to the last digit."""
+    stored = pd.read_csv(path, float_precision="round_trip")
+    text = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
+    stored[text] = stored[text].fillna("").astype(str)
+    expected = table.astype(dict.fromkeys(text, str))
+    pd.testing.assert_frame_equal(stored, expected, check_exact=True, check_dtype=False)
+
+
+def fails(capsys, *arguments):
+    """Run in this process; the only line on standard error but for the log."""
+    assert main([*map(str, arguments), "--quiet"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("argen: error: ")
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+@pytest.fixture(scope="module")
+def screen():
+    return ag.datasets.simulate("paper_fig2", rng=3, n_cells=3000)
+
+
+@pytest.fixture
+def h5ad(screen, tmp_path):
+    path = tmp_path / "screen.h5ad"
+    screen.write_h5ad(path)
+    return path
+
+
+@pytest.fixture
+def design():
+    return "--target", "target", "--covariates", "L", "--depth", "depth"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    return argen("demo", cwd=folder), folder / "argen-demo"
+
+
+def test_demo_finds_the_network_of_the_paper(demo):
+    process, folder = demo
+    assert process.returncode == 0, process.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["edges.csv", "network.png"]
+    edges = pd.read_csv(folder / "edges.csv")
+    assert dict(zip(zip(edges["source"], edges["target"], strict=True), edges["truth"], strict=True)) == DEMO_TRUTH
+    assert edges["verdict"].eq("correct").all()
+    np.testing.assert_allclose(edges["coef"], edges["truth"], atol=0.2)
+    assert matplotlib.image.imread(folder / "network.png").std() > 0.05
+
+
+def test_demo_prints_tables_to_stdout_and_progress_to_stderr(demo):
+    process, _ = demo
+    lines = process.stdout.splitlines()
+    assert lines[1].split() == ["source", "target", "coef", "se", "p", "truth", "verdict"]
+    assert [line.split()[:2] for line in lines[2:8]] == [list(edge) for edge in sorted(DEMO_TRUTH)]
+    assert lines[8] == "6 correct; 0 wrong sign; 0 false positive; 0 missed"
+    for text in ("computing descendants", "searching the causal network", "wrote argen-demo/edges.csv"):
+        assert text in process.stderr
+        assert text not in process.stdout
+    assert "Warning" not in process.stderr
+
+
+def test_demo_marks_false_and_missed_edges(tmp_path, monkeypatch, capsys):
+    """A truth that is bent after the simulation: one edge more, one less, one of the other sign."""
+    simulate = ag.datasets.simulate
+
+    def bent(*arguments, **options):
+        adata = simulate(*arguments, **options)
+        truth = adata.varp["truth"].tolil()
+        at = adata.var_names.get_loc
+        truth[at("X1"), at("X4")], truth[at("X1"), at("X2")], truth[at("X2"), at("X3")] = 0.5, 0, -0.5
+        adata.varp["truth"] = truth.tocsr()
+        return adata
+
+    monkeypatch.setattr(ag.datasets, "simulate", bent)
+    assert main(["demo", "--out", str(tmp_path), "--quiet"]) == 0
+    edges = pd.read_csv(tmp_path / "edges.csv").set_index(["source", "target"])
+    assert edges.loc[("X1", "X4"), ["verdict", "selected"]].tolist() == ["missed", False]
+    assert edges.loc[("X1", "X2"), "verdict"] == "false positive"
+    assert edges.loc[("X2", "X3"), "verdict"] == "wrong sign"
+    assert "4 correct; 1 wrong sign; 1 false positive; 1 missed" in capsys.readouterr().out
+
+
+def test_demo_depends_on_the_seed_and_not_on_the_threads(tmp_path):
+    for name, options in {
+        "a": ["--seed", "5", "--n-jobs", "1"],
+        "b": ["--seed", "5", "--n-jobs", "2"],
+        "c": [],
+    }.items():
+        assert main(["demo", "--out", str(tmp_path / name), "--quiet", *options]) == 0
+    edges = {name: (tmp_path / name / "edges.csv").read_bytes() for name in "abc"}
+    assert edges["a"] == edges["b"] != edges["c"]
+
+
+def test_papalexi_h5mu_gives_what_the_functions_give(tmp_path, capsys):
+    path = shared("data", "papalexi2021_thp1_eccite", "papalexi2021_thp1_eccite.h5mu")
+    options = ["--control", "non-targeting", "--covariates", "bio_rep,percent_mito", "--depth", "total_umi"]
+    assert main(["run", str(path), *options, "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert "argen: warning: 16 targets dropped, not measured" in printed.err
+
+    adata = run_papalexi(path)
+    assert f"{len(ag.get.edges(adata))} edges selected of " in printed.out
+    same_table(tmp_path / "edges.csv", ag.get.edges(adata))
+    same_table(tmp_path / "candidates.csv", ag.get.edges(adata, selected=False))
+    same_table(tmp_path / "targets.csv", ag.get.targets(adata))
+    same_table(tmp_path / "pairs.csv", ag.get.pairs(adata))
+    assert sorted(file.name for file in tmp_path.iterdir()) == RUN_FILES
+    pd.testing.assert_frame_equal(ag.get.edges(anndata.read_h5ad(tmp_path / "result.h5ad")), ag.get.edges(adata))
+
+
+def run_papalexi(path):
+    mdata = mudata.read_h5mu(path)
+    ag.pp.argen_guides(mdata, control="non-targeting")
+    adata = mdata["rna"]
+    with pytest.warns(ag.errors.ArgenWarning, match="not measured"):
+        ag.tl.argen_descendants(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")
+    ag.tl.argen_dag(adata)
+    return adata
+
+
+def test_h5ad_with_labels_gives_what_the_functions_give(screen, h5ad, design, tmp_path):
+    out = tmp_path / "new" / "folder"
+    options = ["--closure", "acyclic", "--first-stage", "shared", "--covariance", "naive", "--alpha", "0.01"]
+    assert main(["run", str(h5ad), *design, *options, "--out", str(out), "--quiet"]) == 0
+    adata = ag.tl.argen_descendants(
+        screen, target_key="target", covariates=["L"], depth="depth", closure="acyclic", alpha=0.01, copy=True
+    )
+    ag.tl.argen_dag(adata, first_stage="shared", covariance="naive", alpha=0.01)
+    same_table(out / "edges.csv", ag.get.edges(adata))
+    stored = anndata.read_h5ad(out / "result.h5ad")
+    assert stored.uns["argen_descendants"]["params"]["closure"] == "acyclic"
+    assert stored.uns["argen_dag"]["params"]["first_stage"] == "shared"
+
+
+def test_formula_layer_targets_and_control_reach_the_analysis(screen, tmp_path):
+    adata = screen.copy()
+    adata.layers["counts"], adata.X = adata.X, np.log1p(adata.X.toarray())
+    adata.obs["target"] = adata.obs["target"].cat.rename_categories({"control": "NT"})
+    adata.write_h5ad(tmp_path / "screen.h5ad")
+    options = [
+        "--target",
+        "target",
+        "--control",
+        "NT",
+        "--layer",
+        "counts",
+        "--targets",
+        "X1,X2, X3",
+        "--min-cells",
+        "7",
+    ]
+    arguments = ["run", str(tmp_path / "screen.h5ad"), *options, "--covariates", "~ L", "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--closure", "no", "--quiet"]) == 0
+    params = anndata.read_h5ad(tmp_path / "out" / "result.h5ad").uns["argen_descendants"]["params"]
+    found = {name: params[name] for name in ("covariates", "layer", "min_cells", "closure")}
+    assert found == {"covariates": "~ L", "layer": "counts", "min_cells": 7, "closure": False}
+    assert params["targets"].tolist() == ["X1", "X2", "X3"]
+    assert params["control"].tolist() == ["NT"]
+
+
+@pytest.fixture
+def h5mu(tmp_path):
+    mdata = ag.datasets.simulate("paper_fig2", rng=3, n_cells=3000, guides_per_target=2, guide_counts=True)
+    mdata.obs["label"] = mdata["rna"].obs["target"].to_numpy()
+    mdata.write_h5mu(tmp_path / "screen.h5mu")
+    return tmp_path / "screen.h5mu"
+
+
+def test_labels_of_the_whole_mudata_are_found(h5mu, tmp_path, capsys):
+    assert main(["run", str(h5mu), "--target", "label", "--out", str(tmp_path / "a"), "--quiet"]) == 0
+    assert main(["run", str(h5mu), "--target", "target", "--out", str(tmp_path / "b"), "--quiet"]) == 0
+    assert (tmp_path / "a" / "edges.csv").read_bytes() == (tmp_path / "b" / "edges.csv").read_bytes()
+
+
+def test_guide_options_reach_the_guide_step(h5mu, tmp_path):
+    mdata = mudata.read_h5mu(h5mu)
+    adata = mdata["rna"].copy()
+    adata.obsm["umi"] = pd.DataFrame(
+        mdata["guide"].X.toarray(), index=adata.obs_names, columns=mdata["guide"].var_names
+    )
+    adata.write_h5ad(tmp_path / "obsm.h5ad")
+    table = mdata["guide"].var[["target"]].rename_axis("guide")
+    table.to_csv(tmp_path / "guides.csv")
+    thresholds = ["--min-umi", "9", "--min-fraction", "0.6", "--quiet"]
+    sources = {
+        "a": [h5mu, "--guides", "guide", "--guide-target", "target"],
+        "b": [tmp_path / "obsm.h5ad", "--guides", "umi", "--guide-target", tmp_path / "guides.csv"],
+    }
+    for name, source in sources.items():
+        assert main(["run", *map(str, source), "--out", str(tmp_path / name), *thresholds]) == 0
+    assert (tmp_path / "a" / "edges.csv").read_bytes() == (tmp_path / "b" / "edges.csv").read_bytes()
+    params = anndata.read_h5ad(tmp_path / "a" / "result.h5ad").uns["argen_guides"]["params"]
+    assert (params["min_umi"], params["min_fraction"]) == (9, 0.6)
+
+
+def test_result_is_an_input_and_its_folder_is_written_again(h5mu, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["run", str(h5mu), "--out", str(out)]) == 0
+    assert f"wrote {out / 'edges.csv'}" in capsys.readouterr().err
+    first = (out / "edges.csv").read_bytes()
+    (out / "mine.txt").write_text("kept")
+    assert main(["run", str(out / "result.h5ad"), "--out", str(out)]) == 0
+    assert f"replaced {out / 'edges.csv'}" in capsys.readouterr().err
+    assert (out / "edges.csv").read_bytes() == first
+    assert sorted(path.name for path in out.iterdir()) == sorted([*RUN_FILES, "mine.txt"])
+
+
+@pytest.fixture
+def svg_backend():
+    before = mpl.get_backend()
+    plt.switch_backend("svg")
+    yield "svg"
+    plt.switch_backend(before)
+
+
+def test_settings_of_the_session_are_left_as_they_were(h5ad, design, tmp_path, svg_backend):
+    before = sc.settings.verbosity, sc.settings.logfile, plt.get_fignums()
+    assert main(["run", str(h5ad), *design, "--out", str(tmp_path)]) == 0
+    assert (sc.settings.verbosity, sc.settings.logfile, plt.get_fignums()) == before
+    assert mpl.get_backend() == svg_backend
+
+
+def test_a_network_without_edges(screen, tmp_path, capsys):
+    adata = screen[:, ["X1", "X4"]].copy()
+    adata.write_h5ad(tmp_path / "two.h5ad")
+    options = ["--target", "target", "--depth", "depth", "--targets", "X1,X4", "--alpha", "1e-30", "--quiet"]
+    assert main(["run", str(tmp_path / "two.h5ad"), *options, "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith("No edge was selected.\n0 edges selected of ")
+    assert len(pd.read_csv(tmp_path / "edges.csv")) == 0
+
+
+def test_error_in_a_process_is_one_line_without_a_traceback(tmp_path):
+    process = argen("run", "absent.h5ad", "--target", "gene", cwd=tmp_path)
+    assert (process.returncode, process.stdout) == (2, "")
+    assert process.stderr.splitlines()[-1] == "argen: error: absent.h5ad: there is no such file."
+    assert "Traceback" not in process.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), ["--target", "--guides", "Columns: target, guide, depth, L"]),
+        (("--target", "gene"), ["'gene'", "target, guide, depth, L"]),
+        (("--target", "target", "--control", "NT"), ["control=NT", "Labels found: X1, X2"]),
+        (("--target", "target", "--covariates", "batch"), ["'batch'"]),
+        (("--target", "target", "--depth", "umi"), ["'umi'"]),
+        (("--target", "target", "--layer", "counts"), ["'counts'"]),
+        (("--target", "target", "--alpha", "2"), ["alpha"]),
+        (("--target", "target", "--n-jobs", "0"), ["n_jobs=0"]),
+        (("--target", "target", "--guides", "umi"), ["--guides", "--target"]),
+        (("--guides", "umi"), ["'umi'"]),
+        (("--guides", "umi", "--guide-target", "absent.csv"), ["absent.csv: there is no such file"]),
+    ],
+)
+def test_errors_name_the_thing(h5ad, tmp_path, capsys, options, words):
+    message = fails(capsys, "run", h5ad, *options, "--out", tmp_path / "out")
+    for word in words:
+        assert word in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["text.h5ad", "text.h5mu", "text.csv"])
+def test_files_of_another_kind(tmp_path, capsys, name):
+    (tmp_path / name).write_text("text")
+    assert name in fails(capsys, "run", tmp_path / name, "--target", "gene")
+
+
+def test_mudata_file_that_is_called_h5ad(h5mu, tmp_path, capsys):
+    path = h5mu.rename(tmp_path / "screen.h5ad")
+    assert "cannot be read as .h5ad" in fails(capsys, "run", path, "--target", "target")
+
+
+def test_guide_table_without_guides(h5ad, tmp_path, capsys):
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    message = fails(capsys, "run", h5ad, "--guides", "umi", "--guide-target", tmp_path / "table.csv")
+    assert "no column 'guide'; it has: a, b" in message
+
+
+def test_out_that_is_a_file_and_a_negative_seed(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert "is not a folder" in fails(capsys, "demo", "--out", tmp_path / "file")
+    assert "--seed -1" in fails(capsys, "demo", "--seed", "-1", "--out", tmp_path)
+
+
+def test_interruption_has_its_exit_code(tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ag.datasets, "simulate", interrupted)
+    assert main(["demo", "--out", str(tmp_path), "--quiet"]) == 130
+    assert capsys.readouterr().err == "argen: interrupted\n"
+
+
+def test_version_and_help_are_quick(tmp_path):
+    """Neither loads what takes seconds to import."""
+    code = (
+        "import sys; from argen.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "heavy = {'numpy', 'pandas', 'scanpy', 'anndata', 'matplotlib', 'numba'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    for arguments, word in ((["--version"], f"argen {ag.__version__}"), (["run", "--help"], "--covariates")):
+        process = subprocess.run(
+            [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert word in process.stdout
+
+
+def test_a_command_is_needed(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 2
+    assert "{demo,run}" in capsys.readouterr().err
