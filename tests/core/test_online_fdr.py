@@ -1,0 +1,55 @@
+"""BatchBH against the decisions and levels of Bioconductor's onlineFDR."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from shared_data import shared
+
+from argen._core.online_fdr import batch_bh
+
+STREAMS = {
+    "s1_mixed_sizes": 0.05,
+    "s1_alpha0.1": 0.1,
+    "s2_all_null": 0.05,
+    "s3_strong": 0.05,
+    "s4_gap_batches": 0.05,
+    "s5_singletons_ties": 0.05,
+    "s6_borderline": 0.05,
+    "s7_long": 0.05,
+    "s8_with_NA_output": 0.05,
+}
+
+
+def read_stream(name):
+    table = pd.read_csv(shared("fixtures", "batchbh", f"{name}.csv"))
+    batch = table["id"].str.extract(r"b(\d+)_")[0].astype(int)
+    return table, [group["pval"].to_numpy() for _, group in table.groupby(batch, sort=False)], batch
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_against_online_fdr_in_r(name):
+    table, batches, batch = read_stream(name)
+    decisions, levels, _ = batch_bh(batches, STREAMS[name])
+    np.testing.assert_array_equal(np.concatenate(decisions), table["R"].to_numpy(dtype=bool))
+    theirs = table.groupby(batch, sort=False)["alphai"].first().to_numpy()
+    np.testing.assert_allclose(levels, theirs, rtol=0, atol=3e-15)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_thresholds_are_the_ones_applied(name):
+    _, batches, _ = read_stream(name)
+    decisions, _, thresholds = batch_bh(batches, STREAMS[name])
+    for p, decision, threshold in zip(batches, decisions, thresholds, strict=True):
+        np.testing.assert_array_equal(p <= threshold, decision)
+
+
+def test_a_batch_without_p_values_uses_nothing():
+    _, batches, _ = read_stream("s1_mixed_sizes")
+    with_gap = [batches[0], np.empty(0), *batches[1:]]
+    decisions, levels, _ = batch_bh(with_gap, 0.05)
+    without, levels_without, _ = batch_bh(batches, 0.05)
+    assert len(decisions[1]) == 0
+    assert np.isnan(levels[1])
+    np.testing.assert_array_equal(np.delete(levels, 1), levels_without)
+    for a, b in zip([decisions[0], *decisions[2:]], without, strict=True):
+        np.testing.assert_array_equal(a, b)

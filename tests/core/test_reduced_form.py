@@ -1,0 +1,197 @@
+"""Reduced forms against statsmodels and glum: random designs, any instruments, cold and warm."""
+
+import numpy as np
+import pytest
+from glum import GeneralizedLinearRegressor
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import poisson
+from scipy import sparse
+from screens import random_screen
+
+from argen._core.glm import _fit_kernels, _linear_kernels, _segment_kernels
+from argen._core.glm.reduced_form import FitState, fit_reduced_form
+from argen._core.screen import Covariates, build_screen
+
+
+def reference(data, gene, instruments):
+    x = np.column_stack([data.indicators(instruments), data.nuisance])
+    return poisson(data.counts[:, gene], x, data.depth)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    levels=st.integers(1, 5),
+    dummies=st.integers(0, 2),
+    numeric=st.integers(0, 3),
+    log_mean=st.floats(-0.5, 3.0),
+)
+def test_against_statsmodels(seed, levels, dummies, numeric, log_mean):
+    data = random_screen(seed, levels=levels, dummies=dummies, numeric=numeric, log_mean=log_mean)
+    instruments = np.array([0, 2, 3])
+    form = fit_reduced_form(data.screen, 2, instruments)
+    fit = reference(data, 2, instruments)
+    assert form.converged
+    np.testing.assert_allclose(form.effect, fit.params[:3], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(form.theta, fit.params[3:], rtol=0, atol=1e-7)
+    V = fit.cov_params()[:3, :3]
+    se = np.sqrt(np.diag(V))
+    np.testing.assert_allclose(np.sqrt(np.diag(form.covariance())), se, rtol=1e-6)
+    np.testing.assert_allclose(form.covariance() / np.outer(se, se), V / np.outer(se, se), rtol=0, atol=2e-6)
+
+
+def test_against_glum():
+    data = random_screen(3, levels=3, numeric=2)
+    x = np.column_stack([data.indicators(range(4)), data.nuisance])
+    model = GeneralizedLinearRegressor(
+        family="poisson", alpha=0, fit_intercept=False, gradient_tol=1e-10, robust=True, max_iter=500
+    )
+    y, offset = data.counts[:, 1], np.log(data.depth)
+    model.fit(x, y, offset=offset)
+    hc1 = model.covariance_matrix(x, y, offset=offset)
+    hc0 = hc1 * (len(y) - x.shape[1]) / len(y)
+    form = fit_reduced_form(data.screen, 1, np.arange(4))
+    np.testing.assert_allclose(form.effect, model.coef_[:4], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(np.sqrt(np.diag(form.covariance())), np.sqrt(np.diag(hc0))[:4], rtol=1e-6)
+
+
+@pytest.mark.parametrize("numeric", [0, 1, 2])
+def test_a_warm_start_ends_where_a_cold_one_does(numeric):
+    data = random_screen(11, p=7, n=1500, numeric=numeric)
+    state = FitState.cold(data.screen.design)
+    for instruments in ([0, 1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6], [1, 2, 4, 6], [2], [0, 2, 5]):
+        warm = fit_reduced_form(data.screen, 2, np.array(instruments), state)
+        cold = fit_reduced_form(data.screen, 2, np.array(instruments))
+        np.testing.assert_allclose(warm.effect, cold.effect, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(warm.covariance(), cold.covariance(), rtol=1e-6, atol=1e-12)
+
+
+def test_a_level_without_counts_drops_out():
+    """Its cells have expectation 0: the fit is that of the other cells."""
+    data = random_screen(5, levels=4)
+    counts = data.counts.copy()
+    empty = data.nuisance[:, 3] == 1
+    counts[empty, 1] = 0
+    screen = build_screen(
+        sparse.csc_array(counts), data.target, data.depth, _covariates(data, levels=4), data.screen.genes
+    )
+    form = fit_reduced_form(screen, 1, np.array([0, 1]))
+    x = np.column_stack([data.indicators([0, 1]), data.nuisance])[~empty][:, [0, 1, 2, 3, 4, 6]]
+    fit = poisson(counts[~empty, 1], x, data.depth[~empty])
+    np.testing.assert_allclose(form.effect, fit.params[:2], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(np.sqrt(np.diag(form.covariance())), fit.bse[:2], rtol=1e-6)
+
+
+def test_a_group_without_counts_is_flagged_and_leaves_the_rest_alone():
+    data = random_screen(6)
+    counts = data.counts.copy()
+    counts[data.target == 3, 1] = 0
+    screen = build_screen(
+        sparse.csc_array(counts), data.target, data.depth, _covariates(data, levels=3), data.screen.genes
+    )
+    form = fit_reduced_form(screen, 1, np.array([0, 3]))
+    others = data.target != 3
+    x = np.column_stack([data.indicators([0]), data.nuisance])
+    fit = poisson(counts[others, 1], x[others], data.depth[others])
+    np.testing.assert_allclose(form.effect[0], fit.params[0], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(np.sqrt(form.covariance()[0, 0]), fit.bse[0], rtol=1e-6)
+    expected = (data.depth * np.exp(x[:, 1:] @ fit.params[1:]))[~others].sum()
+    assert form.separated.tolist() == [False, True]
+    np.testing.assert_allclose(form.effect[1], np.log(0.5 / expected), atol=1e-7)
+    assert form.covariance()[1, 1] > 2.0  # 1 / (0 + ½) and what the nuisance adds
+
+
+def test_an_effect_that_cannot_be_told_from_its_batch_is_unknown():
+    """Gene 1 has counts in batch 2 only, and there only in the cells of target 0."""
+    data = random_screen(8)
+    counts = data.counts.copy()
+    in_batch = data.nuisance[:, 2] == 1
+    counts[in_batch & (data.target != 0), 1] = 0
+    counts[~in_batch & (data.target == 0), 1] = 0
+    screen = build_screen(
+        sparse.csc_array(counts), data.target, data.depth, _covariates(data, levels=3), data.screen.genes
+    )
+    keep = ~(~in_batch & (data.target == 0))  # target 0 perturbs cells of batch 2 only
+    confounded = build_screen(
+        sparse.csc_array(counts[keep]),
+        data.target[keep],
+        data.depth[keep],
+        Covariates(*(part[keep] for part in _parts(data, 3))),
+        data.screen.genes,
+    )
+    assert np.isnan(fit_reduced_form(confounded, 1, np.array([0, 2])).effect[0])
+    assert np.isfinite(fit_reduced_form(confounded, 1, np.array([0, 2])).effect[1])
+    assert np.isfinite(fit_reduced_form(screen, 1, np.array([0, 2])).effect).all()
+
+
+def test_cells_may_come_in_any_order():
+    data = random_screen(9, numeric=2)
+    shuffle = np.random.default_rng(0).permutation(len(data.target))
+    screen = build_screen(
+        sparse.csc_array(data.counts[shuffle]),
+        data.target[shuffle],
+        data.depth[shuffle],
+        Covariates(*(part[shuffle] for part in _parts(data, 3))),
+        data.screen.genes,
+    )
+    a, b = (fit_reduced_form(s, 0, np.arange(4)) for s in (data.screen, screen))
+    np.testing.assert_allclose(a.effect, b.effect, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(a.covariance(), b.covariance(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("x", [-3.0, -0.07, -0.06, 0.0, 1e-9, 0.05, 0.0624, 0.0626, 2.5])
+def test_small_exp(x):
+    assert _segment_kernels.small_exp(x) == pytest.approx(np.exp(x), rel=3e-16)
+    assert _segment_kernels.small_exp.py_func(x) == pytest.approx(np.exp(x), rel=3e-16)
+
+
+@pytest.mark.parametrize("form", ["compiled", "py_func"])
+def test_cholesky_inverse_with_a_redundant_column(form):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 4))
+    x[:, 2] = x[:, 0] - x[:, 1]
+    gram, keep = x.T @ x, [0, 1, 3]
+    L, skipped = np.zeros((4, 4)), np.zeros(4, dtype=np.bool_)
+    call = (lambda f: f) if form == "compiled" else (lambda f: f.py_func)
+    assert call(_linear_kernels.cholesky)(gram, np.diag(gram).copy(), L, skipped) == 1
+    assert skipped.tolist() == [False, False, True, False]
+    inverse = call(_linear_kernels.cholesky_inverse)(L)
+    np.testing.assert_allclose(inverse[np.ix_(keep, keep)], np.linalg.inv(gram[np.ix_(keep, keep)]), rtol=1e-9)
+    assert not inverse[2].any()
+    b = rng.normal(size=4)
+    solution = b.copy()
+    call(_linear_kernels.cholesky_solve)(L, solution)
+    np.testing.assert_allclose(solution, inverse @ b, rtol=1e-9)
+
+
+def test_compiled_and_plain_python_segments_agree():
+    design = random_screen(2, n=60, numeric=2).screen.design
+    used = np.ones(len(design.seg_stratum), dtype=np.bool_)
+    results = []
+    for function in (_segment_kernels.reweight, _segment_kernels.reweight.py_func):
+        w, sums = design.depth.copy(), np.empty((len(used), _segment_kernels.n_components(2)))
+        function(design, used, np.array([0.01, -0.3]), w, sums)
+        results.append((w, sums))
+    np.testing.assert_allclose(results[0][0], design.depth * np.exp(design.numeric @ [0.01, -0.3]), rtol=1e-13)
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-13)
+
+
+def test_the_limit_on_iterations_is_reported():
+    data = random_screen(4)
+    design, state = data.screen.design, FitState.cold(data.screen.design)
+    row = np.full(5, -1)
+    used = np.ones(len(design.seg_stratum), dtype=np.bool_)
+    _, last, *_ = _fit_kernels.fit(
+        data.screen.counts_of(0), design, used, row, 0, state.theta, state.weights, state.sums, False, 1e-8, 1
+    )
+    assert last > 1e-8
+
+
+def _parts(data, levels):
+    level = data.nuisance[:, :levels].argmax(axis=1)
+    return level, np.zeros((len(level), 0)), data.nuisance[:, levels:]
+
+
+def _covariates(data, levels):
+    return Covariates(*_parts(data, levels))
