@@ -1,0 +1,34 @@
+"""Draw the figures of the README and of the documentation from the public data.
+
+``ARGEN_DATA`` is the folder of the data sets; by default ``shared/data`` beside the repository.
+"""
+
+import os
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("agg")
+
+import mudata
+
+import argen as ag
+
+HERE = Path(__file__).resolve().parent
+DATA = Path(os.environ.get("ARGEN_DATA") or HERE.parents[1] / "shared" / "data")
+
+
+def papalexi_network() -> None:
+    """The interferon cascade of THP-1 cells (Papalexi et al. 2021), as in the quick start."""
+    mudata.set_options(pull_on_update=False)
+    mdata = mudata.read_h5mu(DATA / "papalexi2021_thp1_eccite" / "papalexi2021_thp1_eccite.h5mu")
+    ag.pp.argen_guides(mdata, control="non-targeting")
+    adata = mdata["rna"]
+    ag.tl.argen_descendants(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")
+    ag.tl.argen_dag(adata)
+    ax = ag.pl.argen_network(adata, show=False)
+    ax.figure.savefig(HERE / "_static" / "papalexi_network.png", dpi=160)
+
+
+if __name__ == "__main__":
+    papalexi_network()
