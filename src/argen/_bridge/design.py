@@ -1,7 +1,7 @@
 """Covariates: obs columns or a formula → the blocks that the core takes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +12,13 @@ from argen._bridge.validate import name_some
 from argen._core.screen import Covariates
 from argen.errors import DesignError, InputError
 
-__all__ = ["CovariateSpec", "build_covariates", "parse_covariates"]
+__all__ = ["CovariateSpec", "build_covariates", "integer_codes", "parse_covariates"]
 
 _CATEGORICAL_CALL = re.compile(r"\bC\(\s*(?:`([^`]+)`|([\w.]+))\s*\)")
+_OPERATOR = re.compile(r"[+:*~]|C\(")
+_ANSI = re.compile(r"\x1b\[[0-9;]*m|[⧛⧚]")
 _COLLINEAR = 1e-9
+_MAX_CODES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class CovariateSpec:
     Attributes
     ----------
     formula
-        One-sided formula in which ``C(x)`` is spelled as a quoted column name; empty without covariates.
+        Terms over quoted names, ``C(x)`` being such a name, without intercept; empty without covariates.
     columns
         obs columns by the name that the formula uses for them.
     categorical
@@ -45,49 +48,67 @@ def parse_covariates(covariates: str | Sequence[str] | None, obs: pd.DataFrame) 
     """
     if covariates is None or len(covariates) == 0:
         return CovariateSpec("", {}, frozenset())
-    if isinstance(covariates, str) and "~" not in covariates:
-        covariates = [covariates]
-    if not isinstance(covariates, str):
-        columns = {str(name): str(name) for name in covariates}
-        _check_columns(columns.values(), obs)
-        return CovariateSpec("~ " + " + ".join(f"`{name}`" for name in columns), columns, frozenset())
-    return _parse_formula(covariates, obs)
+    if isinstance(covariates, str) and "~" in covariates:
+        return _parse_formula(covariates, obs)
+    names = [covariates] if isinstance(covariates, str) else list(dict.fromkeys(covariates))
+    return _spec([[name] for name in names], {}, obs)
 
 
 def _parse_formula(text: str, obs: pd.DataFrame) -> CovariateSpec:
-    from formulaic import Formula
+    from formulaic import Formula, SimpleFormula
     from formulaic.errors import FormulaicError
 
     forced = {f"C({quoted or plain})": quoted or plain for quoted, plain in _CATEGORICAL_CALL.findall(text)}
-    formula = _CATEGORICAL_CALL.sub(lambda call: f"`C({call[1] or call[2]})`", text)
+    quoted_calls = _CATEGORICAL_CALL.sub(lambda call: f"`C({call[1] or call[2]})`", text)
     try:
-        terms = Formula(formula)
-        factors = [factor for term in terms for factor in term.factors]
-    except (FormulaicError, AttributeError) as error:
-        msg = f"covariates={text!r} is not a formula such as '~ batch + percent_mito' ({error})."
+        formula = Formula(quoted_calls)
+    except (FormulaicError, SyntaxError) as error:
+        reason = _ANSI.sub("", str(error)).split("\n", maxsplit=1)[0]
+        msg = f"covariates={text!r} is not a formula such as '~ batch + percent_mito': {reason}"
         raise InputError(msg) from error
-    if "1" not in [str(term) for term in terms]:
+    if not isinstance(formula, SimpleFormula):
+        msg = f"covariates={text!r} has more than one side; give one such as '~ batch + percent_mito'."
+        raise InputError(msg)
+    if "1" not in [str(term) for term in formula]:
         msg = f"covariates={text!r} takes the intercept out; argen always fits one. Leave out '0 +' or '- 1'."
         raise InputError(msg)
-    for factor in factors:
-        if factor.eval_method.value == "python":
+    terms = [term.factors for term in formula if str(term) != "1"]
+    for factor in (factor for factors in terms for factor in factors):
+        if factor.eval_method.value != "lookup":
             msg = (
                 f"covariates={text!r} holds the expression {factor.expr!r}, and argen evaluates no code. "
                 "Put its values into an obs column and name that."
             )
             raise InputError(msg)
-    used = {factor.expr for factor in factors if factor.eval_method.value == "lookup"}
-    columns = {name: forced.get(name, name) for name in sorted(used)}
+    return _spec([[factor.expr for factor in factors] for factors in terms], forced, obs)
+
+
+def _spec(terms: Sequence[Sequence[str]], forced: Mapping[str, str], obs: pd.DataFrame) -> CovariateSpec:
+    """Formula without intercept (the main factor spans it) over quoted names, which are checked."""
+    columns = {name: forced.get(name, name) for term in terms for name in term}
     _check_columns(columns.values(), obs)
+    formula = " + ".join(":".join(f"`{name}`" for name in term) for term in terms)
     return CovariateSpec(formula, columns, frozenset(forced))
+
+
+def integer_codes(spec: CovariateSpec, obs: pd.DataFrame) -> dict[str, int]:
+    """Numeric covariates that look like codes of a category, with their numbers of different integers."""
+    numeric = {column for name, column in spec.columns.items() if name not in spec.categorical}
+    integers = sorted(name for name in numeric if pd.api.types.is_integer_dtype(obs[name].dtype))
+    return {name: n for name in integers if (n := obs[name].nunique()) <= _MAX_CODES}
 
 
 def _check_columns(columns: Sequence[str], obs: pd.DataFrame) -> None:
     for name in columns:
         if name not in obs.columns:
+            hint = " A formula starts with '~'." if _OPERATOR.search(name) else ""
             msg = (
-                f"covariates name {name!r}, which is not a column of adata.obs. Columns: {name_some(obs.columns, 30)}."
+                f"covariates name {name!r}, which is not a column of adata.obs.{hint} "
+                f"Columns: {name_some(obs.columns, 30)}."
             )
+            raise InputError(msg)
+        if "`" in name:
+            msg = f"covariate {name!r} has a backtick in its name, which formulas use to quote. Rename the column."
             raise InputError(msg)
 
 
@@ -161,31 +182,40 @@ def _materialise(spec: CovariateSpec, frame: pd.DataFrame):
 
 
 def _blocks(matrix, n: int) -> Covariates:
+    """One-hot main factor, 0/1 columns of the other factors, numeric columns."""
     import tabmat
 
-    categorical, numeric = [], [np.zeros((n, 0))]
-    names = []
-    for block in matrix.matrices:
-        if isinstance(block, tabmat.CategoricalMatrix):
-            categorical.append(block)
-        else:
-            numeric.append(block.toarray())
-            names += block.get_names("column")
+    categorical = [block for block in matrix.matrices if isinstance(block, tabmat.CategoricalMatrix)]
+    numeric = [block for block in matrix.matrices if not isinstance(block, tabmat.CategoricalMatrix)]
     is_plain = all(":" not in str(term) for block in categorical for term in block.get_names("term"))
     spans_intercept = [block for block in categorical if not block.drop_first]
     candidates = categorical if is_plain and spans_intercept else spans_intercept
-    main = max(candidates, key=lambda block: len(block.cat.categories), default=None)
-    dummies, dummy_names = [np.zeros((n, 0))], []
-    for block in categorical:
-        if block is not main:
-            # Where another factor became the main one, the first level of this one is the reference.
-            codes, levels = np.asarray(block.indices), len(block.cat.categories)
-            first = 1 if block.drop_first or is_plain else 0
-            dummies.append((codes[:, None] == np.arange(first, levels)).astype(np.float64))
-            dummy_names += block.get_names("column")[-(levels - first) :]
-    level = np.zeros(n, dtype=np.int64) if main is None else np.asarray(main.indices, dtype=np.int64)
-    main_names = [] if main is None else main.get_names("column")[(0 if main.drop_first else 1) :]
-    return Covariates(level, np.hstack(dummies), np.hstack(numeric), (*main_names, *dummy_names, *names))
+    main = max(candidates, key=lambda block: len(block.categories), default=None)
+    level, names = np.zeros(n, dtype=np.int64), []
+    if main is not None:
+        present, level = np.unique(main.indices, return_inverse=True)
+        names = main.categories[present[1:]].tolist()
+    dummies = [_dummies(block, always_reference=is_plain) for block in categorical if block is not main]
+    columns = [(block.toarray(), block.get_names("column")) for block in numeric]
+    hot, hot_names = _join(dummies, n)
+    values, value_names = _join(columns, n)
+    return Covariates(level.ravel().astype(np.int64), hot, values, (*names, *hot_names, *value_names))
+
+
+def _dummies(block, *, always_reference: bool) -> tuple[np.ndarray, list[str]]:
+    """Columns of a factor; where another one became the main factor, its first level is the reference."""
+    first = 1 if block.drop_first or always_reference else 0
+    codes = np.arange(first, len(block.categories))
+    hot = (np.asarray(block.indices)[:, None] == codes).astype(np.float64)
+    return hot, block.get_names("column")[-len(codes) :]
+
+
+def _join(blocks: Sequence[tuple[np.ndarray, Sequence[str]]], n: int) -> tuple[np.ndarray, list[str]]:
+    """Columns side by side, without those that are zero everywhere: combinations of levels that no cell has."""
+    values = np.hstack([np.zeros((n, 0)), *(columns for columns, _ in blocks)])
+    names = [name for _, block_names in blocks for name in block_names]
+    used = values.any(axis=0)
+    return values[:, used], [name for name, keep in zip(names, used, strict=True) if keep]
 
 
 def _check_collinear(covariates: Covariates) -> None:

@@ -1,15 +1,15 @@
 """AnnData → Screen: which cells and targets take part, and what was left out and why."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen._bridge.design import CovariateSpec, build_covariates, parse_covariates
-from argen._bridge.validate import check_counts, name_some
+from argen._bridge.design import CovariateSpec, build_covariates, integer_codes, parse_covariates
+from argen._bridge.validate import check_anndata, check_counts, name_some
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
 from argen.errors import DesignError, InputError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["DesignParams", "ScreenReport", "read_screen"]
 
 _NO_TARGET = ("multiple", "unassigned")
+_JOINS = ("+", ",", ";", "|", "&", "_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,31 +47,54 @@ class ScreenReport:
         Number of cells by what became of them.
     target_cells
         Number of cells with positive depth by target, dropped ones included.
+    hints
+        What looks like a mistake in the input although it can be computed.
     """
 
     dropped: dict[str, str] = field(default_factory=dict)
     cells: dict[str, int] = field(default_factory=dict)
     target_cells: dict[str, int] = field(default_factory=dict)
+    hints: list[str] = field(default_factory=list)
 
 
 def read_screen(adata: "AnnData", params: DesignParams) -> tuple[Screen, ScreenReport]:
     """Check the input and build the core's view of it; `adata` is not touched."""
+    check_anndata(adata)
     _check_unique(adata.var_names)
     labels = _labels(adata.obs, params)
     spec = parse_covariates(params.covariates, adata.obs)
     counts = _counts(adata, params.layer)
     depth = _depth(adata.obs, params.depth, counts)
-    selection = _select(adata, params, spec, labels, counts, depth)
-    cells, genes, covariates, report = selection
-    columns = adata.var_names.get_indexer(genes)
-    submatrix = sparse.csc_array(counts[cells][:, columns])
+    cells, genes, covariates, report = _select(adata, params, spec, labels, counts, depth)
+    submatrix = sparse.csc_array(counts[:, adata.var_names.get_indexer(genes)][cells])
     position = {gene: j for j, gene in enumerate(genes)}
     target = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
     used_depth = depth[cells]
     # A depth computed here is relative to its mean over the cells of the analysis; a given column is taken as it is.
     if params.depth is None:
         used_depth = used_depth / used_depth.mean()
-    return build_screen(submatrix, target, used_depth, covariates, genes), report
+    screen = build_screen(submatrix, target, used_depth, covariates, genes)
+    report.hints = _hints(adata, params, report, integer_codes(spec, adata.obs.iloc[cells]))
+    return replace(screen, cell=cells[screen.cell]), report
+
+
+def _hints(adata: "AnnData", params: DesignParams, report: ScreenReport, codes: dict[str, int]) -> list[str]:
+    """Several targets in one label; batches coded by integers."""
+    hints = []
+    known = {*report.target_cells, *params.control, *adata.var_names}
+    unmeasured = sorted(name for name, reason in report.dropped.items() if reason == "not measured")
+    joined = ((name, mark) for name in unmeasured for mark in _JOINS if mark in name)
+    if found := next((pair for pair in joined if known.issuperset(pair[0].split(pair[1]))), None):
+        hints.append(
+            f"labels such as {found[0]!r} name several targets: ag.pp.argen_guides(adata, "
+            f"labels={params.target_key!r}, separator={found[1]!r}) splits them"
+        )
+    for name, n in codes.items():
+        hints.append(
+            f"covariate {name!r} holds {n} different integers and is taken as a number: if they are codes, write "
+            f"C({name}) in a formula or make the column categorical (as floats they pass without this warning)"
+        )
+    return hints
 
 
 def _check_unique(names: pd.Index) -> None:
@@ -94,7 +118,7 @@ def _labels(obs: pd.DataFrame, params: DesignParams) -> np.ndarray:
     absent = [label for label in params.control if label not in found]
     if absent:
         msg = (
-            f"control={name_some(absent)} is not among the labels of adata.obs[{params.target_key!r}]. "
+            f"control={', '.join(map(repr, absent))} is not among the labels of adata.obs[{params.target_key!r}]. "
             f"Labels found: {name_some(found, 30)}."
         )
         raise InputError(msg)
@@ -118,7 +142,9 @@ def _counts(adata: "AnnData", layer: str | None):
         msg = f"{where} is a {type(matrix).__name__}; argen needs it in memory: call adata.to_memory() first."
         raise InputError(msg)
     check_counts(matrix, where)
-    return sparse.csr_array(matrix) if sparse.issparse(matrix) and matrix.format not in ("csr", "csc") else matrix
+    if sparse.issparse(matrix):
+        return sparse.csc_array(matrix) if matrix.format == "csc" else sparse.csr_array(matrix)
+    return matrix
 
 
 def _depth(obs: pd.DataFrame, depth: str | None, counts) -> np.ndarray:
@@ -154,15 +180,18 @@ def _select(
     control = np.isin(labels, params.control)
     _screen_targets(adata, params, labels, depth, report)
     alone = np.zeros(len(labels), dtype=bool)
+    candidates = sorted(set(report.target_cells) - set(report.dropped))
+    own_counts = counts[:, adata.var_names.get_indexer(candidates)]
     while True:
         kept = sorted(set(report.target_cells) - set(report.dropped))
         cells = np.flatnonzero((control | np.isin(labels, kept)) & (depth > 0) & ~alone)
-        _check_enough(control[cells].sum(), kept, params, report)
+        _check_enough(control[cells].sum(), kept, params, report, adata.var_names)
         covariates, lonely = build_covariates(spec, adata.obs.iloc[cells])
         if lonely.any():
             alone[cells[lonely]] = True
             continue
-        reasons = _unusable(kept, labels[cells], counts[cells], adata.var_names, covariates, control[cells], params)
+        silent = {name for name, n in zip(candidates, own_counts[cells].sum(axis=0), strict=True) if n == 0}
+        reasons = _unusable(kept, silent, labels[cells], covariates, control[cells], params)
         if not reasons:
             break
         report.dropped |= reasons
@@ -189,7 +218,9 @@ def _screen_targets(
             report.dropped[name] = f"fewer than {params.min_cells} cells"
 
 
-def _check_enough(n_control: int, kept: Sequence[str], params: DesignParams, report: ScreenReport) -> None:
+def _check_enough(
+    n_control: int, kept: Sequence[str], params: DesignParams, report: ScreenReport, var_names: pd.Index
+) -> None:
     if n_control < params.min_cells:
         msg = (
             f"{n_control} control cells ({name_some(params.control)}) with positive depth, fewer than "
@@ -198,24 +229,22 @@ def _check_enough(n_control: int, kept: Sequence[str], params: DesignParams, rep
         raise DesignError(msg)
     if len(kept) < 2:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in sorted(report.dropped.items())[:20])
-        msg = f"{len(kept)} targets are left and a network needs two. Dropped: {reasons or 'none'}."
+        msg = f"Targets left: {name_some(kept) or 'none'}; a network needs two. Dropped: {reasons or 'none'}."
+        if "not measured" in report.dropped.values():
+            msg += f" Measured are the genes of adata.var_names, such as {name_some(var_names[:3])}."
         raise DesignError(msg)
 
 
 def _unusable(
     kept: list[str],
+    silent: Collection[str],
     labels: np.ndarray,
-    counts,
-    var_names: pd.Index,
     covariates: Covariates,
     control: np.ndarray,
     params: DesignParams,
 ) -> dict[str, str]:
     """Reasons for targets that cannot take part in the analysis of the cells at hand."""
-    totals = np.asarray(counts.sum(axis=0)).ravel()[var_names.get_indexer(kept)]
-    reasons = {
-        name: "no counts in the cells of the analysis" for name, total in zip(kept, totals, strict=True) if total == 0
-    }
+    reasons = {name: "no counts in the cells of the analysis" for name in kept if name in silent}
     supported = np.isin(covariates.level, covariates.level[control])
     unseen = ~covariates.dummies[control].any(axis=0)
     supported &= ~(covariates.dummies[:, unseen] > 0).any(axis=1)

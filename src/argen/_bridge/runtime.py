@@ -1,12 +1,23 @@
-"""Progress, number of threads and the message about the first compilation."""
+"""Warnings, progress, number of threads and the message about the first compilation."""
 
 import os
+import sys
+import warnings
 from collections.abc import Callable, Iterable
+from numbers import Integral
 from pathlib import Path
 
-from argen.errors import InputError
+from argen.errors import ArgenWarning, InputError
 
-__all__ = ["announce_compilation", "progress", "resolve_n_jobs"]
+__all__ = ["announce_compilation", "progress", "resolve_n_jobs", "warn_user"]
+
+
+def warn_user(message: str) -> None:
+    """Raise an :class:`~argen.errors.ArgenWarning` that points at the line outside argen that led here."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "argen":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, ArgenWarning, stacklevel=level)
 
 
 def resolve_n_jobs(n_jobs: int | None) -> int:
@@ -14,10 +25,10 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if n_jobs is None or n_jobs == -1:
         return available
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs < 1:
         msg = f"n_jobs={n_jobs!r}: give a positive number of threads, or None for all {available}."
         raise InputError(msg)
-    return n_jobs
+    return int(n_jobs)
 
 
 def progress(description: str, total: int) -> Callable[[Iterable], Iterable]:

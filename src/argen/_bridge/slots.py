@@ -9,10 +9,11 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.inputs import DesignParams, ScreenReport
+from argen._bridge.validate import check_anndata
 from argen._core.glm.separation import log_p_two_sided
 from argen._core.results import Dag, DescendantTests, EdgeStatus, PairStatus, Relation
 from argen._core.screen import Screen
-from argen.errors import MissingResultError
+from argen.errors import MissingResultError, StaleResultError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -46,20 +47,43 @@ EDGE_FLAGS = {
 }
 
 
-def read_result(adata: "AnnData", key: str, function: str) -> Mapping[str, Any]:
-    """``adata.uns[key]``, or :class:`~argen.errors.MissingResultError` that says what to run."""
-    if key not in adata.uns:
+def read_result(adata: "AnnData", key: str, function: str, table: str) -> Mapping[str, Any]:
+    """``adata.uns[key]``, checked to be a result of `function`, which holds `table`."""
+    check_anndata(adata)
+    result = adata.uns.get(key)
+    if result is None:
         msg = f"adata.uns[{key!r}] is missing. Run {function} first, or name the key it wrote to."
         raise MissingResultError(msg)
-    return adata.uns[key]
+    if not isinstance(result, Mapping) or table not in result:
+        msg = f"adata.uns[{key!r}] is not a result of {function}. Name the key that it wrote to."
+        raise MissingResultError(msg)
+    if (version := int(result["schema_version"])) > SCHEMA_VERSION:
+        msg = f"adata.uns[{key!r}] was written by a newer argen (layout {version}, not {SCHEMA_VERSION}). Update argen."
+        raise StaleResultError(msg)
+    return result
 
 
 def fingerprint(screen: Screen, cell_names: pd.Index) -> str:
-    """Digest of everything that the arithmetic sees: cells, genes, counts, targets, depth, covariates."""
-    digest = hashlib.sha256()
-    for names in (screen.genes, cell_names[screen.cell].astype(str)):
-        digest.update("\n".join(names).encode())
-    for array in (screen.indptr, screen.indices, screen.data, *screen.design[:-1]):
+    """Digest of everything that the arithmetic sees: cells, genes, counts, targets, depth, covariates.
+
+    It does not depend on the order of the cells, nor on the last bits of numbers that were standardised elsewhere.
+    """
+    hashes = pd.util.hash_array(cell_names[screen.cell].astype(str).to_numpy(dtype=object))
+    order = np.argsort(hashes, kind="stable")
+    design, stratum = screen.design, screen.stratum
+    # A sum of (hash of the cell) × (count) per gene, modulo 2⁶⁴: no order, no copy of the counts.
+    products = np.append(hashes[screen.indices] * screen.data.astype(np.uint64), np.uint64(0))
+    sums = np.add.reduceat(products, screen.indptr[:-1])
+    sums[np.diff(screen.indptr) == 0] = 0
+    columns = (
+        screen.group,
+        design.stratum_level[stratum],
+        design.stratum_dummies[stratum],
+        design.depth,
+        design.numeric,
+    )
+    digest = hashlib.sha256("\n".join(screen.genes).encode())
+    for array in (sums, hashes[order], *(np.asarray(column, dtype=np.float32)[order] for column in columns)):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
@@ -105,9 +129,7 @@ def write_descendants(
     finite = np.isfinite(tests.effect)
     rows, columns = np.nonzero(finite)
     related = np.nonzero(relation.descendant)
-    adata.varp[key] = _on_genes(adata, screen.genes, *related, np.ones(len(related[0]), dtype=bool))
-    adata.varp[total_effects_key(key)] = _on_genes(adata, screen.genes, rows, columns, tests.effect[finite])
-    adata.uns[key] = {
+    result = {
         "schema_version": SCHEMA_VERSION,
         "params": _storable(params),
         "provenance": provenance(screen, adata.obs_names),
@@ -117,6 +139,9 @@ def write_descendants(
         "cells": pd.DataFrame({"cells": list(report.cells), "n": list(report.cells.values())}),
         "covariates": np.array(screen.covariate_names, dtype=object),
     }
+    adata.varp[key] = _on_genes(adata, screen.genes, *related, np.ones(len(related[0]), dtype=bool))
+    adata.varp[total_effects_key(key)] = _on_genes(adata, screen.genes, rows, columns, tests.effect[finite])
+    adata.uns[key] = result
 
 
 def total_effects_key(key: str) -> str:
@@ -250,16 +275,9 @@ def write_dag(
     params: Mapping[str, Any],
 ) -> None:
     """Write the network; the slots are described in :func:`argen.tl.argen_dag`."""
-    edges = dag.selected
-    adata.varp[key] = _on_genes(adata, screen.genes, dag.source[edges], dag.target[edges], dag.coef[edges])
     position = np.empty(screen.n_genes, dtype=np.int64)
     position[dag.order] = np.arange(screen.n_genes)
-    at = adata.var_names.get_indexer(list(screen.genes))
-    for name, values in (("order", position), ("layer", layers)):
-        column = np.full(adata.n_vars, -1)
-        column[at] = values
-        adata.var[f"{'argen' if key == 'argen_dag' else key}_{name}"] = column
-    adata.uns[key] = {
+    result = {
         "schema_version": SCHEMA_VERSION,
         "params": _storable(params),
         "provenance": provenance(screen, adata.obs_names),
@@ -269,6 +287,14 @@ def write_dag(
         "order": np.array([screen.genes[i] for i in dag.order], dtype=object),
         "cycles": _cycles_table(screen, relation, tests, position),
     }
+    edges = dag.selected
+    adata.varp[key] = _on_genes(adata, screen.genes, dag.source[edges], dag.target[edges], dag.coef[edges])
+    at = adata.var_names.get_indexer(list(screen.genes))
+    for name, values in (("order", position), ("layer", layers)):
+        column = np.full(adata.n_vars, -1)
+        column[at] = values
+        adata.var[f"{'argen' if key == 'argen_dag' else key}_{name}"] = column
+    adata.uns[key] = result
 
 
 def _edges_table(screen: Screen, dag: Dag) -> pd.DataFrame:

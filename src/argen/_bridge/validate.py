@@ -7,7 +7,7 @@ from scipy import sparse
 
 from argen.errors import CountsError, InputError
 
-__all__ = ["check_counts", "check_level", "check_option", "name_some"]
+__all__ = ["check_anndata", "check_counts", "check_key", "check_level", "check_option", "counted", "name_some"]
 
 _MAX_NAMED = 10
 
@@ -17,6 +17,32 @@ def name_some(names: Iterable[object], limit: int = _MAX_NAMED) -> str:
     names = [str(name) for name in names]
     rest = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def counted(n: int, noun: str) -> str:
+    """``1 cell``, ``2 cells``."""
+    return f"{n} {noun}" + ("" if n == 1 else "s")
+
+
+def check_anndata(adata: object) -> None:
+    """Raise :class:`~argen.errors.InputError` unless `adata` is an AnnData."""
+    from anndata import AnnData
+
+    if isinstance(adata, AnnData):
+        return
+    if type(adata).__name__ == "MuData":
+        name = next((name for name in adata.mod if name in ("rna", "gex")), next(iter(adata.mod), "rna"))
+        msg = f"This takes an AnnData, not a MuData: pass the modality with the counts, such as mdata[{name!r}]."
+    else:
+        msg = f"This takes an AnnData, not a {type(adata).__name__}."
+    raise InputError(msg)
+
+
+def check_key(name: str, value: object) -> None:
+    """Raise :class:`~argen.errors.InputError` unless `value` can name a slot in memory and in files."""
+    if not isinstance(value, str) or not value or "/" in value:
+        msg = f"{name}={value!r} has to be a text, not empty and without '/', which files take for a path."
+        raise InputError(msg)
 
 
 def check_option(name: str, value: object, allowed: Sequence[object]) -> None:

@@ -25,8 +25,8 @@ def graph(adata: "AnnData", *, key: str = "argen_dag") -> "nx.DiGraph":
     Returns
     -------
     :class:`networkx.DiGraph` over all genes of the network. Node attributes ``order`` (position in the causal order)
-    and ``layer`` (longest path from a root); edge attributes ``weight`` (direct effect), ``se``, ``z``, ``p``. All of them
-    are plain Python numbers, so that every writer of networkx takes them.
+    and ``layer`` (longest path from a root); edge attributes ``weight`` (direct effect), ``se``, ``z``, ``p``. All
+    of them are plain Python numbers, so that every writer of networkx takes them.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def graph(adata: "AnnData", *, key: str = "argen_dag") -> "nx.DiGraph":
     """
     import networkx as nx
 
-    nodes = read_result(adata, key, "ag.tl.argen_dag")["nodes"]
+    nodes = read_result(adata, key, "ag.tl.argen_dag", "nodes")["nodes"]
     network = nx.DiGraph()
     for order, (gene, layer) in enumerate(zip(nodes["gene"].astype(str), nodes["layer"], strict=True)):
         if gene in adata.var_names:

@@ -29,16 +29,16 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     Returns
     -------
     One row per edge: ``source``, ``target``, ``coef`` (change of the child's log-expression per unit log-expression
-    of the parent), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``batch``, ``alpha`` (BatchBH's level of the batch),
-    ``threshold`` (the one applied to the p-values), ``selected``, ``flags``. Edges of genes that `adata` no longer
-    holds are left out.
+    of the parent), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``batch``, ``alpha`` (BatchBH's level of the
+    batch), ``threshold`` (the one applied to the p-values), ``selected``, ``flags``. Edges of genes that
+    `adata` no longer holds are left out.
 
     Raises
     ------
     argen.errors.MissingResultError
         No result under `key`.
     """
-    table = read_result(adata, key, "ag.tl.argen_dag")["edges"]
+    table = read_result(adata, key, "ag.tl.argen_dag", "edges")["edges"]
     table = table[_held(adata, table["source"]) & _held(adata, table["target"])]
     if selected:
         table = table[table["selected"]]
@@ -76,7 +76,7 @@ def pairs(adata: "AnnData", *, key: str = "argen_descendants", descendants: bool
     argen.errors.MissingResultError
         No result under `key`.
     """
-    table = read_result(adata, key, "ag.tl.argen_descendants")["pairs"]
+    table = read_result(adata, key, "ag.tl.argen_descendants", "pairs")["pairs"]
     table = table[_held(adata, table["target"]) & _held(adata, table["gene"])]
     if descendants:
         table = table[table["descendant"]]
@@ -103,7 +103,7 @@ def targets(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame
     argen.errors.MissingResultError
         No result under `key`.
     """
-    return read_result(adata, key, "ag.tl.argen_descendants")["targets"].reset_index(drop=True)
+    return read_result(adata, key, "ag.tl.argen_descendants", "targets")["targets"].reset_index(drop=True)
 
 
 def _held(adata: "AnnData", names: pd.Series) -> pd.Series:

@@ -7,8 +7,8 @@ import numpy as np
 
 from argen._bridge import slots
 from argen._bridge.inputs import read_screen
-from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs
-from argen._bridge.validate import check_level, check_option
+from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs, warn_user
+from argen._bridge.validate import check_anndata, check_key, check_level, check_option, counted, name_some
 from argen._core.covariance import COVARIANCES
 from argen._core.instruments import FIRST_STAGES
 from argen._core.order import layers_of
@@ -48,8 +48,8 @@ def argen_dag(
     causes. :math:`\theta_{kt}` is the change of the log-expression of the child per unit log-expression of the parent.
     With M the coefficients of the first stages, :math:`\hat\theta = M^{-1}\hat\xi_t` and, by Murphy and Topel,
     :math:`V = M^{-1}(V_t + \sum_k \hat\theta_k^2 V_k)M^{-\top}` with HC0 covariances. The p-values of each gene form
-    one batch of BatchBH (online FDR control at `alpha`); the rejected ones are the edges :cite:p:`ParkLi2026`. Edges run
-    from earlier to later in the order: a cycle is impossible, and the pairs whose cycle the order broke are listed.
+    one batch of BatchBH (online FDR control at `alpha`); the rejected ones are the edges :cite:p:`ParkLi2026`. Edges
+    run from earlier to later in the order: a cycle is impossible, and the pairs whose cycle the order broke are listed.
 
     The p-values of edges are conditional on a right ancestor set and order.
 
@@ -65,7 +65,7 @@ def argen_dag(
     covariance
         ``"murphy-topel"``, or ``"naive"``, which takes the predicted expression for known (for comparison only).
     alpha
-        Level of BatchBH over all edges.
+        Level of BatchBH over all edges, and of the descendant step if that has to run.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
     key_added
@@ -107,17 +107,21 @@ def argen_dag(
     """
     from scanpy import logging as logg
 
+    check_anndata(adata)
     check_option("first_stage", first_stage, FIRST_STAGES)
     check_option("covariance", covariance, COVARIANCES)
     check_level("alpha", alpha)
+    _check_keys(key_added, descendants_key)
+    _check_known(descendants_kwargs)
     threads = resolve_n_jobs(n_jobs)
+    is_stored = descendants_key in adata.uns
+    if is_stored:
+        _check_same(_step(adata, descendants_key), descendants_kwargs, descendants_key)
     adata = adata.copy() if copy else adata
-    if descendants_key not in adata.uns:
-        argen_descendants(adata, **descendants_kwargs, n_jobs=n_jobs, key_added=descendants_key)
-    else:
-        _check_same(adata.uns[descendants_key], descendants_kwargs, descendants_key)
+    if not is_stored:
+        argen_descendants(adata, **descendants_kwargs, alpha=alpha, n_jobs=n_jobs, key_added=descendants_key)
     start = logg.info("searching the causal network")
-    step = adata.uns[descendants_key]
+    step = _step(adata, descendants_key)
     screen = _screen_of(adata, step, descendants_key)
     tests, relation = slots.read_descendants(step, screen.genes)
     announce_compilation()
@@ -132,11 +136,30 @@ def argen_dag(
             map_=map_,
             track=progress("network, genes", screen.n_genes),
         )
+    _warn_lost(screen, dag)
     params = {"descendants_key": descendants_key, "first_stage": first_stage, "covariance": covariance, "alpha": alpha}
     slots.write_dag(adata, key_added, screen, relation, tests, dag, layers_of(dag), params)
-    _warn_lost(screen, dag)
     logg.info("    finished", time=start, deep=_summary(key_added, dag, relation))
     return adata if copy else None
+
+
+def _check_keys(key_added: str, descendants_key: str) -> None:
+    check_key("key_added", key_added)
+    check_key("descendants_key", descendants_key)
+    if key_added == descendants_key:
+        msg = f"key_added={key_added!r} would overwrite the descendant step of that name. Choose another name."
+        raise InputError(msg)
+
+
+def _step(adata: "AnnData", key: str) -> Mapping[str, Any]:
+    return slots.read_result(adata, key, "ag.tl.argen_descendants", "pairs")
+
+
+def _check_known(given: Mapping[str, Any]) -> None:
+    known = {*argen_descendants.__kwdefaults__} - {*argen_dag.__kwdefaults__}
+    if unknown := sorted(set(given) - known):
+        msg = f"argen_dag has no argument {name_some(map(repr, unknown))}; it hands on {name_some(sorted(known), 20)}."
+        raise InputError(msg)
 
 
 def _check_same(step: Mapping[str, Any], given: Mapping[str, Any], key: str) -> None:
@@ -162,33 +185,29 @@ def _screen_of(adata: "AnnData", step: Mapping[str, Any], key: str) -> Screen:
         msg = f"The design of adata.uns[{key!r}] does not fit this object any more: {error} {cure}"
         raise StaleResultError(msg) from error
     if slots.fingerprint(screen, adata.obs_names) != step["provenance"]["fingerprint"]:
-        msg = f"adata.uns[{key!r}] was made from other cells, genes, counts, targets or covariates. {cure}"
+        msg = f"adata.uns[{key!r}] was made from other cells, genes, counts, targets, depths or covariates. {cure}"
         raise StaleResultError(msg)
     return screen
 
 
 def _warn_lost(screen: Screen, dag: Dag) -> None:
     """One warning for equations without a solution."""
-    import warnings
-
-    from argen._bridge.validate import name_some
-    from argen.errors import ArgenWarning
-
     singular = [e for e in dag.equations if (e.status == EdgeStatus.SINGULAR).any()]
     if singular:
         culprits = sorted({screen.genes[i] for e in singular for i in e.culprits})
         msg = (
-            f"{len(singular)} genes have no edge estimates because their system is singular: "
+            f"No edge estimates for {counted(len(singular), 'gene')} whose system is singular: "
             f"{name_some(screen.genes[e.target] for e in singular)}. Weak or unknown knock-down: "
-            f"{name_some(culprits)}; leave these targets out."
+            f"{name_some(culprits)}; leave these targets out. See uns[key_added]['equations']."
         )
-        warnings.warn(msg, ArgenWarning, stacklevel=3)
+        warn_user(msg)
 
 
 def _summary(key: str, dag: Dag, relation: Relation) -> str:
     return (
         f"{int(dag.selected.sum())} edges selected of {len(dag.selected)} candidates, "
         f"{int(np.isnan(dag.p).sum())} without a p-value; {int(relation.mutual.sum()) // 2} mutual pairs broken by "
-        f"the order\nadded\n    {key!r}, direct effects (adata.varp)\n    {key!r}, edges, order and parameters (adata.uns)\n"
+        f"the order\nadded\n    {key!r}, direct effects (adata.varp)\n"
+        f"    {key!r}, edges, order and parameters (adata.uns)\n"
         "    causal order and layer of each gene (adata.var)"
     )

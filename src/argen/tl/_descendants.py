@@ -1,19 +1,20 @@
 """Descendants of every perturbed gene."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from argen._bridge import slots
 from argen._bridge.inputs import DesignParams, ScreenReport, read_screen
-from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs
-from argen._bridge.validate import check_level, check_option, name_some
+from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs, warn_user
+from argen._bridge.validate import check_key, check_level, check_option, counted, name_some
 from argen._core.closure import descendant_relation
 from argen._core.descendants import fit_descendants
 from argen._core.parallel import worker_pool
 from argen._core.results import DescendantTests, PairStatus, Relation
-from argen.errors import ArgenWarning, InputError
+from argen._core.screen import Screen
+from argen.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -54,9 +55,10 @@ def argen_descendants(  # noqa: PLR0913
 
     gives the total effect :math:`\hat\tau^*_{jk}` (log fold change) with its HC0 sandwich variance
     :math:`A^{-1}BA^{-1}`, :math:`A = \sum \mu x x'`, :math:`B = \sum (y-\mu)^2 x x'`, and a two-sided p-value. Pairs
-    with a Benjamini–Hochberg adjusted p-value (over all tested ordered pairs) below `alpha` are significant; `closure` makes
-    the descendant relation of them :cite:p:`ParkLi2026`. The fit of a gene on its own perturbation is the *knock-down*,
-    the strength of the instrument; it is reported for every target and is not part of the family of tests.
+    with a Benjamini–Hochberg adjusted p-value (over all tested ordered pairs) below `alpha` are significant; `closure`
+    makes the descendant relation of them :cite:p:`ParkLi2026`. The fit of a gene on its own perturbation is the
+    *knock-down*, the strength of the instrument; it is reported for every target and is not part of the family of
+    tests.
 
     A group without any count of a gene has no finite estimate (*separation*). It is flagged, its effect is
     :math:`\log((0 + ½)/E)` with the count :math:`E` expected from the controls, and its p-value comes from a
@@ -73,8 +75,9 @@ def argen_descendants(  # noqa: PLR0913
         Label or labels of the control cells in `target_key`.
     covariates
         Columns of ``obs``, or a formula over them such as ``"~ batch + percent_mito"`` (with ``C(x)``, ``a:b``,
-        ``a*b``). Categorical, string and boolean columns become one-hot, numeric ones are standardised; a batch that is
-        coded by integers needs ``C(batch)`` or a categorical column. No part of a formula is evaluated as code.
+        ``a*b``). Categorical, string and boolean columns become one-hot, numeric ones are standardised (before they
+        enter an interaction); a batch that is coded by integers needs ``C(batch)`` or a categorical column. No part of
+        a formula is evaluated as code.
     depth
         Column of ``obs`` with each cell's sequencing depth. Default: the total count over *all* genes of the matrix.
         Give the depth of the full transcriptome when `adata` holds only some genes.
@@ -140,6 +143,7 @@ def argen_descendants(  # noqa: PLR0913
     check_option("test", test, TESTS)
     check_option("hc", hc, HC)
     check_level("alpha", alpha)
+    check_key("key_added", key_added)
     threads = resolve_n_jobs(n_jobs)
     params = DesignParams(
         target_key=target_key,
@@ -157,6 +161,7 @@ def argen_descendants(  # noqa: PLR0913
     with worker_pool(threads) as map_:
         tests = fit_descendants(screen, map_, progress("descendants, genes", screen.n_genes))
     relation = descendant_relation(tests, closure, alpha)
+    _warn_untested(screen, tests)
     adata = adata.copy() if copy else adata
     stored = {name: getattr(params, name) for name in DesignParams.__slots__}
     stored |= {"family": family, "closure": closure, "test": test, "hc": hc, "alpha": alpha}
@@ -173,31 +178,50 @@ def check_min_cells(min_cells: int) -> int:
     return int(min_cells)
 
 
-def _names(argument: str, value: str | Sequence[str] | None) -> tuple[str, ...] | None:
-    if value is None:
+def _names(argument: str, value: object) -> tuple[str, ...] | None:
+    """One name or several as a tuple of texts, since the labels of a column of integers are compared as texts."""
+    if value is None and argument != "control":
         return None
-    names = (value,) if isinstance(value, str) else tuple(str(name) for name in value)
-    if not names and argument != "covariates":
-        msg = f"{argument} is empty."
+    several = isinstance(value, Iterable) and not isinstance(value, str)
+    names = tuple(str(name) for name in value) if several else (str(value),)
+    if value is None or (not names and argument != "covariates"):
+        msg = f"{argument}={value!r} names nothing: give at least one label of the column target_key."
         raise InputError(msg)
     return names or None
 
 
 def _warn_dropped(report: ScreenReport) -> None:
-    """One warning that counts and names what is left out, by reason."""
-    import warnings
-
+    """One warning that counts and names what is left out, by reason, and one for each likely mistake."""
     by_reason: dict[str, list[str]] = {}
     for name, reason in sorted(report.dropped.items()):
         if reason != "not among targets":
             by_reason.setdefault(reason, []).append(name)
-    parts = [f"{len(names)} targets dropped, {reason}: {name_some(names)}" for reason, names in by_reason.items()]
-    parts += [f"{n} cells dropped, {what}" for what, n in report.cells.items() if n and what in _LOST_CELLS]
+    parts = [f"{counted(len(names), 'target')} dropped, {why}: {name_some(names)}" for why, names in by_reason.items()]
+    parts += [f"{counted(n, 'cell')} dropped, {what}" for what, n in report.cells.items() if n and what in _LOST_CELLS]
     if parts:
-        warnings.warn("; ".join(parts) + ". See uns[...]['targets'] and ['cells'].", ArgenWarning, stacklevel=3)
+        warn_user("; ".join(parts) + ". See uns[key_added]['targets'] and ['cells'].")
+    for hint in report.hints:
+        warn_user(hint[0].upper() + hint[1:] + ".")
+
+
+def _warn_untested(screen: Screen, tests: DescendantTests) -> None:
+    """One warning for all pairs without a p-value, by reason."""
+    parts = []
+    for status, what in _UNTESTED.items():
+        gene = np.nonzero(tests.status == status)[1]
+        if len(gene):
+            genes = sorted({screen.genes[k] for k in gene})
+            parts.append(f"{counted(len(gene), 'pair')} {what} (genes {name_some(genes)})")
+    if parts:
+        warn_user("No p-value: " + "; ".join(parts) + ". See the flags in uns[key_added]['pairs'].")
 
 
 _LOST_CELLS = ("zero depth", "alone in a covariate level")
+_UNTESTED = {
+    PairStatus.NO_CONTROL_COUNTS: "of genes without counts in the matching control cells",
+    PairStatus.NOT_CONVERGED: "whose fit did not converge",
+    PairStatus.NOT_ESTIMABLE: "whose effect the covariates determine",
+}
 
 
 def _summary(key: str, tests: DescendantTests, relation: Relation) -> str:
