@@ -29,7 +29,7 @@ def test_without_skewness_it_is_the_normal_test():
 
 @pytest.mark.parametrize("expected", [0.5, 1.5, 3.0, 6.0, 12.0])
 def test_poisson_counts_against_the_exact_test(expected):
-    """With known nuisance, U = −E, v = κ₃ = E; the exact two-sided p of no counts is 2 e^{−E}; never below it, within twice."""
+    """U = −E, v = κ₃ = E with known nuisance: never below the exact two-sided p = 2 e^{−E}, within twice."""
     log_p = log_p_without_counts(*(np.array([x]) for x in (-expected, expected, expected, -expected)))
     exact = min(1.0, 2 * stats.poisson.pmf(0, expected))
     assert np.exp(log_p[0]) >= exact * (1 - 1e-12)
