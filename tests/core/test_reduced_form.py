@@ -9,8 +9,8 @@ from oracles import poisson
 from scipy import sparse
 from screens import random_screen
 
-from argen._core.glm import _fit_kernels, _linear_kernels, _segment_kernels
-from argen._core.glm.reduced_form import FitState, fit_reduced_form
+from argen._core.glm import _linear_kernels, _segment_kernels, reduced_form
+from argen._core.glm.reduced_form import ReducedFormFit, fit_reduced_form
 from argen._core.screen import Covariates, build_screen
 
 
@@ -56,15 +56,56 @@ def test_against_glum():
     np.testing.assert_allclose(np.sqrt(np.diag(form.covariance())), np.sqrt(np.diag(hc0))[:4], rtol=1e-6)
 
 
-@pytest.mark.parametrize("numeric", [0, 1, 2])
-def test_a_warm_start_ends_where_a_cold_one_does(numeric):
-    data = random_screen(11, p=7, n=1500, numeric=numeric)
-    state = FitState.cold(data.screen.design)
-    for instruments in ([0, 1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6], [1, 2, 4, 6], [2], [0, 2, 5]):
-        warm = fit_reduced_form(data.screen, 2, np.array(instruments), state)
-        cold = fit_reduced_form(data.screen, 2, np.array(instruments))
-        np.testing.assert_allclose(warm.effect, cold.effect, rtol=0, atol=1e-8)
-        np.testing.assert_allclose(warm.covariance(), cold.covariance(), rtol=1e-6, atol=1e-12)
+SETS = {
+    "leaving one by one": ([0, 1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6], [1, 2, 4, 6], [2]),
+    "leaving and joining": ([0, 1, 2], [2, 5], [2, 3, 4, 5, 6], [0, 2, 5]),
+    "all at once": ([0, 1, 2, 3, 4, 5, 6], [2], [0, 1, 2, 3, 4, 5, 6]),
+}
+
+
+@pytest.mark.parametrize("sets", SETS)
+@pytest.mark.parametrize(("levels", "dummies", "numeric"), [(3, 0, 1), (1, 0, 0), (3, 1, 2), (2, 0, 3), (3, 0, 4)])
+def test_a_refit_ends_where_a_first_fit_does(sets, levels, dummies, numeric):
+    data = random_screen(11, p=7, n=1500, levels=levels, dummies=dummies, numeric=numeric)
+    y, fits = data.screen.counts_of(2), ReducedFormFit(data.screen, 2)
+    for instruments in SETS[sets]:
+        refit = fits.refit(y, np.array(instruments))
+        first = fit_reduced_form(data.screen, 2, np.array(instruments))
+        assert refit.converged
+        np.testing.assert_allclose(refit.effect, first.effect, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(refit.theta, first.theta, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(refit.covariance(), first.covariance(), rtol=1e-6, atol=1e-12)
+
+
+def test_small_changes_never_look_at_the_baseline_again(monkeypatch):
+    """The tables carry a refit through; only a large move of γ makes it start afresh."""
+    data = random_screen(12, p=7, n=6000, knock_down=-0.3)
+    y, fits = data.screen.counts_of(2), ReducedFormFit(data.screen, 2)
+    fits.refit(y, np.arange(7))
+    monkeypatch.setattr(ReducedFormFit, "_cold_fit", None)
+    for leaving in (6, 5, 4):
+        assert fits.refit(y, np.arange(leaving)).converged
+
+
+def test_a_large_move_starts_afresh():
+    data = random_screen(13, p=2, n=600, controls=0.1)
+    counts, perturbed = data.counts.copy(), data.target == 0
+    rng = np.random.default_rng(0)
+    slope = np.exp(1.0 - 1.5 * data.nuisance[:, -1])
+    counts[perturbed, 1] = rng.poisson(data.depth * slope)[perturbed]
+    screen = build_screen(
+        sparse.csc_array(counts), data.target, data.depth, _covariates(data, levels=3), data.screen.genes
+    )
+    cold = []
+    original = ReducedFormFit._cold_fit
+    fits = ReducedFormFit(screen, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ReducedFormFit, "_cold_fit", lambda *a: cold.append(1) or original(*a))
+        fits.refit(screen.counts_of(1), np.array([0, 1]))
+        refit = fits.refit(screen.counts_of(1), np.array([1]))
+    first = fit_reduced_form(screen, 1, np.array([1]))
+    np.testing.assert_allclose(refit.effect, first.effect, rtol=0, atol=1e-8)
+    assert len(cold) >= 1
 
 
 def test_a_level_without_counts_drops_out():
@@ -177,15 +218,10 @@ def test_compiled_and_plain_python_segments_agree():
     np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-13)
 
 
-def test_the_limit_on_iterations_is_reported():
+def test_the_limit_on_iterations_is_reported(monkeypatch):
+    monkeypatch.setattr(reduced_form, "MAX_ITERATIONS", 1)
     data = random_screen(4)
-    design, state = data.screen.design, FitState.cold(data.screen.design)
-    row = np.full(5, -1)
-    used = np.ones(len(design.seg_stratum), dtype=np.bool_)
-    _, last, *_ = _fit_kernels.fit(
-        data.screen.counts_of(0), design, used, row, 0, state.theta, state.weights, state.sums, False, 1e-8, 1
-    )
-    assert last > 1e-8
+    assert not fit_reduced_form(data.screen, 0, np.arange(4)).converged
 
 
 def _parts(data, levels):

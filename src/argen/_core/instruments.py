@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from argen._core.glm.reduced_form import FitState, ReducedForm, fit_reduced_form
+from argen._core.glm.reduced_form import ReducedForm, ReducedFormFit, fit_reduced_form
 from argen._core.parallel import Map
 from argen._core.screen import Screen
 
@@ -29,9 +29,9 @@ class ReducedForms:
     other coefficients little.
     """
 
-    def __init__(self, screen: Screen, *, keep_states: bool) -> None:
+    def __init__(self, screen: Screen, *, keep_fits: bool) -> None:
         self._screen = screen
-        self._states: dict[int, FitState] | None = {} if keep_states else None
+        self._fits: dict[int, ReducedFormFit] | None = {} if keep_fits else None
         self._forms: dict[int, ReducedForm] = {}
         self.n_fits = 0
 
@@ -49,7 +49,8 @@ class ReducedForms:
         return form is not None and np.array_equal(form.instruments, instruments)
 
     def _fit(self, gene: int, instruments: np.ndarray) -> ReducedForm:
-        if self._states is None:
+        if self._fits is None:
             return fit_reduced_form(self._screen, gene, instruments)
-        state = self._states.setdefault(gene, FitState.cold(self._screen.design))
-        return fit_reduced_form(self._screen, gene, instruments, state)
+        if gene not in self._fits:
+            self._fits[gene] = ReducedFormFit(self._screen, gene)
+        return self._fits[gene].refit(self._screen.counts_of(gene), instruments)

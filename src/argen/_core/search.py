@@ -54,7 +54,7 @@ def search_dag(
     usable = np.isfinite(np.diag(tests.effect))
     steps = list(_steps(relation.descendant, order, usable))
     settled = first_stage == "ancestors" and is_strict_order(relation.descendant)
-    forms = ReducedForms(screen, keep_states=not settled)
+    forms = ReducedForms(screen, keep_fits=not settled)
     shares = None
     if settled:
         wanted = [(step.target, np.union1d(step.candidates, [step.target])) for step in steps if usable[step.target]]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from argen._core.glm._jit import kernel
+from argen._core.glm._moment_kernels import Tables
 from argen._core.glm._segment_kernels import small_exp
 
 __all__ = [
@@ -32,10 +33,7 @@ class Controls(NamedTuple):
     phi: float  # pooled dispersion
     y_level: np.ndarray  # (G,) counts by level
     y_border: np.ndarray  # (bd,) counts by dummy, numeric moment
-    plain: np.ndarray  # (S, n_mono) moments Σ w m^e
-    with_y: np.ndarray  # Σ y w m^e
-    squared: np.ndarray  # Σ w² m^e
-    squares: np.ndarray  # (S, K) components for y²
+    tables: Tables  # moments of the control cells
 
 
 class WorkSpace(NamedTuple):
@@ -50,7 +48,6 @@ class WorkSpace(NamedTuple):
     skipped: np.ndarray  # (bd,)
     power: np.ndarray  # (n_series,)
     comps: np.ndarray  # (S, K)
-    comps2: np.ndarray  # (S, K)
     target: np.ndarray  # (segments of the largest group, K)
     y_level: np.ndarray  # (G,)
     y_border: np.ndarray  # (bd,)

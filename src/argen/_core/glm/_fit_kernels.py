@@ -4,18 +4,27 @@ import numpy as np
 
 from argen._core.glm._jit import kernel
 from argen._core.glm._linear_kernels import cholesky, cholesky_inverse, cholesky_solve
+from argen._core.glm._moment_kernels import (
+    add_cells,
+    empty_tables,
+    powers,
+    residual_totals,
+    shifted_components,
+    within_reach,
+)
 from argen._core.glm._segment_kernels import (
-    count_totals,
     expand_square,
     expand_total,
     final_pass,
     group_sums,
     reweight,
+    shift_weights,
     stratum_factors,
     stratum_totals,
+    weight_components,
 )
 
-__all__ = ["MAX_STEP", "fit"]
+__all__ = ["MAX_STEP", "fit", "move_to_baseline", "tabulate_baseline"]
 
 MAX_STEP = 2.0
 
@@ -39,14 +48,12 @@ def profile_effects(design, used, row, sums, kappa, y_row, effect, expected, fac
 
 
 @kernel
-def profile_hessian(design, used, row, sums, kappa, y_row, expected, factor, W, H, scale):
+def profile_hessian(design, used, row, sums, by_stratum, kappa, y_row, expected, W, H, scale):
     """H = Σ μ z z' − Σ_j Y_j W_j W_j' (effects profiled out), W_j = μ-weighted mean of z over group j.
 
     `scale` keeps the diagonal of H before the subtraction. W_j does not depend on the effect of j itself, so it is
     defined for groups without counts too.
     """
-    by_stratum = np.empty((len(design.stratum_level), sums.shape[1]))
-    stratum_totals(design, used, sums, factor, by_stratum)
     expand_square(design, by_stratum, H)
     for a in range(H.shape[0]):
         scale[a] = H[a, a]
@@ -59,6 +66,18 @@ def profile_hessian(design, used, row, sums, kappa, y_row, expected, factor, W, 
             W[k] /= expected[k]
         weighted[k] = y_row[k] * W[k]
     H -= np.dot(weighted.T, W)
+
+
+@kernel
+def total_means(design, mono, used, sums, factor, baseline, gamma, kappa, out):
+    """Components by stratum for the weight μ: the used segments and the tabulated baseline."""
+    power, base = np.empty(mono.n_series), np.empty(out.shape)
+    powers(mono, gamma - baseline.gamma, 1.0, power)
+    shifted_components(baseline.plain, mono, power, base)
+    stratum_totals(design, used, sums, factor, out)
+    for s in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            out[s, c] += kappa[s] * base[s, c]
 
 
 @kernel
@@ -75,10 +94,13 @@ def start_levels(design, used, sums, y_total, theta):
 
 
 @kernel
-def newton(design, used, row, y_total, y_row, theta, w, sums, warm, effect, expected, factor, tol, max_iter):
+def newton(
+    design, mono, used, row, y_total, y_row, baseline, theta, w, sums, warm, effect, expected, factor, tol, max_iter
+):
     """Profile Newton in the nuisance coefficients; effects closed-form.
 
-    Returns the number of iterations, the last step and the shift of γ that `w` and `sums` still lack.
+    Returns the number of iterations, the last step (∞ when γ has left the reach of the baseline's tables) and the
+    shift of γ that `w` and `sums` still lack.
     """
     q, r = len(theta), design.numeric.shape[1]
     kappa = np.empty(len(design.stratum_level))
@@ -92,14 +114,16 @@ def newton(design, used, row, y_total, y_row, theta, w, sums, warm, effect, expe
             reweight(design, used, shift, w, sums)
             start_levels(design, used, sums, y_total, theta)
         elif iteration > 0 and r > 0:
+            if not within_reach(design, mono, theta[q - r :] - baseline.gamma) and baseline.plain.any():
+                return iteration, np.inf, shift
             reweight(design, used, shift, w, sums)
         stratum_factors(design, theta, kappa)
         profile_effects(design, used, row, sums, kappa, y_row, effect, expected, factor)
+        total_means(design, mono, used, sums, factor, baseline, theta[q - r :], kappa, by_stratum)
         # Chord steps with an old factor, as long as each is much shorter than the one before.
         if iteration == 0 or largest > 1e-2 or largest > 0.2 * previous:
-            profile_hessian(design, used, row, sums, kappa, y_row, expected, factor, W, H, scale)
+            profile_hessian(design, used, row, sums, by_stratum, kappa, y_row, expected, W, H, scale)
             cholesky(H, scale, L, skipped)
-        stratum_totals(design, used, sums, factor, by_stratum)
         expand_total(design, by_stratum, mu_total)
         step = y_total - mu_total
         cholesky_solve(L, step)
@@ -108,8 +132,8 @@ def newton(design, used, row, y_total, y_row, theta, w, sums, warm, effect, expe
             step *= MAX_STEP / largest
         theta += step
         shift[:] = step[q - r :]
-        # The next step would be largest · (largest / previous): the ratio of two steps is the rate of convergence.
-        if largest < tol or (previous < 0.1 and largest * largest / previous < 0.01 * tol):
+        # Chord steps converge at a rate of the order of the change since the factorisation, or of the last two steps.
+        if largest < tol or largest * max(largest / previous, previous) < 0.01 * tol:
             return iteration + 1, min(largest, tol), shift
     return max_iter, largest, shift
 
@@ -130,13 +154,13 @@ def mark_unknown_effects(W, H, L, skipped, effect):
 
 
 @kernel
-def factored_meat(design, used, row, residuals, y_row, W, H_inv):
+def factored_meat(design, used, row, residuals, base_residuals, y_row, W, H_inv):
     """Pieces v, G of V = diag(v) + GW' + WG' and the nuisance meat B, from the components of (y − μ)²."""
     n_rows, q = W.shape
-    by_stratum, ones = np.empty((len(design.stratum_level), residuals.shape[1])), np.ones(len(used))
+    by_stratum, ones = np.empty(base_residuals.shape), np.ones(len(used))
     B, B1 = np.zeros((q, q)), np.zeros((n_rows, q))
     stratum_totals(design, used, residuals, ones, by_stratum)
-    expand_square(design, by_stratum, B)
+    expand_square(design, by_stratum + base_residuals, B)
     v, b, G = np.zeros(n_rows), np.zeros(n_rows), np.zeros((n_rows, q))
     if n_rows == 0:
         return v, G, B
@@ -157,7 +181,7 @@ def factored_meat(design, used, row, residuals, y_row, W, H_inv):
 
 
 @kernel
-def fit(y, design, used, row, n_rows, theta, w, sums, warm, tol, max_iter):
+def fit(y, design, mono, used, row, y_total, y_row, baseline, theta, w, sums, warm, tol, max_iter):
     """Fit one gene and the pieces of its HC0 covariance; formulas in :mod:`.reduced_form`.
 
     Parameters
@@ -165,34 +189,62 @@ def fit(y, design, used, row, n_rows, theta, w, sums, warm, tol, max_iter):
     y
         Counts, shape (n,).
     used
-        Segments that take part, shape (n_seg,).
+        Segments that are summed cell by cell, shape (n_seg,).
     row
         Row of each group among the instruments, −1 for baseline groups, shape (p + 1,).
+    y_total, y_row
+        Z'y over all cells that take part, and Σ y of each instrument group.
+    baseline
+        Moment tables of the cells that take part without being summed cell by cell.
     theta, w, sums
         Nuisance coefficients, cell weights ℓ exp(m'γ) and segment components; overwritten. With `warm` they are the
         starting point, else w must hold the depth.
 
     Returns
     -------
-    iterations, last step, Y_j, E_j, effect factor d_j, v, W, G, H⁻¹, meat of the nuisance
+    last step, E_j, effect factor d_j, v, W, G, H⁻¹, meat of the nuisance
     """
-    q, n_seg = len(theta), len(used)
-    y_total, y_row = np.zeros(q), np.zeros(n_rows)
+    q, n_seg, n_rows, r = len(theta), len(used), len(y_row), design.numeric.shape[1]
     effect, expected, factor = np.ones(n_rows), np.zeros(n_rows), np.zeros(n_seg)
-    count_totals(y, design, used, row, y_total, y_row)
-    iterations, last, shift = newton(
-        design, used, row, y_total, y_row, theta, w, sums, warm, effect, expected, factor, tol, max_iter
+    _, last, shift = newton(
+        design, mono, used, row, y_total, y_row, baseline, theta, w, sums, warm, effect, expected, factor, tol, max_iter
     )
     kappa = np.empty(len(design.stratum_level))
     stratum_factors(design, theta, kappa)
     profile_effects(design, used, row, sums, kappa, y_row, effect, expected, factor)
-    residuals = np.empty(sums.shape)
+    residuals, by_stratum = np.empty(sums.shape), np.empty((len(kappa), sums.shape[1]))
     final_pass(y, design, used, shift, w, factor, sums, residuals)
+    total_means(design, mono, used, sums, factor, baseline, theta[q - r :], kappa, by_stratum)
     H, L, W = np.zeros((q, q)), np.zeros((q, q)), np.zeros((n_rows, q))
     scale, skipped = np.zeros(q), np.zeros(q, np.bool_)
-    profile_hessian(design, used, row, sums, kappa, y_row, expected, factor, W, H, scale)
+    profile_hessian(design, used, row, sums, by_stratum, kappa, y_row, expected, W, H, scale)
     if cholesky(H, scale, L, skipped) > 0:
         mark_unknown_effects(W, H, L, skipped, effect)
     H_inv = cholesky_inverse(L)
-    v, G, B = factored_meat(design, used, row, residuals, y_row, W, H_inv)
-    return iterations, last, y_row, expected, effect, v, W, G, H_inv, B
+    residual_totals(baseline, mono, theta[q - r :] - baseline.gamma, kappa, by_stratum)
+    v, G, B = factored_meat(design, used, row, residuals, by_stratum, y_row, W, H_inv)
+    return last, expected, effect, v, W, G, H_inv, B
+
+
+@kernel
+def tabulate_baseline(y, design, mono, row, gamma, w, sums):
+    """Weights of all cells at γ, components of the instrument groups, moment tables of all other cells."""
+    w[:] = design.depth
+    shift_weights(design.numeric, design.numeric_bound, 0, len(w), gamma, w)
+    tables = empty_tables(design, mono, gamma)
+    for j in range(len(row)):
+        first, last = design.group_seg[j], design.group_seg[j + 1]
+        if row[j] >= 0:
+            weight_components(design.numeric, design.seg_start, first, last, w, sums)
+        else:
+            add_cells(y, w, design, mono, first, last, tables)
+    return tables
+
+
+@kernel
+def move_to_baseline(y, design, mono, j, gamma, w, tables):
+    """Add instrument group j, whose weights are at `gamma`, to the tables of the baseline."""
+    first, last = design.group_seg[j], design.group_seg[j + 1]
+    lo, hi = design.seg_start[first], design.seg_start[last]
+    shift_weights(design.numeric, design.numeric_bound, lo, hi, tables.gamma - gamma, w)
+    add_cells(y, w, design, mono, first, last, tables)

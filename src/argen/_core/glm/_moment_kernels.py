@@ -1,4 +1,4 @@
-"""Control cells as moment tables: exact sums at a shifted γ without touching the cells again.
+"""Cells as moment tables: exact sums at a shifted γ without touching the cells again.
 
 For a stratum and cell weight v,  Σ v e^{m'Δ} m^c = Σ_e Δ^e / e! · Σ v m^{c+e}: one table of monomials per stratum
 serves every shift Δ of the numeric coefficients that is small enough for the series.
@@ -12,7 +12,17 @@ import numpy as np
 
 from argen._core.glm._jit import kernel
 
-__all__ = ["Monomials", "moment_table", "monomials", "powers", "shifted_components"]
+__all__ = [
+    "Monomials",
+    "Tables",
+    "add_cells",
+    "empty_tables",
+    "monomials",
+    "powers",
+    "residual_totals",
+    "shifted_components",
+    "within_reach",
+]
 
 # Truncation order by number of numeric covariates; the tables grow as binomial(order + 2 + r, r).
 _ORDER = {0: 0, 1: 8, 2: 6, 3: 5}
@@ -64,23 +74,70 @@ def _add(exponent: tuple[int, ...], a: int, by: int = 1) -> tuple[int, ...]:
     return tuple(x + by * (k == a) for k, x in enumerate(exponent))
 
 
+class Tables(NamedTuple):
+    """Moments by stratum of cells that share one role, at the reference γ.
+
+    A table holds Σ v m^e for the monomials e of :class:`Monomials`, `squares` the components for the weight y².
+    """
+
+    plain: np.ndarray  # (S, n_mono), v = w
+    with_y: np.ndarray  # (S, n_mono), v = y w
+    squared: np.ndarray  # (S, n_mono), v = w²
+    squares: np.ndarray  # (S, K)
+    gamma: np.ndarray  # (r,)
+
+
 @kernel
-def moment_table(weight, numeric, start, first, last, seg_stratum, mono):
-    """Σ weight · m^e by stratum over the cells of the segments first … last-1; shape (S, n_mono)."""
+def empty_tables(design, mono, gamma):
+    """Tables without cells at the reference `gamma`."""
+    S, n_mono = len(design.stratum_level), len(mono.parent)
+    squares = np.zeros((S, mono.column.shape[0]))
+    return Tables(np.zeros((S, n_mono)), np.zeros((S, n_mono)), np.zeros((S, n_mono)), squares, gamma.copy())
+
+
+@kernel
+def add_cells(y, w, design, mono, first, last, tables):
+    """Add the cells of the segments first … last-1; w = ℓ exp(m'γ) at the tables' γ."""
     n_mono = len(mono.parent)
-    out = np.zeros((np.max(seg_stratum) + 1, n_mono))
     value = np.ones(n_mono)
     for seg in range(first, last):
-        s = seg_stratum[seg]
-        for i in range(start[seg], start[seg + 1]):
-            v = weight[i - start[first]]
-            if v == 0.0:
-                continue
-            out[s, 0] += v
+        s = design.seg_stratum[seg]
+        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+            tables.plain[s, 0] += w[i]
+            tables.squared[s, 0] += w[i] * w[i]
+            tables.with_y[s, 0] += w[i] * y[i]
             for e in range(1, n_mono):
-                value[e] = value[mono.parent[e]] * numeric[i, mono.variable[e]]
-                out[s, e] += v * value[e]
-    return out
+                value[e] = value[mono.parent[e]] * design.numeric[i, mono.variable[e]]
+                v = w[i] * value[e]
+                tables.plain[s, e] += v
+                tables.squared[s, e] += w[i] * v
+                tables.with_y[s, e] += y[i] * v
+            if y[i] != 0.0:
+                for c in range(tables.squares.shape[1]):
+                    tables.squares[s, c] += y[i] * y[i] * value[mono.column[c, 0]]
+
+
+@kernel
+def within_reach(design, mono, shift):
+    """Whether the series is exact to 1e-10 at this shift of γ."""
+    reach = 0.0
+    for a in range(len(shift)):
+        reach += design.numeric_bound[a] * abs(shift[a])
+    return reach <= mono.reach
+
+
+@kernel
+def residual_totals(tables, mono, shift, kappa, out):
+    """Components by stratum for the weight (y − μ)² at γ + shift, μ = κ ℓ exp(m'γ)."""
+    power, ww = np.empty(mono.n_series), np.empty(out.shape)
+    powers(mono, shift, 1.0, power)
+    shifted_components(tables.with_y, mono, power, out)
+    powers(mono, shift, 2.0, power)
+    shifted_components(tables.squared, mono, power, ww)
+    for s in range(out.shape[0]):
+        k = kappa[s]
+        for c in range(out.shape[1]):
+            out[s, c] = tables.squares[s, c] - 2.0 * k * out[s, c] + k * k * ww[s, c]
 
 
 @kernel

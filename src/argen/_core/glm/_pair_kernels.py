@@ -14,7 +14,7 @@ from argen._core.glm._border_kernels import (
 from argen._core.glm._fit_kernels import MAX_STEP
 from argen._core.glm._jit import kernel
 from argen._core.glm._linear_kernels import cholesky, cholesky_solve
-from argen._core.glm._moment_kernels import moment_table, powers, shifted_components
+from argen._core.glm._moment_kernels import add_cells, empty_tables, powers, shifted_components, within_reach
 from argen._core.glm._segment_kernels import shift_weights, stratum_factors
 from argen._core.glm._variance_kernels import pair_variance, score_statistics
 
@@ -46,17 +46,12 @@ def tabulate_controls(y, design, mono, theta, w, H_inv, B):
     y_level, y_border = np.zeros(G), np.zeros(O + r + 1)
     total = group_counts(y, design, p, y_level, y_border)
 
-    wc, yc = w[first:], y[first:]
-    where = (design.numeric, design.seg_start, design.group_seg[p], n_seg, design.seg_stratum, mono)
-    plain, with_y = moment_table(wc, *where), moment_table(yc * wc, *where)
-    squared, y_squared = moment_table(wc * wc, *where), moment_table(yc * yc, *where)
-    squares = np.empty((S, mono.column.shape[0]))
-    for c in range(squares.shape[1]):
-        squares[:, c] = y_squared[:, mono.column[c, 0]]
-    mu2 = np.sum(kappa**2 * squared[:, 0])
-    excess = np.sum(squares[:, 0] - 2.0 * kappa * with_y[:, 0]) + mu2 - total
+    tables = empty_tables(design, mono, theta[G + O :])
+    add_cells(y, w, design, mono, design.group_seg[p], n_seg, tables)
+    mu2 = np.sum(kappa**2 * tables.squared[:, 0])
+    excess = np.sum(tables.squares[:, 0] - 2.0 * kappa * tables.with_y[:, 0]) + mu2 - total
     phi = max(0.0, excess / mu2) if mu2 > 0.0 else 0.0
-    return Controls(theta, w, kappa, H_inv, B, phi, y_level, y_border, plain, with_y, squared, squares)
+    return Controls(theta, w, kappa, H_inv, B, phi, y_level, y_border, tables)
 
 
 @kernel
@@ -74,7 +69,6 @@ def work_space(design, mono):
         np.empty(bd),
         np.zeros(bd, np.bool_),
         np.empty(mono.n_series),
-        np.empty((S, K)),
         np.empty((S, K)),
         np.empty((largest_group, K)),
         np.empty(G),
@@ -111,15 +105,12 @@ def newton_pair(design, mono, controls, space, j, tau):
     bd = O + r + 1
     shift, dummies = np.zeros(r), controls.theta[G : G + O].copy()
     for iteration in range(_MAX_ITERATIONS):
-        reach = 0.0
-        for a in range(r):
-            reach += design.numeric_bound[a] * abs(shift[a])
-        if reach > mono.reach:
+        if not within_reach(design, mono, shift):
             return OUT_OF_REACH, tau, shift
         if iteration == 0 or r > 0:
             target_components(design, j, controls.w, shift, space.target)
             powers(mono, shift, 1.0, space.power)
-            shifted_components(controls.plain, mono, space.power, space.comps)
+            shifted_components(controls.tables.plain, mono, space.power, space.comps)
         dummy_factors(design, dummies, space.kappa)
         assemble(design, j, space, np.exp(tau))
         cholesky(space.H, space.scale, space.L, space.skipped)

@@ -4,7 +4,7 @@ import numpy as np
 
 from argen._core.glm._jit import kernel
 from argen._core.glm._linear_kernels import cholesky_solve
-from argen._core.glm._moment_kernels import powers, shifted_components
+from argen._core.glm._moment_kernels import residual_totals
 from argen._core.glm._segment_kernels import small_exp
 
 __all__ = ["pair_variance", "score_statistics"]
@@ -14,24 +14,17 @@ __all__ = ["pair_variance", "score_statistics"]
 def control_variance(design, mono, controls, space, shift, slope):
     """Σ (y − μ)² (x'a)² over the controls, x'a = constant of the stratum + slope'm."""
     r = design.numeric.shape[1]
-    yy, yw, ww = controls.squares, space.comps, space.comps2
-    powers(mono, shift, 1.0, space.power)
-    shifted_components(controls.with_y, mono, space.power, yw)
-    powers(mono, shift, 2.0, space.power)
-    shifted_components(controls.squared, mono, space.power, ww)
+    squares = space.comps
+    residual_totals(controls.tables, mono, shift, space.kappa, squares)
     total = 0.0
     for s in range(len(space.kappa)):
-        k, constant = space.kappa[s], space.constant[s]
-        if k == 0.0:
-            continue
-        total += constant * constant * (yy[s, 0] - 2.0 * k * yw[s, 0] + k * k * ww[s, 0])
+        constant = space.constant[s]
+        total += constant * constant * squares[s, 0]
         c = 1 + r
         for a in range(r):
-            moment = yy[s, 1 + a] - 2.0 * k * yw[s, 1 + a] + k * k * ww[s, 1 + a]
-            total += 2.0 * constant * slope[a] * moment
+            total += 2.0 * constant * slope[a] * squares[s, 1 + a]
             for b in range(a + 1):
-                moment = yy[s, c] - 2.0 * k * yw[s, c] + k * k * ww[s, c]
-                total += (1.0 if a == b else 2.0) * slope[a] * slope[b] * moment
+                total += (1.0 if a == b else 2.0) * slope[a] * slope[b] * squares[s, c]
                 c += 1
     return total
 

@@ -1,14 +1,14 @@
 """All descendant fits of one gene (METHOD 3, 5.3).
 
-For target j, on its cells and the controls:  Y ~ offset(log ℓ) + 1 + D_j + X,  quasi-Poisson. The controls are fitted
-once; a pair then moves the coefficients of the covariates a little, and the controls' sums at the new place come from moment
-tables, exact to 1e-10. Where the move is too large for these, the pair is fitted by sums over the cells.
+For target j, on its cells and the controls:  Y ~ offset(log ℓ) + 1 + D_j + X,  quasi-Poisson. The controls are
+fitted once; a pair then moves the coefficients of the covariates a little, and the controls' sums at the new place come
+from moment tables, exact to 1e-10. Where the move is too large for these, the pair is fitted by sums over the cells.
 """
 
 import numpy as np
 
 from argen._core.glm._fit_kernels import fit
-from argen._core.glm._moment_kernels import Monomials
+from argen._core.glm._moment_kernels import Monomials, empty_tables
 from argen._core.glm._pair_kernels import (
     NO_CONTROL_COUNTS,
     NOT_CONVERGED,
@@ -17,7 +17,7 @@ from argen._core.glm._pair_kernels import (
     fit_pairs,
     tabulate_controls,
 )
-from argen._core.glm._segment_kernels import n_components
+from argen._core.glm._segment_kernels import count_totals, n_components
 from argen._core.glm.reduced_form import MAX_ITERATIONS, TOLERANCE, rows_of
 from argen._core.screen import Design
 
@@ -49,25 +49,29 @@ def fit_gene(y: np.ndarray, design: Design, series: Monomials) -> Fits:
         count = np.add.reduceat(y, design.seg_start[design.group_seg[:p]])
         return unknown, unknown.copy(), np.full(p, NO_CONTROL_COUNTS), count, np.zeros(p), np.full((p, 4), np.nan)
     used = np.arange(len(design.seg_stratum)) >= design.group_seg[p]
-    theta, w, H_inv, B, *_ = _fit_cells(y, design, used, np.empty(0, dtype=np.int64))
+    theta, w, H_inv, B, *_ = _fit_cells(y, design, series, used, np.empty(0, dtype=np.int64))
     controls = tabulate_controls(y, design, series, theta, w, H_inv, B)
     fits = effect, variance, status, _, _, _ = fit_pairs(y, design, series, controls)
     supported = design.stratum_supported[design.seg_stratum]
     for j in np.flatnonzero(status == OUT_OF_REACH):
         group = np.arange(len(used)) >= design.group_seg[j]
         group &= np.arange(len(used)) < design.group_seg[j + 1]
-        *_, last, factor, V = _fit_cells(y, design, used | (group & supported), np.array([j]))
+        *_, last, factor, V = _fit_cells(y, design, series, used | (group & supported), np.array([j]))
         status[j] = OK if last <= TOLERANCE else NOT_CONVERGED
         effect[j], variance[j] = np.log(factor[0]), V[0]
     return fits
 
 
-def _fit_cells(y: np.ndarray, design: Design, used: np.ndarray, instruments: np.ndarray) -> tuple:
+def _fit_cells(y: np.ndarray, design: Design, series: Monomials, used: np.ndarray, instruments: np.ndarray) -> tuple:
     """A cold fit over the used segments: θ, w, H⁻¹, nuisance meat, last step, effect factors, their variances."""
     theta, w = np.zeros(design.n_nuisance), design.depth.copy()
-    sums = np.empty((len(used), n_components(design.numeric.shape[1])))
+    r = design.numeric.shape[1]
+    sums = np.empty((len(used), n_components(r)))
     row = rows_of(instruments, len(design.group_seg) - 2)
-    _, last, _, _, factor, v, W, G, H_inv, B = fit(
-        y, design, used, row, len(instruments), theta, w, sums, COLD, TOLERANCE, MAX_ITERATIONS
+    y_total, y_row = np.zeros(len(theta)), np.zeros(len(instruments))
+    count_totals(y, design, used, row, y_total, y_row)
+    none = empty_tables(design, series, np.zeros(r))
+    last, _, factor, v, W, G, H_inv, B = fit(
+        y, design, series, used, row, y_total, y_row, none, theta, w, sums, COLD, TOLERANCE, MAX_ITERATIONS
     )
     return theta, w, H_inv, B, last, factor, v + 2.0 * (W * G).sum(axis=1)

@@ -18,34 +18,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.glm._fit_kernels import fit
-from argen._core.glm._segment_kernels import n_components
-from argen._core.screen import Design, Screen
+from argen._core.glm._fit_kernels import fit, move_to_baseline, tabulate_baseline
+from argen._core.glm._moment_kernels import Tables, empty_tables, monomials
+from argen._core.glm._segment_kernels import count_totals, n_components
+from argen._core.screen import Screen
 
-__all__ = ["FitState", "ReducedForm", "fit_reduced_form", "rows_of"]
+__all__ = ["ReducedForm", "ReducedFormFit", "fit_reduced_form", "rows_of"]
 
 TOLERANCE = 1e-8
 MAX_ITERATIONS = 60
-
-
-@dataclass(slots=True)
-class FitState:
-    """Where a fit ended, to start the next one of the same gene from there."""
-
-    theta: np.ndarray
-    weights: np.ndarray
-    sums: np.ndarray
-    warm: bool = False
-
-    @classmethod
-    def cold(cls, design: Design) -> "FitState":
-        """A state that knows nothing yet."""
-        n_seg = len(design.seg_stratum)
-        return cls(
-            theta=np.zeros(design.n_nuisance),
-            weights=design.depth.copy(),
-            sums=np.empty((n_seg, n_components(design.numeric.shape[1]))),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,32 +72,106 @@ def rows_of(instruments: np.ndarray, n_genes: int) -> np.ndarray:
     return row
 
 
-def fit_reduced_form(screen: Screen, gene: int, instruments: np.ndarray, state: FitState | None = None) -> ReducedForm:
-    """Fit gene `gene` on the perturbation indicators of `instruments`; all other cells are the baseline.
+def fit_reduced_form(screen: Screen, gene: int, instruments: np.ndarray) -> ReducedForm:
+    """Fit gene `gene` on the perturbation indicators of `instruments`; all other cells are the baseline."""
+    return ReducedFormFit(screen, gene).refit(screen.counts_of(gene), instruments, keep=False)
 
-    `state` is overwritten with where the fit ended; a warm one makes a refit with a similar set short.
+
+class ReducedFormFit:
+    """Fits of one gene on changing instruments, each starting from where the last one ended.
+
+    The cells of the baseline are kept as moment tables (:mod:`._moment_kernels`), so that a refit looks at the cells of
+    the instruments only; an instrument that leaves the design is added to the tables.
     """
-    design = screen.design
-    state = FitState.cold(design) if state is None else state
-    used = np.ones(len(design.seg_stratum), dtype=np.bool_)
-    row = rows_of(instruments, screen.n_genes)
-    _, last, y_row, expected, factor, v, W, G, _, _ = fit(
-        screen.counts_of(gene),
-        design,
-        used,
-        row,
-        len(instruments),
-        state.theta,
-        state.weights,
-        state.sums,
-        state.warm,
-        TOLERANCE,
-        MAX_ITERATIONS,
-    )
-    state.warm = True
-    separated = (y_row == 0) & (expected > 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        effect = np.log(np.where(separated, 0.5 / expected, factor))
-    effect[expected == 0] = np.nan
-    v[separated] = 2.0
-    return ReducedForm(instruments, effect, separated, v, W, G, state.theta.copy(), bool(last <= TOLERANCE))
+
+    def __init__(self, screen: Screen, gene: int) -> None:
+        self._design, self._series = screen.design, monomials(screen.design.numeric.shape[1])
+        self._gene = gene
+        n_seg, r = len(self._design.seg_stratum), self._design.numeric.shape[1]
+        self._theta = np.zeros(self._design.n_nuisance)
+        self._w, self._sums = self._design.depth.copy(), np.empty((n_seg, n_components(r)))
+        self._baseline: Tables | None = None
+        self._row = np.empty(0, dtype=np.int64)
+        self._y_total, self._y_group = np.zeros(self._design.n_nuisance), np.empty(0)
+        # Tables cannot follow any shift of many numeric covariates: then every refit sums over all cells.
+        self._tabulates = self._series.reach > 0 or r == 0
+
+    def refit(self, y: np.ndarray, instruments: np.ndarray, *, keep: bool = True) -> ReducedForm:
+        """Fit on `instruments`. With ``keep=False`` this is the last fit, and the tables are not made."""
+        row = rows_of(instruments, len(self._design.group_seg) - 2)
+        if len(self._y_group) == 0:
+            self._y_group = np.zeros(len(row))
+            everything = np.ones(len(self._design.seg_stratum), dtype=np.bool_)
+            count_totals(y, self._design, everything, np.arange(len(row)), self._y_total, self._y_group)
+        pieces = self._warm_fit(y, row) if self._baseline is not None else None
+        if pieces is None:
+            pieces = self._cold_fit(y, row)
+            if keep and self._tabulates:
+                self._baseline = self._tabulate(y, row)
+        self._row = row
+        return self._result(instruments, *pieces)
+
+    def _cold_fit(self, y: np.ndarray, row: np.ndarray) -> tuple:
+        """Sums over all cells; starts from γ = 0 the first time."""
+        none = empty_tables(self._design, self._series, np.zeros(self._design.numeric.shape[1]))
+        self._theta[:] = 0.0
+        self._w[:] = self._design.depth
+        return self._run(y, row, none, warm=False)
+
+    def _warm_fit(self, y: np.ndarray, row: np.ndarray) -> tuple | None:
+        """Sums over the instruments' cells; None when γ moves further than the tables reach."""
+        joined = np.flatnonzero((row >= 0) & (self._row < 0))
+        left = np.flatnonzero((row < 0) & (self._row >= 0))
+        if len(joined):
+            self._baseline = self._tabulate(y, row)
+        else:
+            for j in left:
+                move_to_baseline(y, self._design, self._series, j, self._gamma, self._w, self._baseline)
+        pieces = self._run(y, row, self._baseline, warm=True)
+        return pieces if np.isfinite(pieces[0]) else None
+
+    def _run(self, y: np.ndarray, row: np.ndarray, baseline: Tables, *, warm: bool) -> tuple:
+        used = np.repeat((row >= 0) | (not warm), np.diff(self._design.group_seg))
+        y_row = self._y_group[np.flatnonzero(row >= 0)]
+        return fit(
+            y,
+            self._design,
+            self._series,
+            used,
+            row,
+            self._y_total,
+            y_row,
+            baseline,
+            self._theta,
+            self._w,
+            self._sums,
+            warm,
+            TOLERANCE,
+            MAX_ITERATIONS,
+        )
+
+    def _tabulate(self, y: np.ndarray, row: np.ndarray) -> Tables:
+        return tabulate_baseline(y, self._design, self._series, row, self._gamma, self._w, self._sums)
+
+    @property
+    def _gamma(self) -> np.ndarray:
+        return self._theta[len(self._theta) - self._design.numeric.shape[1] :].copy()
+
+    def _result(
+        self,
+        instruments: np.ndarray,
+        last: float,
+        expected: np.ndarray,
+        factor: np.ndarray,
+        v: np.ndarray,
+        W: np.ndarray,
+        G: np.ndarray,
+        *_: np.ndarray,
+    ) -> ReducedForm:
+        y_row = self._y_group[instruments]
+        separated = (y_row == 0) & (expected > 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            effect = np.log(np.where(separated, 0.5 / expected, factor))
+        effect[expected == 0] = np.nan
+        v[separated] = 2.0
+        return ReducedForm(instruments, effect, separated, v, W, G, self._theta.copy(), bool(last <= TOLERANCE))
