@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["DesignParams", "ScreenReport", "read_screen"]
 
 _NO_TARGET = ("multiple", "unassigned")
+_NO_CONTROLS = "no control cells in its covariate levels"
 _JOINS = ("+", ",", ";", "|", "&", "_")
 
 
@@ -186,7 +187,7 @@ def _select(
         kept = sorted(set(report.target_cells) - set(report.dropped))
         cells = np.flatnonzero((control | np.isin(labels, kept)) & (depth > 0) & ~alone)
         _check_enough(control[cells].sum(), kept, params, report, adata.var_names)
-        covariates, lonely = build_covariates(spec, adata.obs.iloc[cells])
+        covariates, lonely = _covariates(spec, adata.obs.iloc[cells], report)
         if lonely.any():
             alone[cells[lonely]] = True
             continue
@@ -197,6 +198,18 @@ def _select(
         report.dropped |= reasons
     report.cells = _cell_report(labels, control, depth, alone, kept, report)
     return cells, kept, covariates, report
+
+
+def _covariates(spec: CovariateSpec, obs: pd.DataFrame, report: ScreenReport) -> tuple[Covariates, np.ndarray]:
+    """:func:`build_covariates`; its errors tell which targets are already out because of the covariates."""
+    try:
+        return build_covariates(spec, obs)
+    except DesignError as error:
+        out = sorted(name for name, reason in report.dropped.items() if reason == _NO_CONTROLS)
+        if not out:
+            raise
+        msg = f"{error} (Targets left out before, {_NO_CONTROLS}: {name_some(out)}.)"
+        raise DesignError(msg) from error
 
 
 def _screen_targets(
@@ -253,7 +266,7 @@ def _unusable(
         if own.sum() < params.min_cells:
             reasons[name] = f"fewer than {params.min_cells} cells"
         elif not supported[own].any():
-            reasons[name] = "no control cells in its covariate levels"
+            reasons[name] = _NO_CONTROLS
     return reasons
 
 
