@@ -288,7 +288,7 @@ def test_error_in_a_process_is_one_line_without_a_traceback(tmp_path):
     [
         ((), ["--target", "--guides", "Columns: target, guide, depth, L"]),
         (("--target", "gene"), ["'gene'", "target, guide, depth, L"]),
-        (("--target", "target", "--control", "NT"), ["control=NT", "Labels found: X1, X2"]),
+        (("--target", "target", "--control", "NT"), ["'NT'", "Labels found: X1, X2"]),
         (("--target", "target", "--covariates", "batch"), ["'batch'"]),
         (("--target", "target", "--depth", "umi"), ["'umi'"]),
         (("--target", "target", "--layer", "counts"), ["'counts'"]),

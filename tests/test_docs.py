@@ -1,0 +1,81 @@
+"""The documentation against the package: every public name, every stored column, every number that it prints."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from shared_data import shared
+
+import argen as ag
+from argen.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MODULES = ("pp", "tl", "get", "pl", "datasets", "errors")
+
+
+def test_api_page_lists_every_public_name_and_no_other():
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^    (\w+\.\w+)$", page, flags=re.MULTILINE)
+    public = [f"{name}.{entry}" for name in MODULES for entry in importlib.import_module(f"argen.{name}").__all__]
+    assert sorted(listed) == sorted(public)
+    assert {name for name in ag.__all__ if not name.startswith("__")} == set(MODULES)
+
+
+@pytest.fixture(scope="module")
+def analysed():
+    adata = ag.datasets.simulate("paper_fig2", rng=3, n_cells=3000, guides_per_target=2, guide_counts=True)["rna"]
+    adata.obsm["umi"] = pd.get_dummies(adata.obs["guide"]).astype(int) * 9
+    guide_target = {guide: guide.rsplit("_", 1)[0] for guide in adata.obsm["umi"]}
+    ag.pp.argen_guides(adata, guides="umi", guide_target=guide_target)
+    ag.tl.argen_descendants(adata, covariates=["L"], depth="depth", closure="acyclic")
+    ag.tl.argen_dag(adata)
+    return adata
+
+
+def written(adata):
+    """What has to be explained: slots, entries of uns, columns of its tables, text in flags."""
+    for slot in ("obs", "var", "obsm", "varp"):
+        yield from (f'{slot}["{key}"]' for key in getattr(adata, slot) if key.startswith("argen"))
+    for key in ("argen_guides", "argen_descendants", "argen_dag"):
+        for name, value in adata.uns[key].items():
+            yield name if name in ("params", "provenance", "schema_version") else f'uns["{key}"]["{name}"]'
+            if isinstance(value, pd.DataFrame):
+                yield from value.columns
+                yield from (flag for flag in value.get("flags", pd.Series(dtype="category")).cat.categories if flag)
+
+
+def test_results_page_explains_whatever_is_written(analysed):
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    missing = {what for what in written(analysed) if f"`{what}`" not in page}
+    assert not missing
+
+
+def test_edge_columns_are_explained_in_the_readme(analysed):
+    quick_start = README.split("<!-- quickstart -->")[1]
+    assert not {name for name in ag.get.edges(analysed) if f"`{name}`" not in quick_start}
+
+
+def text_block(before):
+    return README.split(before)[1].split("```text\n")[1].split("```")[0]
+
+
+def test_papalexi_table_of_the_readme_is_what_its_command_prints(tmp_path, monkeypatch, capsys):
+    command = re.search(r"^argen (run papalexi.*)$", README, flags=re.MULTILINE)[1].split()
+    command[1] = str(shared("data", "papalexi2021_thp1_eccite", command[1]))
+    monkeypatch.chdir(tmp_path)
+    assert main([*command, "--quiet"]) == 0
+    assert capsys.readouterr().out == text_block("<!-- papalexi edges -->")
+
+
+def test_demo_table_of_the_readme_is_what_it_prints(tmp_path, capsys):
+    assert main(["demo", "--out", str(tmp_path), "--quiet"]) == 0
+    assert capsys.readouterr().out.split("\n", 1)[1] == text_block("-m argen demo")
+
+
+def test_links_of_the_readme_and_of_the_pages_lead_somewhere():
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
