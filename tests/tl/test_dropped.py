@@ -210,7 +210,5 @@ def test_every_cell_is_under_one_heading():
 def test_nothing_left():
     adata = toy()
     adata.obs["gene"] = adata.obs["gene"].replace({"A": "MYC", "B": "FOS", "C": "JUN"})
-    with pytest.raises(
-        DesignError, match=r"Targets left: D; .*FOS: not measured; JUN: not measured; MYC: not measured"
-    ):
+    with pytest.raises(DesignError, match=r"Targets left: D; .*FOS: not measured; JUN: not measured; MYC: not"):
         run(adata)

@@ -166,14 +166,18 @@ def _check_same(step: Mapping[str, Any], given: Mapping[str, Any], key: str) -> 
     """Arguments given now must be those that made the stored step."""
     for name, value in given.items():
         stored = step["params"].get(name)
-        now = None if value is None else np.atleast_1d(np.asarray(value)).astype(str).tolist()
-        then = None if stored is None else np.atleast_1d(np.asarray(stored)).astype(str).tolist()
-        if now != then:
+        if _texts(value) != _texts(stored):
+            stored = _texts(stored) if isinstance(stored, np.ndarray) else stored
             msg = (
                 f"{name}={value!r}, but adata.uns[{key!r}] was made with {name}={stored!r}. Leave the argument out to "
                 "use that step again, or run ag.tl.argen_descendants with the new one."
             )
             raise InputError(msg)
+
+
+def _texts(value: object) -> list[str] | None:
+    """A parameter as it can be compared whatever file it went through; no names are the same as none."""
+    return None if value is None else [str(item) for item in np.atleast_1d(np.asarray(value, dtype=object))] or None
 
 
 def _screen_of(adata: "AnnData", step: Mapping[str, Any], key: str) -> Screen:
