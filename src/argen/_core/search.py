@@ -52,15 +52,16 @@ def search_dag(
     """
     order = causal_order(relation.descendant, tests.neg_log10_p)
     usable = np.isfinite(np.diag(tests.effect))
-    steps = list(_steps(relation.descendant, order, usable))
     settled = first_stage == "ancestors" and is_strict_order(relation.descendant)
     forms = ReducedForms(screen, keep_fits=not settled)
     shares = None
     if settled:
-        wanted = [(step.target, np.union1d(step.candidates, [step.target])) for step in steps if usable[step.target]]
+        steps = (step for step in _steps(relation.descendant, order, usable) if usable[step.target])
+        wanted = [(step.target, np.union1d(step.candidates, [step.target])) for step in steps]
         forms.get(wanted, lambda function, tasks: track(map_(function, tasks)))
         shares = FirstStageShares()
     equations = []
+    steps = _steps(relation.descendant, order, usable)
     for step in steps if settled else track(steps):
         if len(step.ancestors):
             equation = _estimate(screen, step, forms, first_stage, covariance, shares, map_)
@@ -75,7 +76,7 @@ class _Step:
     target: int
     ancestors: np.ndarray  # anc(target) ∩ R
     candidates: np.ndarray  # those of them that can be parents
-    instruments: tuple[np.ndarray, ...]  # anc(k) ∩ R of each candidate
+    instruments: Iterator[np.ndarray]  # anc(k) ∩ R of each candidate; lazy, for all steps they fill the memory
 
 
 def _steps(descendant: np.ndarray, order: np.ndarray, usable: np.ndarray) -> Iterator[_Step]:
@@ -85,7 +86,8 @@ def _steps(descendant: np.ndarray, order: np.ndarray, usable: np.ndarray) -> Ite
         left[t] = False
         ancestors = np.flatnonzero(descendant[:, t] & left)
         A = ancestors[usable[ancestors]] if usable[t] else ancestors[:0]
-        yield _Step(t, ancestors, A, tuple(np.flatnonzero(descendant[:, k] & left & usable) for k in A))
+        instruments = (np.flatnonzero(descendant[:, k] & left & usable) for k in A)
+        yield _Step(t, ancestors, A, instruments)
 
 
 def is_strict_order(relation: np.ndarray) -> bool:
@@ -109,7 +111,9 @@ def _estimate(
         return Equation(t, A, np.empty(0), np.empty(0), np.empty(0, dtype=np.int64), np.nan)
     sets = [instrument_set(int(k), A, anc, first_stage) for k, anc in zip(A, step.instruments, strict=True)]
     own, *first = forms.get([(t, np.union1d(A, [t])), *zip(A.tolist(), sets, strict=True)], map_)
-    if not all(np.isin(s, A).all() for s in sets):
+    in_A = np.zeros(screen.n_genes, dtype=bool)
+    in_A[A] = True
+    if not all(in_A[s].all() for s in sets):
         return _over_identified(screen, t, A, own, first, covariance)
     M = first_stage_matrix(A, first)
     xi = own.effect[np.searchsorted(own.instruments, A)]
@@ -156,7 +160,8 @@ def _edge_status(A: np.ndarray, own: ReducedForm, first: list[ReducedForm]) -> n
     """Flag edges that rest on a group without counts or on a fit that did not converge."""
     without_counts = own.separated[np.searchsorted(own.instruments, A)].copy()
     for form in first:
-        without_counts |= np.isin(A, form.instruments[form.separated])
+        if form.separated.any():
+            without_counts |= np.isin(A, form.instruments[form.separated])
     status = np.where(without_counts, int(EdgeStatus.SEPARATED), int(EdgeStatus.OK))
     unfinished = np.array([not form.converged for form in first]) | (not own.converged)
     return np.where(unfinished, int(EdgeStatus.NOT_CONVERGED), status)

@@ -1,0 +1,195 @@
+"""Time and memory of the main job, beside a loop over glum on a few genes.
+
+    python benchmarks/speed.py                   # 71,000 cells × 400 targets, a few minutes
+    python benchmarks/speed.py --cells 18000 --targets 100
+
+Every case runs in a process of its own, so that its peak memory is its own; compiled kernels are warm. Prints one JSON
+object per case and a table at the end. Seconds depend on the machine: compare the ratios.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+CASES = ("reduced_forms", "glum_reduced_forms", "descendants", "workflow_acyclic", "workflow_closure")
+COVARIATES = ["gem_group", "percent_mito"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cells", type=int, default=71_000)
+    parser.add_argument("--targets", type=int, default=400)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
+    parser.add_argument("--case", choices=CASES, help=argparse.SUPPRESS)
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.case:
+        print(json.dumps(run_case(arguments.case, arguments.file, arguments.jobs)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "screen.h5ad"
+        simulate(arguments.cells, arguments.targets, file)
+        results = [run_in_process(case, file, arguments.jobs) for case in arguments.cases]
+    print_table(results)
+
+
+def simulate(cells: int, targets: int, file: Path) -> None:
+    """The preset `k562_like`, smaller or larger where asked: 11/71 of the cells are controls."""
+    import argen as ag
+
+    controls = cells * 11 // 71
+    per_target = (cells - controls) // targets
+    adata = ag.datasets.simulate("k562_like", genes=targets, n_controls=controls, cells_per_target=per_target, rng=1)
+    print(f"{adata.n_obs} cells x {adata.n_vars} genes, {adata.X.nnz / np.prod(adata.shape):.1%} non-zero", flush=True)
+    adata.write_h5ad(file)
+
+
+def run_in_process(case: str, file: Path, jobs: int) -> dict:
+    """Twice: the first run compiles (or loads) the kernels, the second one counts."""
+    command = [sys.executable, __file__, "--case", case, "--file", str(file), "--jobs", str(jobs)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    print(output.strip(), flush=True)
+    return json.loads(output.splitlines()[-1])
+
+
+def run_case(case: str, file: Path, jobs: int) -> dict:
+    import warnings
+
+    import anndata
+
+    warnings.simplefilter("ignore")
+    adata = anndata.read_h5ad(file)
+    warm_up()
+    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    start = time.perf_counter()
+    extra = globals()[case](adata, jobs)
+    seconds = extra.pop("seconds", time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return {"case": case, "seconds": round(seconds, 2), "peak_gb": round(peak, 2), "before_gb": round(base, 2), **extra}
+
+
+def warm_up() -> None:
+    import argen as ag
+
+    small = ag.datasets.simulate("k562_like", genes=4, n_controls=200, cells_per_target=60, batch_covariates={"gem_group": 2}, rng=0)
+    ag.tl.argen_dag(small, target_key="target", covariates=COVARIATES, depth="depth", min_cells=5)
+
+
+def read(adata):
+    from argen._bridge.inputs import DesignParams, read_screen
+
+    params = DesignParams(
+        target_key="target",
+        control=("control",),
+        covariates=tuple(COVARIATES),
+        depth="depth",
+        layer=None,
+        targets=None,
+        min_cells=10,
+    )
+    return read_screen(adata, params)[0]
+
+
+def reduced_forms(adata, jobs: int) -> dict:
+    """One reduced form per gene with all targets in it."""
+    from argen._core.glm.reduced_form import fit_reduced_form
+    from argen._core.parallel import worker_pool
+
+    screen = read(adata)
+    everything = np.arange(screen.n_genes)
+    start = time.perf_counter()
+    with worker_pool(jobs) as map_:
+        forms = list(map_(lambda gene: fit_reduced_form(screen, gene, everything), range(screen.n_genes)))
+    converged = sum(form.converged for form in forms)
+    return {"seconds": time.perf_counter() - start, "fits": len(forms), "converged": converged}
+
+
+def glum_reduced_forms(adata, jobs: int) -> dict:
+    """The same fits by glum with a tabmat design, for three genes."""
+    import tabmat
+    from glum import GeneralizedLinearRegressor
+
+    from argen._core.glm.reduced_form import fit_reduced_form
+
+    screen = read(adata)
+    design = screen.design
+    x = tabmat.SplitMatrix(
+        [
+            tabmat.CategoricalMatrix(np.where(screen.group == screen.n_genes, 0, screen.group + 1), drop_first=True),
+            tabmat.CategoricalMatrix(design.stratum_level[screen.stratum]),
+            tabmat.DenseMatrix(design.numeric),
+        ]
+    )
+    genes = np.linspace(0, screen.n_genes - 1, 3).astype(int)
+    start = time.perf_counter()
+    coefficients = []
+    for gene in genes:
+        model = GeneralizedLinearRegressor(family="poisson", alpha=0, fit_intercept=False, gradient_tol=1e-8)
+        model.fit(x, screen.counts_of(gene), offset=np.log(design.depth))
+        coefficients.append(model.coef_[: screen.n_genes])
+    seconds = time.perf_counter() - start
+    forms = [fit_reduced_form(screen, gene, np.arange(screen.n_genes)) for gene in genes]
+    found = [~form.separated for form in forms]
+    largest = max(np.abs(f.effect[k] - c[k]).max() for f, c, k in zip(forms, coefficients, found, strict=True))
+    return {"seconds": seconds, "fits": len(genes), "largest_difference": float(f"{largest:.1e}")}
+
+
+def descendants(adata, jobs: int) -> dict:
+    """All pairs, HC0."""
+    from argen._core.descendants import fit_descendants
+    from argen._core.parallel import worker_pool
+
+    screen = read(adata)
+    start = time.perf_counter()
+    with worker_pool(jobs) as map_:
+        tests = fit_descendants(screen, map_)
+    return {"seconds": time.perf_counter() - start, "fits": tests.effect.size, "separated": int((tests.status == 1).sum())}
+
+
+def workflow(adata, jobs: int, closure) -> dict:
+    """`tl.argen_descendants` and `tl.argen_dag` from the sparse AnnData."""
+    import argen as ag
+
+    ag.tl.argen_descendants(
+        adata, target_key="target", covariates=COVARIATES, depth="depth", closure=closure, n_jobs=jobs
+    )
+    ag.tl.argen_dag(adata, n_jobs=jobs)
+    truth = adata.varp["truth"].toarray() != 0
+    found = adata.varp["argen_dag"].toarray() != 0
+    hits = int((truth & found).sum())
+    return {
+        "descendant_pairs": int(adata.varp["argen_descendants"].sum()),
+        "broken_cycles": len(adata.uns["argen_dag"]["cycles"]),
+        "candidates": len(adata.uns["argen_dag"]["edges"]),
+        "edges": int(found.sum()),
+        "precision": round(hits / max(found.sum(), 1), 3),
+        "recall": round(hits / truth.sum(), 3),
+    }
+
+
+def workflow_acyclic(adata, jobs: int) -> dict:
+    return workflow(adata, jobs, "acyclic")
+
+
+def workflow_closure(adata, jobs: int) -> dict:
+    return workflow(adata, jobs, closure=True)
+
+
+def print_table(results: list[dict]) -> None:
+    print("\n| case | seconds | fits | ms per fit | peak GB |\n|---|---:|---:|---:|---:|")
+    for r in results:
+        fits = r.get("fits")
+        each = f"{1e3 * r['seconds'] / fits:.3g}" if fits else ""
+        print(f"| {r['case']} | {r['seconds']} | {fits or ''} | {each} | {r['peak_gb']} |")
+
+
+if __name__ == "__main__":
+    main()
