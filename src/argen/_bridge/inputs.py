@@ -68,6 +68,7 @@ def read_screen(adata: "AnnData", params: DesignParams) -> tuple[Screen, ScreenR
     depth = _depth(adata.obs, params.depth, counts)
     cells, genes, covariates, report = _select(adata, params, spec, labels, counts, depth)
     submatrix = sparse.csc_array(counts[:, adata.var_names.get_indexer(genes)][cells])
+    submatrix.sum_duplicates()
     position = {gene: j for j, gene in enumerate(genes)}
     target = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
     used_depth = depth[cells]
