@@ -22,7 +22,10 @@ __all__ = [
     "SCHEMA_VERSION",
     "fingerprint",
     "read_descendants",
+    "read_design_params",
     "read_result",
+    "total_effects_key",
+    "var_name",
     "write_dag",
     "write_descendants",
 ]
@@ -293,8 +296,13 @@ def write_dag(
     for name, values in (("order", position), ("layer", layers)):
         column = np.full(adata.n_vars, -1)
         column[at] = values
-        adata.var[f"{'argen' if key == 'argen_dag' else key}_{name}"] = column
+        adata.var[var_name(key, name)] = column
     adata.uns[key] = result
+
+
+def var_name(key: str, name: str) -> str:
+    """Column of var with the order or the layer of the network under `key`."""
+    return f"{'argen' if key == 'argen_dag' else key}_{name}"
 
 
 def _edges_table(screen: Screen, dag: Dag) -> pd.DataFrame:

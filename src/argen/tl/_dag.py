@@ -208,10 +208,13 @@ def _warn_lost(screen: Screen, dag: Dag) -> None:
 
 
 def _summary(key: str, dag: Dag, relation: Relation) -> str:
+    numbers = {
+        "without a p-value": int(np.isnan(dag.p).sum()),
+        "mutual pairs broken by the order": int(relation.mutual.sum()) // 2,
+    }
+    rest = "".join(f", {n} {words}" for words, n in numbers.items() if n)
     return (
-        f"{int(dag.selected.sum())} edges selected of {len(dag.selected)} candidates, "
-        f"{int(np.isnan(dag.p).sum())} without a p-value; {int(relation.mutual.sum()) // 2} mutual pairs broken by "
-        f"the order\nadded\n    {key!r}, direct effects (adata.varp)\n"
-        f"    {key!r}, edges, order and parameters (adata.uns)\n"
-        "    causal order and layer of each gene (adata.var)"
+        f"{counted(int(dag.selected.sum()), 'edge')} selected of {counted(len(dag.selected), 'candidate')}{rest}\n"
+        f"added\n    {key!r}, direct effects (adata.varp)\n    {key!r}, edges, order and parameters (adata.uns)\n"
+        f"    {slots.var_name(key, 'order')!r} and {slots.var_name(key, 'layer')!r} of each gene (adata.var)"
     )

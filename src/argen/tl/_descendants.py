@@ -157,6 +157,7 @@ def argen_descendants(  # noqa: PLR0913
     start = logg.info("computing descendants of every perturbed gene")
     screen, report = read_screen(adata, params)
     _warn_dropped(report)
+    logg.info(_design(screen))
     announce_compilation()
     with worker_pool(threads) as map_:
         tests = fit_descendants(screen, map_, progress("descendants, genes", screen.n_genes))
@@ -224,13 +225,26 @@ _UNTESTED = {
 }
 
 
-def _summary(key: str, tests: DescendantTests, relation: Relation) -> str:
-    n_separated = int((tests.status == PairStatus.SEPARATED).sum())
-    n_missing = int((~np.isfinite(tests.log_p)).sum())
+def _design(screen: Screen) -> str:
+    *perturbed, control = screen.n_per_group.tolist()
+    columns = name_some(screen.covariate_names, 6) or "none"
     return (
-        f"{int(relation.significant.sum())} significant pairs, {int(relation.descendant.sum())} after closure, "
-        f"{int(relation.mutual.sum()) // 2} mutual; {n_separated} separated, {n_missing} without a p-value, "
-        f"{len(relation.dropped)} skipped to stay acyclic\n"
+        f"    {len(perturbed)} targets, {sum(perturbed)} perturbed and {control} control cells, covariates: {columns}"
+    )
+
+
+def _summary(key: str, tests: DescendantTests, relation: Relation) -> str:
+    numbers = {
+        "{} significant": int(relation.significant.sum()),
+        "{} after closure": int(relation.descendant.sum()),
+        "{} mutual": int(relation.mutual.sum()) // 2,
+        "{} skipped to stay acyclic": len(relation.dropped),
+        "{} without counts in the group (separated)": int((tests.status == PairStatus.SEPARATED).sum()),
+    }
+    n_tested = int(np.isfinite(relation.padj).sum())
+    found = ", ".join(words.format(n) for words, n in numbers.items() if n or "significant" in words)
+    return (
+        f"{counted(n_tested, 'pair')} tested, {found}\n"
         f"added\n    {key!r}, boolean relation (adata.varp)\n    {slots.total_effects_key(key)!r}, total effects "
         f"(adata.varp)\n    {key!r}, tables and parameters (adata.uns)"
     )

@@ -1,0 +1,117 @@
+"""Whole runs on published screens."""
+
+import io
+
+import anndata as ad
+import mudata
+import numpy as np
+import pytest
+from shared_data import shared
+
+import argen as ag
+from argen.errors import ArgenWarning
+
+
+@pytest.fixture(autouse=True)
+def quiet_mudata():
+    with mudata.set_options(pull_on_update=False):
+        yield
+
+
+@pytest.fixture(scope="module")
+def papalexi():
+    with mudata.set_options(pull_on_update=False):
+        mdata = mudata.read_h5mu(shared("data", "papalexi2021_thp1_eccite", "papalexi2021_thp1_eccite.h5mu"))
+        ag.pp.argen_guides(mdata, control="non-targeting")
+        adata = mdata["rna"]
+        with pytest.warns(ArgenWarning, match="^16 targets dropped, not measured: ATF2, BRD4, CAV1") as record:
+            ag.tl.argen_descendants(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")
+        assert len(record) == 1
+        ag.tl.argen_dag(adata)
+    return adata
+
+
+CASCADE = [("IFNGR2", "JAK2"), ("JAK2", "STAT1"), ("STAT1", "STAT2"), ("STAT1", "UBE2L6"), ("JAK2", "STAT3")]
+
+
+@pytest.mark.parametrize(("source", "target"), CASCADE)
+def test_interferon_cascade(papalexi, source, target):
+    edges = ag.get.edges(papalexi).set_index(["source", "target"])
+    assert edges.loc[(source, target), "coef"] > 0
+    assert edges.loc[(source, target), "p"] < 0.001
+    assert (target, source) not in edges.index
+    order = papalexi.var["argen_order"]
+    assert 0 <= order[source] < order[target]
+
+
+def test_every_knock_down_is_seen(papalexi):
+    table = ag.get.targets(papalexi).set_index("target")
+    kept = table[table["status"] == "kept"]
+    assert len(kept) == 9
+    assert (kept["effect"] < 0).all()
+    assert (kept["p"] < 1e-6).all()
+    assert (table["reason"] == "not measured").sum() == 16
+    assert papalexi.uns["argen_descendants"]["cells"]["n"].sum() == papalexi.n_obs
+
+
+def test_all_that_is_measured_is_kept(papalexi):
+    assert len(ag.get.pairs(papalexi)) == 9 * 8
+    assert np.isfinite(ag.get.pairs(papalexi)["p"]).all()
+    assert len(ag.get.edges(papalexi, selected=False)) > len(ag.get.edges(papalexi)) >= len(CASCADE)
+    graph = ag.get.graph(papalexi)
+    assert graph.number_of_nodes() == 9
+    assert papalexi.varp["argen_dag"].shape == (303, 303)
+    assert papalexi.varp["argen_dag"].nnz == graph.number_of_edges()
+
+
+def test_schraivogel():
+    """Guides of enhancers; genes of one chromosome arm with few effects on each other, if any."""
+    mdata = mudata.read_h5mu(shared("data", "schraivogel2020_k562_tap", "schraivogel2020_k562_tap.h5mu"))
+    ag.pp.argen_guides(mdata)
+    adata = mdata["rna"]
+    with pytest.warns(ArgenWarning, match="^4 targets dropped, not measured: GATA1-enh, HS2-enh") as record:
+        ag.tl.argen_dag(adata, covariates=["batch"], depth="total_umi_panel_noHB")
+    assert len(record) == 1
+    table = ag.get.targets(adata)
+    kept = table[table["status"] == "kept"]
+    assert len(kept) == 10
+    assert (kept["effect"] < -0.4).all()
+    assert (kept["p"] < 0.01).all()
+    assert len(ag.get.pairs(adata)) == 90
+    assert ag.get.graph(adata).number_of_nodes() == 10
+
+
+def test_dixit():
+    """A table without guides, batches and depth."""
+    adata = ad.read_h5ad(shared("data", "dixit2016_bmdc_24tf", "dixit2016_bmdc_24tf.h5ad"))
+    with pytest.warns(ArgenWarning, match="^11 cells dropped, zero depth") as record:
+        ag.tl.argen_dag(adata, target_key="target", control="non-targeting")
+    assert len(record) == 1
+    table = ag.get.targets(adata)
+    assert len(table) == 8
+    assert (table["effect"] < 0).all()
+    edges = ag.get.edges(adata).set_index(["source", "target"])
+    assert edges.loc[("Stat2", "Stat1"), "coef"] > 0
+
+
+def test_log(papalexi, monkeypatch):
+    import scanpy as sc
+
+    log = io.StringIO()
+    monkeypatch.setattr(sc.settings, "logfile", log)
+    monkeypatch.setattr(sc.settings, "verbosity", 3)
+    adata = papalexi.copy()
+    with pytest.warns(ArgenWarning, match="16 targets"):
+        ag.tl.argen_descendants(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")
+    ag.tl.argen_dag(adata, key_added="again")
+    for line in (
+        "computing descendants of every perturbed gene\n",
+        "    9 targets, 5395 perturbed and 1923 control cells, covariates: bio_rep[rep_2], bio_rep[rep_3], percent_mito\n",
+        "    finished: 72 pairs tested, 27 significant, 29 after closure, 3 mutual\n",
+        "    'argen_total_effects', total effects (adata.varp)\n",
+        "searching the causal network\n",
+        "    finished: 11 edges selected of 26 candidates, 3 mutual pairs broken by the order\n",
+        "    'again', edges, order and parameters (adata.uns)\n",
+        "    'again_order' and 'again_layer' of each gene (adata.var)",
+    ):
+        assert line in log.getvalue()
