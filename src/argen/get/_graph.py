@@ -32,6 +32,16 @@ def graph(adata: "AnnData", *, key: str = "argen_dag") -> "nx.DiGraph":
     ------
     argen.errors.MissingResultError
         No result under `key`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> import networkx as nx
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> network = ag.get.graph(adata)
+    >>> nx.is_directed_acyclic_graph(network)
+    True
     """
     import networkx as nx
 

@@ -37,6 +37,15 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     ------
     argen.errors.MissingResultError
         No result under `key`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> edges = ag.get.edges(adata)
+    >>> edges[["source", "target"]].iloc[0].tolist()
+    ['X1', 'X2']
     """
     table = read_result(adata, key, "ag.tl.argen_dag", "edges")["edges"]
     table = table[_held(adata, table["source"]) & _held(adata, table["target"])]
@@ -75,6 +84,14 @@ def pairs(adata: "AnnData", *, key: str = "argen_descendants", descendants: bool
     ------
     argen.errors.MissingResultError
         No result under `key`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_descendants(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> len(ag.get.pairs(adata))
+    56
     """
     table = read_result(adata, key, "ag.tl.argen_descendants", "pairs")["pairs"]
     table = table[_held(adata, table["target"]) & _held(adata, table["gene"])]
@@ -102,6 +119,14 @@ def targets(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame
     ------
     argen.errors.MissingResultError
         No result under `key`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_descendants(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.get.targets(adata)["target"].tolist()
+    ['X1', 'X2', 'X3', 'X4', 'X5', 'X6', 'X7', 'X8']
     """
     return read_result(adata, key, "ag.tl.argen_descendants", "targets")["targets"].reset_index(drop=True)
 

@@ -1,0 +1,191 @@
+"""The package as a whole: imports, layers, the contract of public functions, their documentation."""
+
+import ast
+import doctest
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import argen as ag
+
+SOURCE = Path(ag.__file__).parent
+PUBLIC_MODULES = ("pp", "tl", "get", "pl", "datasets")
+FUNCTIONS = {
+    f"{module}.{name}": getattr(getattr(ag, module), name)
+    for module in PUBLIC_MODULES
+    for name in getattr(ag, module).__all__
+}
+# What each layer may import of argen, itself included; "argen" is the root (version, errors).
+LAYERS = {
+    "errors": set(),
+    "_core": {"errors"},
+    "_bridge": {"argen", "errors", "_core"},
+    "pp": {"errors", "_core", "_bridge"},
+    "tl": {"errors", "_core", "_bridge"},
+    "get": {"errors", "_core", "_bridge"},
+    "datasets": {"argen", "errors", "_core", "_bridge"},
+    "pl": {"argen", "errors", "_bridge", "get"},
+    "cli": {"argen", "errors", "_bridge", "pp", "tl", "get", "pl", "datasets"},
+}
+NOT_IN_CORE = {"anndata", "mudata", "scanpy", "pandas", "networkx", "matplotlib", "seaborn", "logging", "tqdm", "h5py"}
+HEAVY = {
+    "anndata", "mudata", "scanpy", "pandas", "numpy", "scipy", "numba", "matplotlib", "glum", "tabmat", "formulaic",
+    "networkx", "sklearn", "statsmodels", "dask", "online_fdr", "tqdm",
+}  # fmt: skip
+
+
+def imports_of(path):
+    """Absolute names of the modules that a file imports anywhere, type checking excepted."""
+    tree = ast.parse(path.read_text())
+    package = ["argen", *path.relative_to(SOURCE).parts[:-1]]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            is_root = module == "argen"
+            yield from (f"argen.{alias.name}" for alias in node.names) if is_root else [module]
+
+
+def layer_of(path):
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+FILES = sorted(path for path in SOURCE.rglob("*.py"))
+
+
+def test_bare_import_is_light():
+    code = f"import sys, argen; print(sorted(set(sys.modules) & {HEAVY!r}))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_import_has_no_side_effects():
+    code = (
+        "import logging, warnings; before = (list(warnings.filters), list(logging.root.handlers))\n"
+        "import argen\n"
+        "assert before == (list(warnings.filters), list(logging.root.handlers))"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(SOURCE)) for path in FILES])
+def test_layers(path):
+    layer = layer_of(path)
+    if layer in {"__init__", "__main__"}:
+        return
+    for name in imports_of(path):
+        parts = name.split(".")
+        if parts[0] == "argen":
+            imported = parts[1] if len(parts) > 1 else "argen"
+            imported = "argen" if imported == "__version__" else imported
+            assert imported in LAYERS[layer] | {layer}, f"{layer} imports {name}"
+        elif layer == "_core":
+            assert parts[0] not in NOT_IN_CORE, f"the core imports {name}"
+
+
+def test_every_layer_is_known():
+    assert {layer_of(path) for path in FILES} - {"__init__", "__main__"} == set(LAYERS)
+
+
+def test_root_imports_only_errors():
+    assert set(imports_of(SOURCE / "__init__.py")) == {"importlib", "typing", "argen.errors"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(SOURCE)) for path in FILES])
+def test_no_assertion_stands_in_for_an_error(path):
+    assert not [node.lineno for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)]
+
+
+@pytest.mark.parametrize("module", PUBLIC_MODULES)
+def test_all_is_complete(module):
+    """Public names are those that were imported into the module, and functions that its files define."""
+    namespace = getattr(ag, module)
+    assert namespace.__all__ == sorted(namespace.__all__)
+    imported = {name for name, value in vars(namespace).items() if inspect.isfunction(value)}
+    assert imported == set(namespace.__all__)
+    for name in namespace.__all__:
+        assert getattr(namespace, name).__module__.startswith(f"argen.{module}.")
+
+
+def test_root_names():
+    assert ag.__all__ == sorted(ag.__all__, key=lambda name: (not name.startswith("_"), name))
+    assert set(ag.__all__) == {"__version__", "errors", *PUBLIC_MODULES}
+    assert set(dir(ag)) == set(ag.__all__)
+    for name in ag.__all__:
+        assert getattr(ag, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'nope'"):
+        _ = ag.nope
+
+
+def test_errors():
+    for name in ag.errors.__all__:
+        error = getattr(ag.errors, name)
+        base = ag.errors.ArgenWarning if name.endswith("Warning") else ag.errors.ArgenError
+        assert issubclass(error, base)
+        assert error.__doc__
+    assert str(ag.errors.MissingResultError("a 'quoted' text")) == "a 'quoted' text"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_signature(name):
+    """As scanpy has it: data first, at most three positional arguments, `copy` by name and off."""
+    parameters = inspect.signature(FUNCTIONS[name]).parameters
+    positional = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert len(positional) <= 3
+    if not name.startswith("datasets."):
+        assert positional == ["data" if name.startswith("pp.") else "adata"]
+    assert not [p for p in parameters.values() if p.kind in (p.VAR_POSITIONAL, p.POSITIONAL_ONLY)]
+    for flag in ("copy", "key_added"):
+        if flag in parameters:
+            assert parameters[flag].kind is inspect.Parameter.KEYWORD_ONLY
+    if name.startswith(("pp.", "tl.")):
+        assert parameters["copy"].default is False
+        assert parameters["key_added"].default == FUNCTIONS[name].__name__
+    assert all(p.annotation is not p.empty for p in parameters.values())
+
+
+def sections_of(function):
+    """Text of each numpydoc section by heading."""
+    parts = re.split(r"^(\w[\w ]*)\n-+$", inspect.getdoc(function), flags=re.M)
+    return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_documentation(name):
+    function = FUNCTIONS[name]
+    sections = sections_of(function)
+    assert sections[""].strip()
+    headings = re.findall(r"^(?! )(.+)$", sections.get("Parameters", ""), flags=re.M)
+    documented = [part.strip().lstrip("*").removeprefix("\\*\\*") for line in headings for part in line.split(",")]
+    assert sorted(documented) == sorted(inspect.signature(function).parameters)
+    assert sections["Returns"].strip()
+    assert ">>>" in sections["Examples"]
+    if name.startswith(("pp.", "tl.", "get.")):
+        errors = re.findall(r"^argen\.errors\.(\w+)$", sections["Raises"], flags=re.M)
+        assert errors
+        assert set(errors) <= set(ag.errors.__all__)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_examples(name):
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend("agg")
+    function = FUNCTIONS[name]
+    tests = doctest.DocTestFinder(recurse=False).find(function, name, globs={})
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    output = []
+    for test in tests:
+        runner.run(test, out=output.append)
+    plt.close("all")
+    assert runner.tries > 0
+    assert runner.failures == 0, "".join(output)
