@@ -149,12 +149,13 @@ def test_two_levels_are_two_levels(screen, dtype):
     pd.testing.assert_frame_equal(ag.get.edges(adata), ag.get.edges(expected), rtol=1e-6)
 
 
-def test_combinations_that_no_cell_has_do_no_harm(screen):
-    """`donor:batch` with an empty cell of the table is the same as one factor of the combinations."""
+@pytest.mark.parametrize("formula", ["~ donor:batch + mito", "~ donor*batch + mito", "~ mito + batch*donor"])
+def test_combinations_that_no_cell_has_do_no_harm(screen, formula):
+    """Crossed factors with an empty cell of the table are the same as one factor of the combinations."""
     adata = screen[~((screen.obs["donor"] == "d2") & (screen.obs["batch"] == "b3")).to_numpy()].copy()
     adata.obs["both"] = adata.obs["donor"] + adata.obs["batch"].astype(str)
     tables = []
-    for covariates in ("~ donor:batch + mito", ["both", "mito"]):
+    for covariates in (formula, ["both", "mito"]):
         ag.tl.argen_dag(adata, **{**KWARGS, "covariates": covariates}, key_added="x", descendants_key=str(covariates))
         tables.append(ag.get.edges(adata, key="x"))
     pd.testing.assert_frame_equal(*tables, rtol=1e-9)

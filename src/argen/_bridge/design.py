@@ -195,17 +195,16 @@ def _blocks(matrix, n: int) -> Covariates:
     if main is not None:
         present, level = np.unique(main.indices, return_inverse=True)
         names = main.categories[present[1:]].tolist()
-    dummies = [_dummies(block, always_reference=is_plain) for block in categorical if block is not main]
+    dummies = [_dummies(block) for block in categorical if block is not main]
     columns = [(block.toarray(), block.get_names("column")) for block in numeric]
     hot, hot_names = _join(dummies, n)
     values, value_names = _join(columns, n)
     return Covariates(level.ravel().astype(np.int64), hot, values, (*names, *hot_names, *value_names))
 
 
-def _dummies(block, *, always_reference: bool) -> tuple[np.ndarray, list[str]]:
-    """Columns of a factor; where another one became the main factor, its first level is the reference."""
-    first = 1 if block.drop_first or always_reference else 0
-    codes = np.arange(first, len(block.categories))
+def _dummies(block) -> tuple[np.ndarray, list[str]]:
+    """Columns of a factor beside the main one: its first level is the reference, since the main one spans 1."""
+    codes = np.arange(1, len(block.categories))
     hot = (np.asarray(block.indices)[:, None] == codes).astype(np.float64)
     return hot, block.get_names("column")[-len(codes) :]
 

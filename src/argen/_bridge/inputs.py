@@ -262,11 +262,12 @@ def _unusable(
     supported = np.isin(covariates.level, covariates.level[control])
     unseen = ~covariates.dummies[control].any(axis=0)
     supported &= ~(covariates.dummies[:, unseen] > 0).any(axis=1)
-    for name in kept:
-        own = labels == name
-        if own.sum() < params.min_cells:
+    group = pd.Categorical(labels, categories=kept).codes
+    n_cells, n_supported = (np.bincount(group[mask & (group >= 0)], minlength=len(kept)) for mask in (True, supported))
+    for name, n, n_informative in zip(kept, n_cells, n_supported, strict=True):
+        if n < params.min_cells:
             reasons[name] = f"fewer than {params.min_cells} cells"
-        elif not supported[own].any():
+        elif n_informative == 0:
             reasons[name] = _NO_CONTROLS
     return reasons
 
