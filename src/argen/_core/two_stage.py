@@ -12,14 +12,16 @@ needed as a regressor, and only the instruments' block of V_k and C_k reaches θ
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tabmat
-from glum import GeneralizedLinearRegressor
 
 from argen._core.covariance import MAX_CONDITION
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.screen import Screen
+
+if TYPE_CHECKING:
+    import tabmat
 
 __all__ = ["fit_two_stage"]
 
@@ -66,7 +68,7 @@ def fit_two_stage(
 class _SecondStage:
     """Cells and regressors that carry information: cells with an expectation of zero are left out."""
 
-    x: tabmat.SplitMatrix
+    x: "tabmat.SplitMatrix"
     y: np.ndarray
     depth: np.ndarray
     group: np.ndarray
@@ -81,6 +83,8 @@ def _second_stage(screen: Screen, target: int, shifts: np.ndarray) -> _SecondSta
     A level, and the target's own group, without counts of the target gene has a coefficient of −∞: its cells have
     an expectation of zero and drop out together with the column.
     """
+    import tabmat
+
     design, y, group = screen.design, screen.counts_of(target), screen.group
     level = design.stratum_level[screen.stratum]
     informative = np.bincount(level, y, design.n_levels)[level] > 0
@@ -98,7 +102,7 @@ def _second_stage(screen: Screen, target: int, shifts: np.ndarray) -> _SecondSta
     return _SecondStage(x, y, design.depth[informative], group)
 
 
-def _is_collinear(x: tabmat.SplitMatrix, weights: np.ndarray) -> bool:
+def _is_collinear(x: "tabmat.SplitMatrix", weights: np.ndarray) -> bool:
     gram = x.sandwich(weights)
     scale = 1.0 / np.sqrt(np.diag(gram))
     return np.linalg.cond(gram * np.outer(scale, scale), 1) > MAX_CONDITION
@@ -106,6 +110,8 @@ def _is_collinear(x: tabmat.SplitMatrix, weights: np.ndarray) -> bool:
 
 def _fit(stage: _SecondStage) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients and means by glum, polished by one Newton step to full precision."""
+    from glum import GeneralizedLinearRegressor
+
     model = GeneralizedLinearRegressor(
         family="poisson", link="log", alpha=0, fit_intercept=False, gradient_tol=1e-8, max_iter=200
     )

@@ -87,9 +87,9 @@ def argen_network(
     Examples
     --------
     >>> import argen as ag
-    >>> adata = ag.datasets.simulate()
-    >>> ag.tl.argen_dag(adata)
-    >>> ag.pl.argen_network(adata, min_abs_coef=0.1, color="layer")
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> axes = ag.pl.argen_network(adata, min_abs_coef=0.1, color="layer", show=False)
     """
     import scanpy as sc  # slow to import, and only its setting is needed
 

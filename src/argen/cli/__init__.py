@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from argen import __version__
+from argen.cli._arguments import CLOSURES, make_parser
 from argen.errors import ArgenError, ArgenWarning, InputError
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ __all__ = ["main"]
 EXIT_FAILURE = 2
 EXIT_INTERRUPTED = 130
 _MAX_ROWS = 60
-_CLOSURES = {"yes": True, "no": False, "acyclic": "acyclic"}
 _VERDICTS = ("correct", "wrong sign", "false positive", "missed")
 _DEMO_COLUMNS = ["source", "target", "coef", "se", "p", "truth", "verdict"]
 _RUN_COLUMNS = ["source", "target", "coef", "se", "ci_low", "ci_high", "p", "threshold", "flags"]
@@ -43,13 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     The exit code: 0, 2 after an error, 130 after an interruption.
     """
-    options = _parser().parse_args(argv)
+    options = make_parser().parse_args(argv)
     try:
         if options.out.exists() and not options.out.is_dir():
             msg = f"--out {options.out} is not a folder."
             raise InputError(msg)
         with _reporting(quiet=options.quiet):
-            options.command(options)
+            _COMMANDS[options.command](options)
     except (ArgenError, OSError) as error:
         print(f"argen: error: {_one_line(error)}", file=sys.stderr)
         return EXIT_FAILURE
@@ -57,106 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("argen: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="argen", description="Causal gene networks from Perturb-seq counts, with a tested effect on every edge."
-    )
-    parser.add_argument("--version", action="version", version=f"argen {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="{demo,run}")
-    _add_demo(commands.add_parser("demo", help="find the network of a simulated screen and compare it with the truth"))
-    _add_run(commands.add_parser("run", help="find the network of a screen in an .h5ad or .h5mu file"))
-    return parser
-
-
-def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.description = (
-        "Simulate a screen of 8 genes in 8,000 cells with a hidden confounder, hide two of the genes (X7, X8), find "
-        "the network of the others and compare it with the truth. Writes edges.csv and network.png."
-    )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the simulation (default: %(default)s)")
-    _add_common(parser, out="argen-demo")
-    parser.set_defaults(command=_demo)
-
-
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.description = (
-        "Find the causal network of the genes that are both perturbed and measured. The perturbed gene of each cell is "
-        "in an obs column (--target; argen_target if an .h5ad file has it), or the guides are called from their UMI "
-        "counts. Writes edges.csv (the network), candidates.csv (every edge that was tested), targets.csv, pairs.csv, "
-        "network.png and result.h5ad."
-    )
-    parser.add_argument("file", type=Path, metavar="FILE", help=".h5ad, or .h5mu with an RNA modality; raw counts")
-    _add_target_options(parser.add_argument_group("which cell carries what"))
-    _add_design_options(parser.add_argument_group("design and method"))
-    _add_common(parser, out="argen-result")
-    parser.set_defaults(command=_run)
-
-
-def _add_target_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--target", metavar="COL", help="obs column with the perturbed gene of each cell")
-    group.add_argument(
-        "--control",
-        metavar="LABEL",
-        action="append",
-        help="label of control cells or guides; repeat it for several (default: 'control' with --target, else the "
-        "usual spellings such as non-targeting)",
-    )
-    group.add_argument(
-        "--guides",
-        metavar="NAME",
-        help="modality (.h5mu) or obsm entry (.h5ad) with guide UMI counts (default: the modality called guide, "
-        "guides, gdo, grna or crispr)",
-    )
-    group.add_argument(
-        "--guide-target",
-        metavar="COL|CSV",
-        help="column of the guide modality's var with the target of each guide (default: target, gene_target or "
-        "target_gene), or a .csv file with the columns guide and target, which an obsm entry needs",
-    )
-    group.add_argument("--min-umi", type=int, default=5, metavar="N", help="UMIs of a called guide (default: 5)")
-    group.add_argument(
-        "--min-fraction", type=float, default=0.8, metavar="F", help="its share of the cell's guide UMIs (default: 0.8)"
-    )
-
-
-def _add_design_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--covariates", metavar="A,B|FORMULA", help="obs columns, or a formula such as '~ C(batch) + percent_mito'"
-    )
-    group.add_argument("--depth", metavar="COL", help="obs column with the depth (default: total count of the matrix)")
-    group.add_argument("--layer", help="layer with the raw counts (default: X)")
-    group.add_argument("--targets", metavar="A,B", help="use these targets only")
-    group.add_argument("--min-cells", type=int, default=10, metavar="N", help="cells a target needs (default: 10)")
-    group.add_argument(
-        "--closure",
-        choices=list(_CLOSURES),
-        default="yes",
-        help="transitive closure of the descendants (default: yes); acyclic: without the weakest links of cycles",
-    )
-    group.add_argument(
-        "--first-stage", choices=["ancestors", "shared"], default="ancestors", help="(default: ancestors)"
-    )
-    group.add_argument(
-        "--covariance",
-        choices=["murphy-topel", "naive"],
-        default="murphy-topel",
-        help="whether standard errors count the uncertainty of the first stage (default: murphy-topel)",
-    )
-    group.add_argument("--alpha", type=float, default=0.05, help="level of both steps (default: 0.05)")
-
-
-def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path(out),
-        metavar="DIR",
-        help=f"folder of the results, made if missing; files of an earlier run are replaced (default: {out})",
-    )
-    parser.add_argument("--n-jobs", type=int, metavar="N", help="threads (default: all); no number depends on it")
-    parser.add_argument("--quiet", action="store_true", help="no progress, only warnings and errors")
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -210,7 +109,7 @@ def _run(options: argparse.Namespace) -> None:
         "depth": options.depth,
         "layer": options.layer,
         "targets": _names(options.targets),
-        "closure": _CLOSURES[options.closure],
+        "closure": CLOSURES[options.closure],
         "min_cells": options.min_cells,
     }
     ag.tl.argen_descendants(adata, alpha=options.alpha, n_jobs=options.n_jobs, **design)
@@ -419,3 +318,6 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 def _one_line(message: object) -> str:
     return " ".join(str(message).split())
+
+
+_COMMANDS = {"demo": _demo, "run": _run}
