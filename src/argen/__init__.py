@@ -4,7 +4,7 @@ argen turns the counts of a Perturb-seq screen into a directed acyclic gene netw
 every edge, using perturbations as instruments and predicted expression as proxies (ARGEN, Park & Li 2026).
 
 ``ag.pp`` prepares (guide calling), ``ag.tl`` computes, ``ag.get`` turns results into tables and graphs,
-``ag.pl`` draws, ``ag.datasets`` simulates screens with known truth.
+``ag.pl`` draws, ``ag.datasets`` simulates screens with known truth, ``ag.metrics`` says how good a network is.
 """
 
 import importlib
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from . import errors
 
 if TYPE_CHECKING:
-    from . import datasets, get, pl, pp, tl
+    from . import datasets, get, metrics, pl, pp, tl
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "datasets", "errors", "get", "pl", "pp", "tl"]
+__all__ = ["__version__", "datasets", "errors", "get", "metrics", "pl", "pp", "tl"]
 
-_LAZY_MODULES = frozenset({"datasets", "get", "pl", "pp", "tl"})
+_LAZY_MODULES = frozenset({"datasets", "get", "metrics", "pl", "pp", "tl"})
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,213 @@
+"""CausalBench's statistical metrics: whether perturbing the parent moves the child in held-out cells."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import sparse, stats
+
+from argen._bridge.validate import check_counts, check_level, name_some
+from argen._core.closure import transitive_closure
+from argen.errors import DesignError, InputError
+
+from ._networks import Network, on_genes, read_network
+from ._split import target_labels
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import ArrayLike
+
+__all__ = ["causalbench"]
+
+
+class HeldOut(NamedTuple):
+    """Expression of the network's genes (cells × genes, CSC), control cells, and the cells of each perturbed gene."""
+
+    expression: sparse.csc_array
+    control: np.ndarray
+    perturbed: dict[int, np.ndarray]
+
+
+def causalbench(  # noqa: PLR0913
+    adata: "AnnData",
+    network: "AnnData | pd.DataFrame | ArrayLike",
+    *,
+    key: str = "argen_dag",
+    target_key: str = "argen_target",
+    control: str | Sequence[str] = "control",
+    genes: Sequence[str] | None = None,
+    layer: str | None = None,
+    normalize: bool = True,
+    alpha: float = 0.05,
+    n_omitted: int | None = 1000,
+    rng: int | np.random.Generator = 0,
+) -> pd.Series:
+    r"""Evaluate a network on held-out cells, without knowing the truth :cite:p:`Chevalley2025`.
+
+    For an ordered pair (parent, child), let :math:`F` be the distribution of the child's expression in the held-out
+    control cells and :math:`F_{do}` that in the held-out cells in which the parent is perturbed.
+
+    * **Mean Wasserstein distance** :math:`\frac{1}{|E|}\sum_{E} \int |F(x) - F_{do}(x)|\,dx` over the edges E. The
+      higher, the stronger the effects that the network names.
+    * **False omission rate** FN / (FN + TN): share of the pairs that the network says have no effect (no directed path
+      from parent to child) in which a two-sided Mann–Whitney test of :math:`F = F_{do}` has p < `alpha`. The lower, the
+      less was overlooked. The p-values are not adjusted, so it stays near `alpha` even if nothing was.
+
+    An edge is direct and these tests are not: they cannot tell a network from its transitive closure. Parents without
+    held-out perturbed cells cannot be judged; their pairs are left out and counted.
+
+    Parameters
+    ----------
+    adata
+        The held-out cells, such as ``adata[held_out]`` after :func:`hold_out`.
+    network
+        The network, learned on other cells: an AnnData with a result, a table of edges, or a matrix (see
+        :func:`compare`).
+    key
+        Name of the result if `network` is an AnnData.
+    target_key, control
+        Column of ``obs`` with the target of each cell, and its label or labels for control cells.
+    genes
+        Genes of the network, if `network` is a table (by default its genes) or a matrix without labels.
+    layer
+        Counts to use; ``X`` by default.
+    normalize
+        Scale every cell to the median total count and take log(1 + x), as CausalBench does; cells without counts are
+        left out. ``False``: the values are taken as they are.
+    alpha
+        Level of the Mann–Whitney tests.
+    n_omitted
+        How many pairs to draw for the false omission rate; `None` takes all.
+    rng
+        Seed or generator for that draw.
+
+    Returns
+    -------
+    ``mean_wasserstein``, ``significant_edges`` (share of the edges with p < `alpha`), ``false_omission_rate``,
+    ``mean_wasserstein_omitted``, ``n_edges``, ``n_edges_tested``, ``n_omitted``, ``n_omitted_tested``. Means over
+    nothing are NaN.
+
+    Raises
+    ------
+    argen.errors.InputError
+        Genes of the network that `adata` does not have, an unknown column or layer, values that are no counts although
+        `normalize`.
+    argen.errors.DesignError
+        No control cells.
+    argen.errors.MissingResultError
+        `network` is an AnnData without `key`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2", n_cells=4000)
+    >>> held_out = ag.metrics.hold_out(adata, target_key="target")
+    >>> truth = adata.uns["simulation"]["edges"]
+    >>> figures = ag.metrics.causalbench(adata[held_out], truth, target_key="target")
+    >>> bool(figures["mean_wasserstein"] > figures["mean_wasserstein_omitted"])
+    True
+    """
+    check_level("alpha", alpha)
+    net = read_network("network", network, key, genes)
+    names = list(genes) if genes is not None else list(net.genes or sorted(net.named))
+    edges = _edges(net, names)
+    cells = _held_out(adata, names, target_labels(adata, target_key), control, layer, normalize=normalize)
+    omitted = np.argwhere(~transitive_closure(edges) & ~np.eye(len(edges), dtype=bool))
+    testable = _testable(omitted, cells)
+    if n_omitted is not None and n_omitted < len(testable):
+        testable = np.random.default_rng(rng).choice(testable, n_omitted, replace=False)
+    present = np.argwhere(edges)
+    distance, significant = _test_pairs(_testable(present, cells), cells, alpha)
+    distance_omitted, significant_omitted = _test_pairs(testable, cells, alpha)
+    figures = {
+        "mean_wasserstein": _mean(distance),
+        "significant_edges": _mean(significant),
+        "false_omission_rate": _mean(significant_omitted),
+        "mean_wasserstein_omitted": _mean(distance_omitted),
+        "n_edges": len(present),
+        "n_edges_tested": len(distance),
+        "n_omitted": len(omitted),
+        "n_omitted_tested": len(testable),
+    }
+    return pd.Series(figures, dtype=np.float64)
+
+
+def _edges(network: Network, genes: list[str]) -> np.ndarray:
+    if unknown := sorted(network.named - set(genes)):
+        msg = f"network names genes that are not among genes=: {name_some(unknown)}."
+        raise InputError(msg)
+    return on_genes(network, genes)[0]
+
+
+def _held_out(
+    adata: "AnnData",
+    genes: list[str],
+    labels: np.ndarray,
+    control: str | Sequence[str],
+    layer: str | None,
+    *,
+    normalize: bool,
+) -> HeldOut:
+    """Check and collect what the tests need."""
+    at = adata.var_names.get_indexer(genes) if adata.var_names.is_unique else None
+    if at is None or (at < 0).any():
+        wrong = adata.var_names[adata.var_names.duplicated()] if at is None else np.array(genes, dtype=object)[at < 0]
+        msg = f"adata.var_names has to hold each gene of the network once; look at {name_some(wrong)}."
+        raise InputError(msg)
+    expression, used = _expression(adata, at, layer, normalize=normalize)
+    controls = np.flatnonzero(np.isin(labels, np.atleast_1d(control)) & used)
+    if not controls.size:
+        msg = f"No held-out cell that can be used has control={control!r}; labels: {name_some(np.unique(labels))}."
+        raise DesignError(msg)
+    perturbed = {j: np.flatnonzero((labels == gene) & used) for j, gene in enumerate(genes)}
+    kept = {j: cells for j, cells in perturbed.items() if cells.size}
+    return HeldOut(expression, controls, kept)
+
+
+def _expression(
+    adata: "AnnData", columns: np.ndarray, layer: str | None, *, normalize: bool
+) -> tuple[sparse.csc_array, np.ndarray]:
+    """Values of some genes, and which cells can be used."""
+    if layer is not None and layer not in adata.layers:
+        msg = f"layer={layer!r} is not in adata.layers. Layers: {name_some(adata.layers) or 'none'}."
+        raise InputError(msg)
+    matrix = adata.X if layer is None else adata.layers[layer]
+    where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
+    if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):
+        msg = f"{where} is a {type(matrix).__name__}: name the layer that holds the values, in memory."
+        raise InputError(msg)
+    if not normalize:
+        values = sparse.csc_array(matrix[:, columns])
+        if not np.isfinite(values.data).all():
+            msg = f"{where} holds NaN or infinite values."
+            raise InputError(msg)
+        return values, np.ones(adata.n_obs, dtype=bool)
+    check_counts(matrix, where, "Name the layer with the counts; if these are normalised values, give normalize=False.")
+    total = np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
+    used = total > 0
+    scale = np.divide(np.median(total[used]) if used.any() else 1.0, total, out=np.zeros_like(total), where=used)
+    scaled = sparse.csc_array(sparse.diags_array(scale) @ sparse.csr_array(matrix[:, columns]))
+    return scaled.log1p(), used
+
+
+def _testable(pairs: np.ndarray, cells: HeldOut) -> np.ndarray:
+    """Pairs whose parent is perturbed in some held-out cell."""
+    return pairs[np.isin(pairs[:, 0], list(cells.perturbed))]
+
+
+def _test_pairs(pairs: np.ndarray, cells: HeldOut, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Wasserstein distance of each (parent, child), and whether the Mann–Whitney test rejects."""
+    distance, significant = np.empty(len(pairs)), np.empty(len(pairs), dtype=bool)
+    for child in np.unique(pairs[:, 1]):
+        values = cells.expression[:, [child]].toarray().ravel()
+        control = values[cells.control]
+        for at in np.flatnonzero(pairs[:, 1] == child):
+            perturbed = values[cells.perturbed[pairs[at, 0]]]
+            distance[at] = stats.wasserstein_distance(control, perturbed)
+            significant[at] = stats.mannwhitneyu(control, perturbed).pvalue < alpha
+    return distance, significant
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else np.nan

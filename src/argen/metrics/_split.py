@@ -1,0 +1,69 @@
+"""Cells to train on and cells to keep for the evaluation."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from argen._bridge.validate import check_anndata, check_level, name_some
+from argen.errors import InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["hold_out", "target_labels"]
+
+
+def hold_out(
+    adata: "AnnData", *, target_key: str = "argen_target", fraction: float = 0.2, rng: int | np.random.Generator = 0
+) -> pd.Series:
+    """Choose the cells to hold out: the same share of every target, and of the controls, at random.
+
+    Parameters
+    ----------
+    adata
+        Cells × genes.
+    target_key
+        Column of ``obs`` with the target of each cell.
+    fraction
+        Share to hold out. Of n cells of a target, `fraction` · n are (rounded); of two or more cells at least one is
+        held out and one is not, a single cell never is.
+    rng
+        Seed or generator.
+
+    Returns
+    -------
+    Boolean Series ``held_out`` by cell: ``adata[~held_out]`` to train on, ``adata[held_out]`` to evaluate.
+
+    Raises
+    ------
+    argen.errors.InputError
+        Unknown `target_key`, or a fraction that is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate(genes=5, cells_per_target=50, n_controls=100)
+    >>> held_out = ag.metrics.hold_out(adata, target_key="target")
+    >>> adata[held_out].obs["target"].value_counts()["control"].item()
+    20
+    """
+    check_level("fraction", fraction)
+    labels = target_labels(adata, target_key)
+    generator = np.random.default_rng(rng)
+    held_out = np.zeros(adata.n_obs, dtype=bool)
+    for label in np.unique(labels):  # sorted, so that the draw does not depend on the order of categories
+        cells = np.flatnonzero(labels == label)
+        n = min(max(round(fraction * cells.size), 1), cells.size - 1)
+        held_out[generator.permutation(cells)[:n]] = True
+    return pd.Series(held_out, index=adata.obs_names, name="held_out")
+
+
+def target_labels(adata: "AnnData", target_key: str) -> np.ndarray:
+    """Target of each cell as text, '' where missing."""
+    check_anndata(adata)
+    if target_key not in adata.obs:
+        msg = f"target_key={target_key!r} is not a column of adata.obs. Columns: {name_some(adata.obs.columns, 30)}."
+        raise InputError(msg)
+    column = adata.obs[target_key]
+    return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=str)
