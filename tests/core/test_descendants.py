@@ -103,7 +103,7 @@ def test_a_group_without_counts_is_not_a_discovery():
     assert 0.5 * fisher < tests.p[0, 0] < 2 * fisher
     expected = 63 * 10 / 416
     assert tests.expected[0, 0] == pytest.approx(expected)
-    assert tests.effect[0, 0] == pytest.approx(np.log(0.5 / expected))
+    assert tests.effect[0, 0] == pytest.approx(np.log(0.5 / (expected + 0.5)))
     assert tests.se[0, 0] == pytest.approx(np.sqrt(2))
     assert 2 * stats.norm.sf(abs(tests.z[0, 0])) == pytest.approx(tests.p[0, 0])
 
@@ -112,6 +112,93 @@ def test_a_group_without_counts_where_many_are_expected_is_a_discovery():
     tests = fit_descendants(separated_screen(zeros=600, controls=5000, counts=1500))
     assert tests.status[0, 0] == PairStatus.SEPARATED
     assert tests.p[0, 0] < 1e-6
+
+
+def rebuilt(data, counts, level, dummies=None, numeric=None, keep=slice(None)):
+    """The screen of `data` with other counts and covariates."""
+    n = len(level)
+    dummies = np.zeros((n, 0)) if dummies is None else dummies
+    numeric = np.zeros((n, 0)) if numeric is None else numeric
+    covariates = Covariates(level[keep], dummies[keep], numeric[keep])
+    return build_screen(
+        sparse.csc_array(counts[keep]), data.target[keep], data.depth[keep], covariates, data.screen.genes
+    )
+
+
+def test_no_counts_cannot_point_upwards():
+    """A group without counts where hardly any were expected says nothing: the effect tends to 0, not to +∞."""
+    tests = fit_descendants(separated_screen(zeros=20, controls=4000, counts=4))
+    assert tests.status[0, 0] == PairStatus.SEPARATED
+    assert tests.expected[0, 0] == pytest.approx(0.02)
+    assert -0.1 < tests.effect[0, 0] < 0
+    assert tests.p[0, 0] > 0.9
+
+
+def test_a_group_without_counts_that_a_covariate_explains_is_not_estimable():
+    """The covariate is the indicator of target 0: with a count the pair has no estimate, without it has none either."""
+    data = random_screen(14, p=2, levels=1, numeric=0)
+    counts = data.counts.copy()
+    counts[data.target == 0, 1] = 0
+    indicator = (data.target == 0).astype(float)
+    numeric = ((indicator - indicator.mean()) / indicator.std())[:, None]
+    tests = fit_descendants(rebuilt(data, counts, np.zeros(len(indicator), int), numeric=numeric))
+    assert tests.status[0].tolist() == [PairStatus.NOT_ESTIMABLE, PairStatus.NOT_ESTIMABLE]
+    assert np.isnan(tests.log_p[0]).all()
+    assert np.isfinite(tests.log_p[1]).all()
+
+
+@pytest.mark.parametrize("empty", ["dummy", "reference"])
+def test_a_level_of_a_second_factor_without_counts(empty):
+    """Its cells have expectation 0 and drop out, as they do for the main factor."""
+    data = random_screen(15, n=1500, p=2, levels=3, dummies=2, numeric=1)
+    dummies, numeric = data.nuisance[:, 3:5], data.nuisance[:, 5:]
+    level = data.nuisance[:, :3].argmax(axis=1)
+    gone = dummies[:, 0] == 1 if empty == "dummy" else dummies.sum(axis=1) == 0
+    counts = data.counts.copy()
+    counts[gone, 1] = 0
+    tests = fit_descendants(rebuilt(data, counts, level, dummies, numeric))
+    rest = type(data)(
+        None, counts[~gone], data.target[~gone], data.depth[~gone], data.nuisance[~gone][:, [0, 1, 2, 4, 5]]
+    )
+    if empty == "reference":  # one of the two dummies takes its place
+        rest = type(data)(None, rest.counts, rest.target, rest.depth, data.nuisance[~gone][:, [0, 1, 2, 4, 5]])
+    for target in range(2):
+        effect, se = pair_reference(rest, target, 1)
+        assert tests.status[target, 1] == PairStatus.OK
+        assert tests.effect[target, 1] == pytest.approx(effect, abs=1e-6)
+        assert tests.se[target, 1] == pytest.approx(se, rel=1e-5)
+
+
+@pytest.mark.parametrize("outlier_count", [50, 500])
+def test_one_cell_far_out_does_not_break_newton(outlier_count):
+    """A covariate at 35 standard deviations in a single cell; statsmodels starts from the right place, so must we."""
+    data = random_screen(16, n=1200, p=2, levels=1, numeric=0)
+    values = np.random.default_rng(0).normal(size=(1200, 1))
+    cell = np.flatnonzero(data.target == CONTROL)[0]
+    values[cell] = 1000
+    values = (values - values.mean()) / values.std()
+    counts = data.counts.copy()
+    counts[cell] = outlier_count
+    screen = rebuilt(data, counts, np.zeros(1200, int), numeric=values)
+    data = type(data)(screen, counts, data.target, data.depth, np.column_stack([np.ones(1200), values]))
+    assert_all_pairs(data, fit_descendants(screen), rtol_se=1e-5)
+
+
+def test_residuals_of_zero_give_no_standard_error():
+    data = random_screen(17, p=2, levels=1, numeric=0)
+    counts = np.ones_like(data.counts)
+    flat = type(data)(data.screen, counts, data.target, np.ones(len(counts)), data.nuisance)
+    tests = fit_descendants(rebuilt(flat, counts, np.zeros(len(counts), int)))
+    assert np.all(tests.status == PairStatus.NOT_ESTIMABLE)
+    assert np.isnan(tests.log_p).all()
+
+
+def test_few_counts_are_flagged():
+    tests = fit_descendants(separated_screen(zeros=63, controls=416, counts=10))
+    assert tests.status[1, 0] == PairStatus.FEW_COUNTS
+    assert tests.expected[1, 0] < 5
+    assert np.isfinite(tests.log_p[1, 0])
+    assert tests.status[1, 1] == PairStatus.OK
 
 
 def test_a_gene_without_counts_in_the_controls_cannot_be_tested():

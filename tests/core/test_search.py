@@ -6,12 +6,14 @@ import networkx as nx
 import numpy as np
 import pytest
 from oracles import poisson, two_stage
+from scipy import sparse
 from screens import chr6like_screen, random_screen
 
 from argen._core.closure import descendant_relation
 from argen._core.descendants import fit_descendants
 from argen._core.parallel import worker_pool
 from argen._core.results import EdgeStatus, Relation
+from argen._core.screen import Covariates, build_screen
 from argen._core.search import search_dag
 
 RELATIONS = {
@@ -205,3 +207,56 @@ def test_a_gene_of_unknown_knock_down_is_nobodys_candidate(data, tests):
     assert np.isfinite(dag.p[~touched]).all()
     theta, _, _ = two_stage(data, 2, np.array([0]), [[0]])
     assert dag.coef[(dag.source == 0) & (dag.target == 2)] == pytest.approx(theta, abs=1e-7)
+
+
+def separated_chain(seed, mean, knock_down, n=20):
+    """K → L → T, T rare and L's effect on it strong: the cells of K hold no counts of T."""
+    rng = np.random.default_rng(seed)
+    target = np.r_[np.repeat([0, 1, 2], [n, 300, 300]), np.full(4000, -1)]
+    log_k = np.where(target == 0, np.log(knock_down), 0.0)
+    log_l = -0.5 * log_k + np.where(target == 1, -1.0, 0.0)
+    log_t = -3.5 * log_l + np.where(target == 2, -1.0, 0.0)
+    means = np.exp(np.column_stack([log_k, log_l, log_t])) * [3.0, 3.0, mean]
+    counts = rng.poisson(means).astype(float)
+    counts[target == 0, 2] = 0
+    nothing = np.zeros((len(target), 0))
+    covariates = Covariates(np.zeros(len(target), int), nothing, nothing)
+    return build_screen(sparse.csc_array(counts), target, np.ones(len(target)), covariates, ["k", "l", "t"])
+
+
+@pytest.mark.parametrize("mean", [0.001, 0.003])
+def test_a_group_without_counts_makes_no_edge(mean):
+    """There is no direct effect of K on T; a stand-in for −∞ that grew as counts got rarer made one."""
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    found = []
+    for seed in range(20):
+        screen = separated_chain(seed, mean, 0.3)
+        dag = search_dag(
+            screen,
+            fit_descendants(screen),
+            relation_of(pairs, 3),
+            first_stage="ancestors",
+            covariance="murphy-topel",
+            alpha=0.05,
+        )
+        edge = (dag.source == 0) & (dag.target == 2)
+        assert dag.status[edge][0] in (EdgeStatus.SEPARATED, EdgeStatus.UNTESTABLE)
+        found.append(bool(dag.selected[edge][0]))
+    assert sum(found) <= 1  # 20 draws at a level below 0.05
+
+
+def test_threads_do_not_change_the_general_path():
+    screen = random_screen(31, p=5, n=1500).screen
+    tests = fit_descendants(screen)
+    relation = relation_of([(0, 1), (1, 2), (2, 3), (1, 3), (3, 4)], 5)
+    results = []
+    for n in (1, 2, 1):
+        with worker_pool(n) as map_:
+            dag = search_dag(
+                screen, tests, relation, first_stage="ancestors", covariance="murphy-topel", alpha=0.05, map_=map_
+            )
+        assert any(e.general for e in dag.equations)
+        results.append(dag)
+    for other in results[1:]:
+        np.testing.assert_array_equal(results[0].coef, other.coef)
+        np.testing.assert_array_equal(results[0].se, other.se)

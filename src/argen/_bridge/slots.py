@@ -40,6 +40,7 @@ PAIR_FLAGS = {
     PairStatus.NO_CONTROL_COUNTS: "no control counts",
     PairStatus.NOT_CONVERGED: "not converged",
     PairStatus.NOT_ESTIMABLE: "not estimable",
+    PairStatus.FEW_COUNTS: "few counts",
 }
 EDGE_FLAGS = {
     EdgeStatus.OK: "",

@@ -17,6 +17,7 @@ __all__ = [
     "invert",
     "own_variance",
     "quadratic_diagonal",
+    "separated_variance",
 ]
 
 COVARIANCES = ("murphy-topel", "naive")
@@ -66,6 +67,19 @@ def first_stage_variance(
         diagonal += d
         cross += c
     return inverse**2 @ diagonal + 2.0 * np.einsum("ij,ij->i", inverse @ cross, inverse)
+
+
+def separated_variance(
+    inverse: np.ndarray, candidates: np.ndarray, own: ReducedForm, first_stages: list[ReducedForm], coef: np.ndarray
+) -> np.ndarray:
+    """Part of V(θ̂) that comes from groups without counts, whose coefficients are stand-ins for −∞; shape (m,)."""
+    rows = np.searchsorted(own.instruments, candidates)
+    total = inverse**2 @ (own.v[rows] * own.separated[rows])
+    for form, theta in zip(first_stages, coef, strict=True):
+        if form.separated.any():
+            at = np.searchsorted(candidates, form.instruments[form.separated])
+            total += theta**2 * (inverse[:, at] ** 2 @ form.v[form.separated])
+    return total
 
 
 class FirstStageShares:

@@ -18,6 +18,11 @@ from argen._core.screen import Screen
 
 __all__ = ["fit_descendants"]
 
+# Below this expected count of a group a Wald test says more than the data do; such pairs are flagged.
+FEW_COUNTS = 5.0
+# Residuals that are zero but for rounding: no standard error.
+NO_VARIANCE = 1e-20
+
 
 def fit_descendants(screen: Screen, map_: Map = map, track: Callable[[Iterable], Iterable] = iter) -> DescendantTests:
     """Fit all p × p pairs, the on-target pairs (diagonal) included.
@@ -34,6 +39,7 @@ def fit_descendants(screen: Screen, map_: Map = map, track: Callable[[Iterable],
     series = monomials(screen.design.numeric.shape[1])
     fits = track(map_(lambda gene: fit_gene(screen.counts_of(gene), screen.design, series), range(screen.n_genes)))
     effect, variance, status, count, expected, score = (np.stack(part, axis=1) for part in zip(*fits, strict=True))
+    status[(status == PairStatus.OK) & ~(variance > NO_VARIANCE)] = PairStatus.NOT_ESTIMABLE
     unfinished = np.isin(status, [PairStatus.NOT_CONVERGED, PairStatus.NOT_ESTIMABLE])
     effect, variance = np.where(unfinished, np.nan, effect), np.where(unfinished, np.nan, variance)
     se = np.sqrt(variance)
@@ -42,6 +48,7 @@ def fit_descendants(screen: Screen, map_: Map = map, track: Callable[[Iterable],
     separated = status == PairStatus.SEPARATED
     log_p[separated] = log_p_without_counts(*score[separated].T)
     z[separated] = _z_of(log_p[separated], np.sign(effect[separated]))
+    status[(status == PairStatus.OK) & (expected < FEW_COUNTS)] = PairStatus.FEW_COUNTS
     return DescendantTests(effect, se, z, log_p, status, count, expected)
 
 

@@ -33,7 +33,6 @@ class ReducedForms:
         self._screen = screen
         self._fits: dict[int, ReducedFormFit] | None = {} if keep_fits else None
         self._forms: dict[int, ReducedForm] = {}
-        self.n_fits = 0
 
     def get(self, wanted: Iterable[tuple[int, np.ndarray]], map_: Map) -> list[ReducedForm]:
         """Reduced forms for (gene, instruments) pairs with distinct genes, in their order."""
@@ -41,7 +40,6 @@ class ReducedForms:
         stale = [(gene, s) for gene, s in wanted if not self._is_current(gene, s)]
         for (gene, _), form in zip(stale, map_(lambda pair: self._fit(*pair), stale), strict=True):
             self._forms[gene] = form
-        self.n_fits += len(stale)
         return [self._forms[gene] for gene, _ in wanted]
 
     def _is_current(self, gene: int, instruments: np.ndarray) -> bool:

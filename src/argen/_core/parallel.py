@@ -1,4 +1,4 @@
-"""One thread pool for the whole core: `nogil` kernels by gene, single-threaded BLAS."""
+"""One thread pool for the whole core: `nogil` kernels by gene, single-threaded libraries."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +16,9 @@ def worker_pool(n_jobs: int) -> Iterator[Map]:
     """Yield an ordered ``map`` over `n_jobs` threads.
 
     Every task is one gene or one block of fixed size, and results come in the order of the tasks, so that no number
-    depends on `n_jobs`; BLAS is held to one thread for the same reason (and because it is faster so).
+    depends on `n_jobs`; BLAS and OpenMP are held to one thread for the same reason (and because it is faster so).
     """
-    with threadpool_limits(limits=1, user_api="blas"):
+    with threadpool_limits(limits=1):
         if n_jobs == 1:
             yield map
             return

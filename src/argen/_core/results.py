@@ -18,6 +18,7 @@ class PairStatus(IntEnum):
     NO_CONTROL_COUNTS = _pair_kernels.NO_CONTROL_COUNTS
     NOT_CONVERGED = _pair_kernels.NOT_CONVERGED
     NOT_ESTIMABLE = _pair_kernels.NOT_ESTIMABLE
+    FEW_COUNTS = NOT_ESTIMABLE + 1
 
 
 class EdgeStatus(IntEnum):

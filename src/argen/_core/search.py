@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from argen._core.covariance import FirstStageShares, first_stage_matrix, first_stage_variance, invert, own_variance
+from argen._core.covariance import (
+    FirstStageShares,
+    first_stage_matrix,
+    first_stage_variance,
+    invert,
+    own_variance,
+    separated_variance,
+)
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.glm.separation import log_p_two_sided
 from argen._core.instruments import ReducedForms, instrument_set
@@ -21,7 +28,10 @@ from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Rela
 from argen._core.screen import Screen
 from argen._core.two_stage import fit_two_stage
 
-__all__ = ["search_dag"]
+__all__ = ["is_strict_order", "search_dag"]
+
+# An edge is flagged when more than this share of its variance comes from groups without counts.
+RESTS_ON = 0.25
 
 
 def search_dag(
@@ -127,7 +137,8 @@ def _estimate(
             variance += first_stage_variance(inverse, A, first, coef, map_)
         else:
             variance += shares.weighted(A, first, coef)
-    return Equation(t, A, coef, np.sqrt(variance), _edge_status(A, own, first), condition)
+    separated = separated_variance(inverse, A, own, first, coef) > RESTS_ON * variance
+    return Equation(t, A, coef, np.sqrt(variance), _edge_status(separated, own, first), condition)
 
 
 def _over_identified(
@@ -135,10 +146,13 @@ def _over_identified(
 ) -> Equation:
     """Instruments outside A: the second stage is fitted as a regression (METHOD 5.1)."""
     fitted = all(np.isfinite(form.effect).all() for form in first)
-    coef, se = fit_two_stage(screen, t, A, first, covariance) if fitted else (None, None)
-    if coef is None:
+    stage = fit_two_stage(screen, t, A, first, covariance) if fitted else None
+    if stage is None:
         return _singular(t, A, first, np.nan)
-    return Equation(t, A, coef, se, _edge_status(A, own, first), np.nan, general=True)
+    status = _edge_status(_own_groups_without_counts(A, own, first), own, first)
+    if not stage.converged:
+        status[:] = EdgeStatus.NOT_CONVERGED
+    return Equation(t, A, stage.coef, stage.se, status, np.nan, general=True)
 
 
 def _singular(t: int, A: np.ndarray, first: list[ReducedForm], condition: float) -> Equation:
@@ -156,15 +170,19 @@ def _knock_down_z(gene: int, form: ReducedForm) -> float:
     return abs(form.effect[row]) / np.sqrt(form.v[row] + 2.0 * form.G[row] @ form.W[row])
 
 
-def _edge_status(A: np.ndarray, own: ReducedForm, first: list[ReducedForm]) -> np.ndarray:
-    """Flag edges that rest on a group without counts or on a fit that did not converge."""
-    without_counts = own.separated[np.searchsorted(own.instruments, A)].copy()
-    for form in first:
-        if form.separated.any():
-            without_counts |= np.isin(A, form.instruments[form.separated])
-    status = np.where(without_counts, int(EdgeStatus.SEPARATED), int(EdgeStatus.OK))
+def _edge_status(rests_on_separated: np.ndarray, own: ReducedForm, first: list[ReducedForm]) -> np.ndarray:
+    """Flag edges that rest on groups without counts, or on a fit that did not converge."""
+    status = np.where(rests_on_separated, int(EdgeStatus.SEPARATED), int(EdgeStatus.OK))
     unfinished = np.array([not form.converged for form in first]) | (not own.converged)
     return np.where(unfinished, int(EdgeStatus.NOT_CONVERGED), status)
+
+
+def _own_groups_without_counts(A: np.ndarray, own: ReducedForm, first: list[ReducedForm]) -> np.ndarray:
+    """Candidates whose own group lacks counts of the target or of a candidate."""
+    without = own.separated[np.searchsorted(own.instruments, A)].copy()
+    for form in first:
+        without |= np.isin(A, form.instruments[form.separated])
+    return without
 
 
 def _add_untestable(equation: Equation, step: _Step) -> Equation:

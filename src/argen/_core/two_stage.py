@@ -23,13 +23,15 @@ from argen._core.screen import Screen
 if TYPE_CHECKING:
     import tabmat
 
-__all__ = ["fit_two_stage"]
+__all__ = ["TwoStage", "fit_two_stage"]
+
+_NEGLIGIBLE = 1e-4  # decrement before the polishing step: a hundredth of a standard error
 
 
 def fit_two_stage(
     screen: Screen, target: int, candidates: np.ndarray, first_stages: list[ReducedForm], covariance: str
-) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
-    """θ̂ and its standard errors, shape (m,) each; ``(None, None)`` when the predicted expressions are collinear.
+) -> "TwoStage | None":
+    """θ̂ and its standard errors; ``None`` when the predicted expressions are collinear.
 
     Parameters
     ----------
@@ -47,8 +49,8 @@ def fit_two_stage(
         shifts[form.instruments, k] = form.effect
     stage = _second_stage(screen, target, shifts)
     if _is_collinear(stage.x, stage.depth):
-        return None, None
-    theta, mu = _fit(stage)
+        return None
+    theta, mu, converged = _fit(stage)
     bread = np.linalg.inv(stage.x.sandwich(mu))
     residual = stage.y - mu
     meat = stage.x.sandwich(residual**2)
@@ -61,7 +63,16 @@ def fit_two_stage(
             C = theta[k] * weighted[:, form.instruments]
             C[k] -= residuals[form.instruments]
             meat += C @ form.covariance() @ C.T
-    return theta[:m], np.sqrt(np.diag(bread @ meat @ bread)[:m])
+    return TwoStage(theta[:m], np.sqrt(np.diag(bread @ meat @ bread)[:m]), converged)
+
+
+@dataclass(frozen=True, slots=True)
+class TwoStage:
+    """Direct effects and standard errors, shape (m,) each, and whether the regression converged."""
+
+    coef: np.ndarray
+    se: np.ndarray
+    converged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +119,22 @@ def _is_collinear(x: "tabmat.SplitMatrix", weights: np.ndarray) -> bool:
     return np.linalg.cond(gram * np.outer(scale, scale), 1) > MAX_CONDITION
 
 
-def _fit(stage: _SecondStage) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients and means by glum, polished by one Newton step to full precision."""
+def _fit(stage: _SecondStage) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Coefficients and means by glum, polished by one Newton step to full precision; whether that was a small one."""
+    import warnings
+
     from glum import GeneralizedLinearRegressor
+    from sklearn.exceptions import ConvergenceWarning
 
     model = GeneralizedLinearRegressor(
         family="poisson", link="log", alpha=0, fit_intercept=False, gradient_tol=1e-8, max_iter=200
     )
     offset = np.log(stage.depth)
-    theta = model.fit(stage.x, stage.y, offset=offset).coef_
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # judged below, and reported with the edge
+        theta = model.fit(stage.x, stage.y, offset=offset).coef_
     mu = np.exp(stage.x.matvec(theta) + offset)
-    theta = theta + np.linalg.solve(stage.x.sandwich(mu), stage.x.transpose_matvec(stage.y - mu))
-    return theta, np.exp(stage.x.matvec(theta) + offset)
+    score = stage.x.transpose_matvec(stage.y - mu)
+    step = np.linalg.solve(stage.x.sandwich(mu), score)
+    theta = theta + step
+    return theta, np.exp(stage.x.matvec(theta) + offset), bool(score @ step < _NEGLIGIBLE)

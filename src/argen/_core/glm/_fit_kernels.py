@@ -24,9 +24,12 @@ from argen._core.glm._segment_kernels import (
     weight_components,
 )
 
-__all__ = ["MAX_STEP", "fit", "move_to_baseline", "tabulate_baseline"]
+__all__ = ["NEGLIGIBLE", "fit", "move_to_baseline", "shorten", "tabulate_baseline"]
 
 MAX_STEP = 2.0
+MAX_REACH = 4.0
+# Newton's decrement, the squared error in units of the standard error: 3e-8 of it is beyond any digit that is reported.
+NEGLIGIBLE = 1e-15
 
 
 @kernel
@@ -94,6 +97,18 @@ def start_levels(design, used, sums, y_total, theta):
 
 
 @kernel
+def shorten(step, numeric_step, bound):
+    """Scale a Newton step down where it would change a coefficient, or the log mean of a single cell, too much."""
+    excess = np.max(np.abs(step)) / MAX_STEP
+    reach = 0.0
+    for a in range(len(bound)):
+        reach += bound[a] * abs(numeric_step[a])
+    excess = max(excess, reach / MAX_REACH)
+    if excess > 1.0:
+        step /= excess
+
+
+@kernel
 def newton(
     design, mono, used, row, y_total, y_row, baseline, theta, w, sums, warm, effect, expected, factor, tol, max_iter
 ):
@@ -125,14 +140,18 @@ def newton(
             profile_hessian(design, used, row, sums, by_stratum, kappa, y_row, expected, W, H, scale)
             cholesky(H, scale, L, skipped)
         expand_total(design, by_stratum, mu_total)
-        step = y_total - mu_total
+        score = y_total - mu_total
+        step = score.copy()
         cholesky_solve(L, step)
+        decrement = np.dot(score, step)
         previous, largest = largest, np.max(np.abs(step))
-        if largest > MAX_STEP:
-            step *= MAX_STEP / largest
+        shorten(step, step[q - r :], design.numeric_bound)
         theta += step
         shift[:] = step[q - r :]
         # Chord steps converge at a rate of the order of the change since the factorisation, or of the last two steps.
+        # A coefficient on its way to −∞ (a level without counts) never stops, but soon moves no mean any more.
+        if decrement < NEGLIGIBLE:
+            return iteration + 1, min(largest, tol), shift
         if largest < tol or largest * max(largest / previous, previous) < 0.01 * tol:
             return iteration + 1, min(largest, tol), shift
     return max_iter, largest, shift
@@ -211,6 +230,10 @@ def fit(y, design, mono, used, row, y_total, y_row, baseline, theta, w, sums, wa
     )
     kappa = np.empty(len(design.stratum_level))
     stratum_factors(design, theta, kappa)
+    for seg in range(n_seg):  # the effects need the last, tiny shift to first order
+        for a in range(r):
+            if used[seg]:
+                sums[seg, 0] += sums[seg, 1 + a] * shift[a]
     profile_effects(design, used, row, sums, kappa, y_row, effect, expected, factor)
     residuals, by_stratum = np.empty(sums.shape), np.empty((len(kappa), sums.shape[1]))
     final_pass(y, design, used, shift, w, factor, sums, residuals)

@@ -11,7 +11,7 @@ from argen._core.glm._border_kernels import (
     group_counts,
     target_components,
 )
-from argen._core.glm._fit_kernels import MAX_STEP
+from argen._core.glm._fit_kernels import NEGLIGIBLE, shorten
 from argen._core.glm._jit import kernel
 from argen._core.glm._linear_kernels import cholesky, cholesky_solve
 from argen._core.glm._moment_kernels import add_cells, empty_tables, powers, shifted_components, within_reach
@@ -29,7 +29,8 @@ __all__ = [
     "tabulate_controls",
 ]
 
-OK, SEPARATED, NO_CONTROL_COUNTS, NOT_CONVERGED, NOT_ESTIMABLE, OUT_OF_REACH = range(6)
+OK, SEPARATED, NO_CONTROL_COUNTS, NOT_CONVERGED, NOT_ESTIMABLE = range(5)
+OUT_OF_REACH = -1  # for the caller alone
 _MAX_ITERATIONS = 60
 _PAIR_TOLERANCE = 1e-7  # Newton's steps shrink quadratically: what remains is below 1e-13
 
@@ -116,17 +117,32 @@ def newton_pair(design, mono, controls, space, j, tau):
         cholesky(space.H, space.scale, space.L, space.skipped)
         if space.skipped[bd - 1]:
             return NOT_ESTIMABLE, tau, shift
-        step = space.score
+        step = space.score.copy()
         cholesky_solve(space.L, step)
-        largest = np.max(np.abs(step))
-        if largest > MAX_STEP:
-            step *= MAX_STEP / largest
+        largest, decrement = np.max(np.abs(step)), np.dot(space.score, step)
+        shorten(step, step[O : bd - 1], design.numeric_bound)
         dummies += step[:O]
         shift += step[O : bd - 1]
         tau += step[bd - 1]
-        if largest < _PAIR_TOLERANCE:
+        if largest < _PAIR_TOLERANCE or decrement < NEGLIGIBLE:
             return OK, tau, shift
     return NOT_CONVERGED, tau, shift
+
+
+@kernel
+def is_estimable(design, mono, controls, space, j):
+    """Whether the covariates leave anything of the indicator of group j, under the null fit."""
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    none = np.zeros(r)
+    powers(mono, none, 1.0, space.power)
+    shifted_components(controls.tables.plain, mono, space.power, space.comps)
+    target_components(design, j, controls.w, none, space.target)
+    dummy_factors(design, controls.theta[G : G + O], space.kappa)
+    space.y_level[:] = controls.y_level
+    space.y_border[:] = controls.y_border
+    assemble(design, j, space, 1.0)
+    cholesky(space.H, space.scale, space.L, space.skipped)
+    return not space.skipped[len(space.skipped) - 1]
 
 
 @kernel
@@ -161,7 +177,10 @@ def fit_pairs(y, design, mono, controls):
         if expected[j] == 0.0:
             continue
         if count[j] == 0.0:
-            status[j], effect[j], variance[j] = SEPARATED, np.log(0.5 / expected[j]), 2.0
+            if not is_estimable(design, mono, controls, space, j):
+                status[j] = NOT_ESTIMABLE
+                continue
+            status[j], effect[j], variance[j] = SEPARATED, np.log(0.5 / (expected[j] + 0.5)), 2.0
             score_statistics(design, j, controls, score[j])
             continue
         status[j], effect[j], variance[j] = fit_pair(y, design, mono, controls, space, j, count[j], expected[j])

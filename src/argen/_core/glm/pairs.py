@@ -34,7 +34,7 @@ def fit_gene(y: np.ndarray, design: Design, series: Monomials) -> Fits:
     Returns
     -------
     effect, variance
-        τ̂* and its HC0 variance, shape (p,); for separated pairs log((0 + ½) / E) and 1 / (0 + ½).
+        τ̂* and its HC0 variance, shape (p,); for separated pairs log(½ / (E + ½)) and 1 / (0 + ½).
     status
         See :class:`~argen._core.results.PairStatus`.
     count, expected

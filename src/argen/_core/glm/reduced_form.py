@@ -38,8 +38,8 @@ class ReducedForm:
     instruments
         Genes whose perturbation indicators are in the design, shape (m,).
     effect
-        Log fold changes ξ, shape (m,); where a group has no counts of the gene log(½ / E_j) stands for −∞,
-        NaN where the data say nothing.
+        Log fold changes ξ, shape (m,). Where a group has no counts of the gene log(½ / (E_j + ½)) stands for −∞: it
+        tends to 0, no effect, where no counts were expected anyway. NaN where the data say nothing.
     separated
         Groups without counts, shape (m,).
     v, W, G
@@ -171,7 +171,7 @@ class ReducedFormFit:
         y_row = self._y_group[instruments]
         separated = (y_row == 0) & (expected > 0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            effect = np.log(np.where(separated, 0.5 / expected, factor))
+            effect = np.log(np.where(separated, 0.5 / (expected + 0.5), factor))
         effect[expected == 0] = np.nan
         v[separated] = 2.0
         return ReducedForm(instruments, effect, separated, v, W, G, self._theta.copy(), bool(last <= TOLERANCE))
