@@ -30,6 +30,7 @@ LAYERS = {
     "datasets": {"argen", "errors", "_core", "_bridge"},
     "pl": {"argen", "errors", "_bridge", "get"},
     "metrics": {"errors", "_core", "_bridge", "get"},
+    "causalbench": {"errors", "_bridge", "tl", "get"},
     "cli": {"argen", "errors", "_bridge", "pp", "tl", "get", "pl", "metrics", "datasets"},
 }
 NOT_IN_CORE = {"anndata", "mudata", "scanpy", "pandas", "networkx", "matplotlib", "seaborn", "logging", "tqdm", "h5py"}

@@ -1,0 +1,120 @@
+"""Causal discovery by other packages: baselines."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from argen._bridge.external import METHODS, coefficients, discover
+from argen._bridge.networks import edge_table, write_network
+from argen._bridge.validate import check_anndata, check_option
+from argen._core.inspre.expression import z_scores
+from argen._core.parallel import worker_pool
+from argen._core.screen import CONTROL
+from argen.errors import InputError
+from argen.tl._step import open_step
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["external_dag"]
+
+CELLS = ("control", "all")
+
+
+def external_dag(
+    adata: "AnnData",
+    *,
+    method: Literal["pc", "ges", "gies", "notears"],
+    cells: Literal["control", "all"] = "control",
+    options: Mapping[str, Any] | None = None,
+    descendants_key: str = "argen_descendants",
+    n_jobs: int | None = None,
+    key_added: str = "external_dag",
+    copy: bool = False,
+    **descendants_kwargs: Any,
+) -> "AnnData | None":
+    r"""Find a network with another package's method for causal discovery: a baseline.
+
+    The methods see z-scored :math:`\log(Y/\ell + 1)` of the genes of the network, with means and standard deviations of
+    the control cells of the same batch (combination of the categorical covariates). They know neither counts nor
+    numeric covariates, and all of them assume that there are no unmeasured causes. Needs the extra ``baselines``
+    (``pip install argen[baselines]``).
+
+    Parameters
+    ----------
+    adata
+        Cells × genes. If ``uns[descendants_key]`` is missing, :func:`argen_descendants` runs first.
+    method
+        ``"pc"``: PC algorithm with Fisher's z test, of causal-learn; ``"ges"``, ``"gies"``: greedy (interventional)
+        equivalence search with the Gaussian BIC, of gies; ``"notears"``: linear NOTEARS, of gCastle (which needs
+        PyTorch).
+    cells
+        Cells that ``"pc"``, ``"ges"`` and ``"notears"``, which know no interventions, are given. ``"gies"`` always
+        takes all cells and which gene each perturbs.
+    options
+        Further arguments of the package's function, such as ``{"alpha": 0.01}`` for ``"pc"`` or
+        ``{"lambda1": 0.05, "w_threshold": 0.1}`` for ``"notears"``.
+    descendants_key
+        Descendant step whose design (cells, genes, batches, depth …) is used; nothing else of it is.
+    n_jobs
+        Threads of the descendant step, if that has to run. The methods themselves run on one.
+    key_added
+        Name of the result.
+    copy
+        Return a changed copy instead of changing `adata`.
+    **descendants_kwargs
+        Arguments of :func:`argen_descendants` for when it has to run. If its result is there, arguments that differ
+        from those that made it are an error.
+
+    Returns
+    -------
+    Returns `None` if `copy=False`, else an `AnnData`. Sets the following fields:
+
+    `adata.varp[key_added]` : :class:`scipy.sparse.csr_matrix` (dtype `float`)
+        [parent, child]: coefficients of the edges.
+    `adata.uns[key_added]` : :class:`dict`
+        ``edges`` (every ordered pair: ``coef`` from least squares on all parents, ``se``, ``z``, ``p`` missing,
+        ``selected``, ``flags``; an edge whose direction the method leaves open is there both ways, flagged
+        ``"undirected"``), ``nodes``, ``order``, ``params``, ``provenance``.
+
+    Raises
+    ------
+    ImportError
+        The method's package is not installed; a note says how to get it.
+    argen.errors.InputError
+        Unknown option, or `descendants_kwargs` that contradict the stored step; and all errors of
+        :func:`argen_descendants`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2", n_cells=2000)
+    >>> ag.tl.external_dag(adata, method="gies", target_key="target", depth="depth")
+    >>> len(ag.get.edges(adata, key="external_dag")) > 0
+    True
+    """
+    from scanpy import logging as logg
+
+    check_anndata(adata)
+    check_option("method", method, tuple(METHODS))
+    check_option("cells", cells, CELLS)
+    if not isinstance(options, Mapping | None):
+        msg = f"options={options!r}: give a mapping from names of arguments to values."
+        raise InputError(msg)
+    names = {"descendants_key": descendants_key, "key_added": key_added}
+    step = open_step(adata, external_dag, descendants_kwargs, **names, n_jobs=n_jobs, copy=copy)
+    start = logg.info(f"searching a network with {method}")
+    z, target = z_scores(step.screen), step.screen.group
+    target = np.where(target == step.screen.n_genes, CONTROL, target)
+    if method != "gies" and cells == "control":
+        z, target = z[target == CONTROL], target[target == CONTROL]
+    with worker_pool(1):
+        found = discover(method, z, target, options or {})
+        coef = coefficients(z, target, found)
+    flags = np.where(found & found.T, "undirected", "").astype(object)
+    params = {"method": method, "cells": "all" if method == "gies" else cells, "descendants_key": descendants_key}
+    params["options"] = [f"{name}={value!r}" for name, value in (options or {}).items()]
+    write_network(step.adata, key_added, step.screen, edge_table(step.screen, coef, found, flags), params)
+    logg.info("    finished", time=start, deep=f"{found.sum()} edges\nadded\n    {key_added!r} (adata.uns, adata.varp)")
+    return step.adata if copy else None

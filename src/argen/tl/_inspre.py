@@ -1,0 +1,280 @@
+"""Inverse sparse regression: a baseline."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from argen._bridge.networks import edge_table, write_network
+from argen._bridge.runtime import progress, resolve_n_jobs, warn_user
+from argen._bridge.validate import check_anndata, check_option, counted
+from argen._core.inspre.admm import lambda_path
+from argen._core.inspre.folds import EFFECTS, all_ratios
+from argen._core.inspre.ratios import WEIGHTS, Ratios
+from argen._core.inspre.selection import SELECTIONS, Path, choose, deal_folds, fit_path
+from argen._core.parallel import Map, worker_pool
+from argen._core.screen import Screen
+from argen.errors import InputError
+from argen.tl._step import OpenStep, open_step
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["inspre"]
+
+TOLERANCE = 1e-3
+
+
+def inspre(  # noqa: PLR0913
+    adata: "AnnData",
+    *,
+    descendants_key: str = "argen_descendants",
+    effects: Literal["argen", "z"] = "argen",
+    weights: Literal["none", "se", "variance"] = "none",
+    max_weight: float = 10.0,
+    lambdas: float | Sequence[float] | None = None,
+    select: Literal["stability", "cv"] = "stability",
+    n_folds: int = 5,
+    dag: bool = False,
+    min_effect: float = 0.05,
+    max_iter: int = 500,
+    rng: int | np.random.Generator = 0,
+    n_jobs: int | None = None,
+    key_added: str = "inspre",
+    copy: bool = False,
+    **descendants_kwargs: Any,
+) -> "AnnData | None":
+    r"""Find a network by inverse sparse regression (INSPRE): a baseline that inverts the matrix of total effects.
+
+    With :math:`\tau_{ij}` the total effect of the perturbation of gene :math:`i` on gene :math:`j`, the ratios
+    :math:`R_{ij} = \tau_{ij} / \tau_{ii}` have the inverse :math:`(I - G)\,\mathrm{diag}((I - G)^{-1})` with
+    :math:`G` the direct effects. Because R is noisy, a sparse approximate inverse V is sought
+    :cite:p:`Brown2025`,
+
+    .. math:: \min_{U, V} \tfrac12 \lVert W \circ (R - U) \rVert^2 + \lambda \sum_{i \ne j} |V_{ij}|
+              \quad\text{subject to}\quad UV = I,
+
+    by ADMM: a linear system per row of U, a lasso per column of V, a multiplier, and a penalty weight that adapts;
+    warm-started along 20 values of :math:`\lambda`. Direct effects are :math:`G = I - V / \mathrm{diag}(V)` by
+    columns. The network may hold cycles. There are no standard errors and no p-values, and what confounds perturbed
+    and control cells confounds R.
+
+    Parameters
+    ----------
+    adata
+        Cells × genes. If ``uns[descendants_key]`` is missing, :func:`argen_descendants` runs first.
+    descendants_key
+        Descendant step whose design (cells, covariates, depth …) and, for ``effects="argen"``, total effects are used.
+    effects
+        ``"argen"``: log fold changes of the descendant step, adjusted for depth and covariates. ``"z"``: means of
+        z-scored :math:`\log(Y/\ell + 1)`, as the R package takes it; z-scores are against the control cells of the same
+        batch (combination of the categorical covariates), numeric covariates are not accounted for.
+    weights
+        W: ``"none"`` (the same for all entries), ``"se"`` (:math:`1/s`) or ``"variance"`` (:math:`1/s^2`, the weights
+        of the R package), s the standard error of R. W is squared in the objective: with ``"variance"`` a few well
+        expressed genes outweigh all others.
+    max_weight
+        Largest weight, as a multiple of their median.
+    lambdas
+        Penalties to try, or the one to use. Default: 20 from the largest off-diagonal :math:`|R_{ij}|`, at most 1, down
+        to 1 % of it, evenly in the logarithm.
+    select
+        Choice of :math:`\lambda`. ``"cv"``: smallest error in predicting the total effects of cells left out.
+        ``"stability"``: smallest :math:`\lambda` at which the edges are nearly the same without any one fold.
+    n_folds
+        Folds of cells for the choice.
+    dag
+        Hold V to the order of the genes along which the total effects are strongest, so that the network is acyclic.
+    min_effect
+        Edges with a smaller :math:`|G_{ij}|` are not selected.
+    max_iter
+        Iterations per :math:`\lambda`. A solution that has not converged by then is flagged, and the best iterate kept.
+    rng
+        Seed or generator of the folds.
+    n_jobs
+        Threads; default all that the process may use. No number depends on it.
+    key_added
+        Name of the result.
+    copy
+        Return a changed copy instead of changing `adata`.
+    **descendants_kwargs
+        Arguments of :func:`argen_descendants` for when it has to run. If its result is there, arguments that differ
+        from those that made it are an error.
+
+    Returns
+    -------
+    Returns `None` if `copy=False`, else an `AnnData`. Sets the following fields:
+
+    `adata.varp[key_added]` : :class:`scipy.sparse.csr_matrix` (dtype `float`)
+        [parent, child]: direct effects of the selected edges.
+    `adata.uns[key_added]` : :class:`dict`
+        ``edges`` (every ordered pair: ``coef`` G, ``se``, ``z``, ``p`` missing, ``ratio`` R, ``ratio_se``,
+        ``frequency`` the share of folds whose solution holds the edge, ``selected``, ``flags``), ``path`` (one row per
+        :math:`\lambda`: ``n_edges``, ``objective``, ``error`` and ``error_se`` of cross-validation, ``instability``,
+        ``primal`` and ``dual`` residual, ``iterations``, ``converged``, ``chosen``), ``nodes``, ``order``, ``params``,
+        ``provenance``.
+
+    Raises
+    ------
+    argen.errors.StaleResultError
+        The stored descendant step was made from other cells, genes, counts or targets.
+    argen.errors.InputError
+        Unknown option, or `descendants_kwargs` that contradict the stored step; and all errors of
+        :func:`argen_descendants`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.inspre(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> len(ag.get.edges(adata, key="inspre")) > 8
+    True
+    """
+    from scanpy import logging as logg
+
+    settings = _Settings(
+        effects, weights, max_weight, _grid(lambdas), select, n_folds, dag, min_effect, max_iter, descendants_key
+    )
+    check_anndata(adata)
+    _check_settings(settings)
+    threads = resolve_n_jobs(n_jobs)
+    names = {"descendants_key": descendants_key, "key_added": key_added}
+    step = open_step(adata, inspre, descendants_kwargs, **names, n_jobs=n_jobs, copy=copy)
+    start = logg.info("inverting the matrix of total effects")
+    with worker_pool(threads) as map_:
+        ratios, path = _solve(step, settings, np.random.default_rng(rng), map_)
+    chosen = choose(path, select) if len(path.fits) > 1 else 0
+    _warn_unfinished(path, chosen)
+    params = asdict(settings) | {"rng": "generator" if isinstance(rng, np.random.Generator) else rng}
+    n_edges = _write(step, key_added, ratios, path, chosen, params)
+    deep = f"{n_edges} edges at lambda={path.fits[chosen].lam:.3g}\nadded\n    {key_added!r} (adata.uns, adata.varp)"
+    logg.info("    finished", time=start, deep=deep)
+    return step.adata if copy else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """Arguments of :func:`inspre` that say what is computed."""
+
+    effects: str
+    weights: str
+    max_weight: float
+    lambdas: np.ndarray | None
+    select: str
+    n_folds: int
+    dag: bool
+    min_effect: float
+    max_iter: int
+    descendants_key: str
+
+
+def _check_settings(settings: _Settings) -> None:
+    check_option("effects", settings.effects, EFFECTS)
+    check_option("weights", settings.weights, tuple(WEIGHTS))
+    check_option("select", settings.select, SELECTIONS)
+    check_option("dag", settings.dag, (True, False))
+    _check_number("max_weight", settings.max_weight, 1.0)
+    _check_number("min_effect", settings.min_effect, 0.0)
+    _check_count("n_folds", settings.n_folds, 2)
+    _check_count("max_iter", settings.max_iter, 1)
+
+
+def _solve(step: OpenStep, settings: _Settings, rng: np.random.Generator, map_: Map) -> tuple[Ratios, Path]:
+    """Ratios of all cells, and the solutions along λ."""
+    grid, fold = settings.lambdas, None
+    if grid is None or len(grid) > 1:
+        _check_folds(step.screen, settings.n_folds)
+        fold = deal_folds(step.screen.group, settings.n_folds, rng)
+    ratios, folds = all_ratios(step.screen, step.tests, settings.effects, fold, map_)
+    path = fit_path(
+        ratios,
+        folds,
+        lambda_path(ratios.R) if grid is None else grid,
+        weighting=(WEIGHTS[settings.weights], float(settings.max_weight)),
+        dag=settings.dag,
+        tolerance=TOLERANCE,
+        max_iterations=settings.max_iter,
+        map_=map_,
+        track=progress("paths of solutions", len(folds) + 1),
+    )
+    return ratios, path
+
+
+def _write(step: OpenStep, key: str, ratios: Ratios, path: Path, chosen: int, params: dict[str, Any]) -> int:
+    """Write the edges of the chosen solution and the path; returns how many are selected."""
+    fit = path.fits[chosen]
+    G = fit.G
+    selected = (np.abs(G) >= params["min_effect"]) & (G != 0.0)
+    flags = np.where(np.isfinite(ratios.R), "" if fit.converged else "not converged", "no total effect").astype(object)
+    columns = {"ratio": ratios.R, "ratio_se": ratios.se, "frequency": path.frequency[chosen]}
+    edges = edge_table(step.screen, G, selected, flags, **columns)
+    write_network(step.adata, key, step.screen, edges, params, path=_path_table(path, chosen))
+    return int(selected.sum())
+
+
+def _path_table(path: Path, chosen: int) -> pd.DataFrame:
+    fits = path.fits
+    return pd.DataFrame(
+        {
+            "lambda": [fit.lam for fit in fits],
+            "n_edges": [int(np.count_nonzero(fit.G)) for fit in fits],
+            "objective": [fit.objective for fit in fits],
+            "error": path.error,
+            "error_se": path.error_se,
+            "instability": path.instability,
+            "primal": [fit.primal for fit in fits],
+            "dual": [fit.dual_residual for fit in fits],
+            "iterations": [fit.iterations for fit in fits],
+            "converged": [fit.converged for fit in fits],
+            "chosen": np.arange(len(fits)) == chosen,
+        }
+    )
+
+
+def _grid(lambdas: float | Sequence[float] | None) -> np.ndarray | None:
+    """Penalties from large to small."""
+    if lambdas is None:
+        return None
+    grid = np.atleast_1d(np.asarray(lambdas))
+    if grid.ndim != 1 or not len(grid) or grid.dtype.kind not in "iuf" or not (np.isfinite(grid) & (grid > 0)).all():
+        msg = f"lambdas={lambdas!r}: give a positive number or several."
+        raise InputError(msg)
+    return np.unique(grid.astype(np.float64))[::-1]
+
+
+def _check_number(name: str, value: object, least: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not least <= value < np.inf:
+        msg = f"{name}={value!r}: give a number of at least {least:g}."
+        raise InputError(msg)
+
+
+def _check_count(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        msg = f"{name}={value!r}: give an integer of at least {least}."
+        raise InputError(msg)
+
+
+def _check_folds(screen: Screen, n_folds: int) -> None:
+    """Every target needs a cell in each fold and one outside."""
+    smallest = int(screen.n_per_group.min())
+    if smallest < n_folds:
+        name = [*screen.genes, "the controls"][int(np.argmin(screen.n_per_group))]
+        msg = f"n_folds={n_folds}, but {name} has {counted(smallest, 'cell')}. Lower n_folds or raise min_cells."
+        raise InputError(msg)
+
+
+def _warn_unfinished(path: Path, chosen: int) -> None:
+    """One warning for solutions that did not converge."""
+    unfinished = sum(not fit.converged for fit in path.fits)
+    if not unfinished:
+        return
+    fit = path.fits[chosen]
+    which = (
+        f"The chosen one did not (lambda={fit.lam:.3g}, residuals {fit.primal:.1e} and {fit.dual_residual:.1e}): its "
+        "best iterate is kept and its edges are flagged; raise max_iter or take another lambda."
+        if not fit.converged
+        else "The choice is among the others."
+    )
+    warn_user(f"INSPRE did not converge for {unfinished} of {counted(len(path.fits), 'lambda')}. {which}")

@@ -1,0 +1,121 @@
+"""The naive proxy regression: a baseline."""
+
+from typing import TYPE_CHECKING, Any
+
+from argen._bridge import slots
+from argen._bridge.runtime import progress, resolve_n_jobs, warn_user
+from argen._bridge.validate import check_anndata, check_level, counted, name_some
+from argen._core.naive import search_naive
+from argen._core.order import layers_of
+from argen._core.parallel import worker_pool
+from argen._core.results import Dag, EdgeStatus
+from argen._core.screen import Screen
+from argen.tl._step import open_step
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["argen_naive"]
+
+
+def argen_naive(
+    adata: "AnnData",
+    *,
+    descendants_key: str = "argen_descendants",
+    alpha: float = 0.05,
+    n_jobs: int | None = None,
+    key_added: str = "argen_naive",
+    copy: bool = False,
+    **descendants_kwargs: Any,
+) -> "AnnData | None":
+    r"""Find a network as :func:`argen_dag` does, but with *observed* expression as regressors: a baseline.
+
+    Order, candidates :math:`A` and online FDR control are those of :func:`argen_dag`. The equation of gene :math:`t`
+    has the observed instead of the predicted log-expression of the candidates,
+
+    .. math:: \log E[Y_t] = \log \ell + \alpha + \tau_t D_t
+              + \sum_{k \in A} \theta_{kt} \log(Y_k / \ell + 1) + \beta' X,
+
+    fitted by quasi-Poisson likelihood with HC0 covariance :math:`A^{-1}BA^{-1}`, :math:`A = \sum \mu x x'`,
+    :math:`B = \sum (y-\mu)^2 x x'`. Unmeasured causes that two genes share enter :math:`\theta` here, and the noise of
+    counts in the regressors draws it towards 0: the p-values do not test what they seem to. It is the baseline of
+    :cite:t:`ParkLi2026`, to be compared with, not to be used.
+
+    Parameters
+    ----------
+    adata
+        Cells × genes. If ``uns[descendants_key]`` is missing, :func:`argen_descendants` runs first.
+    descendants_key
+        Descendant step whose design (cells, covariates, depth …) and relation are used.
+    alpha
+        Level of BatchBH over all edges, and of the descendant step if that has to run.
+    n_jobs
+        Threads; default all that the process may use. No number depends on it.
+    key_added
+        Name of the result.
+    copy
+        Return a changed copy instead of changing `adata`.
+    **descendants_kwargs
+        Arguments of :func:`argen_descendants` for when it has to run. If its result is there, arguments that differ
+        from those that made it are an error.
+
+    Returns
+    -------
+    Returns `None` if `copy=False`, else an `AnnData`. Sets the fields that :func:`argen_dag` sets, under this name:
+
+    `adata.varp[key_added]` : :class:`scipy.sparse.csr_matrix` (dtype `float`)
+        [parent, child]: coefficients of the selected edges.
+    `adata.var[f'{key_added}_order']`, `adata.var[f'{key_added}_layer']` : :class:`pandas.Series` (dtype `int`)
+        Position in the causal order and longest path from a root; -1 outside the network.
+    `adata.uns[key_added]` : :class:`dict`
+        ``edges`` (every candidate, selected or not), ``order``, ``nodes``, ``cycles``, ``equations``, ``params``,
+        ``provenance``.
+
+    Raises
+    ------
+    argen.errors.StaleResultError
+        The stored descendant step was made from other cells, genes, counts or targets.
+    argen.errors.InputError
+        Unknown option, or `descendants_kwargs` that contradict the stored step; and all errors of
+        :func:`argen_descendants`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_naive(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> len(ag.get.edges(adata, key="argen_naive")) > 8
+    True
+    """
+    from scanpy import logging as logg
+
+    check_anndata(adata)
+    check_level("alpha", alpha)
+    threads = resolve_n_jobs(n_jobs)
+    given = descendants_kwargs if descendants_key in adata.uns else descendants_kwargs | {"alpha": alpha}
+    names = {"descendants_key": descendants_key, "key_added": key_added}
+    step = open_step(adata, argen_naive, given, **names, n_jobs=n_jobs, copy=copy)
+    start = logg.info("searching a network with observed expression")
+    with worker_pool(threads) as map_:
+        track = progress("naive network, genes", step.screen.n_genes)
+        dag = search_naive(step.screen, step.tests, step.relation, alpha=alpha, map_=map_, track=track)
+    _warn_lost(step.screen, dag)
+    params = {"descendants_key": descendants_key, "method": "naive", "alpha": alpha}
+    slots.write_dag(step.adata, key_added, step.screen, step.relation, step.tests, dag, layers_of(dag), params)
+    deep = f"{int(dag.selected.sum())} edges selected of {len(dag.selected)} candidates\nadded\n    {key_added!r}"
+    logg.info("    finished", time=start, deep=f"{deep} (adata.uns, adata.varp)")
+    return step.adata if copy else None
+
+
+def _warn_lost(screen: Screen, dag: Dag) -> None:
+    """One warning for equations without an estimate or without convergence."""
+    for status, what in _LOST.items():
+        lost = [screen.genes[e.target] for e in dag.equations if (e.status == status).any()]
+        if lost:
+            warn_user(f"{counted(len(lost), 'equation')} {what}: {name_some(lost)}. See the flags of the edges.")
+
+
+_LOST = {
+    EdgeStatus.SINGULAR: "without estimates, their regressors are collinear",
+    EdgeStatus.NOT_CONVERGED: "did not converge",
+}
