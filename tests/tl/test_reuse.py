@@ -306,3 +306,15 @@ def test_step_can_be_reused_with_other_options(step):
     np.testing.assert_array_equal(one["coef"], naive["coef"])
     assert (naive["se"] < one["se"]).all()
     assert len(ag.get.edges(step, key="strict")) < len(ag.get.edges(step))
+
+
+def test_a_network_whose_descendants_are_replaced_is_named(monkeypatch):
+    adata = ag.datasets.simulate("paper_fig2", n_cells=1500)
+    design = {"target_key": "target", "covariates": ["L"], "depth": "depth"}
+    messages = []
+    monkeypatch.setattr("scanpy.logging.warning", messages.append)
+    ag.tl.argen_dag(adata, **design)
+    ag.tl.argen_dag(adata, key_added="second")
+    assert not [m for m in messages if "run them again" in m]
+    ag.tl.argen_descendants(adata, **design, alpha=0.01)
+    assert [m for m in messages if "run them again: argen_dag, second" in m]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SCHEMA_VERSION",
     "fingerprint",
+    "made_from",
     "read_descendants",
     "read_design_params",
     "read_result",
@@ -118,6 +119,12 @@ def _on_genes(adata: "AnnData", genes: Sequence[str], rows: np.ndarray, columns:
     at = adata.var_names.get_indexer(list(genes))
     shape = (adata.n_vars, adata.n_vars)
     return sparse.csr_matrix((values, (at[rows], at[columns])), shape=shape)
+
+
+def made_from(adata: "AnnData", key: str) -> list[str]:
+    """Networks in uns that were searched with the descendant step under `key`."""
+    networks = {name: entry for name, entry in adata.uns.items() if isinstance(entry, Mapping) and "edges" in entry}
+    return [name for name, entry in networks.items() if entry.get("params", {}).get("descendants_key") == key]
 
 
 def write_descendants(

@@ -33,6 +33,8 @@ __all__ = ["argen_guides"]
 
 # pertpy writes "Negative" for a cell without a guide; in a table of guides the word means a negative control.
 _AMBIGUOUS_LABELS = ("negative", "neg")
+# Fewer cells with one target than this share of all: more likely a high-MOI screen than a low-MOI one.
+_FEW_SINGLE = 0.5
 
 
 def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
@@ -290,6 +292,13 @@ def _report(targets: GuideTargets, cells: CellTargets, *, detected: bool) -> Non
         msg = f"No cell is a control ({counts}); the controls are {name_some(targets.control)}. Name others in control."
         raise DesignError(msg)
     logg.info(f"    {counts}")
+    n_single = n_cells.sum() + n_control
+    if n_single < _FEW_SINGLE * (n_single + n_multiple + n_unassigned):
+        logg.warning(
+            f"only {n_single} of {n_single + n_multiple + n_unassigned} cells have one target or a control guide "
+            f"({n_multiple} multiple, {n_unassigned} unassigned). In a screen with several guides per cell (high MOI) "
+            "the cells called control may carry guides against other targets: argen's regressions need one target per cell."
+        )
     if empty := [name for name, n in zip(targets.targets, n_cells, strict=True) if n == 0]:
         logg.info(f"    targets without a cell: {name_some(empty)}")
 

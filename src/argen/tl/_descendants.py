@@ -61,7 +61,7 @@ def argen_descendants(  # noqa: PLR0913
     tests.
 
     A group without any count of a gene has no finite estimate (*separation*). It is flagged, its effect is
-    :math:`\log((0 + ½)/E)` with the count :math:`E` expected from the controls, and its p-value comes from a
+    :math:`\log(½/(E + ½))` with the count :math:`E` expected from the controls, and its p-value comes from a
     pooled-variance score test, never smaller than twice the probability of seeing no counts.
 
     Parameters
@@ -166,7 +166,10 @@ def argen_descendants(  # noqa: PLR0913
     adata = adata.copy() if copy else adata
     stored = {name: getattr(params, name) for name in DesignParams.__slots__}
     stored |= {"family": family, "closure": closure, "test": test, "hc": hc, "alpha": alpha}
+    outdated = slots.made_from(adata, key_added)
     slots.write_descendants(adata, key_added, screen, report, tests, relation, stored)
+    if outdated:
+        logg.warning(f"made from the result that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
     logg.info("    finished", time=start, deep=_summary(key_added, tests, relation))
     return adata if copy else None
 
