@@ -297,7 +297,7 @@ def _report(targets: GuideTargets, cells: CellTargets, *, detected: bool) -> Non
         logg.warning(
             f"only {n_single} of {n_single + n_multiple + n_unassigned} cells have one target or a control guide "
             f"({n_multiple} multiple, {n_unassigned} unassigned). In a screen with several guides per cell (high MOI) "
-            "the cells called control may carry guides against other targets: argen's regressions need one target per cell."
+            "the cells called control may carry guides against other targets: argen needs one target per cell."
         )
     if empty := [name for name, n in zip(targets.targets, n_cells, strict=True) if n == 0]:
         logg.info(f"    targets without a cell: {name_some(empty)}")
