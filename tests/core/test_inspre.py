@@ -1,5 +1,7 @@
 """INSPRE: exact inverses, conditions of optimality, the R package's estimates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -233,12 +235,12 @@ def test_order_cannot_be_bettered_by_one_move():
 def test_choice_of_lambda():
     fits = solve_path(np.eye(3), np.ones((3, 3)), np.array([0.4, 0.3, 0.2, 0.1]))
     error, instability = np.array([3.0, 1.0, 2.0, 1.5]), np.array([0.0, 0.04, 0.06, 0.03])
-    path = Path(fits, error, error, instability, np.zeros((4, 3, 3)), None)
+    path = Path(fits, error, np.full(4, 0.1), instability, np.zeros((4, 3, 3)), None)
     assert all(fit.converged for fit in fits)
+    assert choose(path, "cv-min") == 1
     assert choose(path, "cv") == 1
+    assert choose(replace(path, error_se=np.full(4, 2.0)), "cv") == 0
     assert choose(path, "stability") == 1  # 0.1 is steady again, but not all that is larger
-    from dataclasses import replace
-
     lost = replace(path, fits=[fits[0], replace(fits[1], converged=False), *fits[2:]])
     assert choose(lost, "cv") == 3
     assert choose(lost, "stability") == 0
@@ -313,10 +315,10 @@ def test_adjusted_effects_do_better_than_the_r_package(chr6like, truth, dag):
         options = {"weighting": (0, 10.0), "dag": dag, "tolerance": 1e-3, "max_iterations": 500}
         path = fit_path(ratios, folds, lambda_path(ratios.R), **options, map_=map_)
     assert all(fit.converged for fit in path.fits)
-    chosen = path.fits[choose(path, "stability")]
-    assert scores(chosen.G, truth)[2] > 0.85
+    chosen = path.fits[choose(path, "cv")]
+    assert scores(chosen.G, truth, 0.1)[2] > 0.9
+    assert scores(path.fits[choose(path, "stability")].G, truth)[2] > 0.85
     assert scores(reference(screen, dag), truth)[2] < 0.6
-    assert scores(path.fits[choose(path, "cv")].G, truth, 0.1)[2] > 0.9
     if dag:
         entries = forward_entries(path.order)
         assert not chosen.G[~entries].any()

@@ -21,7 +21,7 @@ from argen._core.search import _decide, _steps
 
 __all__ = ["fit_observed", "log_expression", "search_naive"]
 
-TOLERANCE = 1e-8
+TOLERANCE = 1e-5  # of the step: what is left after it is of the order of its square
 MAX_ITERATIONS = 50
 _MAX_HALVINGS = 30
 _ROWS = 4096  # cells per block: small enough for the cache, and sums do not depend on the number of threads
@@ -66,17 +66,15 @@ def fit_observed(screen: Screen, observed: np.ndarray, target: int, candidates: 
         Gene of the equation and the genes whose expression enters it, shape (m,).
     """
     data = _regression(screen, observed, target, candidates)
-    theta = None if _is_collinear(data) else _newton(data)
-    nothing = np.full(len(candidates), np.nan)
-    if theta is None:
-        singular = np.full(len(candidates), int(EdgeStatus.SINGULAR))
-        return Equation(target, candidates, nothing, nothing.copy(), singular, np.nan)
-    theta, converged = theta
-    mu = data.means(theta)
-    bread = np.linalg.inv(data.sandwich(mu))
-    variance = np.diag(bread @ data.sandwich((data.y - mu) ** 2) @ bread)
-    status = np.full(len(candidates), int(EdgeStatus.OK if converged else EdgeStatus.NOT_CONVERGED))
     m = len(candidates)
+    fit = None if _is_collinear(data) else _newton(data)
+    if fit is None:
+        nothing = np.full(m, np.nan)
+        return Equation(target, candidates, nothing, nothing.copy(), np.full(m, int(EdgeStatus.SINGULAR)), np.nan)
+    theta, state, converged = fit
+    bread = np.linalg.inv(state.information)
+    variance = np.diag(bread @ data.sandwich((data.y - state.mu) ** 2) @ bread)
+    status = np.full(m, int(EdgeStatus.OK if converged else EdgeStatus.NOT_CONVERGED))
     return Equation(target, candidates, theta[:m], np.sqrt(variance[:m]), status, np.nan)
 
 
@@ -110,30 +108,41 @@ class _Regression:
             seen = self.observed[self.rows[block][:, None], self.candidates[None, :]]
             yield block, np.hstack([seen, self.nuisance[block]])
 
-    def means(self, theta: np.ndarray) -> np.ndarray:
-        """μ = ℓ exp(x'θ)."""
-        mu = np.empty(len(self.rows))
-        for block, x in self.blocks():
-            mu[block] = self.depth[block] * np.exp(x @ theta)
-        return mu
-
     def sandwich(self, weights: np.ndarray) -> np.ndarray:
         """Σ w x x'."""
-        total = 0.0
-        for block, x in self.blocks():
-            scaled = np.sqrt(weights[block])[:, None] * x
-            total = total + scaled.T @ scaled
-        return total
+        return sum(_cross(x, weights[block]) for block, x in self.blocks())
 
-    def score(self, mu: np.ndarray) -> np.ndarray:
-        """Σ (y − μ) x."""
-        return sum(x.T @ (self.y[block] - mu[block]) for block, x in self.blocks())
+    def evaluate(self, theta: np.ndarray) -> "_State":
+        """All that a Newton step needs at θ, in one pass over the cells."""
+        mu, score, information = np.empty(len(self.y)), 0.0, 0.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            for block, x in self.blocks():
+                mu[block] = self.depth[block] * np.exp(x @ theta)
+                score = score + x.T @ (self.y[block] - mu[block])
+                information = information + _cross(x, mu[block])
+        return _State(mu, score, information, _log_likelihood(self.y, mu))
 
-    def log_likelihood(self, mu: np.ndarray) -> float:
-        """Σ y log μ − μ; −∞ where it overflows."""
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            value = float((np.where(self.y > 0, self.y * np.log(mu), 0.0) - mu).sum())
-        return value if np.isfinite(value) else -np.inf
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Means μ = ℓ exp(x'θ), score Σ (y − μ) x, information Σ μ x x' and Σ y log μ − μ."""
+
+    mu: np.ndarray
+    score: np.ndarray
+    information: np.ndarray
+    likelihood: float
+
+
+def _cross(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    scaled = np.sqrt(weights)[:, None] * x
+    return scaled.T @ scaled
+
+
+def _log_likelihood(y: np.ndarray, mu: np.ndarray) -> float:
+    """−∞ where it overflows."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        value = float((np.where(y > 0, y * np.log(mu), 0.0) - mu).sum())
+    return value if np.isfinite(value) else -np.inf
 
 
 def _regression(screen: Screen, observed: np.ndarray, target: int, candidates: np.ndarray) -> _Regression:
@@ -165,37 +174,29 @@ def _is_collinear(data: _Regression) -> bool:
     return not np.isfinite(scale).all() or np.linalg.cond(gram * np.outer(scale, scale), 1) > MAX_CONDITION
 
 
-def _newton(data: _Regression) -> tuple[np.ndarray, bool] | None:
-    """Newton's method with step halving from the levels' mean rates; nothing when the matrix loses its rank."""
+def _newton(data: _Regression) -> tuple[np.ndarray, _State, bool] | None:
+    """Newton's method with step halving from the mean rate on; nothing when the information loses its rank."""
     theta = np.zeros(len(data.candidates) + data.nuisance.shape[1])
-    mu = data.means(theta)
-    scale = data.y.sum() / mu.sum()
-    one = np.linalg.lstsq(data.nuisance, np.ones(len(mu)), rcond=None)[0]  # the levels' columns sum to the constant
-    theta[len(data.candidates) :] = np.log(scale) * one
-    mu = data.means(theta)
-    likelihood = data.log_likelihood(mu)
+    one = np.linalg.lstsq(data.nuisance, np.ones(len(data.y)), rcond=None)[0]  # the levels' columns sum to the constant
+    theta[len(data.candidates) :] = np.log(data.y.sum() / data.depth.sum()) * one
+    state = data.evaluate(theta)
     for _ in range(MAX_ITERATIONS):
         try:
-            step = np.linalg.solve(data.sandwich(mu), data.score(mu))
+            step = np.linalg.solve(state.information, state.score)
         except np.linalg.LinAlgError:
             return None
-        theta, mu, new = _halve(data, theta, step, likelihood)
+        theta, state = _advance(data, theta, step, state)
         if np.abs(step).max() < TOLERANCE:
-            return theta, True
-        likelihood = new
-    return theta, False
+            return theta, state, True
+    return theta, state, False
 
 
-def _halve(
-    data: _Regression, theta: np.ndarray, step: np.ndarray, likelihood: float
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """The longest of the steps 1, ½, ¼ … that does not lower the likelihood by more than rounding."""
-    floor = likelihood - 1e-10 * abs(likelihood)
+def _advance(data: _Regression, theta: np.ndarray, step: np.ndarray, state: _State) -> tuple[np.ndarray, _State]:
+    """Take the longest of the steps 1, ½, ¼ … that does not lower the likelihood by more than rounding."""
+    floor = state.likelihood - 1e-10 * abs(state.likelihood)
     for _ in range(_MAX_HALVINGS):
-        with np.errstate(over="ignore"):
-            mu = data.means(theta + step)
-        new = data.log_likelihood(mu)
-        if new >= floor:
+        new = data.evaluate(theta + step)
+        if new.likelihood >= floor:
             break
         step = step / 2.0
-    return theta + step, mu, new
+    return theta + step, new

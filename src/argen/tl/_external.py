@@ -38,8 +38,8 @@ def external_dag(
 
     The methods see z-scored :math:`\log(Y/\ell + 1)` of the genes of the network, with means and standard deviations of
     the control cells of the same batch (combination of the categorical covariates). They know neither counts nor
-    numeric covariates, and all of them assume that there are no unmeasured causes. Needs the extra ``baselines``
-    (``pip install argen[baselines]``).
+    numeric covariates, and all of them assume that there are no unmeasured causes. Beyond some 30 genes the greedy
+    searches take minutes to hours. Needs the extra ``baselines`` (``pip install argen[baselines]``).
 
     Parameters
     ----------
@@ -54,7 +54,9 @@ def external_dag(
         takes all cells and which gene each perturbs.
     options
         Further arguments of the package's function, such as ``{"alpha": 0.01}`` for ``"pc"`` or
-        ``{"lambda1": 0.05, "w_threshold": 0.1}`` for ``"notears"``.
+        ``{"lambda1": 0.05, "w_threshold": 0.1}`` for ``"notears"``. For ``"gies"`` also ``{"center": "environment"}``:
+        the package's own score, blind to the shifts of means that knock-downs are; without it, the cells that do not
+        perturb a gene are centred together.
     descendants_key
         Descendant step whose design (cells, genes, batches, depth …) is used; nothing else of it is.
     n_jobs

@@ -35,10 +35,10 @@ def inspre(  # noqa: PLR0913
     weights: Literal["none", "se", "variance"] = "none",
     max_weight: float = 10.0,
     lambdas: float | Sequence[float] | None = None,
-    select: Literal["stability", "cv"] = "stability",
+    select: Literal["cv", "cv-min", "stability"] = "cv",
     n_folds: int = 5,
     dag: bool = False,
-    min_effect: float = 0.05,
+    min_effect: float = 0.1,
     max_iter: int = 500,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
@@ -81,8 +81,9 @@ def inspre(  # noqa: PLR0913
         Penalties to try, or the one to use. Default: 20 from the largest off-diagonal :math:`|R_{ij}|`, at most 1, down
         to 1 % of it, evenly in the logarithm.
     select
-        Choice of :math:`\lambda`. ``"cv"``: smallest error in predicting the total effects of cells left out.
-        ``"stability"``: smallest :math:`\lambda` at which the edges are nearly the same without any one fold.
+        Choice of :math:`\lambda`. ``"cv-min"``: smallest error in predicting the total effects of cells left out;
+        ``"cv"``: the largest :math:`\lambda` whose error is within one standard error of that. ``"stability"``: the
+        smallest :math:`\lambda` at which, and at all larger ones, the edges hardly depend on the fold that is left out.
     n_folds
         Folds of cells for the choice.
     dag

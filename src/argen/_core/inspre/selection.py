@@ -5,7 +5,8 @@ ratios, and the left-out cells' total effects are held against what each solutio
 
     error(λ) = Σ_{i≠j} w_ij (τ_ij^out − τ_ii^in R̂_ij(λ))² / Σ w_ij,   w = 1/s², s the left-out effects' standard error.
 
-``"cv"`` takes the λ of the smallest mean error. ``"stability"`` (StARS) takes the smallest λ at which, and at all
+``"cv-min"`` takes the λ of the smallest mean error, ``"cv"`` the largest λ whose error is within one standard error of
+that: along a flat valley the sparser solution. ``"stability"`` (StARS) takes the smallest λ at which, and at all
 larger ones, the mean of 2ξ(1 − ξ) over the entries of V stays within a bound, ξ_ij the share of folds with V_ij ≠ 0.
 """
 
@@ -21,7 +22,7 @@ from argen._core.parallel import Map
 
 __all__ = ["MAX_INSTABILITY", "SELECTIONS", "Path", "choose", "deal_folds", "fit_path"]
 
-SELECTIONS = ("cv", "stability")
+SELECTIONS = ("cv", "cv-min", "stability")
 MAX_INSTABILITY = 0.05
 
 
@@ -134,4 +135,8 @@ def choose(path: Path, select: str) -> int:
         steady = np.maximum.accumulate(path.instability) <= MAX_INSTABILITY
         within = np.flatnonzero(steady & usable)
         return int(within[-1]) if len(within) else int(np.flatnonzero(usable)[0])
-    return int(np.argmin(np.where(usable, path.error, np.inf)))
+    error = np.where(usable, path.error, np.inf)
+    best = int(np.argmin(error))
+    if select == "cv-min":
+        return best
+    return int(np.flatnonzero(error <= error[best] + path.error_se[best])[0])
