@@ -88,7 +88,9 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
 def draw(runs: pd.DataFrame) -> Figure:
     edges = list(dict.fromkeys(runs["edge"]))
     methods = [m for m in METHODS if (runs["method"] == m).any()]
-    figure, axes = plt.subplots(len(methods), 1, figsize=(7, 2.4 * len(methods)), sharex=True, squeeze=False)
+    figure, axes = plt.subplots(
+        len(methods), 1, figsize=(7, 2.4 * len(methods)), sharex=True, squeeze=False, layout="constrained"
+    )
     for ax, method in zip(axes[:, 0], methods, strict=True):
         for shift, (analysis, colour) in zip((-0.18, 0.18), (("Full", "#0072B2"), ("Omitted", "#E69F00")), strict=True):
             chosen = runs[(runs["method"] == method) & (runs["analysis"] == analysis)]
@@ -102,8 +104,8 @@ def draw(runs: pd.DataFrame) -> Figure:
         truth = runs.drop_duplicates("edge").set_index("edge").loc[edges, "truth"]
         ax.hlines(truth, np.arange(len(edges)) - 0.45, np.arange(len(edges)) + 0.45, color="0.3", lw=1, ls="--")
         ax.set(title=method, ylabel="estimate", xticks=range(len(edges)), xticklabels=edges)
-    axes[0, 0].legend(frameon=False, ncols=2, loc="upper right")
-    figure.tight_layout()
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, ncols=2, loc="outside upper right")
     return figure
 
 
