@@ -210,5 +210,12 @@ def test_every_cell_is_under_one_heading():
 def test_nothing_left():
     adata = toy()
     adata.obs["gene"] = adata.obs["gene"].replace({"A": "MYC", "B": "FOS", "C": "JUN"})
-    with pytest.raises(DesignError, match=r"Targets left: D; .*FOS: not measured; JUN: not measured; MYC: not"):
+    with pytest.raises(DesignError, match=r"Targets left: D; .*not measured: FOS, JUN, MYC"):
         run(adata)
+
+
+def test_a_covariate_with_a_level_per_cell_is_named():
+    adata = toy()
+    adata.obs["barcode"] = adata.obs_names.to_numpy()
+    with pytest.raises(DesignError, match=r"alone in a level of \('barcode',\)"):
+        ag.tl.argen_descendants(adata, **{**KWARGS, "covariates": ["barcode"]})

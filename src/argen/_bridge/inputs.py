@@ -187,7 +187,7 @@ def _select(
     while True:
         kept = sorted(set(report.target_cells) - set(report.dropped))
         cells = np.flatnonzero((control | np.isin(labels, kept)) & (depth > 0) & ~alone)
-        _check_enough(control[cells].sum(), kept, params, report, adata.var_names)
+        _check_enough(control[cells].sum(), int(alone.sum()), kept, params, report, adata.var_names)
         covariates, lonely = _covariates(spec, adata.obs.iloc[cells], report)
         if lonely.any():
             alone[cells[lonely]] = True
@@ -233,19 +233,32 @@ def _screen_targets(
 
 
 def _check_enough(
-    n_control: int, kept: Sequence[str], params: DesignParams, report: ScreenReport, var_names: pd.Index
+    n_control: int,
+    n_alone: int,
+    kept: Sequence[str],
+    params: DesignParams,
+    report: ScreenReport,
+    var_names: pd.Index,
 ) -> None:
+    lost = (
+        f" {n_alone} cells were left out because each is alone in a level of {params.covariates!r}." if n_alone else ""
+    )
     if n_control < params.min_cells:
         msg = (
             f"{n_control} control cells ({name_some(params.control)}) with positive depth, fewer than "
-            f"min_cells={params.min_cells}. Name further control labels or lower min_cells."
+            f"min_cells={params.min_cells}. Name further control labels or lower min_cells.{lost}"
         )
         raise DesignError(msg)
     if len(kept) < 2:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in sorted(report.dropped.items())[:20])
-        msg = f"Targets left: {name_some(kept) or 'none'}; a network needs two. Dropped: {reasons or 'none'}."
-        if "not measured" in report.dropped.values():
-            msg += f" Measured are the genes of adata.var_names, such as {name_some(var_names[:3])}."
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in sorted(report.dropped.items()):
+            by_reason.setdefault(reason, []).append(name)
+        dropped = "; ".join(f"{reason}: {name_some(names)}" for reason, names in by_reason.items())
+        msg = f"Targets left: {name_some(kept) or 'none'}; a network needs two. Dropped: {dropped or 'none'}.{lost}"
+        if "not measured" in by_reason:
+            msg += (
+                f" Measured are the genes of adata.var_names, such as {name_some(var_names[:3])}: compare the spelling."
+            )
         raise DesignError(msg)
 
 
