@@ -60,7 +60,9 @@ def work_space(design, mono):
     """Buffers of :func:`fit_pair`, so that a pair allocates next to nothing."""
     G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
     S, K, bd = len(design.stratum_level), mono.column.shape[0], O + r + 1
-    largest_group = np.max(np.diff(design.group_seg))
+    largest_group = 0
+    for j in range(len(design.group_seg) - 1):
+        largest_group = max(largest_group, design.group_seg[j + 1] - design.group_seg[j])
     return WorkSpace(
         np.empty((G, 1 + bd + bd * (bd + 1) // 2)),
         np.empty(G),
