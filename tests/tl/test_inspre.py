@@ -50,7 +50,7 @@ def test_slots(done):
 
 def test_path(done):
     path = done.uns["inspre"]["path"]
-    assert len(path) == 20
+    assert 4 <= len(path) <= 20
     assert (np.diff(path["lambda"]) < 0).all()
     assert path["converged"].all()
     assert path["chosen"].sum() == 1
@@ -153,7 +153,7 @@ def test_acyclic_network():
 
 def test_without_convergence_there_is_a_warning_and_a_flag():
     adata = toy()
-    lambdas = [0.3, 0.1, 0.03]
+    lambdas = [0.02, 0.01, 0.005]
     with pytest.warns(ArgenWarning, match=r"did not converge for 3 of 3 lambdas.*best iterate is kept"):
         ag.tl.inspre(adata, **KWARGS, lambdas=lambdas, max_iter=1)
     edges = adata.uns["inspre"]["edges"]
@@ -185,7 +185,7 @@ def test_step_is_used_again(done):
     assert adata.uns["argen_descendants"]["provenance"]["fingerprint"] == step
     copied = ag.tl.inspre(done, lambdas=0.1, copy=True)
     assert len(copied.uns["inspre"]["path"]) == 1
-    assert len(done.uns["inspre"]["path"]) == 20
+    assert len(done.uns["inspre"]["path"]) > 1
     with pytest.raises(InputError, match="min_cells"):
         ag.tl.inspre(adata, min_cells=20)
 

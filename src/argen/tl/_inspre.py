@@ -32,14 +32,14 @@ def inspre(  # noqa: PLR0913
     *,
     descendants_key: str = "argen_descendants",
     effects: Literal["argen", "z"] = "argen",
-    weights: Literal["none", "se", "variance"] = "none",
+    weights: Literal["none", "se", "variance"] = "se",
     max_weight: float = 10.0,
     lambdas: float | Sequence[float] | None = None,
     select: Literal["cv", "cv-min", "stability"] = "cv",
     n_folds: int = 5,
     dag: bool = False,
     min_effect: float = 0.1,
-    max_iter: int = 500,
+    max_iter: int = 300,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
     key_added: str = "inspre",
@@ -73,13 +73,14 @@ def inspre(  # noqa: PLR0913
         batch (combination of the categorical covariates), numeric covariates are not accounted for.
     weights
         W: ``"none"`` (the same for all entries), ``"se"`` (:math:`1/s`) or ``"variance"`` (:math:`1/s^2`, the weights
-        of the R package), s the standard error of R. W is squared in the objective: with ``"variance"`` a few well
-        expressed genes outweigh all others.
+        of the R package), s the standard error of R. W is squared in the objective, so that ``"se"`` weighs by
+        precision; with ``"variance"`` a few well expressed genes outweigh all others, with ``"none"`` the noise of weak
+        knock-downs does.
     max_weight
         Largest weight, as a multiple of their median.
     lambdas
         Penalties to try, or the one to use. Default: 20 from the largest off-diagonal :math:`|R_{ij}|`, at most 1, down
-        to 1 % of it, evenly in the logarithm.
+        to 1 % of it, evenly in the logarithm; it ends when the error of prediction has risen three times in a row.
     select
         Choice of :math:`\lambda`. ``"cv-min"``: smallest error in predicting the total effects of cells left out;
         ``"cv"``: the largest :math:`\lambda` whose error is within one standard error of that. ``"stability"``: the
@@ -197,8 +198,9 @@ def _solve(step: OpenStep, settings: _Settings, rng: np.random.Generator, map_: 
         dag=settings.dag,
         tolerance=TOLERANCE,
         max_iterations=settings.max_iter,
+        stop_early=grid is None,
         map_=map_,
-        track=progress("paths of solutions", len(folds) + 1),
+        track=progress("inverse, penalties", 20 if grid is None else len(grid)),
     )
     return ratios, path
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.inspre.admm import InverseFit, predicted_ratios, solve_path
+from argen._core.inspre.admm import InverseFit, predicted_ratios, sparse_inverse
 from argen._core.inspre.order import evidence, forward_entries, forward_order
 from argen._core.inspre.ratios import Ratios, weights
 from argen._core.parallel import Map
@@ -24,6 +24,7 @@ __all__ = ["MAX_INSTABILITY", "SELECTIONS", "Path", "choose", "deal_folds", "fit
 
 SELECTIONS = ("cv", "cv-min", "stability")
 MAX_INSTABILITY = 0.05
+_RISES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ def fit_path(
     dag: bool,
     tolerance: float,
     max_iterations: int,
+    stop_early: bool = False,
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
 ) -> Path:
@@ -89,30 +91,43 @@ def fit_path(
         Whether V is held to an order of the genes, so that the network is acyclic.
     tolerance, max_iterations
         See :func:`.admm.sparse_inverse`.
+    stop_early
+        End the path once the error of prediction has risen three times in a row: what follows is ever denser, slower
+        and worse.
     map_, track
-        Parallel map over folds; wrapper round the iterator over them.
+        Parallel map over folds; wrapper round the iterator over λ.
     """
     order = forward_order(evidence(ratios)) if dag else None
     allowed = None if order is None else forward_entries(order)
     folds = list(folds)
+    data = [(given.R, weights(given.se, *weighting)) for given in (ratios, *(inside for inside, _ in folds))]
+    options = {"tolerance": tolerance, "max_iterations": max_iterations}
+    rows: list[list[InverseFit]] = []
+    errors: list[list[float]] = []
+    for lam in track(lambdas):
+        starts = rows[-1] if rows else [None] * len(data)
+        tasks = zip(data, starts, strict=True)
+        rows.append(list(map_(lambda task: sparse_inverse(*task[0], lam, allowed, task[1], **options), tasks)))  # noqa: B023
+        errors.append([_error(*fold, fit.V) for fold, fit in zip(folds, rows[-1][1:], strict=True)])
+        if stop_early and folds and _rises([np.mean(error) for error in errors]):
+            break
+    return _path(rows, np.array(errors), order)
 
-    def solve(given: Ratios) -> list[InverseFit]:
-        W = weights(given.se, *weighting)
-        return solve_path(given.R, W, lambdas, allowed, tolerance=tolerance, max_iterations=max_iterations)
 
-    fits, *held_out = track(map_(solve, [ratios, *(inside for inside, _ in folds)]))
-    p, n = len(ratios.R), len(lambdas)
-    if not folds:
-        nothing = np.full(n, np.nan)
-        return Path(fits, nothing, nothing.copy(), nothing.copy(), np.full((n, p, p), np.nan), order)
-    errors = np.array(
-        [[_error(inside, out, fit.V) for fit in path] for (inside, out), path in zip(folds, held_out, strict=True)]
-    )
-    frequency = np.mean([[fit.V != 0.0 for fit in path] for path in held_out], axis=0)
-    off_diagonal = ~np.eye(p, dtype=bool)
-    instability = (2.0 * frequency * (1.0 - frequency))[:, off_diagonal].mean(axis=1)
-    spread = errors.std(axis=0, ddof=1) / np.sqrt(len(folds))
-    return Path(fits, errors.mean(axis=0), spread, instability, frequency, order)
+def _rises(error: list[float]) -> bool:
+    return len(error) > _RISES and all(np.diff(error[-_RISES - 1 :]) > 0.0)
+
+
+def _path(rows: list[list[InverseFit]], errors: np.ndarray, order: np.ndarray | None) -> Path:
+    """Put together the solutions and what they are chosen by; `errors` (n_lambda, n_folds)."""
+    fits, p = [row[0] for row in rows], len(rows[0][0].V)
+    if errors.shape[1] == 0:
+        nothing = np.full(len(fits), np.nan)
+        return Path(fits, nothing, nothing.copy(), nothing.copy(), np.full((len(fits), p, p), np.nan), order)
+    frequency = np.array([np.mean([fit.V != 0.0 for fit in row[1:]], axis=0) for row in rows])
+    instability = (2.0 * frequency * (1.0 - frequency))[:, ~np.eye(p, dtype=bool)].mean(axis=1)
+    spread = errors.std(axis=1, ddof=1) / np.sqrt(errors.shape[1])
+    return Path(fits, errors.mean(axis=1), spread, instability, frequency, order)
 
 
 def _error(inside: Ratios, out: Ratios, V: np.ndarray) -> float:
