@@ -1,11 +1,12 @@
-"""BatchBH against the decisions and levels of Bioconductor's onlineFDR."""
+"""BatchBH against Bioconductor's onlineFDR, joint Benjamini–Hochberg against statsmodels."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from shared_data import shared
+from statsmodels.stats.multitest import multipletests
 
-from argen._core.online_fdr import batch_bh
+from argen._core.online_fdr import batch_bh, joint_bh
 
 STREAMS = {
     "s1_mixed_sizes": 0.05,
@@ -53,3 +54,24 @@ def test_a_batch_without_p_values_uses_nothing():
     np.testing.assert_array_equal(np.delete(levels, 1), levels_without)
     for a, b in zip([decisions[0], *decisions[2:]], without, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_joint_bh_against_statsmodels(name):
+    _, batches, _ = read_stream(name)
+    gap = [batches[0], np.empty(0), *batches[1:]]
+    decisions, levels, thresholds = joint_bh(gap, STREAMS[name])
+    p = np.concatenate(gap)
+    np.testing.assert_array_equal(np.concatenate(decisions), multipletests(p, STREAMS[name], "fdr_bh")[0])
+    assert [len(d) for d in decisions] == [len(b) for b in gap]
+    np.testing.assert_array_equal(np.isnan(levels), np.isnan(thresholds))
+    assert np.flatnonzero(np.isnan(levels)).tolist() == [i for i, batch in enumerate(gap) if len(batch) == 0]
+    assert np.unique(thresholds[~np.isnan(thresholds)]).size == 1
+    if not np.concatenate(decisions).any():  # the smallest p-value would have had to be below α / m
+        assert thresholds[0] == pytest.approx(STREAMS[name] / len(p))
+
+
+def test_joint_bh_of_nothing():
+    decisions, levels, thresholds = joint_bh([], 0.05)
+    assert decisions == []
+    assert levels.size == thresholds.size == 0

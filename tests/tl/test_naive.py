@@ -55,7 +55,12 @@ def test_selection_is_batch_bh(done):
     assert direct.nnz == table["selected"].sum() > 0
     graph = ag.get.graph(done, key=NAIVE)
     assert graph.number_of_edges() == direct.nnz
-    assert done.uns[NAIVE]["params"] == {"descendants_key": "argen_descendants", "method": "naive", "alpha": 0.05}
+    assert done.uns[NAIVE]["params"] == {
+        "descendants_key": "argen_descendants",
+        "method": "naive",
+        "alpha": 0.05,
+        "fdr": "batch-bh",
+    }
 
 
 def test_missing_descendants_are_computed(done):
@@ -64,7 +69,7 @@ def test_missing_descendants_are_computed(done):
     assert_equal(alone.uns[NAIVE], done.uns[NAIVE], "uns")
     assert set(alone.uns) == {NAIVE, "argen_descendants"}
     strict = toy()
-    ag.tl.argen_naive(strict, **KWARGS, alpha=0.001)
+    ag.tl.argen_naive(strict, **KWARGS, descendants_alpha=0.001)
     assert strict.uns["argen_descendants"]["params"]["alpha"] == 0.001
 
 

@@ -16,7 +16,7 @@ def step():
     """A screen with the descendant step alone, some cells outside the analysis and two genes nobody asks for."""
     adata = toy()
     adata.obs.iloc[:20, adata.obs.columns.get_loc("gene")] = "unassigned"
-    ag.tl.argen_descendants(adata, **KWARGS, depth="depth")
+    ag.tl.argen_descendants(adata, **KWARGS, depth="depth", closure=True)
     return adata
 
 
@@ -46,11 +46,12 @@ def test_stored_step_is_not_computed_again(step, monkeypatch):
 def test_dag_alone_is_both_steps():
     alone, both = toy(), toy()
     options = {**KWARGS, "closure": "acyclic", "min_cells": 20}
-    ag.tl.argen_dag(alone, **options, alpha=0.1)
-    ag.tl.argen_descendants(both, **options, alpha=0.1)
+    ag.tl.argen_dag(alone, **options, alpha=0.1, descendants_alpha=0.02)
+    ag.tl.argen_descendants(both, **options, alpha=0.02)
     ag.tl.argen_dag(both, alpha=0.1)
     assert_same(both, alone)
-    assert alone.uns["argen_descendants"]["params"]["alpha"] == 0.1
+    assert alone.uns["argen_descendants"]["params"]["alpha"] == 0.02
+    assert alone.uns["argen_dag"]["params"]["alpha"] == 0.1
 
 
 def test_defaults_of_the_guide_step():
@@ -68,6 +69,7 @@ def test_defaults_of_the_guide_step():
         {"covariates": ("batch", "mito"), "control": ["ctrl"], "target_key": "gene"},
         {"closure": True, "family": "poisson", "test": "wald", "hc": "HC0", "min_cells": 10},
         {"layer": None, "targets": None, "depth": "depth"},
+        {"descendants_alpha": 0.01},
     ],
 )
 def test_same_arguments_are_welcome(step, given):
@@ -98,6 +100,7 @@ def test_same_arguments_are_welcome_after_a_file(step, fmt, tmp_path):
         ({"layer": "counts"}, ["layer='counts'", "layer=None"]),
         ({"targets": ["A", "B"]}, ["targets=['A', 'B']", "targets=None"]),
         ({"min_cells": 20}, ["min_cells=20", "min_cells=10"]),
+        ({"descendants_alpha": 0.05}, ["alpha=0.05", "alpha=0.01"]),
     ],
 )
 def test_other_arguments_are_refused(step, given, words):
@@ -290,7 +293,7 @@ def test_singular_warning_as_error_leaves_no_network():
     counts = adata.X.toarray()
     counts[:, adata.var_names.get_loc("B")] = counts[:, adata.var_names.get_loc("A")]
     adata.X = counts
-    ag.tl.argen_descendants(adata, **KWARGS)
+    ag.tl.argen_descendants(adata, **KWARGS, closure=True)
     before = adata.copy()
     with pytest.raises(ArgenWarning, match="singular"):
         ag.tl.argen_dag(adata)
@@ -318,3 +321,14 @@ def test_a_network_whose_descendants_are_replaced_is_named(monkeypatch):
     assert not [m for m in messages if "run them again" in m]
     ag.tl.argen_descendants(adata, **design, alpha=0.01)
     assert [m for m in messages if "run them again: argen_dag, second" in m]
+
+
+def test_fdr_procedures_share_their_p_values(step):
+    ag.tl.argen_dag(step)
+    ag.tl.argen_dag(step, fdr="bh", key_added="joint")
+    online, joint = edges(step), ag.get.edges(step, key="joint", selected=False)
+    pd.testing.assert_frame_equal(online[["source", "target", "p"]], joint[["source", "target", "p"]])
+    assert joint["alpha"].eq(0.05).all()
+    assert joint["threshold"].nunique() == 1
+    np.testing.assert_array_equal(joint["selected"], joint["p"] <= joint["threshold"])
+    assert step.uns["joint"]["params"]["fdr"] == "bh"

@@ -33,6 +33,7 @@ def search_naive(
     relation: Relation,
     *,
     alpha: float,
+    fdr: str = "batch-bh",
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
 ) -> Dag:
@@ -42,7 +43,7 @@ def search_naive(
     everything = np.ones(screen.n_genes, dtype=bool)
     pairs = [(s.target, s.ancestors) for s in _steps(relation.descendant, order, everything) if len(s.ancestors)]
     equations = list(track(map_(lambda pair: fit_observed(screen, observed, *pair), pairs)))
-    return _decide(order, equations, alpha)
+    return _decide(order, equations, alpha, fdr)
 
 
 def log_expression(screen: Screen) -> np.ndarray:

@@ -1,14 +1,16 @@
-"""Online FDR control over batches of edges (BatchBH, Zrnic et al. 2020), by the package `online-fdr`."""
+"""FDR control over the edges, which come in batches: one batch per gene, in the order of the search."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-__all__ = ["batch_bh"]
+__all__ = ["FDR", "batch_bh", "joint_bh"]
+
+Decisions = tuple[list[np.ndarray], np.ndarray, np.ndarray]
 
 
-def batch_bh(batches: Sequence[np.ndarray], alpha: float) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Decisions, levels α_t and applied thresholds of a stream of batches of p-values.
+def batch_bh(batches: Sequence[np.ndarray], alpha: float) -> Decisions:
+    """BatchBH (Zrnic et al. 2020) by the package `online-fdr`: decisions, levels α_t and applied thresholds.
 
     A batch without p-values is passed over: it gets no level (NaN) and uses up none of the budget.
 
@@ -29,3 +31,29 @@ def batch_bh(batches: Sequence[np.ndarray], alpha: float) -> tuple[list[np.ndarr
             levels[t] = procedure.alpha_s[-1]
             thresholds[t] = procedure.last_rejection_threshold
     return decisions, levels, thresholds
+
+
+def joint_bh(batches: Sequence[np.ndarray], alpha: float) -> Decisions:
+    """Benjamini–Hochberg over all batches at once; results as :func:`batch_bh`.
+
+    The causal order does not depend on any edge, so all p-values are there when the first decision is made, and nothing
+    forces an online procedure. With r rejections among m p-values the threshold is max(r, 1) α / m.
+
+    Parameters
+    ----------
+    batches
+        p-values of each batch, none missing.
+    alpha
+        FDR level of all of them.
+    """
+    from scipy.stats import false_discovery_control
+
+    p = np.concatenate(batches) if batches else np.empty(0)
+    n_rejected = int((false_discovery_control(p) <= alpha).sum()) if len(p) else 0
+    threshold = max(n_rejected, 1) * alpha / max(len(p), 1)
+    filled = np.array([len(batch) > 0 for batch in batches], dtype=bool)
+    decisions = [batch <= threshold for batch in batches]
+    return decisions, np.where(filled, alpha, np.nan), np.where(filled, threshold, np.nan)
+
+
+FDR: dict[str, Callable[[Sequence[np.ndarray], float], Decisions]] = {"batch-bh": batch_bh, "bh": joint_bh}

@@ -21,7 +21,7 @@ from argen._core.covariance import (
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.glm.separation import log_p_two_sided
 from argen._core.instruments import ReducedForms, instrument_set
-from argen._core.online_fdr import batch_bh
+from argen._core.online_fdr import FDR
 from argen._core.order import causal_order
 from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Relation
@@ -42,6 +42,7 @@ def search_dag(
     first_stage: str,
     covariance: str,
     alpha: float,
+    fdr: str = "batch-bh",
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
 ) -> Dag:
@@ -55,8 +56,8 @@ def search_dag(
         ``"ancestors"`` or ``"shared"``, see :func:`~argen._core.instruments.instrument_set`.
     covariance
         One of :data:`~argen._core.covariance.COVARIANCES`.
-    alpha
-        Level of BatchBH.
+    alpha, fdr
+        Level and procedure of FDR control, one of :data:`~argen._core.online_fdr.FDR`.
     map_, track
         Parallel map over genes; wrapper round the iterator over genes, for a progress bar.
     """
@@ -76,7 +77,7 @@ def search_dag(
         if len(step.ancestors):
             equation = _estimate(screen, step, forms, first_stage, covariance, shares, map_)
             equations.append(_add_untestable(equation, step))
-    return _decide(order, equations, alpha)
+    return _decide(order, equations, alpha, fdr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +201,8 @@ def _add_untestable(equation: Equation, step: _Step) -> Equation:
     )
 
 
-def _decide(order: np.ndarray, equations: list[Equation], alpha: float) -> Dag:
-    """BatchBH over the equations in the order of the search, one batch each."""
+def _decide(order: np.ndarray, equations: list[Equation], alpha: float, fdr: str) -> Dag:
+    """FDR control over the equations in the order of the search, one batch each."""
     if equations:
         columns = [
             np.concatenate([getattr(e, name) for e in equations]) for name in ("candidates", "coef", "se", "status")
@@ -215,7 +216,7 @@ def _decide(order: np.ndarray, equations: list[Equation], alpha: float) -> Dag:
     step = np.concatenate([np.full(len(e.candidates), i) for i, e in enumerate(equations)] or [np.empty(0, np.int64)])
     tested = np.isfinite(p)
     batches = [p[tested & (step == i)] for i in range(len(equations))]
-    decisions, levels, thresholds = batch_bh(batches, alpha)
+    decisions, levels, thresholds = FDR[fdr](batches, alpha)
     numbers = np.cumsum([len(b) > 0 for b in batches]) - 1 if batches else np.empty(0, dtype=np.int64)
     selected = np.zeros(len(p), dtype=bool)
     selected[tested] = np.concatenate(decisions) if decisions else []

@@ -112,12 +112,13 @@ def _run(options: argparse.Namespace) -> None:
         "closure": CLOSURES[options.closure],
         "min_cells": options.min_cells,
     }
-    ag.tl.argen_descendants(adata, alpha=options.alpha, n_jobs=options.n_jobs, **design)
+    ag.tl.argen_descendants(adata, alpha=options.descendants_alpha, n_jobs=options.n_jobs, **design)
     ag.tl.argen_dag(
         adata,
         first_stage=options.first_stage,
         covariance=options.covariance,
         alpha=options.alpha,
+        fdr=options.fdr,
         n_jobs=options.n_jobs,
     )
     _print_network(adata)

@@ -84,8 +84,8 @@ def _add_design_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--closure",
         choices=list(CLOSURES),
-        default="yes",
-        help="transitive closure of the descendants (default: yes); acyclic: without the weakest links of cycles",
+        default="acyclic",
+        help="transitive closure of the descendants: acyclic (default) leaves out the weakest links of cycles",
     )
     group.add_argument(
         "--first-stage", choices=["ancestors", "shared"], default="ancestors", help="(default: ancestors)"
@@ -96,7 +96,13 @@ def _add_design_options(group: argparse._ArgumentGroup) -> None:
         default="murphy-topel",
         help="whether standard errors count the uncertainty of the first stage (default: murphy-topel)",
     )
-    group.add_argument("--alpha", type=float, default=0.05, help="level of both steps (default: 0.05)")
+    group.add_argument("--alpha", type=float, default=0.05, help="FDR level of the edges (default: 0.05)")
+    group.add_argument(
+        "--descendants-alpha", type=float, default=0.01, help="level of the descendant step (default: 0.01)"
+    )
+    group.add_argument(
+        "--fdr", choices=["batch-bh", "bh"], default="batch-bh", help="FDR control of the edges (default: batch-bh)"
+    )
 
 
 def _add_common(parser: argparse.ArgumentParser, out: str) -> None:

@@ -1,23 +1,21 @@
 """The causal network."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from argen._bridge import slots
-from argen._bridge.inputs import read_screen
-from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs, warn_user
-from argen._bridge.validate import check_anndata, check_key, check_level, check_option, counted, name_some
+from argen._bridge.runtime import progress, resolve_n_jobs, warn_user
+from argen._bridge.validate import check_level, check_option, counted, name_some
 from argen._core.covariance import COVARIANCES
 from argen._core.instruments import FIRST_STAGES
+from argen._core.online_fdr import FDR
 from argen._core.order import layers_of
 from argen._core.parallel import worker_pool
 from argen._core.results import Dag, EdgeStatus, Relation
 from argen._core.screen import Screen
 from argen._core.search import search_dag
-from argen.errors import ArgenError, InputError, StaleResultError
-from argen.tl._descendants import argen_descendants
+from argen.tl._step import open_step, with_level
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -32,6 +30,8 @@ def argen_dag(
     first_stage: Literal["ancestors", "shared"] = "ancestors",
     covariance: Literal["murphy-topel", "naive"] = "murphy-topel",
     alpha: float = 0.05,
+    fdr: Literal["batch-bh", "bh"] = "batch-bh",
+    descendants_alpha: float | None = None,
     n_jobs: int | None = None,
     key_added: str = "argen_dag",
     copy: bool = False,
@@ -65,7 +65,13 @@ def argen_dag(
     covariance
         ``"murphy-topel"``, or ``"naive"``, which takes the predicted expression for known (for comparison only).
     alpha
-        Level of BatchBH over all edges, and of the descendant step if that has to run.
+        Level of FDR control over all edges.
+    fdr
+        ``"batch-bh"``: BatchBH over the genes in the order of the search, the paper's online procedure. ``"bh"``:
+        Benjamini–Hochberg over all candidates at once; as the order does not depend on the edges, all p-values are
+        there when it decides. It selects more, most of all in large networks, where BatchBH spreads its level thin.
+    descendants_alpha
+        Level of the descendant step if that has to run; default that of :func:`argen_descendants`.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
     key_added
@@ -107,91 +113,39 @@ def argen_dag(
     """
     from scanpy import logging as logg
 
-    check_anndata(adata)
     check_option("first_stage", first_stage, FIRST_STAGES)
     check_option("covariance", covariance, COVARIANCES)
     check_level("alpha", alpha)
-    _check_keys(key_added, descendants_key)
-    _check_known(descendants_kwargs)
+    check_option("fdr", fdr, tuple(FDR))
     threads = resolve_n_jobs(n_jobs)
-    is_stored = descendants_key in adata.uns
-    if is_stored:
-        _check_same(_step(adata, descendants_key), descendants_kwargs, descendants_key)
-    adata = adata.copy() if copy else adata
-    if not is_stored:
-        argen_descendants(adata, **descendants_kwargs, alpha=alpha, n_jobs=n_jobs, key_added=descendants_key)
+    given = with_level(descendants_kwargs, descendants_alpha)
+    names = {"descendants_key": descendants_key, "key_added": key_added}
+    step = open_step(adata, argen_dag, given, **names, n_jobs=n_jobs, copy=copy)
+    screen = step.screen
     start = logg.info("searching the causal network")
-    step = _step(adata, descendants_key)
-    screen = _screen_of(adata, step, descendants_key)
-    tests, relation = slots.read_descendants(step, screen.genes)
-    announce_compilation()
     with worker_pool(threads) as map_:
         dag = search_dag(
             screen,
-            tests,
-            relation,
+            step.tests,
+            step.relation,
             first_stage=first_stage,
             covariance=covariance,
             alpha=alpha,
+            fdr=fdr,
             map_=map_,
             track=progress("network, genes", screen.n_genes),
         )
     _warn_lost(screen, dag)
-    params = {"descendants_key": descendants_key, "first_stage": first_stage, "covariance": covariance, "alpha": alpha}
-    slots.write_dag(adata, key_added, screen, relation, tests, dag, layers_of(dag), params)
-    logg.info("    finished", time=start, deep=_summary(key_added, dag, relation))
-    return adata if copy else None
-
-
-def _check_keys(key_added: str, descendants_key: str) -> None:
-    check_key("key_added", key_added)
-    check_key("descendants_key", descendants_key)
-    if key_added == descendants_key:
-        msg = f"key_added={key_added!r} would overwrite the descendant step of that name. Choose another name."
-        raise InputError(msg)
-
-
-def _step(adata: "AnnData", key: str) -> Mapping[str, Any]:
-    return slots.read_result(adata, key, "ag.tl.argen_descendants", "pairs")
-
-
-def _check_known(given: Mapping[str, Any]) -> None:
-    known = {*argen_descendants.__kwdefaults__} - {*argen_dag.__kwdefaults__}
-    if unknown := sorted(set(given) - known):
-        msg = f"argen_dag has no argument {name_some(map(repr, unknown))}; it hands on {name_some(sorted(known), 20)}."
-        raise InputError(msg)
-
-
-def _check_same(step: Mapping[str, Any], given: Mapping[str, Any], key: str) -> None:
-    """Arguments given now must be those that made the stored step."""
-    for name, value in given.items():
-        stored = step["params"].get(name)
-        if _texts(value) != _texts(stored):
-            stored = _texts(stored) if isinstance(stored, np.ndarray) else stored
-            msg = (
-                f"{name}={value!r}, but adata.uns[{key!r}] was made with {name}={stored!r}. Leave the argument out to "
-                "use that step again, or run ag.tl.argen_descendants with the new one."
-            )
-            raise InputError(msg)
-
-
-def _texts(value: object) -> list[str] | None:
-    """A parameter as it can be compared whatever file it went through; no names are the same as none."""
-    return None if value is None else [str(item) for item in np.atleast_1d(np.asarray(value, dtype=object))] or None
-
-
-def _screen_of(adata: "AnnData", step: Mapping[str, Any], key: str) -> Screen:
-    """The data of the descendant step, checked to be what it was made from."""
-    cure = f"Run ag.tl.argen_descendants again to renew adata.uns[{key!r}]."
-    try:
-        screen, _ = read_screen(adata, slots.read_design_params(step))
-    except ArgenError as error:
-        msg = f"The design of adata.uns[{key!r}] does not fit this object any more: {error} {cure}"
-        raise StaleResultError(msg) from error
-    if slots.fingerprint(screen, adata.obs_names) != step["provenance"]["fingerprint"]:
-        msg = f"adata.uns[{key!r}] was made from other cells, genes, counts, targets, depths or covariates. {cure}"
-        raise StaleResultError(msg)
-    return screen
+    params = {
+        "descendants_key": descendants_key,
+        "first_stage": first_stage,
+        "covariance": covariance,
+        "alpha": alpha,
+        "fdr": fdr,
+    }
+    slots.write_dag(step.adata, key_added, screen, step.relation, step.tests, dag, layers_of(dag), params)
+    logg.info("    finished", time=start, deep=_summary(key_added, dag, step.relation))
+    return step.adata if copy else None
 
 
 def _warn_lost(screen: Screen, dag: Dag) -> None:

@@ -1,16 +1,17 @@
 """The naive proxy regression: a baseline."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from argen._bridge import slots
 from argen._bridge.runtime import progress, resolve_n_jobs, warn_user
-from argen._bridge.validate import check_anndata, check_level, counted, name_some
+from argen._bridge.validate import check_anndata, check_level, check_option, counted, name_some
 from argen._core.naive import search_naive
+from argen._core.online_fdr import FDR
 from argen._core.order import layers_of
 from argen._core.parallel import worker_pool
 from argen._core.results import Dag, EdgeStatus
 from argen._core.screen import Screen
-from argen.tl._step import open_step
+from argen.tl._step import open_step, with_level
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -23,6 +24,8 @@ def argen_naive(
     *,
     descendants_key: str = "argen_descendants",
     alpha: float = 0.05,
+    fdr: Literal["batch-bh", "bh"] = "batch-bh",
+    descendants_alpha: float | None = None,
     n_jobs: int | None = None,
     key_added: str = "argen_naive",
     copy: bool = False,
@@ -48,7 +51,13 @@ def argen_naive(
     descendants_key
         Descendant step whose design (cells, covariates, depth …) and relation are used.
     alpha
-        Level of BatchBH over all edges, and of the descendant step if that has to run.
+        Level of FDR control over all edges.
+    fdr
+        ``"batch-bh"``: BatchBH over the genes in the order of the search, the paper's online procedure. ``"bh"``:
+        Benjamini–Hochberg over all candidates at once; as the order does not depend on the edges, all p-values are
+        there when it decides. It selects more, most of all in large networks, where BatchBH spreads its level thin.
+    descendants_alpha
+        Level of the descendant step if that has to run; default that of :func:`argen_descendants`.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
     key_added
@@ -91,16 +100,17 @@ def argen_naive(
 
     check_anndata(adata)
     check_level("alpha", alpha)
+    check_option("fdr", fdr, tuple(FDR))
     threads = resolve_n_jobs(n_jobs)
-    given = descendants_kwargs if descendants_key in adata.uns else descendants_kwargs | {"alpha": alpha}
+    given = with_level(descendants_kwargs, descendants_alpha)
     names = {"descendants_key": descendants_key, "key_added": key_added}
     step = open_step(adata, argen_naive, given, **names, n_jobs=n_jobs, copy=copy)
     start = logg.info("searching a network with observed expression")
     with worker_pool(threads) as map_:
         track = progress("naive network, genes", step.screen.n_genes)
-        dag = search_naive(step.screen, step.tests, step.relation, alpha=alpha, map_=map_, track=track)
+        dag = search_naive(step.screen, step.tests, step.relation, alpha=alpha, fdr=fdr, map_=map_, track=track)
     _warn_lost(step.screen, dag)
-    params = {"descendants_key": descendants_key, "method": "naive", "alpha": alpha}
+    params = {"descendants_key": descendants_key, "method": "naive", "alpha": alpha, "fdr": fdr}
     slots.write_dag(step.adata, key_added, step.screen, step.relation, step.tests, dag, layers_of(dag), params)
     deep = f"{int(dag.selected.sum())} edges selected of {len(dag.selected)} candidates\nadded\n    {key_added!r}"
     logg.info("    finished", time=start, deep=f"{deep} (adata.uns, adata.varp)")

@@ -4,19 +4,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from argen._bridge import slots
+from argen._bridge.inputs import read_screen
 from argen._bridge.runtime import announce_compilation
-from argen._bridge.validate import check_anndata, name_some
+from argen._bridge.validate import check_anndata, check_key, check_level, name_some
 from argen._core.results import DescendantTests, Relation
 from argen._core.screen import Screen
-from argen.errors import InputError
-from argen.tl._dag import _check_keys, _check_same, _screen_of, _step
+from argen.errors import ArgenError, InputError, StaleResultError
 from argen.tl._descendants import argen_descendants
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["OpenStep", "open_step"]
+__all__ = ["OpenStep", "open_step", "with_level"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,22 @@ def open_step(
     _check_known(function, given)
     is_stored = descendants_key in adata.uns
     if is_stored:
-        _check_same(_step(adata, descendants_key), given, descendants_key)
+        _check_same(_read_step(adata, descendants_key), given, descendants_key)
     adata = adata.copy() if copy else adata
     if not is_stored:
         argen_descendants(adata, **given, n_jobs=n_jobs, key_added=descendants_key)
-    step = _step(adata, descendants_key)
+    step = _read_step(adata, descendants_key)
     screen = _screen_of(adata, step, descendants_key)
     announce_compilation()
     return OpenStep(adata, screen, *slots.read_descendants(step, screen.genes))
+
+
+def with_level(descendants_kwargs: Mapping[str, Any], alpha: float | None) -> dict[str, Any]:
+    """Arguments of the descendant step, its level among them where one is given."""
+    if alpha is None:
+        return dict(descendants_kwargs)
+    check_level("descendants_alpha", alpha)
+    return {**descendants_kwargs, "alpha": alpha}
 
 
 def _check_known(function: Callable, given: Mapping[str, Any]) -> None:
@@ -64,3 +74,47 @@ def _check_known(function: Callable, given: Mapping[str, Any]) -> None:
             f"to the descendant step it hands on {name_some(sorted(known), 20)}."
         )
         raise InputError(msg)
+
+
+def _check_keys(key_added: str, descendants_key: str) -> None:
+    check_key("key_added", key_added)
+    check_key("descendants_key", descendants_key)
+    if key_added == descendants_key:
+        msg = f"key_added={key_added!r} would overwrite the descendant step of that name. Choose another name."
+        raise InputError(msg)
+
+
+def _read_step(adata: "AnnData", key: str) -> Mapping[str, Any]:
+    return slots.read_result(adata, key, "ag.tl.argen_descendants", "pairs")
+
+
+def _check_same(step: Mapping[str, Any], given: Mapping[str, Any], key: str) -> None:
+    """Arguments given now must be those that made the stored step."""
+    for name, value in given.items():
+        stored = step["params"].get(name)
+        if _texts(value) != _texts(stored):
+            stored = _texts(stored) if isinstance(stored, np.ndarray) else stored
+            msg = (
+                f"{name}={value!r}, but adata.uns[{key!r}] was made with {name}={stored!r}. Leave the argument out to "
+                "use that step again, or run ag.tl.argen_descendants with the new one."
+            )
+            raise InputError(msg)
+
+
+def _texts(value: object) -> list[str] | None:
+    """A parameter as it can be compared whatever file it went through; no names are the same as none."""
+    return None if value is None else [str(item) for item in np.atleast_1d(np.asarray(value, dtype=object))] or None
+
+
+def _screen_of(adata: "AnnData", step: Mapping[str, Any], key: str) -> Screen:
+    """The data of the descendant step, checked to be what it was made from."""
+    cure = f"Run ag.tl.argen_descendants again to renew adata.uns[{key!r}]."
+    try:
+        screen, _ = read_screen(adata, slots.read_design_params(step))
+    except ArgenError as error:
+        msg = f"The design of adata.uns[{key!r}] does not fit this object any more: {error} {cure}"
+        raise StaleResultError(msg) from error
+    if slots.fingerprint(screen, adata.obs_names) != step["provenance"]["fingerprint"]:
+        msg = f"adata.uns[{key!r}] was made from other cells, genes, counts, targets, depths or covariates. {cure}"
+        raise StaleResultError(msg)
+    return screen
