@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import poisson
@@ -31,6 +32,100 @@ def assert_all_pairs(data, tests, rtol_se=1e-6):
         assert tests.neg_log10_p[target, gene] == pytest.approx(
             -np.log10(2) - stats.norm.logsf(abs(effect / se)) / np.log(10), rel=1e-5, abs=1e-6
         )
+
+
+@pytest.mark.parametrize("hc", ["HC1", "HC3"])
+@pytest.mark.parametrize("dummies", [0, 2])
+@pytest.mark.parametrize(("n", "controls"), [(6000, 0.97), (500, 0.1)], ids=["few perturbed", "few controls"])
+def test_small_sample_covariances_against_statsmodels(hc, dummies, n, controls):
+    """HC3 takes the controls' leverages from the fit on controls alone: too large by the group's share of the cells."""
+    data = random_screen(4, n=n, p=3, controls=controls, dummies=dummies, log_mean=1.0)
+    tests = fit_descendants(data.screen, test="wald", hc=hc)
+    for target, gene in np.ndindex(tests.effect.shape):
+        cells = (data.target == target) | (data.target == CONTROL)
+        x = np.column_stack([data.indicators([target]), data.nuisance])[cells]
+        x = x[:, x.any(axis=0)]
+        fit = poisson(data.counts[cells, gene], x, data.depth[cells])
+        mu, residual = fit.fittedvalues, data.counts[cells, gene] - fit.fittedvalues
+        bread = np.linalg.inv(x.T @ (mu[:, None] * x))
+        if hc == "HC3":
+            residual = residual / (1 - mu * np.einsum("ij,jk,ik->i", x, bread, x))
+        variance = (bread @ (x.T @ (residual[:, None] ** 2 * x)) @ bread)[0, 0]
+        if hc == "HC1":
+            variance *= len(x) / (len(x) - x.shape[1])
+        rtol = 1e-6 if hc == "HC1" else 1e-4 if controls > 0.5 else 0.1
+        assert tests.se[target, gene] == pytest.approx(np.sqrt(variance), rel=rtol)
+        assert tests.se[target, gene] > np.sqrt(variance) * (1 - 1e-6)
+        t = tests.effect[target, gene] / tests.se[target, gene]
+        expected = np.log(2) + stats.t.logsf(abs(t), (data.target == target).sum() - 1)
+        assert tests.log_p[target, gene] == pytest.approx(expected, rel=1e-9)
+
+
+def test_hc3_is_that_of_statsmodels_for_a_linear_model():
+    """The formula of the oracle above, held against statsmodels' own HC3 where that exists."""
+    rng = np.random.default_rng(0)
+    x, y = sm.add_constant(rng.normal(size=(40, 2))), rng.normal(size=40)
+    fit = sm.OLS(y, x).fit()
+    bread = np.linalg.inv(x.T @ x)
+    residual = fit.resid / (1 - np.einsum("ij,jk,ik->i", x, bread, x))
+    np.testing.assert_allclose(np.sqrt(np.diag(bread @ (x.T @ (residual[:, None] ** 2 * x)) @ bread)), fit.HC3_se)
+
+
+def test_rule_of_auto():
+    """Score below 50 expected counts, Wald with HC3 above; estimates are the same."""
+    data = random_screen(5, n=3000, p=4, controls=0.9, log_mean=-0.8)
+    auto, score = (fit_descendants(data.screen, test=test, hc="HC3") for test in ("auto", "score"))
+    wald = fit_descendants(data.screen, test="wald", hc="HC3")
+    few = auto.expected < 50
+    assert 0 < few.sum() < few.size
+    np.testing.assert_array_equal(auto.scored, few)
+    assert score.scored.all()
+    assert not wald.scored.any()
+    np.testing.assert_array_equal(auto.log_p, np.where(few, score.log_p, wald.log_p))
+    for tests in (auto, score):
+        np.testing.assert_array_equal(tests.effect, wald.effect)
+        np.testing.assert_array_equal(tests.se, wald.se)
+    np.testing.assert_allclose(np.log(2) + stats.norm.logsf(np.abs(auto.z)), auto.log_p, rtol=1e-9)
+    assert np.all(np.sign(auto.z) == np.sign(auto.effect))
+
+
+def test_score_test_against_its_formula():
+    """U, v and κ₃ from a dense null fit by statsmodels, p by scipy's Pearson III law."""
+    data = random_screen(6, n=2500, p=3, controls=0.9, log_mean=-1.0)
+    tests = fit_descendants(data.screen, test="score")
+    control = data.target == CONTROL
+    for target, gene in np.ndindex(tests.effect.shape):
+        y, z = data.counts[:, gene], data.nuisance
+        fit = poisson(y[control], z[control], data.depth[control])
+        mu = data.depth * np.exp(z @ fit.params)
+        excess = (y[control] - mu[control]) ** 2 - y[control]
+        phi = max(0, excess.sum() / (mu[control] ** 2).sum())
+        group = data.target == target
+        m = mu[group]
+        nuisance = (m[:, None] * z[group]).sum(axis=0)
+        v = (m + phi * m**2).sum() + nuisance @ fit.cov_params() @ nuisance
+        third = (m + 3 * phi * m**2 + 2 * phi**2 * m**3).sum()
+        law, u = stats.pearson3(third / v**1.5), (y[group] - m).sum() / np.sqrt(v)
+        expected = min(1, 2 * min(law.cdf(u), law.sf(u)))
+        assert tests.p[target, gene] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("test", ["auto", "wald", "score"])
+def test_a_group_of_one_cell_is_scored(test):
+    data = random_screen(7, n=800, p=2, levels=1, numeric=0)
+    target = np.where(data.target == 0, CONTROL, data.target)
+    target[np.flatnonzero(target == CONTROL)[0]] = 0
+    counts = data.counts.copy()
+    counts[target == 0, 1] = 9
+    n = len(target)
+    covariates = Covariates(np.zeros(n, int), np.zeros((n, 0)), np.zeros((n, 0)))
+    screen = build_screen(sparse.csc_array(counts), target, data.depth, covariates, ["a", "b"])
+    tests = fit_descendants(screen, test=test)
+    assert tests.status[0, 1] == PairStatus.SINGLE_CELL
+    assert tests.scored[0, 1]
+    assert 0 < tests.p[0, 1] < 1
+    assert tests.effect[0, 1] == pytest.approx(np.log(9 / tests.expected[0, 1]))
+    assert tests.se[0, 1] > 1 / 3
 
 
 @settings(max_examples=12, deadline=None)

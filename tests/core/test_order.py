@@ -98,7 +98,7 @@ def test_significance_is_benjamini_hochberg_over_tested_pairs(closure):
     log_p = np.log(rng.random((p, p)) ** 4)
     log_p[2, 5] = np.nan
     nothing = np.zeros((p, p))
-    tests = DescendantTests(nothing, nothing, nothing, log_p, nothing, nothing, nothing)
+    tests = DescendantTests(nothing, nothing, nothing, log_p, nothing > 0, nothing, nothing, nothing)
     relation = descendant_relation(tests, closure, 0.05)
     family = ~np.eye(p, dtype=bool) & np.isfinite(log_p)
     rejected, padj, *_ = multipletests(np.exp(log_p[family]), alpha=0.05, method="fdr_bh")

@@ -64,7 +64,7 @@ def statsmodels_fit(adata, target, gene, formula):
 def test_formulas_mean_what_they_mean_elsewhere(screen, formula):
     adata = screen.copy()
     adata.obs["lane"] = adata.obs["lane"].astype(float if formula == "lane" else "int64")
-    ag.tl.argen_descendants(adata, **{**KWARGS, "covariates": f"~ {formula}"}, depth="depth")
+    ag.tl.argen_descendants(adata, **{**KWARGS, "covariates": f"~ {formula}"}, depth="depth", test="wald")
     table = ag.get.pairs(adata).set_index(["target", "gene"])
     for target, gene in (("A", "B"), ("D", "A")):
         effect, se = statsmodels_fit(adata, target, gene, formula)
@@ -76,7 +76,7 @@ def test_formulas_mean_what_they_mean_elsewhere(screen, formula):
 def test_numbers_may_have_any_scale(screen):
     adata = screen.copy()
     adata.obs["mito"] = 1e4 + 1e-3 * adata.obs["mito"]
-    ag.tl.argen_descendants(adata, **KWARGS, depth="depth")
+    ag.tl.argen_descendants(adata, **KWARGS, depth="depth", test="wald")
     effect, se = statsmodels_fit(screen, "A", "B", "batch + mito")
     found = ag.get.pairs(adata).iloc[0]
     assert (found["target"], found["gene"]) == ("A", "B")

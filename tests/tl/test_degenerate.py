@@ -151,8 +151,8 @@ def test_one_unfinished_fit_is_data_and_a_warning(monkeypatch):
 
     fit = _descendants.fit_descendants
 
-    def with_failure(*args):
-        tests = fit(*args)
+    def with_failure(*args, **kwargs):
+        tests = fit(*args, **kwargs)
         for array in (tests.effect, tests.se, tests.z, tests.log_p):
             array[0, 1] = np.nan
         tests.status[0, 1] = PairStatus.NOT_CONVERGED
@@ -177,7 +177,7 @@ def test_factor_that_equals_the_perturbation():
 def test_numeric_covariate_that_equals_the_perturbation():
     adata = toy()
     adata.obs["is_d"] = (adata.obs["gene"] == "D").astype(float)
-    with pytest.warns(ArgenWarning, match=r"^No p-value: 4 pairs whose effect the covariates determine"):
+    with pytest.warns(ArgenWarning, match=r"^No p-value: 4 pairs whose effect or variance the data do not determine"):
         ag.tl.argen_dag(adata, **{**KWARGS, "covariates": ["batch", "is_d"]})
     table = ag.get.pairs(adata)
     assert (table["flags"] == "not estimable").equals(table["target"] == "D")

@@ -14,7 +14,7 @@ from argen.errors import ArgenWarning, InputError
 @pytest.fixture(scope="module")
 def done():
     adata = toy(n_per_target=150, n_control=500)
-    ag.tl.inspre(adata, **KWARGS)
+    ag.tl.inspre(adata, **KWARGS, test="wald")
     return adata
 
 

@@ -67,7 +67,7 @@ def test_defaults_of_the_guide_step():
     [
         {"covariates": ["batch", "mito"]},
         {"covariates": ("batch", "mito"), "control": ["ctrl"], "target_key": "gene"},
-        {"closure": True, "family": "poisson", "test": "wald", "hc": "HC0", "min_cells": 10},
+        {"closure": True, "family": "poisson", "test": "auto", "hc": "HC3", "min_cells": 10},
         {"layer": None, "targets": None, "depth": "depth"},
         {"descendants_alpha": 0.01},
     ],

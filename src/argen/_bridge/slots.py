@@ -10,7 +10,7 @@ from scipy import sparse
 
 from argen._bridge.inputs import DesignParams, ScreenReport
 from argen._bridge.validate import check_anndata
-from argen._core.glm.separation import log_p_two_sided
+from argen._core.glm.p_values import log_p_two_sided
 from argen._core.results import Dag, DescendantTests, EdgeStatus, PairStatus, Relation
 from argen._core.screen import Screen
 from argen.errors import MissingResultError, StaleResultError
@@ -35,12 +35,14 @@ SCHEMA_VERSION = 1
 _VERSIONED = ("argen", "anndata", "numpy", "scipy", "numba", "pandas")
 
 # What users read in the `flags` columns.
+TESTS_USED = ("wald", "score", "")  # the last where there is no p-value
 PAIR_FLAGS = {
     PairStatus.OK: "",
     PairStatus.SEPARATED: "separated",
     PairStatus.NO_CONTROL_COUNTS: "no control counts",
     PairStatus.NOT_CONVERGED: "not converged",
     PairStatus.NOT_ESTIMABLE: "not estimable",
+    PairStatus.SINGLE_CELL: "single cell",
     PairStatus.FEW_COUNTS: "few counts",
 }
 EDGE_FLAGS = {
@@ -173,11 +175,17 @@ def _targets_table(screen: Screen, report: ScreenReport, tests: DescendantTests,
     }
     for name in ("effect", "se", "z", "p"):
         table[name] = np.concatenate([getattr(tests, name)[own, own], nothing])
+    table["test"] = _categorical(np.concatenate([_test_codes(tests)[own, own], np.full(len(dropped), 2)]), TESTS_USED)
     table["flags"] = pd.Categorical(
         [PAIR_FLAGS[PairStatus(s)] for s in tests.status[own, own]] + [""] * len(dropped), list(PAIR_FLAGS.values())
     )
     table["n_descendants"] = [*relation.descendant.sum(axis=1).tolist(), *[0] * len(dropped)]
     return pd.DataFrame(table)
+
+
+def _test_codes(tests: DescendantTests) -> np.ndarray:
+    """Position in TESTS_USED of the test that each p-value is from."""
+    return np.where(np.isfinite(tests.log_p), tests.scored, 2).astype(np.int64)
 
 
 def _pairs_table(screen: Screen, tests: DescendantTests, relation: Relation) -> pd.DataFrame:
@@ -192,6 +200,7 @@ def _pairs_table(screen: Screen, tests: DescendantTests, relation: Relation) -> 
             "se": tests.se[at],
             "z": tests.z[at],
             "p": tests.p[at],
+            "test": _categorical(_test_codes(tests)[at], TESTS_USED),
             "padj": relation.padj[at],
             "significant": relation.significant[at],
             "descendant": relation.descendant[at],
@@ -242,6 +251,7 @@ def read_descendants(result: Mapping[str, Any], genes: Sequence[str]) -> tuple[D
         se=square("se"),
         z=z,
         log_p=log_p_two_sided(z),
+        scored=square("test", fill=TESTS_USED[0], dtype=object) == TESTS_USED[1],
         status=status,
         count=square("count"),
         expected=square("expected_count"),

@@ -1,7 +1,8 @@
-"""Descendant step: the total effect of every target on every gene (METHOD 3).
+"""Descendant step: the total effect of every target on every gene (METHOD 3, 6).
 
 For target j and gene k, on the cells of j and the controls:  Y_k ~ offset(log ℓ) + 1 + D_j + X,  quasi-Poisson with log
-link; τ̂*_jk is the coefficient of D_j, its variance the HC0 sandwich A⁻¹BA⁻¹ with A = Σ μ x x', B = Σ (y − μ)² x x'.
+link; τ̂*_jk is the coefficient of D_j, its variance the sandwich A⁻¹BA⁻¹ with A = Σ μ x x', B = Σ (y − μ)² x x' (HC0),
+times n / (n − k) (HC1), or with (y − μ) / (1 − h) in place of y − μ, h the leverage (HC3).
 The controls enter every fit of a gene; their sums are read off moment tables (see :mod:`.glm.pairs`).
 """
 
@@ -10,21 +11,33 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from argen._core.glm._moment_kernels import monomials
+from argen._core.glm.p_values import log_p_student, log_p_two_sided, score_log_p
 from argen._core.glm.pairs import fit_gene
-from argen._core.glm.separation import log_p_two_sided, log_p_without_counts
 from argen._core.parallel import Map
 from argen._core.results import DescendantTests, PairStatus
 from argen._core.screen import Screen
 
-__all__ = ["fit_descendants"]
+__all__ = ["HC", "TESTS", "fit_descendants"]
 
+TESTS = ("auto", "wald", "score")
+HC = {"HC0": 0, "HC1": 1, "HC3": 3}
+# "auto" trusts the Wald test from this expected count of the group on.
+ENOUGH_COUNTS = 50.0
 # Below this expected count of a group a Wald test says more than the data do; such pairs are flagged.
 FEW_COUNTS = 5.0
 # Residuals that are zero but for rounding: no standard error.
 NO_VARIANCE = 1e-20
+_SCORE_BELOW = {"auto": ENOUGH_COUNTS, "wald": 0.0, "score": np.inf}
 
 
-def fit_descendants(screen: Screen, map_: Map = map, track: Callable[[Iterable], Iterable] = iter) -> DescendantTests:
+def fit_descendants(
+    screen: Screen,
+    map_: Map = map,
+    track: Callable[[Iterable], Iterable] = iter,
+    *,
+    test: str = "wald",
+    hc: str = "HC0",
+) -> DescendantTests:
     """Fit all p × p pairs, the on-target pairs (diagonal) included.
 
     Parameters
@@ -35,21 +48,32 @@ def fit_descendants(screen: Screen, map_: Map = map, track: Callable[[Iterable],
         Ordered map over genes, see :func:`~argen._core.parallel.worker_pool`.
     track
         Wraps the iterator over finished genes, for a progress bar.
+    test
+        ``"wald"``: normal reference with HC0, Student's t with n_g − 1 degrees of freedom (n_g cells of the group) with
+        HC1 and HC3. ``"score"``: pooled-variance score test with a Pearson III tail. ``"auto"``: score where the group
+        expects fewer than 50 counts, else Wald. Groups without counts and of one cell are always scored.
+    hc
+        Covariance of the estimates and of the Wald test.
     """
-    series = monomials(screen.design.numeric.shape[1])
-    fits = track(map_(lambda gene: fit_gene(screen.counts_of(gene), screen.design, series), range(screen.n_genes)))
-    effect, variance, status, count, expected, score = (np.stack(part, axis=1) for part in zip(*fits, strict=True))
-    status[(status == PairStatus.OK) & ~(variance > NO_VARIANCE)] = PairStatus.NOT_ESTIMABLE
+    series, arguments = monomials(screen.design.numeric.shape[1]), {"hc": HC[hc], "score_below": _SCORE_BELOW[test]}
+    fits = track(
+        map_(lambda gene: fit_gene(screen.counts_of(gene), screen.design, series, **arguments), range(screen.n_genes))
+    )
+    effect, variance, status, count, expected, cells, score = (
+        np.stack(part, axis=1) for part in zip(*fits, strict=True)
+    )
+    status[(status == PairStatus.OK) & ~((variance > NO_VARIANCE) & np.isfinite(variance))] = PairStatus.NOT_ESTIMABLE
     unfinished = np.isin(status, [PairStatus.NOT_CONVERGED, PairStatus.NOT_ESTIMABLE])
     effect, variance = np.where(unfinished, np.nan, effect), np.where(unfinished, np.nan, variance)
     se = np.sqrt(variance)
     z = effect / se
-    log_p = log_p_two_sided(z)
-    separated = status == PairStatus.SEPARATED
-    log_p[separated] = log_p_without_counts(*score[separated].T)
-    z[separated] = _z_of(log_p[separated], np.sign(effect[separated]))
+    log_p = log_p_two_sided(z) if hc == "HC0" else log_p_student(z, cells - 1.0)
+    scored = np.isfinite(score[..., 1]) & ~unfinished
+    log_p[scored] = score_log_p(*score[scored].T)
+    by_normal = ~scored & (hc == "HC0")
+    z = np.where(by_normal, z, _z_of(log_p, np.sign(effect)))
     status[(status == PairStatus.OK) & (expected < FEW_COUNTS)] = PairStatus.FEW_COUNTS
-    return DescendantTests(effect, se, z, log_p, status, count, expected)
+    return DescendantTests(effect, se, z, log_p, scored, status, count, expected)
 
 
 def _z_of(log_p: np.ndarray, sign: np.ndarray) -> np.ndarray:

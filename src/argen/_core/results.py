@@ -18,7 +18,8 @@ class PairStatus(IntEnum):
     NO_CONTROL_COUNTS = _pair_kernels.NO_CONTROL_COUNTS
     NOT_CONVERGED = _pair_kernels.NOT_CONVERGED
     NOT_ESTIMABLE = _pair_kernels.NOT_ESTIMABLE
-    FEW_COUNTS = NOT_ESTIMABLE + 1
+    SINGLE_CELL = _pair_kernels.SINGLE_CELL
+    FEW_COUNTS = SINGLE_CELL + 1
 
 
 class EdgeStatus(IntEnum):
@@ -37,10 +38,14 @@ class DescendantTests:
 
     Attributes
     ----------
-    effect, se, z
-        Log fold change, its standard error and the test statistic.
+    effect, se
+        Log fold change and its standard error.
+    z
+        Normal score of the p-value with the sign of the effect: effect / se under a normal reference.
     log_p
         Natural log of the two-sided p-value; NaN where there is none.
+    scored
+        Whether the p-value is that of the score test; else it is of the Wald test.
     status
         :class:`PairStatus`.
     count, expected
@@ -51,6 +56,7 @@ class DescendantTests:
     se: np.ndarray
     z: np.ndarray
     log_p: np.ndarray
+    scored: np.ndarray
     status: np.ndarray
     count: np.ndarray
     expected: np.ndarray

@@ -18,8 +18,8 @@ from argen._core.covariance import (
     own_variance,
     separated_variance,
 )
+from argen._core.glm.p_values import log_p_two_sided
 from argen._core.glm.reduced_form import ReducedForm
-from argen._core.glm.separation import log_p_two_sided
 from argen._core.instruments import ReducedForms, instrument_set
 from argen._core.online_fdr import FDR
 from argen._core.order import causal_order

@@ -88,6 +88,9 @@ def _add_design_options(group: argparse._ArgumentGroup) -> None:
         help="transitive closure of the descendants: acyclic (default) leaves out the weakest links of cycles",
     )
     group.add_argument(
+        "--test", choices=["auto", "wald", "score"], default="auto", help="test of the total effects (default: auto)"
+    )
+    group.add_argument(
         "--first-stage", choices=["ancestors", "shared"], default="ancestors", help="(default: ancestors)"
     )
     group.add_argument(

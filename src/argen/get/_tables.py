@@ -77,8 +77,8 @@ def pairs(adata: "AnnData", *, key: str = "argen_descendants", descendants: bool
 
     Returns
     -------
-    One row per ordered pair: ``target``, ``gene``, ``effect`` (log fold change), ``se``, ``z``, ``p``, ``padj``,
-    ``significant``, ``descendant``, ``n_perturbed``, ``n_control``, ``count``, ``expected_count``, ``flags``.
+    One row per ordered pair: ``target``, ``gene``, ``effect`` (log fold change), ``se``, ``z``, ``p``, ``test``,
+    ``padj``, ``significant``, ``descendant``, ``n_perturbed``, ``n_control``, ``count``, ``expected_count``, ``flags``.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def targets(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame
     Returns
     -------
     One row per target: ``target``, ``status`` (kept, dropped), ``reason``, ``n_cells``, the on-target ``effect`` (log
-    fold change of the target itself) with ``se``, ``z``, ``p``, ``flags``, and ``n_descendants``.
+    fold change of the target itself) with ``se``, ``z``, ``p``, ``test``, ``flags``, and ``n_descendants``.
 
     Raises
     ------

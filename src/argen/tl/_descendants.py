@@ -10,7 +10,7 @@ from argen._bridge.inputs import DesignParams, ScreenReport, read_screen
 from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_key, check_level, check_option, counted, name_some
 from argen._core.closure import descendant_relation
-from argen._core.descendants import fit_descendants
+from argen._core.descendants import HC, TESTS, fit_descendants
 from argen._core.parallel import worker_pool
 from argen._core.results import DescendantTests, PairStatus, Relation
 from argen._core.screen import Screen
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["argen_descendants"]
 
 FAMILIES = ("poisson",)
-TESTS = ("wald",)
-HC = ("HC0",)
+# The covariance that goes with a test unless the user says otherwise; HC0 is the paper's.
+USUAL_HC = {"auto": "HC3", "wald": "HC0", "score": "HC3"}
 CLOSURES = ("acyclic", True, False)
 
 
@@ -38,8 +38,8 @@ def argen_descendants(  # noqa: PLR0913
     targets: Sequence[str] | None = None,
     family: Literal["poisson"] = "poisson",
     closure: Literal["acyclic", True, False] = "acyclic",
-    test: Literal["wald"] = "wald",
-    hc: Literal["HC0"] = "HC0",
+    test: Literal["auto", "wald", "score"] = "auto",
+    hc: Literal["HC0", "HC1", "HC3"] | None = None,
     alpha: float = 0.01,
     min_cells: int = 10,
     n_jobs: int | None = None,
@@ -53,16 +53,21 @@ def argen_descendants(  # noqa: PLR0913
 
     .. math:: \log E[Y_k] = \log \ell + \alpha + \tau^*_{jk} D_j + \beta' X,
 
-    gives the total effect :math:`\hat\tau^*_{jk}` (log fold change) with its HC0 sandwich variance
+    gives the total effect :math:`\hat\tau^*_{jk}` (log fold change) with its sandwich variance
     :math:`A^{-1}BA^{-1}`, :math:`A = \sum \mu x x'`, :math:`B = \sum (y-\mu)^2 x x'`, and a two-sided p-value. Pairs
     with a Benjamini–Hochberg adjusted p-value (over all tested ordered pairs) below `alpha` are significant; `closure`
     makes the descendant relation of them :cite:p:`ParkLi2026`. The fit of a gene on its own perturbation is the
     *knock-down*, the strength of the instrument; it is reported for every target and is not part of the family of
     tests.
 
-    A group without any count of a gene has no finite estimate (*separation*). It is flagged, its effect is
-    :math:`\log(½/(E + ½))` with the count :math:`E` expected from the controls, and its p-value comes from a
-    pooled-variance score test, never smaller than twice the probability of seeing no counts.
+    Where a group expects few counts of a gene, the Wald test and its sandwich variance break down. Such pairs get a
+    *score test*: with :math:`\mu` and the dispersion :math:`\varphi` of the fit on the controls alone,
+    :math:`U = \sum_j (y - \mu)` over the group, its variance :math:`v = \sum_j (\mu + \varphi\mu^2)` plus that of the
+    estimated nuisance coefficients, and third moment
+    :math:`\kappa_3 = \sum_j (\mu + 3\varphi\mu^2 + 2\varphi^2\mu^3)`, the p-value is that of a Pearson III law. A group
+    without any count has no finite estimate (*separation*): it is flagged, its effect is :math:`\log(½/(E + ½))` with
+    the count :math:`E` expected from the controls, and whatever `test` says it is scored, its p-value never smaller
+    than twice the probability of seeing no counts.
 
     Parameters
     ----------
@@ -94,8 +99,15 @@ def argen_descendants(  # noqa: PLR0913
         descendants, which costs power and time. ``False``: the significant pairs alone. Edge p-values are valid only
         given a right ancestor set: with ``closure=False`` ancestors that were not significant stay out of the second
         stage, and true nulls were rejected in 41–77 % of simulated cases at level 0.05.
-    test, hc
-        Test and covariance of the total effects.
+    test
+        ``"auto"``: the score test where the group expects fewer than 50 counts, else the Wald test. ``"score"``: takes
+        the dispersion of a group to be that of the controls, which need not hold where counts are high. ``"wald"``:
+        with ``hc="HC0"`` the paper's test, referred to the normal law; otherwise to Student's t with
+        :math:`n_j - 1` degrees of freedom, :math:`n_j` the cells of the group. Which test a pair got is in its row.
+    hc
+        Variance of the effects: ``"HC0"``, ``"HC1"`` (times :math:`n/(n-k)`) or ``"HC3"`` (residuals divided by 1 −
+        leverage; the leverages of control cells are those of the fit on the controls alone). Default: ``"HC0"`` with
+        ``test="wald"``, else ``"HC3"``.
     alpha
         Level of the adjusted p-values. It is stricter than that of the edges: a false ancestor costs every equation
         that it enters, and through the closure those of its descendants.
@@ -143,7 +155,8 @@ def argen_descendants(  # noqa: PLR0913
     check_option("family", family, FAMILIES)
     check_option("closure", closure, CLOSURES)
     check_option("test", test, TESTS)
-    check_option("hc", hc, HC)
+    check_option("hc", hc, (None, *HC))
+    hc = hc or USUAL_HC[test]
     check_level("alpha", alpha)
     check_key("key_added", key_added)
     threads = resolve_n_jobs(n_jobs)
@@ -162,7 +175,7 @@ def argen_descendants(  # noqa: PLR0913
     logg.info(_design(screen))
     announce_compilation()
     with worker_pool(threads) as map_:
-        tests = fit_descendants(screen, map_, progress("descendants, genes", screen.n_genes))
+        tests = fit_descendants(screen, map_, progress("descendants, genes", screen.n_genes), test=test, hc=hc)
     relation = descendant_relation(tests, closure, alpha)
     _warn_untested(screen, tests)
     adata = adata.copy() if copy else adata
@@ -226,7 +239,7 @@ _LOST_CELLS = ("zero depth", "alone in a covariate level")
 _UNTESTED = {
     PairStatus.NO_CONTROL_COUNTS: "of genes without counts in the matching control cells",
     PairStatus.NOT_CONVERGED: "whose fit did not converge",
-    PairStatus.NOT_ESTIMABLE: "whose effect the covariates determine",
+    PairStatus.NOT_ESTIMABLE: "whose effect or variance the data do not determine",
 }
 
 
@@ -244,6 +257,7 @@ def _summary(key: str, tests: DescendantTests, relation: Relation) -> str:
         "{} after closure": int(relation.descendant.sum()),
         "{} mutual": int(relation.mutual.sum()) // 2,
         "{} skipped to stay acyclic": len(relation.dropped),
+        "{} scored": int((tests.scored & np.isfinite(relation.padj)).sum()),
         "{} without counts in the group (separated)": int((tests.status == PairStatus.SEPARATED).sum()),
     }
     n_tested = int(np.isfinite(relation.padj).sum())

@@ -3,6 +3,7 @@
 import numpy as np
 
 from argen._core.glm._jit import kernel
+from argen._core.glm._leverage_kernels import inflated_residuals
 from argen._core.glm._linear_kernels import cholesky, cholesky_inverse, cholesky_solve
 from argen._core.glm._moment_kernels import (
     add_cells,
@@ -200,8 +201,8 @@ def factored_meat(design, used, row, residuals, base_residuals, y_row, W, H_inv)
 
 
 @kernel
-def fit(y, design, mono, used, row, y_total, y_row, baseline, theta, w, sums, warm, tol, max_iter):
-    """Fit one gene and the pieces of its HC0 covariance; formulas in :mod:`.reduced_form`.
+def fit(y, design, mono, used, row, y_total, y_row, baseline, theta, w, sums, warm, hc3, tol, max_iter):
+    """Fit one gene and the pieces of its HC0 (or HC3) covariance; formulas in :mod:`.reduced_form`.
 
     Parameters
     ----------
@@ -218,6 +219,8 @@ def fit(y, design, mono, used, row, y_total, y_row, baseline, theta, w, sums, wa
     theta, w, sums
         Nuisance coefficients, cell weights ℓ exp(m'γ) and segment components; overwritten. With `warm` they are the
         starting point, else w must hold the depth.
+    hc3
+        Whether residuals are divided by 1 − leverage; those of the cells behind `baseline` are as its tables have them.
 
     Returns
     -------
@@ -244,6 +247,8 @@ def fit(y, design, mono, used, row, y_total, y_row, baseline, theta, w, sums, wa
     if cholesky(H, scale, L, skipped) > 0:
         mark_unknown_effects(W, H, L, skipped, effect)
     H_inv = cholesky_inverse(L)
+    if hc3:
+        inflated_residuals(y, design, used, row, w, factor, y_row, W, H_inv, residuals)
     residual_totals(baseline, mono, theta[q - r :] - baseline.gamma, kappa, by_stratum)
     v, G, B = factored_meat(design, used, row, residuals, by_stratum, y_row, W, H_inv)
     return last, expected, effect, v, W, G, H_inv, B
@@ -254,13 +259,13 @@ def tabulate_baseline(y, design, mono, row, gamma, w, sums):
     """Weights of all cells at γ, components of the instrument groups, moment tables of all other cells."""
     w[:] = design.depth
     shift_weights(design.numeric, design.numeric_bound, 0, len(w), gamma, w)
-    tables = empty_tables(design, mono, gamma)
+    tables, ones = empty_tables(design, mono, gamma), np.ones(len(w))
     for j in range(len(row)):
         first, last = design.group_seg[j], design.group_seg[j + 1]
         if row[j] >= 0:
             weight_components(design.numeric, design.seg_start, first, last, w, sums)
         else:
-            add_cells(y, w, design, mono, first, last, tables)
+            add_cells(y, w, ones, design, mono, first, last, tables)
     return tables
 
 
@@ -270,4 +275,4 @@ def move_to_baseline(y, design, mono, j, gamma, w, tables):
     first, last = design.group_seg[j], design.group_seg[j + 1]
     lo, hi = design.seg_start[first], design.seg_start[last]
     shift_weights(design.numeric, design.numeric_bound, lo, hi, tables.gamma - gamma, w)
-    add_cells(y, w, design, mono, first, last, tables)
+    add_cells(y, w, np.ones(len(w)), design, mono, first, last, tables)

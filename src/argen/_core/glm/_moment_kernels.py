@@ -77,12 +77,13 @@ def _add(exponent: tuple[int, ...], a: int, by: int = 1) -> tuple[int, ...]:
 class Tables(NamedTuple):
     """Moments by stratum of cells that share one role, at the reference γ.
 
-    A table holds Σ v m^e for the monomials e of :class:`Monomials`, `squares` the components for the weight y².
+    A table holds Σ v m^e for the monomials e of :class:`Monomials`, `squares` the components for the weight a y². The
+    factor a inflates squared residuals: 1 for HC0, 1 / (1 − h)² with the leverage h for HC3.
     """
 
     plain: np.ndarray  # (S, n_mono), v = w
-    with_y: np.ndarray  # (S, n_mono), v = y w
-    squared: np.ndarray  # (S, n_mono), v = w²
+    with_y: np.ndarray  # (S, n_mono), v = a y w
+    squared: np.ndarray  # (S, n_mono), v = a w²
     squares: np.ndarray  # (S, K)
     gamma: np.ndarray  # (r,)
 
@@ -96,25 +97,26 @@ def empty_tables(design, mono, gamma):
 
 
 @kernel
-def add_cells(y, w, design, mono, first, last, tables):
-    """Add the cells of the segments first … last-1; w = ℓ exp(m'γ) at the tables' γ."""
+def add_cells(y, w, inflation, design, mono, first, last, tables):
+    """Add the cells of the segments first … last-1; w = ℓ exp(m'γ) at the tables' γ, a the cells' `inflation`."""
     n_mono = len(mono.parent)
     value = np.ones(n_mono)
     for seg in range(first, last):
         s = design.seg_stratum[seg]
         for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
             tables.plain[s, 0] += w[i]
-            tables.squared[s, 0] += w[i] * w[i]
-            tables.with_y[s, 0] += w[i] * y[i]
+            aw, ay = inflation[i] * w[i], inflation[i] * y[i]
+            tables.squared[s, 0] += aw * w[i]
+            tables.with_y[s, 0] += ay * w[i]
             for e in range(1, n_mono):
                 value[e] = value[mono.parent[e]] * design.numeric[i, mono.variable[e]]
                 v = w[i] * value[e]
                 tables.plain[s, e] += v
-                tables.squared[s, e] += w[i] * v
-                tables.with_y[s, e] += y[i] * v
+                tables.squared[s, e] += aw * v
+                tables.with_y[s, e] += ay * v
             if y[i] != 0.0:
                 for c in range(tables.squares.shape[1]):
-                    tables.squares[s, c] += y[i] * y[i] * value[mono.column[c, 0]]
+                    tables.squares[s, c] += ay * y[i] * value[mono.column[c, 0]]
 
 
 @kernel
@@ -128,7 +130,7 @@ def within_reach(design, mono, shift):
 
 @kernel
 def residual_totals(tables, mono, shift, kappa, out):
-    """Components by stratum for the weight (y − μ)² at γ + shift, μ = κ ℓ exp(m'γ)."""
+    """Components by stratum for the weight a (y − μ)² at γ + shift, μ = κ ℓ exp(m'γ)."""
     power, ww = np.empty(mono.n_series), np.empty(out.shape)
     powers(mono, shift, 1.0, power)
     shifted_components(tables.with_y, mono, power, out)

@@ -13,6 +13,7 @@ from argen._core.glm._border_kernels import (
 )
 from argen._core.glm._fit_kernels import NEGLIGIBLE, shorten
 from argen._core.glm._jit import kernel
+from argen._core.glm._leverage_kernels import control_inflation
 from argen._core.glm._linear_kernels import cholesky, cholesky_solve
 from argen._core.glm._moment_kernels import add_cells, empty_tables, powers, shifted_components, within_reach
 from argen._core.glm._segment_kernels import shift_weights, stratum_factors
@@ -25,19 +26,24 @@ __all__ = [
     "OK",
     "OUT_OF_REACH",
     "SEPARATED",
+    "SINGLE_CELL",
     "fit_pairs",
     "tabulate_controls",
 ]
 
-OK, SEPARATED, NO_CONTROL_COUNTS, NOT_CONVERGED, NOT_ESTIMABLE = range(5)
+OK, SEPARATED, NO_CONTROL_COUNTS, NOT_CONVERGED, NOT_ESTIMABLE, SINGLE_CELL = range(6)
 OUT_OF_REACH = -1  # for the caller alone
 _MAX_ITERATIONS = 60
 _PAIR_TOLERANCE = 1e-7  # Newton's steps shrink quadratically: what remains is below 1e-13
 
 
 @kernel
-def tabulate_controls(y, design, mono, theta, w, H_inv, B):
-    """Complete the controls-only fit: weights of all other cells, counts, dispersion and moment tables."""
+def tabulate_controls(y, design, mono, theta, w, H_inv, B, hc3):
+    """Complete the controls-only fit: weights of all other cells, counts, dispersion and moment tables.
+
+    With `hc3` the tables inflate squared residuals by the leverages of this fit; those of a pair's fit are smaller by
+    the share of its group among the cells.
+    """
     p, S, n_seg = len(design.group_seg) - 2, len(design.stratum_level), len(design.seg_stratum)
     G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
     first = design.seg_start[design.group_seg[p]]
@@ -45,14 +51,27 @@ def tabulate_controls(y, design, mono, theta, w, H_inv, B):
     kappa = np.empty(S)
     stratum_factors(design, theta, kappa)
     y_level, y_border = np.zeros(G), np.zeros(O + r + 1)
-    total = group_counts(y, design, p, y_level, y_border)
+    group_counts(y, design, p, y_level, y_border)
 
-    tables = empty_tables(design, mono, theta[G + O :])
-    add_cells(y, w, design, mono, design.group_seg[p], n_seg, tables)
-    mu2 = np.sum(kappa**2 * tables.squared[:, 0])
-    excess = np.sum(tables.squares[:, 0] - 2.0 * kappa * tables.with_y[:, 0]) + mu2 - total
-    phi = max(0.0, excess / mu2) if mu2 > 0.0 else 0.0
+    tables, inflation = empty_tables(design, mono, theta[G + O :]), np.ones(len(w))
+    phi = pooled_dispersion(y, design, kappa, w)
+    if hc3:
+        control_inflation(design, kappa, w, H_inv, inflation)
+    add_cells(y, w, inflation, design, mono, design.group_seg[p], n_seg, tables)
     return Controls(theta, w, kappa, H_inv, B, phi, y_level, y_border, tables)
+
+
+@kernel
+def pooled_dispersion(y, design, kappa, w):
+    """φ = max(0, Σ [(y − μ)² − y] / Σ μ²) over the controls."""
+    excess, mu2 = 0.0, 0.0
+    for seg in range(design.group_seg[len(design.group_seg) - 2], len(design.seg_stratum)):
+        k = kappa[design.seg_stratum[seg]]
+        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+            mu = k * w[i]
+            excess += (y[i] - mu) ** 2 - y[i]
+            mu2 += mu * mu
+    return max(0.0, excess / mu2) if mu2 > 0.0 else 0.0
 
 
 @kernel
@@ -148,8 +167,8 @@ def is_estimable(design, mono, controls, space, j):
 
 
 @kernel
-def fit_pair(y, design, mono, controls, space, j, count, expected):
-    """Status, τ̂ and HC0 variance of one pair with counts."""
+def fit_pair(y, design, mono, controls, space, j, count, expected, hc):
+    """Status, τ̂ and variance of one pair with counts."""
     space.y_level[:] = controls.y_level
     space.y_border[:] = controls.y_border
     group_counts(y, design, j, space.y_level, space.y_border)
@@ -157,25 +176,37 @@ def fit_pair(y, design, mono, controls, space, j, count, expected):
     status, tau, shift = newton_pair(design, mono, controls, space, j, np.log(count / expected))
     if status != OK:
         return status, np.nan, np.nan
-    return status, tau, pair_variance(y, design, mono, controls, space, j, tau, shift)
+    return status, tau, pair_variance(y, design, mono, controls, space, j, tau, shift, hc)
 
 
 @kernel
-def fit_pairs(y, design, mono, controls):
+def fit_pairs(y, design, mono, controls, hc, score_below):
     """Fit gene counts `y` against every target, each with the control cells; results as :func:`.pairs.fit_gene`.
 
     A pair whose γ moves further than the series reaches is left to the caller with status OUT_OF_REACH.
+
+    Parameters
+    ----------
+    y, design, mono, controls
+        Counts, design and controls-only fit.
+    hc
+        0, 1 or 3.
+    score_below
+        Pairs whose group expects fewer counts get score statistics; separated ones and single cells always do.
     """
     p, G, bd = len(design.group_seg) - 2, design.n_levels, len(controls.y_border)
     effect, variance, status = np.full(p, np.nan), np.full(p, np.nan), np.full(p, NO_CONTROL_COUNTS)
-    count, expected, score = np.zeros(p), np.zeros(p), np.full((p, 4), np.nan)
+    count, expected, cells, score = np.zeros(p), np.zeros(p), np.zeros(p), np.full((p, 4), np.nan)
     space, none = work_space(design, mono), np.zeros(design.numeric.shape[1])
     for j in range(p):
         count[j] = group_counts(y, design, j, np.zeros(G), np.zeros(bd))
         target_components(design, j, controls.w, none, space.target)
         first = design.group_seg[j]
         for seg in range(first, design.group_seg[j + 1]):
-            expected[j] += controls.kappa[design.seg_stratum[seg]] * space.target[seg - first, 0]
+            mean = controls.kappa[design.seg_stratum[seg]] * space.target[seg - first, 0]
+            expected[j] += mean
+            if mean > 0.0 and design.stratum_supported[design.seg_stratum[seg]]:
+                cells[j] += design.seg_start[seg + 1] - design.seg_start[seg]
         if expected[j] == 0.0:
             continue
         if count[j] == 0.0:
@@ -183,7 +214,12 @@ def fit_pairs(y, design, mono, controls):
                 status[j] = NOT_ESTIMABLE
                 continue
             status[j], effect[j], variance[j] = SEPARATED, np.log(0.5 / (expected[j] + 0.5)), 2.0
-            score_statistics(design, j, controls, score[j])
+            score_statistics(design, j, controls, count[j], score[j])
             continue
-        status[j], effect[j], variance[j] = fit_pair(y, design, mono, controls, space, j, count[j], expected[j])
-    return effect, variance, status, count, expected, score
+        status[j], effect[j], variance[j] = fit_pair(y, design, mono, controls, space, j, count[j], expected[j], hc)
+        if cells[j] == 1 and (status[j] == OK or status[j] == OUT_OF_REACH):
+            status[j], effect[j] = SINGLE_CELL, np.log(count[j] / expected[j])
+            variance[j] = 1.0 / count[j] + controls.phi
+        if expected[j] < score_below or status[j] == SINGLE_CELL:
+            score_statistics(design, j, controls, count[j], score[j])
+    return effect, variance, status, count, expected, cells, score

@@ -25,44 +25,59 @@ __all__ = ["fit_gene"]
 
 COLD = False
 
-Fits = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+Fits = tuple[np.ndarray, ...]
 
 
-def fit_gene(y: np.ndarray, design: Design, series: Monomials) -> Fits:
+def fit_gene(y: np.ndarray, design: Design, series: Monomials, *, hc: int = 0, score_below: float = 0.0) -> Fits:
     """Fit the counts `y` of one gene against every target.
+
+    Parameters
+    ----------
+    y, design, series
+        Counts, design, and the series of its moment tables.
+    hc
+        Covariance: 0, 1 or 3. HC3 takes the leverages of control cells from the fit on the controls alone.
+    score_below
+        Pairs whose group expects fewer counts get score statistics, and so do all groups without counts or of one cell.
 
     Returns
     -------
     effect, variance
-        τ̂* and its HC0 variance, shape (p,); for separated pairs log(½ / (E + ½)) and 1 / (0 + ½).
+        τ̂* and its variance, shape (p,); for separated pairs log(½ / (E + ½)) and 1 / (0 + ½), for a group of one cell
+        log(Y / E) and 1 / Y + φ.
     status
         See :class:`~argen._core.results.PairStatus`.
     count, expected
         Σ y over the group and its expectation under the controls-only fit.
+    cells
+        Cells of the group that carry information.
     score
-        U, v, κ₃, log P(no counts) of the separated pairs, shape (p, 4).
+        U, v, κ₃, log P(no counts), shape (p, 4); NaN where they were not asked for.
     """
     p = len(design.group_seg) - 2
     first_control = design.seg_start[design.group_seg[p]]
     if not y[first_control:].any():
         unknown = np.full(p, np.nan)
         count = np.add.reduceat(y, design.seg_start[design.group_seg[:p]])
-        return unknown, unknown.copy(), np.full(p, NO_CONTROL_COUNTS), count, np.zeros(p), np.full((p, 4), np.nan)
+        none = np.zeros(p)
+        return unknown, unknown.copy(), np.full(p, NO_CONTROL_COUNTS), count, none, none.copy(), np.full((p, 4), np.nan)
     used = np.arange(len(design.seg_stratum)) >= design.group_seg[p]
     theta, w, H_inv, B, *_ = _fit_cells(y, design, series, used, np.empty(0, dtype=np.int64))
-    controls = tabulate_controls(y, design, series, theta, w, H_inv, B)
-    fits = effect, variance, status, _, _, _ = fit_pairs(y, design, series, controls)
+    controls = tabulate_controls(y, design, series, theta, w, H_inv, B, hc == 3)
+    fits = effect, variance, status, *_ = fit_pairs(y, design, series, controls, hc, score_below)
     supported = design.stratum_supported[design.seg_stratum]
     for j in np.flatnonzero(status == OUT_OF_REACH):
         group = np.arange(len(used)) >= design.group_seg[j]
         group &= np.arange(len(used)) < design.group_seg[j + 1]
-        *_, last, factor, V = _fit_cells(y, design, series, used | (group & supported), np.array([j]))
+        *_, last, factor, V = _fit_cells(y, design, series, used | (group & supported), np.array([j]), hc)
         status[j] = OK if last <= TOLERANCE else NOT_CONVERGED
         effect[j], variance[j] = np.log(factor[0]), V[0]
     return fits
 
 
-def _fit_cells(y: np.ndarray, design: Design, series: Monomials, used: np.ndarray, instruments: np.ndarray) -> tuple:
+def _fit_cells(
+    y: np.ndarray, design: Design, series: Monomials, used: np.ndarray, instruments: np.ndarray, hc: int = 0
+) -> tuple:
     """A cold fit over the used segments: θ, w, H⁻¹, nuisance meat, last step, effect factors, their variances."""
     theta, w = np.zeros(design.n_nuisance), design.depth.copy()
     r = design.numeric.shape[1]
@@ -72,6 +87,14 @@ def _fit_cells(y: np.ndarray, design: Design, series: Monomials, used: np.ndarra
     count_totals(y, design, used, row, y_total, y_row)
     none = empty_tables(design, series, np.zeros(r))
     last, _, factor, v, W, G, H_inv, B = fit(
-        y, design, series, used, row, y_total, y_row, none, theta, w, sums, COLD, TOLERANCE, MAX_ITERATIONS
+        y, design, series, used, row, y_total, y_row, none, theta, w, sums, COLD, hc == 3, TOLERANCE, MAX_ITERATIONS
     )
-    return theta, w, H_inv, B, last, factor, v + 2.0 * (W * G).sum(axis=1)
+    variance = v + 2.0 * (W * G).sum(axis=1)
+    return theta, w, H_inv, B, last, factor, variance * _hc1_factor(design, used, theta, H_inv) if hc == 1 else variance
+
+
+def _hc1_factor(design: Design, used: np.ndarray, theta: np.ndarray, H_inv: np.ndarray) -> float:
+    """N / (n − k) over the cells with a mean, k the coefficients about which anything is known and the effect."""
+    with_mean = used & np.isfinite(theta[design.stratum_level[design.seg_stratum]])
+    n, k = np.diff(design.seg_start)[with_mean].sum(), np.count_nonzero(np.diag(H_inv)) + 1
+    return n / (n - k) if n > k else np.inf

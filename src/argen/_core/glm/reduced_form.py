@@ -72,9 +72,9 @@ def rows_of(instruments: np.ndarray, n_genes: int) -> np.ndarray:
     return row
 
 
-def fit_reduced_form(screen: Screen, gene: int, instruments: np.ndarray) -> ReducedForm:
+def fit_reduced_form(screen: Screen, gene: int, instruments: np.ndarray, *, hc3: bool = False) -> ReducedForm:
     """Fit gene `gene` on the perturbation indicators of `instruments`; all other cells are the baseline."""
-    return ReducedFormFit(screen, gene).refit(screen.counts_of(gene), instruments, keep=False)
+    return ReducedFormFit(screen, gene, hc3=hc3).refit(screen.counts_of(gene), instruments, keep=False)
 
 
 class ReducedFormFit:
@@ -84,7 +84,8 @@ class ReducedFormFit:
     the instruments only; an instrument that leaves the design is added to the tables.
     """
 
-    def __init__(self, screen: Screen, gene: int) -> None:
+    def __init__(self, screen: Screen, gene: int, *, hc3: bool = False) -> None:
+        self._hc3 = hc3
         self._design, self._series = screen.design, monomials(screen.design.numeric.shape[1])
         self._gene = gene
         n_seg, r = len(self._design.seg_stratum), self._design.numeric.shape[1]
@@ -94,7 +95,8 @@ class ReducedFormFit:
         self._row = np.empty(0, dtype=np.int64)
         self._y_total, self._y_group = np.zeros(self._design.n_nuisance), np.empty(0)
         # Tables cannot follow any shift of many numeric covariates: then every refit sums over all cells.
-        self._tabulates = self._series.reach > 0 or r == 0
+        # Nor do they know the leverages, which every refit changes.
+        self._tabulates = (self._series.reach > 0 or r == 0) and not hc3
 
     def refit(self, y: np.ndarray, instruments: np.ndarray, *, keep: bool = True) -> ReducedForm:
         """Fit on `instruments`. With ``keep=False`` this is the last fit, and the tables are not made."""
@@ -146,6 +148,7 @@ class ReducedFormFit:
             self._w,
             self._sums,
             warm,
+            self._hc3,
             TOLERANCE,
             MAX_ITERATIONS,
         )

@@ -1,0 +1,176 @@
+"""Study (iv): a realistic grid, argen against what one would use instead.
+
+    python benchmarks/paper/realistic.py --replicates 2
+    python benchmarks/paper/realistic.py --replicates 2 --only argen    # renew the rows of argen alone
+
+Networks of p ∈ {50, 100, 200, 400} genes with 1, 2 or 3 parents on average (preset "k562_like": CRISPRi knock-downs of
+1–2 log units, effects of .2–.5, about half of the counts zero, 48 batches, two hidden factors that act on every gene),
+and the 45 genes of the fixture `chr6like`, which the authors' R code was run on. One row per method: precision,
+recall, F1 and SHD of the edges; how often true nulls among the tested candidates have p < .05 ("null_rejected"; it is
+"-" for methods without p-values); seconds and peak memory (GB) of a process of its own, data included.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from common import OUT, truth_of, write
+
+N_PARENTS = {1: (0, 2), 2: (1, 3), 3: (2, 4)}
+GENES = (50, 100, 200, 400)
+DESIGN = {"target_key": "target", "covariates": ["gem_group", "percent_mito"], "depth": "depth"}
+
+# What is run: arguments of the descendant step, tool, its arguments.
+METHODS = {
+    "argen": ({}, "argen_dag", {}),
+    'argen, fdr="bh"': ({}, "argen_dag", {"fdr": "bh"}),
+    'argen, covariance="naive"': ({}, "argen_dag", {"covariance": "naive"}),
+    "argen, alpha=.05 in the descendant step": ({"alpha": 0.05}, "argen_dag", {}),
+    "argen, closure=True": ({"closure": True}, "argen_dag", {}),
+    "argen, closure=True, alpha=.05": ({"closure": True, "alpha": 0.05}, "argen_dag", {}),
+    "argen, closure=False (p-values not valid)": ({"closure": False, "alpha": 0.05}, "argen_dag", {}),
+    "naive": ({}, "argen_naive", {}),
+    "INSPRE": ({}, "inspre", {}),
+    "INSPRE, acyclic": ({}, "inspre", {"dag": True}),
+}
+
+
+def load(genes: int, degree: int, seed: int):
+    if genes == 45:
+        return load_chr6like()
+    import argen as ag
+
+    return ag.datasets.simulate(
+        "k562_like",
+        rng=seed,
+        genes=genes,
+        n_parents=N_PARENTS[degree],
+        n_controls=min(11_000, 3_000 + 40 * genes),
+    )
+
+
+def load_chr6like():
+    import anndata as ad
+    from scipy import io, sparse
+
+    folder = Path(os.environ.get("ARGEN_SHARED") or Path(__file__).parents[3] / "shared") / "fixtures" / "chr6like"
+    obs = pd.read_csv(folder / "obs.csv.gz")
+    names = pd.read_csv(folder / "var.csv")["gene"].tolist()
+    edges = pd.read_csv(folder / "truth_edges.csv")
+    obs = pd.DataFrame(
+        {
+            "target": obs["perturbation"].where(obs["perturbation"].isin(names), "control").to_numpy(),
+            "gem_group": pd.Categorical(obs["gem_group"].astype(str)),
+            "percent_mito": obs["mitopercent"].to_numpy(),
+            "depth": obs["depth"].to_numpy(dtype=float),
+        },
+        index=[f"cell{i}" for i in range(len(obs))],
+    )
+    adata = ad.AnnData(sparse.csr_matrix(io.mmread(folder / "counts.mtx.gz")), obs, pd.DataFrame(index=names))
+    at = {gene: j for j, gene in enumerate(names)}
+    ends = [edges.iloc[:, side].map(at) for side in (0, 1)]
+    adata.varp["truth"] = sparse.csr_matrix((edges.iloc[:, 2], ends), shape=(len(names), len(names)))
+    return adata
+
+
+def run_one(genes: int, degree: int, seed: int, method: str) -> dict:
+    """In a process of its own."""
+    import warnings
+
+    import argen as ag
+
+    warnings.simplefilter("ignore")
+    ag.tl.argen_dag(ag.datasets.simulate("paper_fig2", n_cells=500), target_key="target", covariates=["L"], n_jobs=2)
+    adata = load(genes, degree, seed)
+    step, tool, arguments = METHODS[method]
+    start = time.perf_counter()
+    ag.tl.argen_descendants(adata, **DESIGN, **step)
+    getattr(ag.tl, tool)(adata, key_added="found", **arguments)
+    seconds = time.perf_counter() - start
+    nodes = list(adata.var_names)
+    truth = truth_of(adata, nodes) != 0
+    found = adata.varp["found"].toarray() != 0
+    hits, n_found, n_true = (found & truth).sum(), found.sum(), truth.sum()
+    row = {
+        "genes": genes,
+        "degree": degree,
+        "method": method,
+        "edges": int(n_found),
+        "precision": hits / max(n_found, 1),
+        "recall": hits / n_true,
+        "f1": 2.0 * hits / (n_found + n_true),
+        "shd": shd(found, truth),
+        "null_rejected": null_rejected(ag, adata, truth) if tool != "inspre" else None,
+        "seconds": seconds,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "seed": seed,
+    }
+    return {key: value.item() if isinstance(value, np.generic) else value for key, value in row.items()}
+
+
+def shd(found: np.ndarray, truth: np.ndarray) -> int:
+    """Pairs of genes whose edge is missing, superfluous or reversed; a reversed edge counts once."""
+    wrong = found != truth
+    return int(np.triu(wrong | wrong.T).sum())
+
+
+def null_rejected(ag, adata, truth: np.ndarray) -> float:
+    edges = ag.get.edges(adata, key="found", selected=False).dropna(subset=["p"])
+    source, target = (adata.var_names.get_indexer(edges[end]) for end in ("source", "target"))
+    return float((edges["p"][~truth[source, target]] < 0.05).mean())
+
+
+def run_process(case: tuple) -> dict:
+    command = [sys.executable, __file__, "--case", json.dumps(case)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{case}\n{done.stderr}")
+    print(done.stdout.strip(), flush=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--replicates", type=int, default=2, help="of networks with up to 200 genes; one of 400")
+    parser.add_argument("--jobs", type=int, default=1, help="cases at the same time; times are fair with one only")
+    parser.add_argument("--genes", type=int, nargs="+", default=[45, *GENES])
+    parser.add_argument("--only", default="", help="methods whose name starts so; the other rows are kept")
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.case:
+        print(json.dumps(run_one(*json.loads(options.case))))
+        return
+    cases = [
+        (genes, degree, seed, method)
+        for genes in options.genes
+        for degree in ((2,) if genes == 45 else N_PARENTS)
+        for seed in range(1 if genes in (45, 400) else options.replicates)
+        for method in METHODS
+        if method.startswith(options.only)
+    ]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        runs = pd.DataFrame(pool.map(run_process, cases))
+    path = options.out / "realistic_runs.csv"
+    if path.exists():
+        runs = pd.concat([pd.read_csv(path), runs]).drop_duplicates(["genes", "degree", "seed", "method"], keep="last")
+    rank = {method: i for i, method in enumerate(METHODS)}
+    runs = runs[runs["method"].isin(rank)]
+    runs = runs.sort_values(
+        ["genes", "degree", "seed", "method"], key=lambda c: c.map(rank) if c.name == "method" else c
+    )
+    runs.to_csv(path, index=False, float_format="%.6g")
+    table = runs.groupby(["genes", "degree", "method"], sort=False).mean().drop(columns="seed").reset_index()
+    write(table, options.out, "realistic")
+
+
+if __name__ == "__main__":
+    main()
