@@ -5,7 +5,7 @@ from dataclasses import replace
 import networkx as nx
 import numpy as np
 import pytest
-from oracles import poisson, two_stage
+from oracles import joint_sandwich, poisson, two_stage
 from scipy import sparse
 from screens import chr6like_screen, random_screen
 
@@ -76,6 +76,29 @@ def test_every_equation_against_the_explicit_two_stage_fit(data, tests, name, fi
         assert np.all(equation.status == EdgeStatus.OK)
         n_checked += len(A)
     assert n_checked == len(dag.source) >= 3
+
+
+@pytest.mark.parametrize("hc", ["HC0", "HC3"])
+@pytest.mark.parametrize("first_stage", ["ancestors", "shared"])
+@pytest.mark.parametrize("name", RELATIONS)
+def test_covariances_against_the_joint_sandwich(data, tests, name, first_stage, hc):
+    """Every path, stacked and Murphy–Topel, against the estimating equations of all stages at once."""
+    pairs = RELATIONS[name]
+    found = {
+        covariance: search_dag(
+            data.screen, tests, relation_of(pairs), first_stage=first_stage, covariance=covariance, alpha=0.05, hc=hc
+        )
+        for covariance in ("stacked", "murphy-topel")
+    }
+    ratios = []
+    for stacked, apart in zip(*(dag.equations for dag in found.values()), strict=True):
+        A, instruments = explicit(data, pairs, found["stacked"].order, stacked.target, first_stage)
+        expected = joint_sandwich(data, stacked.target, A, instruments, hc3=hc == "HC3")
+        np.testing.assert_allclose(stacked.se, np.sqrt(np.diag(expected["stacked"])), rtol=1e-6)
+        np.testing.assert_allclose(apart.se, np.sqrt(np.diag(expected["murphy-topel"])), rtol=1e-6)
+        np.testing.assert_array_equal(stacked.coef, apart.coef)
+        ratios += (stacked.se / apart.se).tolist()
+    assert np.ptp(ratios) > 0.01  # the hidden factor makes the stages correlated
 
 
 def test_which_path_each_relation_takes(data, tests):

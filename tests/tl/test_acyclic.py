@@ -13,7 +13,7 @@ from toy import KWARGS, toy
 
 import argen as ag
 
-CHOICES = list(product([True, False, "acyclic"], ["ancestors", "shared"], ["murphy-topel", "naive"]))
+CHOICES = list(product([True, False, "acyclic"], ["ancestors", "shared"], ["murphy-topel", "stacked", "naive"]))
 
 
 def check_dag(adata, key):

@@ -89,7 +89,8 @@ def test_read_only_memory(expected):
 @pytest.mark.parametrize("closure", [True, "acyclic", False])
 @pytest.mark.parametrize("first_stage", ["ancestors", "shared"])
 def test_threads(closure, first_stage):
-    results = [run(screen(), n_jobs=n, closure=closure, first_stage=first_stage) for n in (1, 2, np.int64(3), None, -1)]
+    options = {"closure": closure, "first_stage": first_stage, "covariance": "stacked", "hc": "HC3"}
+    results = [run(screen(), n_jobs=n, **options) for n in (1, 2, np.int64(3), None, -1)]
     for other in results[1:]:
         assert_equal(tables(results[0]), tables(other), "")
         assert_equal(results[0].varp, other.varp, "varp")

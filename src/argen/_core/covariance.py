@@ -1,12 +1,15 @@
 """Covariances of the closed-form second stage  θ̂ = M⁻¹ ξ_t[A]  (METHOD 5.1, 5.2).
 
 ``"murphy-topel"``  V(θ̂) = M⁻¹ (V_t + Σ_k θ̂_k² V_k) M⁻ᵀ
+``"stacked"``       V(θ̂) = M⁻¹ (Σ_i u_i u_i') M⁻ᵀ,  u_i = IF_t,i − Σ_k θ̂_k IF_k,i: the joint sandwich of all stages,
+                    which counts that the same cells feed them (IF: influence, see :mod:`.influence`)
 ``"naive"``         V(θ̂) = M⁻¹ V_t M⁻ᵀ, which takes the predicted expression for known
 """
 
 import numpy as np
 
 from argen._core.glm.reduced_form import ReducedForm
+from argen._core.influence import CellInfluence
 from argen._core.parallel import Map
 
 __all__ = [
@@ -18,9 +21,10 @@ __all__ = [
     "own_variance",
     "quadratic_diagonal",
     "separated_variance",
+    "stacked_variance",
 ]
 
-COVARIANCES = ("murphy-topel", "naive")
+COVARIANCES = ("murphy-topel", "stacked", "naive")
 # Beyond this condition number (1-norm) fewer than six digits of θ are left.
 MAX_CONDITION = 1e10
 _BLOCK = 16  # first stages per task: fixed, so that sums do not depend on the number of threads
@@ -67,6 +71,28 @@ def first_stage_variance(
         diagonal += d
         cross += c
     return inverse**2 @ diagonal + 2.0 * np.einsum("ij,ij->i", inverse @ cross, inverse)
+
+
+def stacked_variance(
+    influence: CellInfluence,
+    inverse: np.ndarray,
+    target: int,
+    candidates: np.ndarray,
+    own: ReducedForm,
+    first_stages: list[ReducedForm],
+    coef: np.ndarray,
+    map_: Map = map,
+) -> np.ndarray:
+    """diag(M⁻¹ (Σ_i u_i u_i') M⁻ᵀ), shape (m,); groups without counts enter with their stand-in variance."""
+    own_weights = np.zeros((len(candidates), len(own.instruments)))
+    own_weights[:, np.searchsorted(own.instruments, candidates)] = inverse
+    weights = [
+        -theta * inverse[:, np.searchsorted(candidates, form.instruments)]
+        for form, theta in zip(first_stages, coef, strict=True)
+    ]
+    genes, forms = [target, *candidates.tolist()], [own, *first_stages]
+    u = influence.combine(genes, forms, [own_weights, *weights], map_)
+    return np.einsum("ij,ij->i", u, u) + separated_variance(inverse, candidates, own, first_stages, coef)
 
 
 def separated_variance(

@@ -29,8 +29,8 @@ class ReducedForms:
     other coefficients little.
     """
 
-    def __init__(self, screen: Screen, *, keep_fits: bool) -> None:
-        self._screen = screen
+    def __init__(self, screen: Screen, *, keep_fits: bool, hc3: bool = False) -> None:
+        self._screen, self._hc3 = screen, hc3
         self._fits: dict[int, ReducedFormFit] | None = {} if keep_fits else None
         self._forms: dict[int, ReducedForm] = {}
 
@@ -48,7 +48,7 @@ class ReducedForms:
 
     def _fit(self, gene: int, instruments: np.ndarray) -> ReducedForm:
         if self._fits is None:
-            return fit_reduced_form(self._screen, gene, instruments)
+            return fit_reduced_form(self._screen, gene, instruments, hc3=self._hc3)
         if gene not in self._fits:
-            self._fits[gene] = ReducedFormFit(self._screen, gene)
+            self._fits[gene] = ReducedFormFit(self._screen, gene, hc3=self._hc3)
         return self._fits[gene].refit(self._screen.counts_of(gene), instruments)

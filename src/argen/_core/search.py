@@ -17,9 +17,11 @@ from argen._core.covariance import (
     invert,
     own_variance,
     separated_variance,
+    stacked_variance,
 )
 from argen._core.glm.p_values import log_p_two_sided
 from argen._core.glm.reduced_form import ReducedForm
+from argen._core.influence import CellInfluence
 from argen._core.instruments import ReducedForms, instrument_set
 from argen._core.online_fdr import FDR
 from argen._core.order import causal_order
@@ -43,6 +45,7 @@ def search_dag(
     covariance: str,
     alpha: float,
     fdr: str = "batch-bh",
+    hc: str = "HC0",
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
 ) -> Dag:
@@ -58,13 +61,17 @@ def search_dag(
         One of :data:`~argen._core.covariance.COVARIANCES`.
     alpha, fdr
         Level and procedure of FDR control, one of :data:`~argen._core.online_fdr.FDR`.
+    hc
+        ``"HC0"``, or ``"HC3"`` with residuals divided by 1 − leverage.
     map_, track
         Parallel map over genes; wrapper round the iterator over genes, for a progress bar.
     """
     order = causal_order(relation.descendant, tests.neg_log10_p)
     usable = np.isfinite(np.diag(tests.effect))
     settled = first_stage == "ancestors" and is_strict_order(relation.descendant)
-    forms = ReducedForms(screen, keep_fits=not settled)
+    forms = ReducedForms(screen, keep_fits=not settled, hc3=hc == "HC3")
+    influence = CellInfluence(screen, hc3=hc == "HC3") if covariance == "stacked" else None
+    how = _Covariance(covariance, hc == "HC3", influence)
     shares = None
     if settled:
         steps = (step for step in _steps(relation.descendant, order, usable) if usable[step.target])
@@ -75,9 +82,18 @@ def search_dag(
     steps = _steps(relation.descendant, order, usable)
     for step in steps if settled else track(steps):
         if len(step.ancestors):
-            equation = _estimate(screen, step, forms, first_stage, covariance, shares, map_)
+            equation = _estimate(screen, step, forms, first_stage, how, shares, map_)
             equations.append(_add_untestable(equation, step))
     return _decide(order, equations, alpha, fdr)
+
+
+@dataclass(frozen=True, slots=True)
+class _Covariance:
+    """Which covariance the edges get; the stacked one needs the influence of the cells."""
+
+    name: str
+    hc3: bool
+    influence: CellInfluence | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +128,7 @@ def _estimate(
     step: _Step,
     forms: ReducedForms,
     first_stage: str,
-    covariance: str,
+    how: _Covariance,
     shares: FirstStageShares | None,
     map_: Map,
 ) -> Equation:
@@ -125,15 +141,18 @@ def _estimate(
     in_A = np.zeros(screen.n_genes, dtype=bool)
     in_A[A] = True
     if not all(in_A[s].all() for s in sets):
-        return _over_identified(screen, t, A, own, first, covariance)
+        return _over_identified(screen, t, A, own, first, how, map_)
     M = first_stage_matrix(A, first)
     xi = own.effect[np.searchsorted(own.instruments, A)]
     inverse, condition = invert(M)
     if inverse is None or not np.isfinite(xi).all():
         return _singular(t, A, first, condition)
     coef = inverse @ xi
-    variance = own_variance(inverse, A, own)
-    if covariance == "murphy-topel":
+    if how.name == "stacked":
+        variance = stacked_variance(how.influence, inverse, t, A, own, first, coef, map_)
+    else:
+        variance = own_variance(inverse, A, own)
+    if how.name == "murphy-topel":
         if shares is None:
             variance += first_stage_variance(inverse, A, first, coef, map_)
         else:
@@ -143,11 +162,15 @@ def _estimate(
 
 
 def _over_identified(
-    screen: Screen, t: int, A: np.ndarray, own: ReducedForm, first: list[ReducedForm], covariance: str
+    screen: Screen, t: int, A: np.ndarray, own: ReducedForm, first: list[ReducedForm], how: _Covariance, map_: Map
 ) -> Equation:
     """Instruments outside A: the second stage is fitted as a regression (METHOD 5.1)."""
     fitted = all(np.isfinite(form.effect).all() for form in first)
-    stage = fit_two_stage(screen, t, A, first, covariance) if fitted else None
+    stage = (
+        fit_two_stage(screen, t, A, first, how.name, hc3=how.hc3, influence=how.influence, map_=map_)
+        if fitted
+        else None
+    )
     if stage is None:
         return _singular(t, A, first, np.nan)
     status = _edge_status(_own_groups_without_counts(A, own, first), own, first)

@@ -8,7 +8,8 @@ Needed when a first stage uses instruments outside the candidates A, so that θ�
 with x₂ the regressors of the second stage, x₁ those of first stage k, A = Σ μ x₂x₂', B = Σ (y − μ)² x₂x₂', V_k the HC0
 covariance of first stage k and e_k the unit vector of the column η̂_k. The second term of C_k vanishes only where the
 system is square. The constant and the covariates of η̂_k lie in the span of (1, X): only its instrument part D m_k is
-needed as a regressor, and only the instruments' block of V_k and C_k reaches θ̂.
+needed as a regressor, and only the instruments' block of V_k and C_k reaches θ̂. The stacked covariance has
+Σ_i s_i s_i' with s_i = x₂(y − μ) − Σ_k C_k IF_k,i between the two A⁻¹, IF the influence of a cell on first stage k.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ import numpy as np
 
 from argen._core.covariance import MAX_CONDITION
 from argen._core.glm.reduced_form import ReducedForm
+from argen._core.influence import CellInfluence
+from argen._core.parallel import Map
 from argen._core.screen import Screen
 
 if TYPE_CHECKING:
@@ -29,7 +32,15 @@ _NEGLIGIBLE = 1e-4  # decrement before the polishing step: a hundredth of a stan
 
 
 def fit_two_stage(
-    screen: Screen, target: int, candidates: np.ndarray, first_stages: list[ReducedForm], covariance: str
+    screen: Screen,
+    target: int,
+    candidates: np.ndarray,
+    first_stages: list[ReducedForm],
+    covariance: str,
+    *,
+    hc3: bool = False,
+    influence: CellInfluence | None = None,
+    map_: Map = map,
 ) -> "TwoStage | None":
     """θ̂ and its standard errors; ``None`` when the predicted expressions are collinear.
 
@@ -42,7 +53,13 @@ def fit_two_stage(
     first_stages
         Reduced forms of the candidates, on any instruments.
     covariance
-        ``"murphy-topel"`` or ``"naive"``.
+        ``"murphy-topel"``, ``"stacked"`` or ``"naive"``.
+    hc3
+        Divide residuals by 1 − leverage; the first stages must have been fitted so.
+    influence
+        Influence of the cells, for ``"stacked"``.
+    map_
+        Parallel map.
     """
     shifts = np.zeros((screen.n_genes + 1, len(candidates)))  # m_k by group, 0 for baseline groups
     for k, form in enumerate(first_stages):
@@ -52,18 +69,37 @@ def fit_two_stage(
         return None
     theta, mu, converged = _fit(stage)
     bread = np.linalg.inv(stage.x.sandwich(mu))
-    residual = stage.y - mu
-    meat = stage.x.sandwich(residual**2)
-    m = len(candidates)
-    if covariance == "murphy-topel":
+    m, residual = len(candidates), stage.y - mu
+    inflated = residual / (1.0 - _leverages(stage, bread, mu)) if hc3 else residual
+    if covariance == "naive":
+        derivatives = []
+    else:
         # Σ_i over the cells of each group: all that the first stages' one-hot instruments ask for.
         weighted = np.stack([np.bincount(stage.group, mu * column, screen.n_genes + 1) for column in stage.columns()])
         residuals = np.bincount(stage.group, residual, screen.n_genes + 1)
+        derivatives = [theta[k] * weighted[:, form.instruments] for k, form in enumerate(first_stages)]
         for k, form in enumerate(first_stages):
-            C = theta[k] * weighted[:, form.instruments]
-            C[k] -= residuals[form.instruments]
+            derivatives[k][k] -= residuals[form.instruments]
+    if covariance == "stacked":
+        weights = [-bread[:m] @ C for C in derivatives]
+        u = influence.combine(candidates.tolist(), first_stages, weights, map_)
+        u[:, influence.place[stage.cell]] += np.stack([stage.x.matvec(row) for row in bread[:m]]) * inflated
+        variance = np.einsum("ij,ij->i", u, u)
+        for form, L in zip(first_stages, weights, strict=True):
+            variance += L**2 @ (form.v * form.separated)
+    else:
+        meat = stage.x.sandwich(inflated**2)
+        for form, C in zip(first_stages, derivatives, strict=False):
             meat += C @ form.covariance() @ C.T
-    return TwoStage(theta[:m], np.sqrt(np.diag(bread @ meat @ bread)[:m]), converged)
+        variance = np.diag(bread @ meat @ bread)[:m]
+    return TwoStage(theta[:m], np.sqrt(variance), converged)
+
+
+def _leverages(stage: "_SecondStage", bread: np.ndarray, mu: np.ndarray) -> np.ndarray:
+    """μ x₂'A⁻¹x₂ of every cell, below 1."""
+    half = np.linalg.cholesky(bread)
+    form = sum(stage.x.matvec(column) ** 2 for column in half.T)
+    return np.minimum(mu * form, 1.0 - 1e-6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +119,7 @@ class _SecondStage:
     y: np.ndarray
     depth: np.ndarray
     group: np.ndarray
+    cell: np.ndarray
 
     def columns(self) -> list[np.ndarray]:
         return [self.x.getcol(c).toarray().ravel() for c in range(self.x.shape[1])]
@@ -110,7 +147,7 @@ def _second_stage(screen: Screen, target: int, shifts: np.ndarray) -> _SecondSta
         tabmat.DenseMatrix(covariates[:, covariates.any(axis=0)]),
     ]
     x = tabmat.SplitMatrix([block for block in blocks if block.shape[1]])
-    return _SecondStage(x, y, design.depth[informative], group)
+    return _SecondStage(x, y, design.depth[informative], group, np.flatnonzero(informative))
 
 
 def _is_collinear(x: "tabmat.SplitMatrix", weights: np.ndarray) -> bool:

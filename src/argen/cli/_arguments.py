@@ -95,7 +95,7 @@ def _add_design_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--covariance",
-        choices=["murphy-topel", "naive"],
+        choices=["murphy-topel", "stacked", "naive"],
         default="murphy-topel",
         help="whether standard errors count the uncertainty of the first stage (default: murphy-topel)",
     )

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["argen_dag"]
 
 
-def argen_dag(
+def argen_dag(  # noqa: PLR0913
     adata: "AnnData",
     *,
     descendants_key: str = "argen_descendants",
     first_stage: Literal["ancestors", "shared"] = "ancestors",
-    covariance: Literal["murphy-topel", "naive"] = "murphy-topel",
+    covariance: Literal["murphy-topel", "stacked", "naive"] = "murphy-topel",
+    hc: Literal["HC0", "HC3"] = "HC0",
     alpha: float = 0.05,
     fdr: Literal["batch-bh", "bh"] = "batch-bh",
     descendants_alpha: float | None = None,
@@ -63,7 +64,13 @@ def argen_dag(
         Instruments of the first stage of a candidate: its own perturbation and those of its ``"ancestors"``, or those
         of all candidates (``"shared"``, as in the authors' code).
     covariance
-        ``"murphy-topel"``, or ``"naive"``, which takes the predicted expression for known (for comparison only).
+        ``"murphy-topel"`` takes the first stages and the second one to be independent. ``"stacked"`` is the joint
+        sandwich of all of them: :math:`V = M^{-1} (\sum_i u_i u_i') M^{-\top}` with
+        :math:`u_i = \mathrm{IF}_{t,i} - \sum_k \hat\theta_k \mathrm{IF}_{k,i}`, IF the influence of cell i on a reduced
+        form; it counts that the same cells feed them, and takes 2–4 times as long. ``"naive"`` takes the predicted
+        expression for known (for comparison only).
+    hc
+        ``"HC0"``, or ``"HC3"``: residuals divided by 1 − leverage, for small groups.
     alpha
         Level of FDR control over all edges.
     fdr
@@ -115,6 +122,7 @@ def argen_dag(
 
     check_option("first_stage", first_stage, FIRST_STAGES)
     check_option("covariance", covariance, COVARIANCES)
+    check_option("hc", hc, ("HC0", "HC3"))
     check_level("alpha", alpha)
     check_option("fdr", fdr, tuple(FDR))
     threads = resolve_n_jobs(n_jobs)
@@ -132,6 +140,7 @@ def argen_dag(
             covariance=covariance,
             alpha=alpha,
             fdr=fdr,
+            hc=hc,
             map_=map_,
             track=progress("network, genes", screen.n_genes),
         )

@@ -8,9 +8,9 @@ differ in their numeric covariates m only: the form is constant + linear'm + m'Q
 import numpy as np
 
 from argen._core.glm._jit import kernel
-from argen._core.glm._segment_kernels import add_moments
+from argen._core.glm._segment_kernels import add_moments, shift_weights, stratum_factors
 
-__all__ = ["control_inflation", "inflated_residuals", "inflation_of"]
+__all__ = ["cell_residuals", "control_inflation", "inflated_residuals", "inflation_of"]
 
 _FULL = 1.0 - 1e-6
 
@@ -96,3 +96,44 @@ def control_inflation(design, kappa, w, H_inv, out):
         for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
             leverage = kappa[s] * w[i] * (constants[s] + numeric_form(design, i, linears[s], H_inv))
             out[i] = inflation_of(leverage)
+
+
+@kernel
+def cell_residuals(y, design, theta, row, factor, y_row, W, H_inv, hc3, out):
+    """Residuals y − μ of every cell at the coefficients `theta` and the groups' effect factors, in place of `out`.
+
+    With `hc3` they are divided by 1 − h. Arguments as in :func:`._fit_kernels.fit`; `factor` is by instrument group.
+    """
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    S = len(design.stratum_level)
+    kappa, h, linear = np.empty(S), np.zeros(H_inv.shape[0]), np.empty(r)
+    constants, linears = np.empty(S), np.empty((S, r))
+    stratum_factors(design, theta, kappa)
+    if hc3:
+        stratum_forms(design, H_inv, constants, linears)
+    w = design.depth.copy()
+    shift_weights(design.numeric, design.numeric_bound, 0, len(w), theta[G + O :].copy(), w)
+    for j in range(len(row)):
+        k, own, d = row[j], 0.0, 1.0
+        if k >= 0:
+            d = factor[k]
+        if hc3:
+            h[:] = 0.0
+            if k >= 0:
+                h[:] = np.dot(H_inv, W[k])
+                own = np.dot(h, W[k]) + (1.0 / y_row[k] if y_row[k] > 0.0 else 0.0)
+        for seg in range(design.group_seg[j], design.group_seg[j + 1]):
+            s = design.seg_stratum[seg]
+            f = d * kappa[s]
+            if hc3:
+                constant = constants[s] + own - 2.0 * h[design.stratum_level[s]]
+                for o in range(O):
+                    constant -= 2.0 * design.stratum_dummies[s, o] * h[G + o]
+                for a in range(r):
+                    linear[a] = linears[s, a] - 2.0 * h[G + O + a]
+            for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+                mu = f * w[i]
+                out[i] = y[i] - mu
+                if hc3:
+                    leverage = mu * (constant + numeric_form(design, i, linear, H_inv))
+                    out[i] *= np.sqrt(inflation_of(leverage))

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from argen._core.glm._fit_kernels import fit, move_to_baseline, tabulate_baseline
+from argen._core.glm._leverage_kernels import cell_residuals
 from argen._core.glm._moment_kernels import Tables, empty_tables, monomials
 from argen._core.glm._segment_kernels import count_totals, n_components
-from argen._core.screen import Screen
+from argen._core.screen import Design, Screen
 
 __all__ = ["ReducedForm", "ReducedFormFit", "fit_reduced_form", "rows_of"]
 
@@ -46,6 +47,8 @@ class ReducedForm:
         V = diag(v) + G W' + W G'; shapes (m,), (m, q), (m, q). A separated entry has v = 2 = 1 / (0 + ½).
     theta
         Nuisance coefficients (levels, dummies, numeric), shape (q,).
+    count, H_inv
+        Counts Y_j of each instrument group, shape (m,), and H⁻¹, shape (q, q): what a cell's influence needs.
     converged
         Whether the last Newton step was short enough.
     """
@@ -57,12 +60,22 @@ class ReducedForm:
     W: np.ndarray
     G: np.ndarray
     theta: np.ndarray
+    count: np.ndarray
+    H_inv: np.ndarray
     converged: bool
 
     def covariance(self) -> np.ndarray:
         """Dense V, shape (m, m)."""
         cross = self.G @ self.W.T
         return np.diag(self.v) + cross + cross.T
+
+    def residuals(self, y: np.ndarray, design: Design, *, hc3: bool) -> np.ndarray:
+        """Residuals y − μ of every cell, divided by 1 − leverage with `hc3`; shape (n,)."""
+        row = rows_of(self.instruments, len(design.group_seg) - 2)
+        factor = np.where(self.separated, 0.0, np.exp(self.effect))
+        out = np.empty(len(y))
+        cell_residuals(y, design, self.theta, row, factor, self.count, self.W, self.H_inv, hc3, out)
+        return out
 
 
 def rows_of(instruments: np.ndarray, n_genes: int) -> np.ndarray:
@@ -169,6 +182,7 @@ class ReducedFormFit:
         v: np.ndarray,
         W: np.ndarray,
         G: np.ndarray,
+        H_inv: np.ndarray,
         *_: np.ndarray,
     ) -> ReducedForm:
         y_row = self._y_group[instruments]
@@ -177,4 +191,5 @@ class ReducedFormFit:
             effect = np.log(np.where(separated, 0.5 / (expected + 0.5), factor))
         effect[expected == 0] = np.nan
         v[separated] = 2.0
-        return ReducedForm(instruments, effect, separated, v, W, G, self._theta.copy(), bool(last <= TOLERANCE))
+        converged = bool(last <= TOLERANCE)
+        return ReducedForm(instruments, effect, separated, v, W, G, self._theta.copy(), y_row, H_inv, converged)

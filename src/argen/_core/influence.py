@@ -1,0 +1,129 @@
+"""What single cells do to a linear combination of reduced forms (METHOD 5.2).
+
+The influence of cell i of group g on the instruments' coefficients of gene k, with its residual r = y − μ, is
+
+    IF_k,i = r (1{g ∈ S_k} e_g / Y_kg − W_k H_k⁻¹ (z_i − W_kg)),   W_kg = 0 for a baseline group,
+
+where z_i is the cell's row of nuisance columns: its level, its dummies, its numeric covariates m. Hence a combination
+Σ_k L_k IF_k,i is, with F_k = −L_k W_k H_k⁻¹,
+
+    Σ_k (F_k z_i) r_ik  +  Σ_{k: g ∈ S_k} (L_k e_g / Y_kg − F_k W_kg) r_ik.
+
+The first factor is the same for all cells of a stratum but for m, the second for all cells of a group: three matrix
+products over the residuals of the genes serve all cells, and no cells × instruments array is ever made.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from argen._core.glm.reduced_form import ReducedForm
+from argen._core.parallel import Map
+from argen._core.screen import Screen
+
+__all__ = ["CellInfluence"]
+
+_GENES = 64  # reduced forms at a time: bounds the memory of their residuals
+_CACHE = 2**30  # bytes of residuals that are kept for the next equation
+
+
+class CellInfluence:
+    """Influences of the cells of a screen, with the cells in the order of their strata.
+
+    Parameters
+    ----------
+    screen
+        Counts and design.
+    hc3
+        Divide residuals by 1 − leverage.
+
+    Attributes
+    ----------
+    place
+        Place of each sorted cell of the screen among the cells by stratum, shape (n,).
+    """
+
+    def __init__(self, screen: Screen, *, hc3: bool) -> None:
+        self._screen, self._hc3 = screen, hc3
+        stratum = screen.stratum
+        self._cell = np.argsort(stratum, kind="stable")
+        self.place = np.empty_like(self._cell)
+        self.place[self._cell] = np.arange(len(self._cell))
+        n_strata = len(screen.design.stratum_level)
+        self._start = np.concatenate([[0], np.cumsum(np.bincount(stratum, minlength=n_strata))])
+        self._numeric = np.ascontiguousarray(screen.design.numeric[self._cell].T)
+        self._kept: dict[int, tuple[ReducedForm, np.ndarray]] = {}
+
+    def combine(
+        self, genes: Sequence[int], forms: Sequence[ReducedForm], weights: Sequence[np.ndarray], map_: Map = map
+    ) -> np.ndarray:
+        """Σ_k L_k IF_k,i of every cell, shape (rows of L, n), cells by stratum.
+
+        Parameters
+        ----------
+        genes, forms
+            Genes k and their reduced forms.
+        weights
+            L_k, shape (rows, instruments of form k).
+        map_
+            Parallel map over genes, strata and groups; sums do not depend on it.
+        """
+        total = np.zeros((len(weights[0]), self._screen.n_cells))
+        for lo in range(0, len(genes), _GENES):
+            block = slice(lo, lo + _GENES)
+            self._add(total, genes[block], forms[block], weights[block], map_)
+        return total
+
+    def _residuals(self, gene: int, form: ReducedForm) -> np.ndarray:
+        """Residuals of one reduced form, cells by stratum; kept as long as there is room."""
+        kept, column = self._kept.get(gene, (None, None))
+        if kept is not form:
+            y = self._screen.counts_of(gene)
+            column = form.residuals(y, self._screen.design, hc3=self._hc3)[self._cell]
+            if (len(self._kept) + 1) * column.nbytes <= _CACHE or gene in self._kept:
+                self._kept[gene] = form, column
+        return column
+
+    def _add(
+        self,
+        total: np.ndarray,
+        genes: Sequence[int],
+        forms: Sequence[ReducedForm],
+        weights: Sequence[np.ndarray],
+        map_: Map,
+    ) -> None:
+        design, n_genes = self._screen.design, len(genes)
+        G, O = design.n_levels, design.stratum_dummies.shape[1]
+        used = np.unique(np.concatenate([form.instruments for form in forms]))
+        residuals = np.empty((n_genes, self._screen.n_cells))
+        by_column = np.empty((design.n_nuisance, len(total), n_genes))  # F_k by nuisance column
+        by_group = np.zeros((len(used), len(total), n_genes))  # L_k e_g / Y_kg − F_k W_kg
+
+        def fill(k: int) -> None:
+            form, L = forms[k], weights[k]
+            residuals[k] = self._residuals(genes[k], form)
+            F = -(L @ form.W) @ form.H_inv
+            by_column[:, :, k] = F.T
+            with np.errstate(divide="ignore", invalid="ignore"):
+                own = np.where(form.count > 0, L / form.count, 0.0)
+            by_group[np.searchsorted(used, form.instruments), :, k] = (own - F @ form.W.T).T
+
+        def add_stratum(s: int) -> None:
+            here = slice(self._start[s], self._start[s + 1])
+            factor = by_column[design.stratum_level[s]]
+            if O:
+                factor = factor + np.tensordot(design.stratum_dummies[s], by_column[G : G + O], 1)
+            total[:, here] += factor @ residuals[:, here]
+            for a, m in enumerate(self._numeric):
+                total[:, here] += (by_column[G + O + a] @ residuals[:, here]) * m[here]
+
+        first_cell = design.seg_start[design.group_seg]
+
+        def add_group(i: int) -> None:
+            here = self.place[first_cell[used[i]] : first_cell[used[i] + 1]]
+            total[:, here] += by_group[i] @ residuals[:, here]
+
+        # Each task fills rows, or adds to cells, of its own.
+        list(map_(fill, range(n_genes)))
+        list(map_(add_stratum, range(len(design.stratum_level))))
+        list(map_(add_group, range(len(used))))
