@@ -122,6 +122,9 @@ def test_options(function, kwargs, words):
     ("kwargs", "words"),
     [
         ({"first_stage": "all"}, ["first_stage='all'", "'ancestors'", "'shared'"]),
+        ({"edges_hc": "HC1"}, ["edges_hc='HC1'", "'HC0'", "'HC3'"]),
+        ({"fdr": "storey"}, ["fdr='storey'", "'batch-bh'", "'bh'"]),
+        ({"descendants_alpha": 1}, ["descendants_alpha=1"]),
         ({"covariance": "hc0"}, ["covariance='hc0'", "'murphy-topel'", "'naive'"]),
         ({"descendants_key": "a/b"}, ["descendants_key='a/b'"]),
         ({"key_added": "argen_descendants"}, ["overwrite", "'argen_descendants'"]),

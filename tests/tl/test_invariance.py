@@ -89,7 +89,7 @@ def test_read_only_memory(expected):
 @pytest.mark.parametrize("closure", [True, "acyclic", False])
 @pytest.mark.parametrize("first_stage", ["ancestors", "shared"])
 def test_threads(closure, first_stage):
-    options = {"closure": closure, "first_stage": first_stage, "covariance": "stacked", "hc": "HC3"}
+    options = {"closure": closure, "first_stage": first_stage, "covariance": "stacked", "edges_hc": "HC3"}
     results = [run(screen(), n_jobs=n, **options) for n in (1, 2, np.int64(3), None, -1)]
     for other in results[1:]:
         assert_equal(tables(results[0]), tables(other), "")

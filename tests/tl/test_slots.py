@@ -69,7 +69,7 @@ def test_params_and_provenance(done):
     }
     assert done.uns[DAG]["params"] == {
         "descendants_key": STEP, "first_stage": "ancestors", "covariance": "murphy-topel", "alpha": 0.05,
-        "fdr": "batch-bh", "hc": "HC0",
+        "fdr": "batch-bh", "edges_hc": "HC0",
     }  # fmt: skip
     for key in (STEP, DAG):
         assert done.uns[key]["schema_version"] == 1

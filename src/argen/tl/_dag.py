@@ -29,7 +29,7 @@ def argen_dag(  # noqa: PLR0913
     descendants_key: str = "argen_descendants",
     first_stage: Literal["ancestors", "shared"] = "ancestors",
     covariance: Literal["murphy-topel", "stacked", "naive"] = "murphy-topel",
-    hc: Literal["HC0", "HC3"] = "HC0",
+    edges_hc: Literal["HC0", "HC3"] = "HC0",
     alpha: float = 0.05,
     fdr: Literal["batch-bh", "bh"] = "batch-bh",
     descendants_alpha: float | None = None,
@@ -69,8 +69,9 @@ def argen_dag(  # noqa: PLR0913
         :math:`u_i = \mathrm{IF}_{t,i} - \sum_k \hat\theta_k \mathrm{IF}_{k,i}`, IF the influence of cell i on a reduced
         form; it counts that the same cells feed them, and takes 2–4 times as long. ``"naive"`` takes the predicted
         expression for known (for comparison only).
-    hc
-        ``"HC0"``, or ``"HC3"``: residuals divided by 1 − leverage, for small groups.
+    edges_hc
+        ``"HC0"``, or ``"HC3"``: residuals divided by 1 − leverage, for small groups (`hc` goes to the descendant
+        step).
     alpha
         Level of FDR control over all edges.
     fdr
@@ -122,7 +123,7 @@ def argen_dag(  # noqa: PLR0913
 
     check_option("first_stage", first_stage, FIRST_STAGES)
     check_option("covariance", covariance, COVARIANCES)
-    check_option("hc", hc, ("HC0", "HC3"))
+    check_option("edges_hc", edges_hc, ("HC0", "HC3"))
     check_level("alpha", alpha)
     check_option("fdr", fdr, tuple(FDR))
     threads = resolve_n_jobs(n_jobs)
@@ -140,7 +141,7 @@ def argen_dag(  # noqa: PLR0913
             covariance=covariance,
             alpha=alpha,
             fdr=fdr,
-            hc=hc,
+            hc=edges_hc,
             map_=map_,
             track=progress("network, genes", screen.n_genes),
         )
