@@ -146,13 +146,8 @@ def argen_dag(  # noqa: PLR0913
             track=progress("network, genes", screen.n_genes),
         )
     _warn_lost(screen, dag)
-    params = {
-        "descendants_key": descendants_key,
-        "first_stage": first_stage,
-        "covariance": covariance,
-        "alpha": alpha,
-        "fdr": fdr,
-    }
+    params = {"descendants_key": descendants_key, "first_stage": first_stage, "covariance": covariance}
+    params |= {"edges_hc": edges_hc, "alpha": alpha, "fdr": fdr}
     slots.write_dag(step.adata, key_added, screen, step.relation, step.tests, dag, layers_of(dag), params)
     logg.info("    finished", time=start, deep=_summary(key_added, dag, step.relation))
     return step.adata if copy else None
