@@ -18,11 +18,11 @@ MILD = {"numeric_covariates": {"L": 0.3}}  # with the paper's slope of 1 the mea
 SETTINGS = {
     "paper": {},
     "weak knock-down": {**MILD, "knockdown": -0.5},
-    "strong U": {**MILD, "confounder_effect": -0.8},
-    "U of opposite signs": {**MILD, "confounder_effect": [[0.6 * sign] for sign in SIGNS]},
+    "strong U": {**MILD, "depth_mean": 3.0, "confounder_effect": -0.8},
+    "U of opposite signs": {**MILD, "depth_mean": 3.0, "confounder_effect": [[0.5 * sign] for sign in SIGNS]},
     "low counts": {**MILD, "depth_mean": 1.0, "intercept": -1.5, "knockdown": -1.5},
     "few cells": {**MILD, "n_cells": 1500},
-    "heavy tails": {**MILD, "noise_sd": 1.3, "n_cells": 4000, "confounder_effect": -0.3},
+    "heavy tails": {**MILD, "depth_mean": 3.0, "noise_sd": 1.2, "n_cells": 4000, "confounder_effect": -0.3},
 }
 COVARIANCES = [(name, hc) for hc in ("HC0", "HC3") for name in ("murphy-topel", "stacked")]
 

@@ -112,10 +112,12 @@ def test_log(papalexi, log):
     for line in (
         "computing descendants of every perturbed gene\n",
         "    9 targets, 5395 perturbed and 1923 control cells, covariates: bio_rep[rep_2], bio_rep[rep_3], ",
-        "    finished: 72 pairs tested, 25 significant, 22 after closure, 3 skipped to stay acyclic\n",
+        "    finished: 72 pairs tested, 25 significant, 22 after closure, 3 genes in cycles, 3 skipped to stay "
+        "acyclic\n",
         "    'argen_total_effects', total effects (adata.varp)\n",
         "searching the causal network\n",
-        "    finished: 14 edges selected of 22 candidates\n",
+        "    finished: 14 edges selected of 22 candidates, 3 of them with a direction that the stronger "
+        "evidence decided\n",
         "    'again', edges, order and parameters (adata.uns)\n",
         "    'again_order' and 'again_layer' of each gene (adata.var)",
     ):

@@ -42,7 +42,8 @@ def test_slots_and_nothing_else(done):
     assert not done.layers
     assert set(done.obs) == set(toy().obs)
     assert set(done.uns[STEP]) == {
-        "schema_version", "params", "provenance", "targets", "pairs", "dropped_pairs", "cells", "covariates",
+        "schema_version", "params", "provenance", "targets", "pairs", "dropped_pairs", "components", "cells",
+        "covariates",
     }  # fmt: skip
     assert set(done.uns[DAG]) == {
         "schema_version", "params", "provenance", "edges", "equations", "nodes", "order", "cycles",
@@ -221,7 +222,7 @@ def test_results_without_a_single_edge_can_be_stored(fmt, tmp_path):
     path = tmp_path / f"empty.{fmt}"
     getattr(adata, f"write_{fmt}")(path)
     again = getattr(ad, f"read_{fmt}")(path)
-    assert ag.get.edges(again).shape == ag.get.edges(adata).shape == (0, 13)
+    assert ag.get.edges(again).shape == ag.get.edges(adata).shape == (0, 14)
     assert ag.get.graph(again).number_of_nodes() == 4
     assert len(ag.get.pairs(again, descendants=True)) == 0
 

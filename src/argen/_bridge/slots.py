@@ -10,8 +10,10 @@ from scipy import sparse
 
 from argen._bridge.inputs import DesignParams, ScreenReport
 from argen._bridge.validate import check_anndata
+from argen._core.components import strong_components
 from argen._core.glm.p_values import log_p_two_sided
-from argen._core.results import Dag, DescendantTests, EdgeStatus, PairStatus, Relation
+from argen._core.order import directions_of, place_genes
+from argen._core.results import Dag, DescendantTests, Direction, EdgeStatus, PairStatus, Relation
 from argen._core.screen import Screen
 from argen.errors import MissingResultError, StaleResultError
 
@@ -29,12 +31,19 @@ __all__ = [
     "var_name",
     "write_dag",
     "write_descendants",
+    "write_sensitivity",
 ]
 
 SCHEMA_VERSION = 1
 _VERSIONED = ("argen", "anndata", "numpy", "scipy", "numba", "pandas")
 
 # What users read in the `flags` columns.
+DIRECTIONS = {
+    Direction.ONE_WAY: "one way",
+    Direction.EVIDENCE: "evidence",
+    Direction.ORDER: "order",
+    Direction.TIE: "tie",
+}
 TESTS_USED = ("wald", "score", "")  # the last where there is no p-value
 PAIR_FLAGS = {
     PairStatus.OK: "",
@@ -149,6 +158,7 @@ def write_descendants(
         "targets": _targets_table(screen, report, tests, relation),
         "pairs": _pairs_table(screen, tests, relation),
         "dropped_pairs": _dropped_pairs_table(screen, relation),
+        "components": _components_table(screen, relation),
         "cells": pd.DataFrame({"cells": list(report.cells), "n": list(report.cells.values())}),
         "covariates": np.array(screen.covariate_names, dtype=object),
     }
@@ -211,6 +221,15 @@ def _pairs_table(screen: Screen, tests: DescendantTests, relation: Relation) -> 
             "flags": _flags(tests.status[at], PAIR_FLAGS),
         }
     )
+
+
+def _components_table(screen: Screen, relation: Relation) -> pd.DataFrame:
+    """Genes that the significant pairs join into cycles, by component."""
+    components = strong_components(relation.significant)
+    gene = np.concatenate([*components, np.empty(0, dtype=np.int64)])
+    number = np.repeat(np.arange(len(components)), [len(c) for c in components])
+    size = np.repeat([len(c) for c in components], [len(c) for c in components]).astype(np.int64)
+    return pd.DataFrame({"component": number, "gene": _categorical(gene.astype(np.int64), screen.genes), "size": size})
 
 
 def _dropped_pairs_table(screen: Screen, relation: Relation) -> pd.DataFrame:
@@ -302,7 +321,7 @@ def write_dag(
         "schema_version": SCHEMA_VERSION,
         "params": _storable(params),
         "provenance": provenance(screen, adata.obs_names),
-        "edges": _edges_table(screen, dag),
+        "edges": _edges_table(screen, dag, directions_of(dag, relation, tests)),
         "equations": _equations_table(screen, dag),
         "nodes": pd.DataFrame({"gene": [screen.genes[i] for i in dag.order], "layer": layers[dag.order]}),
         "order": np.array([screen.genes[i] for i in dag.order], dtype=object),
@@ -323,7 +342,7 @@ def var_name(key: str, name: str) -> str:
     return f"{'argen' if key == 'argen_dag' else key}_{name}"
 
 
-def _edges_table(screen: Screen, dag: Dag) -> pd.DataFrame:
+def _edges_table(screen: Screen, dag: Dag, direction: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "source": _categorical(dag.source, screen.genes),
@@ -336,6 +355,7 @@ def _edges_table(screen: Screen, dag: Dag) -> pd.DataFrame:
             "alpha": dag.alpha,
             "threshold": dag.threshold,
             "selected": dag.selected,
+            "direction": _flags(direction, DIRECTIONS),
             "flags": _flags(dag.status, EDGE_FLAGS),
         }
     )
@@ -359,11 +379,31 @@ def _equations_table(screen: Screen, dag: Dag) -> pd.DataFrame:
 def _cycles_table(screen: Screen, relation: Relation, tests: DescendantTests, position: np.ndarray) -> pd.DataFrame:
     """Pairs that descend from each other: which way the order took, and the evidence for either way."""
     earlier, later = np.nonzero(relation.mutual & (position[:, None] < position[None, :]))
+    tied = place_genes(relation.descendant, tests.neg_log10_p)[1][earlier, later]
     return pd.DataFrame(
         {
             "earlier": _categorical(earlier, screen.genes),
             "later": _categorical(later, screen.genes),
             "neg_log10_p": tests.neg_log10_p[earlier, later],
             "neg_log10_p_reverse": tests.neg_log10_p[later, earlier],
+            "decided_by": _categorical(tied.astype(np.int64), ("order", "tie")),
         }
     )
+
+
+def write_sensitivity(
+    adata: "AnnData",
+    key: str,
+    screen: Screen,
+    variations: pd.DataFrame,
+    edges: pd.DataFrame,
+    params: Mapping[str, Any],
+) -> None:
+    """Write the sensitivity analysis; the slots are described in :func:`argen.tl.argen_sensitivity`."""
+    adata.uns[key] = {
+        "schema_version": SCHEMA_VERSION,
+        "params": {name: np.array(value) if isinstance(value, tuple) else value for name, value in params.items()},
+        "provenance": provenance(screen, adata.obs_names),
+        "variations": variations,
+        "edges": edges,
+    }

@@ -27,19 +27,37 @@ class ReducedForms:
 
     A refit starts from where the last one of the same gene ended: taking one instrument out of the design moves the
     other coefficients little.
+
+    Parameters
+    ----------
+    screen
+        Counts and design.
+    keep_fits
+        Keep the state of each gene's last fit for the next one.
+    hc3
+        Divide residuals by 1 − leverage.
+    remember
+        Keep every form, for searches that share most of them.
     """
 
-    def __init__(self, screen: Screen, *, keep_fits: bool, hc3: bool = False) -> None:
+    def __init__(self, screen: Screen, *, keep_fits: bool, hc3: bool = False, remember: bool = False) -> None:
         self._screen, self._hc3 = screen, hc3
         self._fits: dict[int, ReducedFormFit] | None = {} if keep_fits else None
         self._forms: dict[int, ReducedForm] = {}
+        self._all: dict[tuple[int, bytes], ReducedForm] | None = {} if remember else None
 
     def get(self, wanted: Iterable[tuple[int, np.ndarray]], map_: Map) -> list[ReducedForm]:
         """Reduced forms for (gene, instruments) pairs with distinct genes, in their order."""
         wanted = list(wanted)
+        if self._all is not None:
+            self._forms |= {
+                gene: self._all[gene, s.tobytes()] for gene, s in wanted if (gene, s.tobytes()) in self._all
+            }
         stale = [(gene, s) for gene, s in wanted if not self._is_current(gene, s)]
         for (gene, _), form in zip(stale, map_(lambda pair: self._fit(*pair), stale), strict=True):
             self._forms[gene] = form
+            if self._all is not None:
+                self._all[gene, form.instruments.tobytes()] = form
         return [self._forms[gene] for gene, _ in wanted]
 
     def _is_current(self, gene: int, instruments: np.ndarray) -> bool:

@@ -17,7 +17,7 @@ from argen._core.order import causal_order
 from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Relation
 from argen._core.screen import Screen
-from argen._core.search import _decide, _steps
+from argen._core.search import _steps, select_edges
 
 __all__ = ["fit_observed", "log_expression", "search_naive"]
 
@@ -43,7 +43,7 @@ def search_naive(
     everything = np.ones(screen.n_genes, dtype=bool)
     pairs = [(s.target, s.ancestors) for s in _steps(relation.descendant, order, everything) if len(s.ancestors)]
     equations = list(track(map_(lambda pair: fit_observed(screen, observed, *pair), pairs)))
-    return _decide(order, equations, alpha, fdr)
+    return select_edges(order, equations, alpha, fdr)
 
 
 def log_expression(screen: Screen) -> np.ndarray:

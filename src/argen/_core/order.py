@@ -1,13 +1,21 @@
-"""Causal order from the descendant relation alone (METHOD 4, steps 1 and 2)."""
+"""Causal order from the descendant relation alone (METHOD 4, steps 1 and 2), and what decided each direction."""
 
 import numpy as np
 
-from argen._core.results import Dag
+from argen._core.closure import transitive_closure
+from argen._core.results import Dag, DescendantTests, Direction, Relation
 
-__all__ = ["causal_order", "layers_of"]
+__all__ = ["causal_order", "directions_of", "layers_of", "place_genes"]
 
 
 def causal_order(descendant: np.ndarray, neg_log10_p: np.ndarray) -> np.ndarray:
+    """Genes from roots to sinks, see :func:`place_genes`."""
+    return place_genes(descendant, neg_log10_p)[0]
+
+
+def place_genes(
+    descendant: np.ndarray, neg_log10_p: np.ndarray, *, reverse_ties: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Order the genes from roots to sinks; it never depends on the edge estimates.
 
     From the genes R not yet placed, the one with the fewest descendants left in R comes last among them; ties go to
@@ -19,22 +27,47 @@ def causal_order(descendant: np.ndarray, neg_log10_p: np.ndarray) -> np.ndarray:
         [target, gene], shape (p, p), diagonal False.
     neg_log10_p
         Evidence of each pair, 0 where there is no p-value.
+    reverse_ties
+        Break ties the other way round: the largest evidence, then the last gene.
+
+    Returns
+    -------
+    order
+        Roots to sinks, shape (p,).
+    tied
+        [k, t]: gene k had as few descendants left as t when t was placed, shape (p, p).
     """
     p = len(descendant)
     left = np.ones(p, dtype=bool)
     n_descendants = descendant.sum(axis=1)
     evidence = np.where(descendant, neg_log10_p, 0.0)
-    placed = []
+    placed, all_tied = [], np.zeros((p, p), dtype=bool)
     for _ in range(p):
         fewest = n_descendants[left].min()
         tied = np.flatnonzero(left & (n_descendants == fewest))
         # Summed afresh, in the order of the names: a running difference would round, and rounding would break ties.
         scores = evidence[np.ix_(tied, left)].sum(axis=1)
-        chosen = tied[np.argmin(scores)]
+        chosen = tied[len(tied) - 1 - np.argmax(scores[::-1])] if reverse_ties else tied[np.argmin(scores)]
+        all_tied[tied, chosen] = True
         placed.append(chosen)
         left[chosen] = False
         n_descendants = n_descendants - descendant[:, chosen]
-    return np.array(placed[::-1], dtype=np.int64)
+    np.fill_diagonal(all_tied, val=False)
+    return np.array(placed[::-1], dtype=np.int64), all_tied
+
+
+def directions_of(dag: Dag, relation: Relation, tests: DescendantTests) -> np.ndarray:
+    """What decided the direction of each candidate edge, :class:`~argen._core.results.Direction`."""
+    back = transitive_closure(relation.significant)[dag.target, dag.source]
+    tied = place_genes(relation.descendant, tests.neg_log10_p)[1][dag.source, dag.target]
+    contested = Direction.EVIDENCE if _is_acyclic(relation.descendant) else Direction.ORDER
+    direction = np.where(back, int(contested), int(Direction.ONE_WAY))
+    return np.where(back & tied & (direction == Direction.ORDER), int(Direction.TIE), direction)
+
+
+def _is_acyclic(relation: np.ndarray) -> bool:
+    reach = transitive_closure(relation)
+    return not (reach & reach.T).any()
 
 
 def layers_of(dag: Dag) -> np.ndarray:

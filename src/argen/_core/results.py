@@ -7,7 +7,7 @@ import numpy as np
 
 from argen._core.glm import _pair_kernels
 
-__all__ = ["Dag", "DescendantTests", "EdgeStatus", "Equation", "PairStatus", "Relation"]
+__all__ = ["Dag", "DescendantTests", "Direction", "EdgeStatus", "Equation", "PairStatus", "Relation"]
 
 
 class PairStatus(IntEnum):
@@ -30,6 +30,15 @@ class EdgeStatus(IntEnum):
     NOT_CONVERGED = 2
     SINGULAR = 3
     UNTESTABLE = 4
+
+
+class Direction(IntEnum):
+    """What decided the direction of a candidate edge."""
+
+    ONE_WAY = 0  # the significant pairs lead this way only
+    EVIDENCE = 1  # they lead both ways; the acyclic closure kept the stronger one
+    ORDER = 2  # both ways; the order placed the gene with fewer descendants lower
+    TIE = 3  # both ways, with equally many descendants: decided by the rule for ties
 
 
 @dataclass(frozen=True, slots=True)

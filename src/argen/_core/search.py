@@ -24,19 +24,19 @@ from argen._core.glm.reduced_form import ReducedForm
 from argen._core.influence import CellInfluence
 from argen._core.instruments import ReducedForms, instrument_set
 from argen._core.online_fdr import FDR
-from argen._core.order import causal_order
+from argen._core.order import place_genes
 from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Relation
 from argen._core.screen import Screen
 from argen._core.two_stage import fit_two_stage
 
-__all__ = ["is_strict_order", "search_dag"]
+__all__ = ["is_settled", "is_strict_order", "search_dag", "select_edges"]
 
 # An edge is flagged when more than this share of its variance comes from groups without counts.
 RESTS_ON = 0.25
 
 
-def search_dag(
+def search_dag(  # noqa: PLR0913
     screen: Screen,
     tests: DescendantTests,
     relation: Relation,
@@ -46,6 +46,8 @@ def search_dag(
     alpha: float,
     fdr: str = "batch-bh",
     hc: str = "HC0",
+    reverse_ties: bool = False,
+    forms: ReducedForms | None = None,
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
 ) -> Dag:
@@ -63,13 +65,17 @@ def search_dag(
         Level and procedure of FDR control, one of :data:`~argen._core.online_fdr.FDR`.
     hc
         ``"HC0"``, or ``"HC3"`` with residuals divided by 1 − leverage.
+    reverse_ties
+        Break ties of the order the other way round, see :func:`~argen._core.order.place_genes`.
+    forms
+        Reduced forms of earlier searches of the same screen with the same `hc`.
     map_, track
         Parallel map over genes; wrapper round the iterator over genes, for a progress bar.
     """
-    order = causal_order(relation.descendant, tests.neg_log10_p)
+    order, _ = place_genes(relation.descendant, tests.neg_log10_p, reverse_ties=reverse_ties)
     usable = np.isfinite(np.diag(tests.effect))
-    settled = first_stage == "ancestors" and is_strict_order(relation.descendant)
-    forms = ReducedForms(screen, keep_fits=not settled, hc3=hc == "HC3")
+    settled = is_settled(relation, first_stage)
+    forms = forms or ReducedForms(screen, keep_fits=not settled, hc3=hc == "HC3")
     influence = CellInfluence(screen, hc3=hc == "HC3") if covariance == "stacked" else None
     how = _Covariance(covariance, hc == "HC3", influence)
     shares = None
@@ -84,7 +90,7 @@ def search_dag(
         if len(step.ancestors):
             equation = _estimate(screen, step, forms, first_stage, how, shares, map_)
             equations.append(_add_untestable(equation, step))
-    return _decide(order, equations, alpha, fdr)
+    return select_edges(order, equations, alpha, fdr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,11 @@ def _steps(descendant: np.ndarray, order: np.ndarray, usable: np.ndarray) -> Ite
         A = ancestors[usable[ancestors]] if usable[t] else ancestors[:0]
         instruments = (np.flatnonzero(descendant[:, k] & left & usable) for k in A)
         yield _Step(t, ancestors, A, instruments)
+
+
+def is_settled(relation: Relation, first_stage: str) -> bool:
+    """Whether every gene has the same instruments in all equations, hence one reduced form."""
+    return first_stage == "ancestors" and is_strict_order(relation.descendant)
 
 
 def is_strict_order(relation: np.ndarray) -> bool:
@@ -224,7 +235,7 @@ def _add_untestable(equation: Equation, step: _Step) -> Equation:
     )
 
 
-def _decide(order: np.ndarray, equations: list[Equation], alpha: float, fdr: str) -> Dag:
+def select_edges(order: np.ndarray, equations: list[Equation], alpha: float, fdr: str) -> Dag:
     """FDR control over the equations in the order of the search, one batch each."""
     if equations:
         columns = [

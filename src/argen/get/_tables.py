@@ -9,7 +9,7 @@ from argen._bridge.slots import read_result
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["edges", "pairs", "targets"]
+__all__ = ["edges", "pairs", "sensitivity", "targets"]
 
 _Z_95 = 1.959963984540054
 
@@ -30,7 +30,8 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     -------
     One row per edge: ``source``, ``target``, ``coef`` (change of the child's log-expression per unit log-expression
     of the parent), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``batch``, ``alpha`` (BatchBH's level of the
-    batch), ``threshold`` (the one applied to the p-values), ``selected``, ``flags``. Edges of genes that
+    batch), ``threshold`` (the one applied to the p-values), ``selected``, ``direction`` (``"one way"``, or what decided
+    between both: ``"evidence"``, ``"order"``, ``"tie"``), ``flags``. Edges of genes that
     `adata` no longer holds are left out.
 
     Raises
@@ -61,6 +62,40 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     table = table[[*first, *(c for c in table.columns if c not in first)]]
     strength = table["z"].abs().fillna(-1.0)
     return table.iloc[strength.argsort(kind="stable")[::-1]].reset_index(drop=True)
+
+
+def sensitivity(adata: "AnnData", *, key: str = "argen_sensitivity") -> pd.DataFrame:
+    """Edges of a network with the variations of :func:`argen.tl.argen_sensitivity` that have them.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_sensitivity`.
+    key
+        Name of the result.
+
+    Returns
+    -------
+    One row per edge of any variation: ``source``, ``target``, ``selected`` (in the network itself), ``share`` (of the
+    variations that have it), one boolean column per variation; edges of the network first, the most stable first.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_sensitivity(adata, alphas=[0.001])
+    >>> list(ag.get.sensitivity(adata))[4:]
+    ['ties', 'edges alpha 0.001', 'descendants alpha 0.001']
+    """
+    table = read_result(adata, key, "ag.tl.argen_sensitivity", "variations")["edges"]
+    table = table[_held(adata, table["source"]) & _held(adata, table["target"])]
+    return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
 
 
 def pairs(adata: "AnnData", *, key: str = "argen_descendants", descendants: bool = False) -> pd.DataFrame:

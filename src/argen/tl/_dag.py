@@ -10,9 +10,9 @@ from argen._bridge.validate import check_level, check_option, counted, name_some
 from argen._core.covariance import COVARIANCES
 from argen._core.instruments import FIRST_STAGES
 from argen._core.online_fdr import FDR
-from argen._core.order import layers_of
+from argen._core.order import directions_of, layers_of
 from argen._core.parallel import worker_pool
-from argen._core.results import Dag, EdgeStatus, Relation
+from argen._core.results import Dag, Direction, EdgeStatus, Relation
 from argen._core.screen import Screen
 from argen._core.search import search_dag
 from argen.tl._step import open_step, with_level
@@ -100,8 +100,9 @@ def argen_dag(  # noqa: PLR0913
         Position in the causal order and longest path from a root; -1 outside the network
         (``f"{key_added}_order"``, ``f"{key_added}_layer"`` for another `key_added`).
     `adata.uns[key_added]` : :class:`dict`
-        ``edges`` (every candidate, selected or not), ``order`` (roots to sinks), ``nodes``, ``cycles`` (pairs that the
-        order broke), ``equations`` (condition numbers), ``params``, ``provenance``.
+        ``edges`` (every candidate, selected or not, with what decided its direction), ``order`` (roots to sinks),
+        ``nodes``, ``cycles`` (pairs that the order broke), ``equations`` (condition numbers), ``params``,
+        ``provenance``.
 
     Raises
     ------
@@ -145,11 +146,12 @@ def argen_dag(  # noqa: PLR0913
             map_=map_,
             track=progress("network, genes", screen.n_genes),
         )
+    direction = directions_of(dag, step.relation, step.tests)
     _warn_lost(screen, dag)
     params = {"descendants_key": descendants_key, "first_stage": first_stage, "covariance": covariance}
     params |= {"edges_hc": edges_hc, "alpha": alpha, "fdr": fdr}
     slots.write_dag(step.adata, key_added, screen, step.relation, step.tests, dag, layers_of(dag), params)
-    logg.info("    finished", time=start, deep=_summary(key_added, dag, step.relation))
+    logg.info("    finished", time=start, deep=_summary(key_added, dag, step.relation, direction))
     return step.adata if copy else None
 
 
@@ -166,10 +168,13 @@ def _warn_lost(screen: Screen, dag: Dag) -> None:
         warn_user(msg)
 
 
-def _summary(key: str, dag: Dag, relation: Relation) -> str:
+def _summary(key: str, dag: Dag, relation: Relation, direction: np.ndarray) -> str:
     numbers = {
         "without a p-value": int(np.isnan(dag.p).sum()),
         "mutual pairs broken by the order": int(relation.mutual.sum()) // 2,
+        "of them with a direction that the stronger evidence decided": _count(dag, direction, Direction.EVIDENCE),
+        "of them with a direction that the order decided": _count(dag, direction, Direction.ORDER),
+        "of them with a direction that a tie decided": _count(dag, direction, Direction.TIE),
     }
     rest = "".join(f", {n} {words}" for words, n in numbers.items() if n)
     return (
@@ -177,3 +182,7 @@ def _summary(key: str, dag: Dag, relation: Relation) -> str:
         f"added\n    {key!r}, direct effects (adata.varp)\n    {key!r}, edges, order and parameters (adata.uns)\n"
         f"    {slots.var_name(key, 'order')!r} and {slots.var_name(key, 'layer')!r} of each gene (adata.var)"
     )
+
+
+def _count(dag: Dag, direction: np.ndarray, which: Direction) -> int:
+    return int((dag.selected & (direction == which)).sum())

@@ -10,6 +10,7 @@ from argen._bridge.inputs import DesignParams, ScreenReport, read_screen
 from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_key, check_level, check_option, counted, name_some
 from argen._core.closure import descendant_relation
+from argen._core.components import strong_components
 from argen._core.descendants import HC, TESTS, fit_descendants
 from argen._core.parallel import worker_pool
 from argen._core.results import DescendantTests, PairStatus, Relation
@@ -131,7 +132,8 @@ def argen_descendants(  # noqa: PLR0913
         (``f"{key_added}_total_effects"`` for another `key_added`).
     `adata.uns[key_added]` : :class:`dict`
         ``targets`` (kept and dropped, with reasons and knock-down), ``pairs`` (every tested pair), ``dropped_pairs``
-        (by ``closure="acyclic"``), ``cells`` (what became of the cells), ``params``, ``provenance``.
+        (by ``closure="acyclic"``), ``components`` (genes that the significant pairs join into cycles), ``cells`` (what
+        became of the cells), ``params``, ``provenance``.
 
     Raises
     ------
@@ -148,7 +150,7 @@ def argen_descendants(  # noqa: PLR0913
     >>> adata = ag.datasets.simulate("paper_fig2")
     >>> ag.tl.argen_descendants(adata, target_key="target", covariates=["L"], depth="depth")
     >>> sorted(adata.uns["argen_descendants"])[:3]
-    ['cells', 'covariates', 'dropped_pairs']
+    ['cells', 'components', 'covariates']
     """
     from scanpy import logging as logg
 
@@ -255,6 +257,7 @@ def _summary(key: str, tests: DescendantTests, relation: Relation) -> str:
     numbers = {
         "{} significant": int(relation.significant.sum()),
         "{} after closure": int(relation.descendant.sum()),
+        "{} genes in cycles": sum(len(genes) for genes in strong_components(relation.significant)),
         "{} mutual": int(relation.mutual.sum()) // 2,
         "{} skipped to stay acyclic": len(relation.dropped),
         "{} scored": int((tests.scored & np.isfinite(relation.padj)).sum()),
