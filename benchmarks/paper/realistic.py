@@ -32,6 +32,8 @@ DESIGN = {"target_key": "target", "covariates": ["gem_group", "percent_mito"], "
 METHODS = {
     "argen": ({}, "argen_dag", {}),
     'argen, fdr="bh"': ({}, "argen_dag", {"fdr": "bh"}),
+    'argen, fdr="bh", alpha=.2': ({}, "argen_dag", {"fdr": "bh", "alpha": 0.2}),
+    'argen, covariance="stacked"': ({}, "argen_dag", {"covariance": "stacked"}),
     'argen, covariance="naive"': ({}, "argen_dag", {"covariance": "naive"}),
     "argen, alpha=.05 in the descendant step": ({"alpha": 0.05}, "argen_dag", {}),
     "argen, closure=True": ({"closure": True}, "argen_dag", {}),

@@ -61,6 +61,23 @@ def test_small_sample_covariances_against_statsmodels(hc, dummies, n, controls):
         assert tests.log_p[target, gene] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("hc", ["HC0", "HC1", "HC3"])
+def test_pooled_effects_are_those_of_one_regression(hc):
+    data = random_screen(8, n=900, p=4, log_mean=1.0)
+    tests = fit_descendants(data.screen, test="wald", hc=hc, pooled=True)
+    x = np.column_stack([data.indicators(np.arange(4)), data.nuisance])
+    for gene in range(4):
+        fit = poisson(data.counts[:, gene], x, data.depth)
+        mu, residual = fit.fittedvalues, data.counts[:, gene] - fit.fittedvalues
+        bread = np.linalg.inv(x.T @ (mu[:, None] * x))
+        if hc == "HC3":
+            residual = residual / (1 - mu * np.einsum("ij,jk,ik->i", x, bread, x))
+        variance = np.diag(bread @ (x.T @ (residual[:, None] ** 2 * x)) @ bread)[:4]
+        factor = len(x) / (len(x) - x.shape[1]) if hc == "HC1" else 1
+        np.testing.assert_allclose(tests.effect[:, gene], fit.params[:4], atol=1e-7)
+        np.testing.assert_allclose(tests.se[:, gene], np.sqrt(variance * factor), rtol=1e-6)
+
+
 def test_hc3_is_that_of_statsmodels_for_a_linear_model():
     """The formula of the oracle above, held against statsmodels' own HC3 where that exists."""
     rng = np.random.default_rng(0)

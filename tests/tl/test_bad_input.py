@@ -100,6 +100,7 @@ def test_unknown_names(function, kwargs, words):
         ({"closure": 1}, ["closure=1", "'acyclic'"]),
         ({"family": "nb"}, ["family='nb'", "'poisson'"]),
         ({"test": "lrt"}, ["test='lrt'", "'auto'", "'wald'", "'score'"]),
+        ({"pooled": "yes"}, ["pooled='yes'", "True", "False"]),
         ({"hc": "HC2"}, ["hc='HC2'", "'HC0'", "'HC1'", "'HC3'"]),
         ({"alpha": 0}, ["alpha=0", "between 0 and 1"]),
         ({"alpha": 1.0}, ["alpha=1.0"]),

@@ -66,6 +66,7 @@ def test_params_and_provenance(done):
         "closure": True,
         "test": "auto",
         "hc": "HC3",
+        "pooled": False,
         "alpha": 0.05,
     }
     assert done.uns[DAG]["params"] == {

@@ -37,6 +37,7 @@ def fit_descendants(
     *,
     test: str = "wald",
     hc: str = "HC0",
+    pooled: bool = False,
 ) -> DescendantTests:
     """Fit all p × p pairs, the on-target pairs (diagonal) included.
 
@@ -54,8 +55,12 @@ def fit_descendants(
         expects fewer than 50 counts, else Wald. Groups without counts and of one cell are always scored.
     hc
         Covariance of the estimates and of the Wald test.
+    pooled
+        Estimate all effects on a gene in one regression on the cells of all targets, with a common effect of the
+        covariates.
     """
-    series, arguments = monomials(screen.design.numeric.shape[1]), {"hc": HC[hc], "score_below": _SCORE_BELOW[test]}
+    series = monomials(screen.design.numeric.shape[1])
+    arguments = {"hc": HC[hc], "score_below": _SCORE_BELOW[test], "pooled": pooled}
     fits = track(
         map_(lambda gene: fit_gene(screen.counts_of(gene), screen.design, series, **arguments), range(screen.n_genes))
     )

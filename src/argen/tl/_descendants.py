@@ -41,6 +41,7 @@ def argen_descendants(  # noqa: PLR0913
     closure: Literal["acyclic", True, False] = "acyclic",
     test: Literal["auto", "wald", "score"] = "auto",
     hc: Literal["HC0", "HC1", "HC3"] | None = None,
+    pooled: bool = False,
     alpha: float = 0.01,
     min_cells: int = 10,
     n_jobs: int | None = None,
@@ -109,6 +110,12 @@ def argen_descendants(  # noqa: PLR0913
         Variance of the effects: ``"HC0"``, ``"HC1"`` (times :math:`n/(n-k)`) or ``"HC3"`` (residuals divided by 1 −
         leverage; the leverages of control cells are those of the fit on the controls alone). Default: ``"HC0"`` with
         ``test="wald"``, else ``"HC3"``.
+    pooled
+        Estimate the effects of all targets on a gene in one regression on the cells of all of them, instead of one
+        regression per target. The effects of the covariates then rest on all cells, which gains power where there are
+        few controls per covariate level. It assumes that covariates act alike in all perturbed cells: do not use it
+        when the state of the cells, and with it the meaning of a covariate, changes with the perturbation. The score
+        test rests on the controls either way.
     alpha
         Level of the adjusted p-values. It is stricter than that of the edges: a false ancestor costs every equation
         that it enters, and through the closure those of its descendants.
@@ -159,6 +166,7 @@ def argen_descendants(  # noqa: PLR0913
     check_option("test", test, TESTS)
     check_option("hc", hc, (None, *HC))
     hc = hc or USUAL_HC[test]
+    check_option("pooled", pooled, (True, False))
     check_level("alpha", alpha)
     check_key("key_added", key_added)
     threads = resolve_n_jobs(n_jobs)
@@ -177,12 +185,14 @@ def argen_descendants(  # noqa: PLR0913
     logg.info(_design(screen))
     announce_compilation()
     with worker_pool(threads) as map_:
-        tests = fit_descendants(screen, map_, progress("descendants, genes", screen.n_genes), test=test, hc=hc)
+        track = progress("descendants, genes", screen.n_genes)
+        tests = fit_descendants(screen, map_, track, test=test, hc=hc, pooled=pooled)
     relation = descendant_relation(tests, closure, alpha)
     _warn_untested(screen, tests)
     adata = adata.copy() if copy else adata
     stored = {name: getattr(params, name) for name in DesignParams.__slots__}
-    stored |= {"family": family, "closure": closure, "test": test, "hc": hc, "alpha": alpha}
+    stored |= {"family": family, "closure": closure, "test": test, "hc": hc}
+    stored |= {"pooled": pooled, "alpha": alpha}
     outdated = slots.made_from(adata, key_added)
     slots.write_descendants(adata, key_added, screen, report, tests, relation, stored)
     if outdated:

@@ -28,7 +28,9 @@ COLD = False
 Fits = tuple[np.ndarray, ...]
 
 
-def fit_gene(y: np.ndarray, design: Design, series: Monomials, *, hc: int = 0, score_below: float = 0.0) -> Fits:
+def fit_gene(
+    y: np.ndarray, design: Design, series: Monomials, *, hc: int = 0, score_below: float = 0.0, pooled: bool = False
+) -> Fits:
     """Fit the counts `y` of one gene against every target.
 
     Parameters
@@ -39,6 +41,8 @@ def fit_gene(y: np.ndarray, design: Design, series: Monomials, *, hc: int = 0, s
         Covariance: 0, 1 or 3. HC3 takes the leverages of control cells from the fit on the controls alone.
     score_below
         Pairs whose group expects fewer counts get score statistics, and so do all groups without counts or of one cell.
+    pooled
+        Estimate all effects in one regression on the cells of all targets, Y ~ offset(log ℓ) + 1 + D_1 + … + D_p + X.
 
     Returns
     -------
@@ -72,6 +76,11 @@ def fit_gene(y: np.ndarray, design: Design, series: Monomials, *, hc: int = 0, s
         *_, last, factor, V = _fit_cells(y, design, series, used | (group & supported), np.array([j]), hc)
         status[j] = OK if last <= TOLERANCE else NOT_CONVERGED
         effect[j], variance[j] = np.log(factor[0]), V[0]
+    if pooled:
+        everything, plain = np.ones(len(used), dtype=bool), np.flatnonzero(np.isin(status, (OK, NOT_CONVERGED)))
+        *_, last, factor, V = _fit_cells(y, design, series, everything, np.arange(p), hc)
+        effect[plain], variance[plain] = np.log(factor[plain]), V[plain]
+        status[plain] = OK if last <= TOLERANCE else NOT_CONVERGED
     return fits
 
 
@@ -90,11 +99,14 @@ def _fit_cells(
         y, design, series, used, row, y_total, y_row, none, theta, w, sums, COLD, hc == 3, TOLERANCE, MAX_ITERATIONS
     )
     variance = v + 2.0 * (W * G).sum(axis=1)
-    return theta, w, H_inv, B, last, factor, variance * _hc1_factor(design, used, theta, H_inv) if hc == 1 else variance
+    if hc == 1:
+        variance *= _hc1_factor(design, used, theta, H_inv, len(instruments))
+    return theta, w, H_inv, B, last, factor, variance
 
 
-def _hc1_factor(design: Design, used: np.ndarray, theta: np.ndarray, H_inv: np.ndarray) -> float:
-    """N / (n − k) over the cells with a mean, k the coefficients about which anything is known and the effect."""
+def _hc1_factor(design: Design, used: np.ndarray, theta: np.ndarray, H_inv: np.ndarray, n_effects: int) -> float:
+    """Factor n / (n − k) over the cells with a mean, k the coefficients about which anything is known."""
     with_mean = used & np.isfinite(theta[design.stratum_level[design.seg_stratum]])
-    n, k = np.diff(design.seg_start)[with_mean].sum(), np.count_nonzero(np.diag(H_inv)) + 1
+    n = np.diff(design.seg_start)[with_mean].sum()
+    k = np.count_nonzero(np.diag(H_inv)) + n_effects
     return n / (n - k) if n > k else np.inf
