@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from common import OUT, truth_of, write
+from common import OUT, truth_of
 
 N_PARENTS = {1: (0, 2), 2: (1, 3), 3: (2, 4)}
 GENES = (50, 100, 200, 400)
@@ -42,6 +42,24 @@ METHODS = {
     "naive": ({}, "argen_naive", {}),
     "INSPRE": ({}, "inspre", {}),
     "INSPRE, acyclic": ({}, "inspre", {"dag": True}),
+}
+
+
+FIGURES = {
+    "f1": ("F1", "{:.2f}"),
+    "precision": ("Precision", "{:.2f}"),
+    "recall": ("Recall", "{:.2f}"),
+    "shd": ("SHD", "{:.0f}"),
+    "null_rejected": ("Share of true nulls among the tested candidates with p < .05", "{:.2f}"),
+    "seconds": ("Seconds", "{:.3g}"),
+    "memory": ("Peak memory, GB", "{:.2f}"),
+}
+SHOWN = {
+    "argen": "#0072b2",
+    'argen, fdr="bh", alpha=.2': "#56b4e9",
+    "naive": "#999999",
+    "INSPRE": "#d55e00",
+    "INSPRE, acyclic": "#e69f00",
 }
 
 
@@ -171,7 +189,51 @@ def main() -> None:
     )
     runs.to_csv(path, index=False, float_format="%.6g")
     table = runs.groupby(["genes", "degree", "method"], sort=False).mean().drop(columns="seed").reset_index()
-    write(table, options.out, "realistic")
+    table.to_csv(options.out / "realistic.csv", index=False, float_format="%.6g")
+    (options.out / "realistic.md").write_text(pivots(table))
+    draw(table, options.out / "realistic.png")
+
+
+def pivots(table: pd.DataFrame) -> str:
+    """One Markdown table per figure: a row per method, a column per point of the grid."""
+    points = table[["genes", "degree"]].drop_duplicates().apply(tuple, axis=1).tolist()
+    methods = [method for method in METHODS if method in set(table["method"])]
+    values = table.set_index(["method", "genes", "degree"])
+    text = []
+    for figure, (title, style) in FIGURES.items():
+        names = ["chr6like" if genes == 45 else f"{genes}, {degree}" for genes, degree in points]
+        text += [f"**{title}**", "", "| genes, parents | " + " | ".join(names) + " |", "|---" * (len(points) + 1) + "|"]
+        for method in methods:
+            cells = [values[figure].get((method, *point), np.nan) for point in points]
+            if not np.isnan(cells).all():
+                text.append(
+                    f"| {method} | " + " | ".join("–" if np.isnan(x) else style.format(x) for x in cells) + " |"
+                )
+        text.append("")
+    return "\n".join(text)
+
+
+def draw(table: pd.DataFrame, path: Path) -> None:
+    """F1 and time against the number of genes, a column per density of the network."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    grid = table[table["genes"] != 45]
+    figure, axes = plt.subplots(2, 3, figsize=(11, 6), sharex=True, sharey="row", layout="constrained")
+    for column, degree in enumerate(N_PARENTS):
+        for (method, colour), marker in zip(SHOWN.items(), "os^Dv", strict=True):
+            rows = grid[(grid["degree"] == degree) & (grid["method"] == method)]
+            for row, figure_name in enumerate(("f1", "seconds")):
+                axes[row, column].plot(rows["genes"], rows[figure_name], marker + "-", color=colour, label=method)
+        axes[0, column].set_title(f"{degree} parent{'s' if degree > 1 else ''} per gene")
+        axes[1, column].set(xlabel="genes", xscale="log", yscale="log", xticks=GENES, xticklabels=GENES)
+        axes[1, column].minorticks_off()
+    axes[0, 0].set_ylabel("F1")
+    axes[1, 0].set_ylabel("seconds")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(SHOWN), frameon=False)
+    figure.savefig(path, dpi=150)
 
 
 if __name__ == "__main__":

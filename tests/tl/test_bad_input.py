@@ -98,7 +98,7 @@ def test_unknown_names(function, kwargs, words):
     [
         ({"closure": "cyclic"}, ["closure='cyclic'", "True", "False", "'acyclic'"]),
         ({"closure": 1}, ["closure=1", "'acyclic'"]),
-        ({"family": "nb"}, ["family='nb'", "'poisson'"]),
+        ({"family": "nb"}, ["family='nb'", "'poisson'", "'negative_binomial'"]),
         ({"test": "lrt"}, ["test='lrt'", "'auto'", "'wald'", "'score'"]),
         ({"pooled": "yes"}, ["pooled='yes'", "True", "False"]),
         ({"hc": "HC2"}, ["hc='HC2'", "'HC0'", "'HC1'", "'HC3'"]),

@@ -42,7 +42,8 @@ def test_slots_and_nothing_else(done):
     assert not done.layers
     assert set(done.obs) == set(toy().obs)
     assert set(done.uns[STEP]) == {
-        "schema_version", "params", "provenance", "targets", "pairs", "dropped_pairs", "components", "cells",
+        "schema_version", "params", "provenance", "targets", "pairs", "genes", "dropped_pairs", "components",
+        "cells",
         "covariates",
     }  # fmt: skip
     assert set(done.uns[DAG]) == {

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.stats import false_discovery_control
 
 from argen._bridge.inputs import DesignParams, ScreenReport
 from argen._bridge.validate import check_anndata
 from argen._core.components import strong_components
+from argen._core.dispersion import Dispersions, Fallback
 from argen._core.glm.p_values import log_p_two_sided
 from argen._core.order import directions_of, place_genes
 from argen._core.results import Dag, DescendantTests, Direction, EdgeStatus, PairStatus, Relation
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = [
+    "FAMILIES",
     "SCHEMA_VERSION",
     "fingerprint",
     "made_from",
     "read_descendants",
     "read_design_params",
+    "read_dispersions",
     "read_result",
     "total_effects_key",
     "var_name",
@@ -38,6 +42,15 @@ SCHEMA_VERSION = 1
 _VERSIONED = ("argen", "anndata", "numpy", "scipy", "numba", "pandas")
 
 # What users read in the `flags` columns.
+FAMILIES = ("poisson", "negative_binomial")
+FALLBACKS = {
+    Fallback.NONE: "",
+    Fallback.NO_OVERDISPERSION: "no over-dispersion",
+    Fallback.NO_CONTROL_COUNTS: "no control counts",
+    Fallback.AT_BOUND: "dispersion at its bound",
+}
+# Over-dispersion that costs Poisson weights efficiency: a variance of at least 1.5 times the mean.
+_WORTH_IT = 0.5
 DIRECTIONS = {
     Direction.ONE_WAY: "one way",
     Direction.EVIDENCE: "evidence",
@@ -145,6 +158,7 @@ def write_descendants(
     report: ScreenReport,
     tests: DescendantTests,
     relation: Relation,
+    dispersions: Dispersions,
     params: Mapping[str, Any],
 ) -> None:
     """Write the descendant step; the slots are described in :func:`argen.tl.argen_descendants`."""
@@ -157,6 +171,7 @@ def write_descendants(
         "provenance": provenance(screen, adata.obs_names),
         "targets": _targets_table(screen, report, tests, relation),
         "pairs": _pairs_table(screen, tests, relation),
+        "genes": _genes_table(screen, dispersions, str(params["family"])),
         "dropped_pairs": _dropped_pairs_table(screen, relation),
         "components": _components_table(screen, relation),
         "cells": pd.DataFrame({"cells": list(report.cells), "n": list(report.cells.values())}),
@@ -191,6 +206,37 @@ def _targets_table(screen: Screen, report: ScreenReport, tests: DescendantTests,
     )
     table["n_descendants"] = [*relation.descendant.sum(axis=1).tolist(), *[0] * len(dropped)]
     return pd.DataFrame(table)
+
+
+def _genes_table(screen: Screen, dispersions: Dispersions, family: str) -> pd.DataFrame:
+    """Dispersion of each gene, whether there is any, which family it calls for and which one it got."""
+    tested = np.isfinite(dispersions.p)
+    padj = np.full(len(tested), np.nan)
+    if tested.any():
+        padj[tested] = false_discovery_control(dispersions.p[tested])
+    worth_it = (np.nan_to_num(padj, nan=1.0) < 0.05) & (dispersions.phi * dispersions.mean >= _WORTH_IT)
+    used = (dispersions.phi > 0) & (family == FAMILIES[1])
+    return pd.DataFrame(
+        {
+            "gene": list(screen.genes),
+            "mean_control": dispersions.mean,
+            "dispersion": dispersions.phi,
+            "overdispersion_z": dispersions.z,
+            "overdispersion_p": dispersions.p,
+            "overdispersion_padj": padj,
+            "recommended": _categorical(worth_it.astype(np.int64), FAMILIES),
+            "family": _categorical(used.astype(np.int64), FAMILIES),
+            "flags": _flags(dispersions.fallback, FALLBACKS),
+        }
+    )
+
+
+def read_dispersions(result: Mapping[str, Any], genes: Sequence[str]) -> np.ndarray:
+    """Dispersions that a stored descendant step used, 0 for Poisson, in the order of `genes`."""
+    if str(result["params"]["family"]) == FAMILIES[0]:
+        return np.zeros(len(genes))
+    table = result["genes"].set_index("gene").loc[list(genes)]
+    return np.where(table["family"] == FAMILIES[1], table["dispersion"], 0.0)
 
 
 def _test_codes(tests: DescendantTests) -> np.ndarray:

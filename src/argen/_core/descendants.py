@@ -3,6 +3,8 @@
 For target j and gene k, on the cells of j and the controls:  Y_k ~ offset(log ℓ) + 1 + D_j + X,  quasi-Poisson with log
 link; τ̂*_jk is the coefficient of D_j, its variance the sandwich A⁻¹BA⁻¹ with A = Σ μ x x', B = Σ (y − μ)² x x' (HC0),
 times n / (n − k) (HC1), or with (y − μ) / (1 − h) in place of y − μ, h the leverage (HC3).
+With a dispersion φ the quasi-likelihood is negative binomial: w = 1 / (1 + φμ), A = Σ μ w x x' and
+B = Σ ((y − μ) w)² x x'.
 The controls enter every fit of a gene; their sums are read off moment tables (see :mod:`.glm.pairs`).
 """
 
@@ -38,6 +40,7 @@ def fit_descendants(
     test: str = "wald",
     hc: str = "HC0",
     pooled: bool = False,
+    phi: np.ndarray | None = None,
 ) -> DescendantTests:
     """Fit all p × p pairs, the on-target pairs (diagonal) included.
 
@@ -58,11 +61,17 @@ def fit_descendants(
     pooled
         Estimate all effects on a gene in one regression on the cells of all targets, with a common effect of the
         covariates.
+    phi
+        Dispersion of each gene for a negative binomial quasi-likelihood, shape (p,); 0, the default, is Poisson.
     """
+    phi = np.zeros(screen.n_genes) if phi is None else phi
     series = monomials(screen.design.numeric.shape[1])
     arguments = {"hc": HC[hc], "score_below": _SCORE_BELOW[test], "pooled": pooled}
     fits = track(
-        map_(lambda gene: fit_gene(screen.counts_of(gene), screen.design, series, **arguments), range(screen.n_genes))
+        map_(
+            lambda gene: fit_gene(screen.counts_of(gene), screen.design, series, phi=float(phi[gene]), **arguments),
+            range(screen.n_genes),
+        )
     )
     effect, variance, status, count, expected, cells, score = (
         np.stack(part, axis=1) for part in zip(*fits, strict=True)

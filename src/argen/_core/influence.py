@@ -1,13 +1,14 @@
 """What single cells do to a linear combination of reduced forms (METHOD 5.2).
 
-The influence of cell i of group g on the instruments' coefficients of gene k, with its residual r = y − μ, is
+The influence of cell i of group g on the instruments' coefficients of gene k, with its score r (Poisson: y − μ) and the
+sum S_kg of the weights of its group (Poisson: its counts), is
 
-    IF_k,i = r (1{g ∈ S_k} e_g / Y_kg − W_k H_k⁻¹ (z_i − W_kg)),   W_kg = 0 for a baseline group,
+    IF_k,i = r (1{g ∈ S_k} e_g / S_kg − W_k H_k⁻¹ (z_i − W_kg)),   W_kg = 0 for a baseline group,
 
 where z_i is the cell's row of nuisance columns: its level, its dummies, its numeric covariates m. Hence a combination
 Σ_k L_k IF_k,i is, with F_k = −L_k W_k H_k⁻¹,
 
-    Σ_k (F_k z_i) r_ik  +  Σ_{k: g ∈ S_k} (L_k e_g / Y_kg − F_k W_kg) r_ik.
+    Σ_k (F_k z_i) r_ik  +  Σ_{k: g ∈ S_k} (L_k e_g / S_kg − F_k W_kg) r_ik.
 
 The first factor is the same for all cells of a stratum but for m, the second for all cells of a group: three matrix
 products over the residuals of the genes serve all cells, and no cells × instruments array is ever made.
@@ -97,7 +98,7 @@ class CellInfluence:
         used = np.unique(np.concatenate([form.instruments for form in forms]))
         residuals = np.empty((n_genes, self._screen.n_cells))
         by_column = np.empty((design.n_nuisance, len(total), n_genes))  # F_k by nuisance column
-        by_group = np.zeros((len(used), len(total), n_genes))  # L_k e_g / Y_kg − F_k W_kg
+        by_group = np.zeros((len(used), len(total), n_genes))  # L_k e_g / S_kg − F_k W_kg
 
         def fill(k: int) -> None:
             form, L = forms[k], weights[k]
@@ -105,7 +106,7 @@ class CellInfluence:
             F = -(L @ form.W) @ form.H_inv
             by_column[:, :, k] = F.T
             with np.errstate(divide="ignore", invalid="ignore"):
-                own = np.where(form.count > 0, L / form.count, 0.0)
+                own = np.where(form.S > 0, L / form.S, 0.0)
             by_group[np.searchsorted(used, form.instruments), :, k] = (own - F @ form.W.T).T
 
         def add_stratum(s: int) -> None:

@@ -36,12 +36,23 @@ class ReducedForms:
         Keep the state of each gene's last fit for the next one.
     hc3
         Divide residuals by 1 − leverage.
+    phi
+        Dispersion of each gene; 0 is Poisson, and so is the default.
     remember
         Keep every form, for searches that share most of them.
     """
 
-    def __init__(self, screen: Screen, *, keep_fits: bool, hc3: bool = False, remember: bool = False) -> None:
+    def __init__(
+        self,
+        screen: Screen,
+        *,
+        keep_fits: bool,
+        hc3: bool = False,
+        phi: np.ndarray | None = None,
+        remember: bool = False,
+    ) -> None:
         self._screen, self._hc3 = screen, hc3
+        self._phi = np.zeros(screen.n_genes) if phi is None else phi
         self._fits: dict[int, ReducedFormFit] | None = {} if keep_fits else None
         self._forms: dict[int, ReducedForm] = {}
         self._all: dict[tuple[int, bytes], ReducedForm] | None = {} if remember else None
@@ -66,7 +77,7 @@ class ReducedForms:
 
     def _fit(self, gene: int, instruments: np.ndarray) -> ReducedForm:
         if self._fits is None:
-            return fit_reduced_form(self._screen, gene, instruments, hc3=self._hc3)
+            return fit_reduced_form(self._screen, gene, instruments, hc3=self._hc3, phi=float(self._phi[gene]))
         if gene not in self._fits:
-            self._fits[gene] = ReducedFormFit(self._screen, gene, hc3=self._hc3)
+            self._fits[gene] = ReducedFormFit(self._screen, gene, hc3=self._hc3, phi=float(self._phi[gene]))
         return self._fits[gene].refit(self._screen.counts_of(gene), instruments)

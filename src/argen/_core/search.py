@@ -46,6 +46,7 @@ def search_dag(  # noqa: PLR0913
     alpha: float,
     fdr: str = "batch-bh",
     hc: str = "HC0",
+    phi: np.ndarray | None = None,
     reverse_ties: bool = False,
     forms: ReducedForms | None = None,
     map_: Map = map,
@@ -65,6 +66,8 @@ def search_dag(  # noqa: PLR0913
         Level and procedure of FDR control, one of :data:`~argen._core.online_fdr.FDR`.
     hc
         ``"HC0"``, or ``"HC3"`` with residuals divided by 1 − leverage.
+    phi
+        Dispersion of each gene for a negative binomial quasi-likelihood, shape (p,); 0, the default, is Poisson.
     reverse_ties
         Break ties of the order the other way round, see :func:`~argen._core.order.place_genes`.
     forms
@@ -75,7 +78,7 @@ def search_dag(  # noqa: PLR0913
     order, _ = place_genes(relation.descendant, tests.neg_log10_p, reverse_ties=reverse_ties)
     usable = np.isfinite(np.diag(tests.effect))
     settled = is_settled(relation, first_stage)
-    forms = forms or ReducedForms(screen, keep_fits=not settled, hc3=hc == "HC3")
+    forms = forms or ReducedForms(screen, keep_fits=not settled, hc3=hc == "HC3", phi=phi)
     influence = CellInfluence(screen, hc3=hc == "HC3") if covariance == "stacked" else None
     how = _Covariance(covariance, hc == "HC3", influence)
     shares = None
@@ -178,7 +181,7 @@ def _over_identified(
     """Instruments outside A: the second stage is fitted as a regression (METHOD 5.1)."""
     fitted = all(np.isfinite(form.effect).all() for form in first)
     stage = (
-        fit_two_stage(screen, t, A, first, how.name, hc3=how.hc3, influence=how.influence, map_=map_)
+        fit_two_stage(screen, t, A, first, how.name, phi=own.phi, hc3=how.hc3, influence=how.influence, map_=map_)
         if fitted
         else None
     )

@@ -50,6 +50,7 @@ def vary(  # noqa: PLR0913
     hc: str,
     alpha: float,
     fdr: str,
+    phi: np.ndarray | None = None,
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
 ) -> list[Variation]:
@@ -63,7 +64,7 @@ def vary(  # noqa: PLR0913
         As in :func:`~argen._core.closure.descendant_relation`.
     alphas
         Other levels.
-    first_stage, covariance, hc, alpha, fdr, map_
+    first_stage, covariance, hc, alpha, fdr, phi, map_
         As in :func:`~argen._core.search.search_dag`.
     track
         Wrapper round the iterator over the searches, for a progress bar.
@@ -71,7 +72,7 @@ def vary(  # noqa: PLR0913
     relations = {level: descendant_relation(tests, closure, level) for level in {descendants_alpha, *alphas}}
     forms = None
     if all(is_settled(relation, first_stage) for relation in relations.values()):
-        forms = ReducedForms(screen, keep_fits=False, hc3=hc == "HC3", remember=True)
+        forms = ReducedForms(screen, keep_fits=False, hc3=hc == "HC3", phi=phi, remember=True)
 
     def search(level: float, *, reverse_ties: bool = False) -> Dag:
         return search_dag(
@@ -83,6 +84,7 @@ def vary(  # noqa: PLR0913
             alpha=alpha,
             fdr=fdr,
             hc=hc,
+            phi=phi,
             reverse_ties=reverse_ties,
             forms=forms,
             map_=map_,

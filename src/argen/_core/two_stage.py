@@ -5,6 +5,7 @@ Needed when a first stage uses instruments outside the candidates A, so that θ�
     Y_t ~ offset(log ℓ) + 1 + D_t + Σ_k θ_k η̂_k + X
     V = A⁻¹ (B + Σ_k C_k V_k C_k') A⁻¹,   C_k = Σ_i μ_i θ_k x₂x₁' − e_k Σ_i (y_i − μ_i) x₁'
 
+(for a negative binomial μ / (1 + φμ) and (y − μ) / (1 + φμ) take the place of μ and y − μ)
 with x₂ the regressors of the second stage, x₁ those of first stage k, A = Σ μ x₂x₂', B = Σ (y − μ)² x₂x₂', V_k the HC0
 covariance of first stage k and e_k the unit vector of the column η̂_k. The second term of C_k vanishes only where the
 system is square. The constant and the covariates of η̂_k lie in the span of (1, X): only its instrument part D m_k is
@@ -38,6 +39,7 @@ def fit_two_stage(
     first_stages: list[ReducedForm],
     covariance: str,
     *,
+    phi: float = 0.0,
     hc3: bool = False,
     influence: CellInfluence | None = None,
     map_: Map = map,
@@ -54,6 +56,8 @@ def fit_two_stage(
         Reduced forms of the candidates, on any instruments.
     covariance
         ``"murphy-topel"``, ``"stacked"`` or ``"naive"``.
+    phi
+        Dispersion of the target's counts; 0 is Poisson.
     hc3
         Divide residuals by 1 − leverage; the first stages must have been fitted so.
     influence
@@ -67,15 +71,18 @@ def fit_two_stage(
     stage = _second_stage(screen, target, shifts)
     if _is_collinear(stage.x, stage.depth):
         return None
-    theta, mu, converged = _fit(stage)
-    bread = np.linalg.inv(stage.x.sandwich(mu))
-    m, residual = len(candidates), stage.y - mu
-    inflated = residual / (1.0 - _leverages(stage, bread, mu)) if hc3 else residual
+    theta, mu, converged = _fit(stage, phi)
+    weight = mu / (1.0 + phi * mu)
+    bread = np.linalg.inv(stage.x.sandwich(weight))
+    m, residual = len(candidates), (stage.y - mu) / (1.0 + phi * mu)
+    inflated = residual / (1.0 - _leverages(stage, bread, weight)) if hc3 else residual
     if covariance == "naive":
         derivatives = []
     else:
         # Σ_i over the cells of each group: all that the first stages' one-hot instruments ask for.
-        weighted = np.stack([np.bincount(stage.group, mu * column, screen.n_genes + 1) for column in stage.columns()])
+        weighted = np.stack(
+            [np.bincount(stage.group, weight * column, screen.n_genes + 1) for column in stage.columns()]
+        )
         residuals = np.bincount(stage.group, residual, screen.n_genes + 1)
         derivatives = [theta[k] * weighted[:, form.instruments] for k, form in enumerate(first_stages)]
         for k, form in enumerate(first_stages):
@@ -95,11 +102,11 @@ def fit_two_stage(
     return TwoStage(theta[:m], np.sqrt(variance), converged)
 
 
-def _leverages(stage: "_SecondStage", bread: np.ndarray, mu: np.ndarray) -> np.ndarray:
-    """μ x₂'A⁻¹x₂ of every cell, below 1."""
+def _leverages(stage: "_SecondStage", bread: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Leverage a x₂'A⁻¹x₂ of every cell of weight a, below 1."""
     half = np.linalg.cholesky(bread)
     form = sum(stage.x.matvec(column) ** 2 for column in half.T)
-    return np.minimum(mu * form, 1.0 - 1e-6)
+    return np.minimum(weight * form, 1.0 - 1e-6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,22 +163,27 @@ def _is_collinear(x: "tabmat.SplitMatrix", weights: np.ndarray) -> bool:
     return np.linalg.cond(gram * np.outer(scale, scale), 1) > MAX_CONDITION
 
 
-def _fit(stage: _SecondStage) -> tuple[np.ndarray, np.ndarray, bool]:
+def _fit(stage: _SecondStage, phi: float) -> tuple[np.ndarray, np.ndarray, bool]:
     """Coefficients and means by glum, polished by one Newton step to full precision; whether that was a small one."""
     import warnings
 
-    from glum import GeneralizedLinearRegressor
+    from glum import GeneralizedLinearRegressor, NegativeBinomialDistribution
     from sklearn.exceptions import ConvergenceWarning
 
     model = GeneralizedLinearRegressor(
-        family="poisson", link="log", alpha=0, fit_intercept=False, gradient_tol=1e-8, max_iter=200
+        family=NegativeBinomialDistribution(phi) if phi > 0 else "poisson",
+        link="log",
+        alpha=0,
+        fit_intercept=False,
+        gradient_tol=1e-8,
+        max_iter=200,
     )
     offset = np.log(stage.depth)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # judged below, and reported with the edge
         theta = model.fit(stage.x, stage.y, offset=offset).coef_
     mu = np.exp(stage.x.matvec(theta) + offset)
-    score = stage.x.transpose_matvec(stage.y - mu)
-    step = np.linalg.solve(stage.x.sandwich(mu), score)
+    score = stage.x.transpose_matvec((stage.y - mu) / (1.0 + phi * mu))
+    step = np.linalg.solve(stage.x.sandwich(mu * (1.0 + phi * stage.y) / (1.0 + phi * mu) ** 2), score)
     theta = theta + step
     return theta, np.exp(stage.x.matvec(theta) + offset), bool(score @ step < _NEGLIGIBLE)

@@ -111,6 +111,7 @@ def _run(options: argparse.Namespace) -> None:
         "targets": _names(options.targets),
         "closure": CLOSURES[options.closure],
         "test": options.test,
+        "family": options.family,
         "min_cells": options.min_cells,
     }
     ag.tl.argen_descendants(adata, alpha=options.descendants_alpha, n_jobs=options.n_jobs, **design)

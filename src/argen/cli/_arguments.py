@@ -91,6 +91,9 @@ def _add_design_options(group: argparse._ArgumentGroup) -> None:
         "--test", choices=["auto", "wald", "score"], default="auto", help="test of the total effects (default: auto)"
     )
     group.add_argument(
+        "--family", choices=["poisson", "negative_binomial"], default="poisson", help="likelihood (default: poisson)"
+    )
+    group.add_argument(
         "--first-stage", choices=["ancestors", "shared"], default="ancestors", help="(default: ancestors)"
     )
     group.add_argument(

@@ -1,6 +1,6 @@
 """Results as tables and graphs."""
 
 from ._graph import graph
-from ._tables import edges, pairs, sensitivity, targets
+from ._tables import edges, genes, pairs, sensitivity, targets
 
-__all__ = ["edges", "graph", "pairs", "sensitivity", "targets"]
+__all__ = ["edges", "genes", "graph", "pairs", "sensitivity", "targets"]

@@ -9,7 +9,7 @@ from argen._bridge.slots import read_result
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["edges", "pairs", "sensitivity", "targets"]
+__all__ = ["edges", "genes", "pairs", "sensitivity", "targets"]
 
 _Z_95 = 1.959963984540054
 
@@ -62,6 +62,41 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     table = table[[*first, *(c for c in table.columns if c not in first)]]
     strength = table["z"].abs().fillna(-1.0)
     return table.iloc[strength.argsort(kind="stable")[::-1]].reset_index(drop=True)
+
+
+def genes(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame:
+    r"""How over-dispersed each gene is among the control cells, and which family it calls for.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_descendants`.
+    key
+        Name of the result.
+
+    Returns
+    -------
+    One row per gene of the network: ``gene``, ``mean_control`` (counts per control cell), ``dispersion`` (variance
+    :math:`\mu + \varphi\mu^2`), ``overdispersion_z``, ``overdispersion_p``, ``overdispersion_padj`` (one-sided score
+    test of no over-dispersion), ``recommended`` (``"negative_binomial"`` where it is significant and the variance at
+    least 1.5 times the mean), ``family`` (the one that was used) and ``flags`` (``"no over-dispersion"``, ``"no control
+    counts"``, ``"dispersion at its bound"``).
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_descendants(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.get.genes(adata)["recommended"].unique().tolist()
+    ['negative_binomial']
+    """
+    table = read_result(adata, key, "ag.tl.argen_descendants", "genes")["genes"]
+    return table[_held(adata, table["gene"])].assign(gene=lambda t: t["gene"].astype(str)).reset_index(drop=True)
 
 
 def sensitivity(adata: "AnnData", *, key: str = "argen_sensitivity") -> pd.DataFrame:

@@ -143,6 +143,7 @@ def argen_dag(  # noqa: PLR0913
             alpha=alpha,
             fdr=fdr,
             hc=edges_hc,
+            phi=step.phi,
             map_=map_,
             track=progress("network, genes", screen.n_genes),
         )

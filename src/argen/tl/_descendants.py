@@ -12,6 +12,7 @@ from argen._bridge.validate import check_key, check_level, check_option, counted
 from argen._core.closure import descendant_relation
 from argen._core.components import strong_components
 from argen._core.descendants import HC, TESTS, fit_descendants
+from argen._core.dispersion import estimate_dispersions
 from argen._core.parallel import worker_pool
 from argen._core.results import DescendantTests, PairStatus, Relation
 from argen._core.screen import Screen
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["argen_descendants"]
 
-FAMILIES = ("poisson",)
 # The covariance that goes with a test unless the user says otherwise; HC0 is the paper's.
 USUAL_HC = {"auto": "HC3", "wald": "HC0", "score": "HC3"}
 CLOSURES = ("acyclic", True, False)
@@ -37,7 +37,7 @@ def argen_descendants(  # noqa: PLR0913
     depth: str | None = None,
     layer: str | None = None,
     targets: Sequence[str] | None = None,
-    family: Literal["poisson"] = "poisson",
+    family: Literal["poisson", "negative_binomial"] = "poisson",
     closure: Literal["acyclic", True, False] = "acyclic",
     test: Literal["auto", "wald", "score"] = "auto",
     hc: Literal["HC0", "HC1", "HC3"] | None = None,
@@ -93,7 +93,11 @@ def argen_descendants(  # noqa: PLR0913
     targets
         Targets to use; default all. The cells of other targets are left out.
     family
-        Quasi-likelihood.
+        Quasi-likelihood: ``"poisson"``, or ``"negative_binomial"`` with the weights :math:`1/(1 + \varphi_k\mu)`,
+        :math:`\varphi_k` estimated per gene on the control cells, for this step and for the networks made from it.
+        Both are valid for any distribution with the right mean, since variances are sandwiches; the negative
+        binomial is more precise where expression varies and counts are high. Genes without over-dispersion are
+        fitted by Poisson and flagged. :func:`argen.get.genes` says which family each gene calls for.
     closure
         ``"acyclic"``: transitive closure of the significant pairs, taken from the strongest evidence to the weakest;
         a pair that would close a cycle is skipped and listed with the path that blocks it. ``True``: all of them
@@ -138,7 +142,8 @@ def argen_descendants(  # noqa: PLR0913
         [target, gene]: total effects of all estimated pairs, the knock-downs on the diagonal
         (``f"{key_added}_total_effects"`` for another `key_added`).
     `adata.uns[key_added]` : :class:`dict`
-        ``targets`` (kept and dropped, with reasons and knock-down), ``pairs`` (every tested pair), ``dropped_pairs``
+        ``targets`` (kept and dropped, with reasons and knock-down), ``pairs`` (every tested pair), ``genes``
+        (dispersions and families), ``dropped_pairs``
         (by ``closure="acyclic"``), ``components`` (genes that the significant pairs join into cycles), ``cells`` (what
         became of the cells), ``params``, ``provenance``.
 
@@ -161,7 +166,7 @@ def argen_descendants(  # noqa: PLR0913
     """
     from scanpy import logging as logg
 
-    check_option("family", family, FAMILIES)
+    check_option("family", family, slots.FAMILIES)
     check_option("closure", closure, CLOSURES)
     check_option("test", test, TESTS)
     check_option("hc", hc, (None, *HC))
@@ -186,7 +191,9 @@ def argen_descendants(  # noqa: PLR0913
     announce_compilation()
     with worker_pool(threads) as map_:
         track = progress("descendants, genes", screen.n_genes)
-        tests = fit_descendants(screen, map_, track, test=test, hc=hc, pooled=pooled)
+        dispersions = estimate_dispersions(screen, map_)
+        phi = dispersions.phi if family == "negative_binomial" else None
+        tests = fit_descendants(screen, map_, track, test=test, hc=hc, pooled=pooled, phi=phi)
     relation = descendant_relation(tests, closure, alpha)
     _warn_untested(screen, tests)
     adata = adata.copy() if copy else adata
@@ -194,9 +201,14 @@ def argen_descendants(  # noqa: PLR0913
     stored |= {"family": family, "closure": closure, "test": test, "hc": hc}
     stored |= {"pooled": pooled, "alpha": alpha}
     outdated = slots.made_from(adata, key_added)
-    slots.write_descendants(adata, key_added, screen, report, tests, relation, stored)
+    slots.write_descendants(adata, key_added, screen, report, tests, relation, dispersions, stored)
     if outdated:
         logg.warning(f"made from the result that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
+    if phi is not None:
+        n_poisson = int((phi == 0).sum())
+        logg.info(
+            f"    negative binomial for {screen.n_genes - n_poisson} genes, Poisson for {n_poisson}, see ag.get.genes"
+        )
     logg.info("    finished", time=start, deep=_summary(key_added, tests, relation))
     return adata if copy else None
 

@@ -115,6 +115,7 @@ def argen_sensitivity(
             hc=str(params["edges_hc"]),
             alpha=float(params["alpha"]),
             fdr=str(params["fdr"]),
+            phi=step.phi,
             map_=map_,
             track=progress("sensitivity, searches", 2 + len(levels)),
         )

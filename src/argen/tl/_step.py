@@ -29,6 +29,7 @@ class OpenStep:
     screen: Screen
     tests: DescendantTests
     relation: Relation
+    phi: np.ndarray  # dispersion of each gene, 0 for Poisson
 
 
 def open_step(
@@ -54,7 +55,8 @@ def open_step(
     step = _read_step(adata, descendants_key)
     screen = _screen_of(adata, step, descendants_key)
     announce_compilation()
-    return OpenStep(adata, screen, *slots.read_descendants(step, screen.genes))
+    tests, relation = slots.read_descendants(step, screen.genes)
+    return OpenStep(adata, screen, tests, relation, slots.read_dispersions(step, screen.genes))
 
 
 def with_level(descendants_kwargs: Mapping[str, Any], alpha: float | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from argen._core.glm._jit import kernel
-from argen._core.glm._leverage_kernels import inflated_residuals
+from argen._core.glm._leverage_kernels import inflate, poisson_cells
 from argen._core.glm._linear_kernels import cholesky, cholesky_inverse, cholesky_solve
 from argen._core.glm._moment_kernels import (
     add_cells,
@@ -248,7 +248,10 @@ def fit(y, design, mono, used, row, y_total, y_row, baseline, theta, w, sums, wa
         mark_unknown_effects(W, H, L, skipped, effect)
     H_inv = cholesky_inverse(L)
     if hc3:
-        inflated_residuals(y, design, used, row, w, factor, y_row, W, H_inv, residuals)
+        score, weight = np.zeros(len(y)), np.zeros(len(y))
+        poisson_cells(y, design, used, w, factor, score, weight)
+        inflate(design, used, row, score, weight, y_row, W, H_inv)
+        weight_components(design.numeric, design.seg_start, 0, n_seg, score**2, residuals)
     residual_totals(baseline, mono, theta[q - r :] - baseline.gamma, kappa, by_stratum)
     v, G, B = factored_meat(design, used, row, residuals, by_stratum, y_row, W, H_inv)
     return last, expected, effect, v, W, G, H_inv, B

@@ -56,7 +56,10 @@ def tabulate_controls(y, design, mono, theta, w, H_inv, B, hc3):
     tables, inflation = empty_tables(design, mono, theta[G + O :]), np.ones(len(w))
     phi = pooled_dispersion(y, design, kappa, w)
     if hc3:
-        control_inflation(design, kappa, w, H_inv, inflation)
+        weight = w.copy()
+        for seg in range(design.group_seg[p], n_seg):
+            weight[design.seg_start[seg] : design.seg_start[seg + 1]] *= kappa[design.seg_stratum[seg]]
+        control_inflation(design, weight, H_inv, inflation)
     add_cells(y, w, inflation, design, mono, design.group_seg[p], n_seg, tables)
     return Controls(theta, w, kappa, H_inv, B, phi, y_level, y_border, tables)
 
@@ -180,7 +183,7 @@ def fit_pair(y, design, mono, controls, space, j, count, expected, hc):
 
 
 @kernel
-def fit_pairs(y, design, mono, controls, hc, score_below):
+def fit_pairs(y, design, mono, controls, hc, score_below, estimate):
     """Fit gene counts `y` against every target, each with the control cells; results as :func:`.pairs.fit_gene`.
 
     A pair whose γ moves further than the series reaches is left to the caller with status OUT_OF_REACH.
@@ -193,6 +196,8 @@ def fit_pairs(y, design, mono, controls, hc, score_below):
         0, 1 or 3.
     score_below
         Pairs whose group expects fewer counts get score statistics; separated ones and single cells always do.
+    estimate
+        Else pairs that have an estimate are left with status OK and none.
     """
     p, G, bd = len(design.group_seg) - 2, design.n_levels, len(controls.y_border)
     effect, variance, status = np.full(p, np.nan), np.full(p, np.nan), np.full(p, NO_CONTROL_COUNTS)
@@ -216,7 +221,9 @@ def fit_pairs(y, design, mono, controls, hc, score_below):
             status[j], effect[j], variance[j] = SEPARATED, np.log(0.5 / (expected[j] + 0.5)), 2.0
             score_statistics(design, j, controls, count[j], score[j])
             continue
-        status[j], effect[j], variance[j] = fit_pair(y, design, mono, controls, space, j, count[j], expected[j], hc)
+        status[j] = OK
+        if estimate:
+            status[j], effect[j], variance[j] = fit_pair(y, design, mono, controls, space, j, count[j], expected[j], hc)
         if cells[j] == 1 and (status[j] == OK or status[j] == OUT_OF_REACH):
             status[j], effect[j] = SINGLE_CELL, np.log(count[j] / expected[j])
             variance[j] = 1.0 / count[j] + controls.phi

@@ -9,6 +9,8 @@ import numpy as np
 
 from argen._core.glm._fit_kernels import fit
 from argen._core.glm._moment_kernels import Monomials, empty_tables
+from argen._core.glm._nb_kernels import nb_fit
+from argen._core.glm._nb_pair_kernels import nb_pairs, nb_tabulate_controls
 from argen._core.glm._pair_kernels import (
     NO_CONTROL_COUNTS,
     NOT_CONVERGED,
@@ -21,7 +23,7 @@ from argen._core.glm._segment_kernels import count_totals, n_components
 from argen._core.glm.reduced_form import MAX_ITERATIONS, TOLERANCE, rows_of
 from argen._core.screen import Design
 
-__all__ = ["fit_gene"]
+__all__ = ["fit_controls", "fit_gene"]
 
 COLD = False
 
@@ -29,7 +31,14 @@ Fits = tuple[np.ndarray, ...]
 
 
 def fit_gene(
-    y: np.ndarray, design: Design, series: Monomials, *, hc: int = 0, score_below: float = 0.0, pooled: bool = False
+    y: np.ndarray,
+    design: Design,
+    series: Monomials,
+    *,
+    hc: int = 0,
+    score_below: float = 0.0,
+    pooled: bool = False,
+    phi: float = 0.0,
 ) -> Fits:
     """Fit the counts `y` of one gene against every target.
 
@@ -41,6 +50,9 @@ def fit_gene(
         Covariance: 0, 1 or 3. HC3 takes the leverages of control cells from the fit on the controls alone.
     score_below
         Pairs whose group expects fewer counts get score statistics, and so do all groups without counts or of one cell.
+    phi
+        Dispersion of the negative binomial quasi-likelihood of the estimates; 0 is Poisson. The score test is that of
+        counts with the dispersion of the controls either way.
     pooled
         Estimate all effects in one regression on the cells of all targets, Y ~ offset(log ℓ) + 1 + D_1 + … + D_p + X.
 
@@ -65,27 +77,53 @@ def fit_gene(
         count = np.add.reduceat(y, design.seg_start[design.group_seg[:p]])
         none = np.zeros(p)
         return unknown, unknown.copy(), np.full(p, NO_CONTROL_COUNTS), count, none, none.copy(), np.full((p, 4), np.nan)
-    used = np.arange(len(design.seg_stratum)) >= design.group_seg[p]
+    used = _controls(design)
     theta, w, H_inv, B, *_ = _fit_cells(y, design, series, used, np.empty(0, dtype=np.int64))
     controls = tabulate_controls(y, design, series, theta, w, H_inv, B, hc == 3)
-    fits = effect, variance, status, *_ = fit_pairs(y, design, series, controls, hc, score_below)
+    fits = effect, variance, status, count, expected, *_ = fit_pairs(
+        y, design, series, controls, hc, score_below, phi == 0.0
+    )
+    if phi > 0.0:
+        theta, H_inv = _negative_binomial(y, design, used, np.empty(0, dtype=np.int64), phi, hc, theta)[:2]
+        if series.reach > 0 or design.numeric.shape[1] == 0:
+            tables = nb_tabulate_controls(y, design, series, theta, phi, H_inv, hc == 3)
+            nb_pairs(y, design, series, tables, hc, count, expected, status, effect, variance)
+        else:
+            status[status == OK] = OUT_OF_REACH
     supported = design.stratum_supported[design.seg_stratum]
     for j in np.flatnonzero(status == OUT_OF_REACH):
         group = np.arange(len(used)) >= design.group_seg[j]
         group &= np.arange(len(used)) < design.group_seg[j + 1]
-        *_, last, factor, V = _fit_cells(y, design, series, used | (group & supported), np.array([j]), hc)
+        *_, last, factor, V = _fit_cells(y, design, series, used | (group & supported), np.array([j]), hc, phi)
         status[j] = OK if last <= TOLERANCE else NOT_CONVERGED
         effect[j], variance[j] = np.log(factor[0]), V[0]
     if pooled:
         everything, plain = np.ones(len(used), dtype=bool), np.flatnonzero(np.isin(status, (OK, NOT_CONVERGED)))
-        *_, last, factor, V = _fit_cells(y, design, series, everything, np.arange(p), hc)
+        *_, last, factor, V = _fit_cells(y, design, series, everything, np.arange(p), hc, phi)
         effect[plain], variance[plain] = np.log(factor[plain]), V[plain]
         status[plain] = OK if last <= TOLERANCE else NOT_CONVERGED
     return fits
 
 
+def fit_controls(y: np.ndarray, design: Design, series: Monomials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Poisson fit on the control cells: θ, their weights ℓ exp(m'γ), H⁻¹."""
+    theta, w, H_inv, *_ = _fit_cells(y, design, series, _controls(design), np.empty(0, dtype=np.int64))
+    return theta, w, H_inv
+
+
+def _controls(design: Design) -> np.ndarray:
+    """Segments of the control cells."""
+    return np.arange(len(design.seg_stratum)) >= design.group_seg[len(design.group_seg) - 2]
+
+
 def _fit_cells(
-    y: np.ndarray, design: Design, series: Monomials, used: np.ndarray, instruments: np.ndarray, hc: int = 0
+    y: np.ndarray,
+    design: Design,
+    series: Monomials,
+    used: np.ndarray,
+    instruments: np.ndarray,
+    hc: int = 0,
+    phi: float = 0.0,
 ) -> tuple:
     """A cold fit over the used segments: θ, w, H⁻¹, nuisance meat, last step, effect factors, their variances."""
     theta, w = np.zeros(design.n_nuisance), design.depth.copy()
@@ -98,10 +136,33 @@ def _fit_cells(
     last, _, factor, v, W, G, H_inv, B = fit(
         y, design, series, used, row, y_total, y_row, none, theta, w, sums, COLD, hc == 3, TOLERANCE, MAX_ITERATIONS
     )
+    if phi > 0.0:
+        theta, H_inv, last, factor, v, W, G = _negative_binomial(y, design, used, instruments, phi, hc, theta, factor)
     variance = v + 2.0 * (W * G).sum(axis=1)
     if hc == 1:
         variance *= _hc1_factor(design, used, theta, H_inv, len(instruments))
     return theta, w, H_inv, B, last, factor, variance
+
+
+def _negative_binomial(
+    y: np.ndarray,
+    design: Design,
+    used: np.ndarray,
+    instruments: np.ndarray,
+    phi: float,
+    hc: int,
+    theta: np.ndarray,
+    factor: np.ndarray | None = None,
+) -> tuple:
+    """A fit over the used segments from the Poisson coefficients on: θ, H⁻¹, last step, effect factors, v, W, G."""
+    row, theta = rows_of(instruments, len(design.group_seg) - 2), theta.copy()
+    counts = np.add.reduceat(np.append(y, 0.0), design.seg_start[design.group_seg[:-1]])[instruments]
+    with np.errstate(divide="ignore"):
+        effect = np.log(np.where(counts > 0, np.ones(len(instruments)) if factor is None else factor, 1.0))
+    last, _, v, W, G, H_inv, _ = nb_fit(
+        y, design, used, row, counts, phi, theta, effect, hc == 3, TOLERANCE, MAX_ITERATIONS
+    )
+    return theta, H_inv, last, np.exp(effect), v, W, G
 
 
 def _hc1_factor(design: Design, used: np.ndarray, theta: np.ndarray, H_inv: np.ndarray, n_effects: int) -> float:

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from argen._core.glm._fit_kernels import fit, move_to_baseline, tabulate_baseline
-from argen._core.glm._leverage_kernels import cell_residuals
+from argen._core.glm._leverage_kernels import inflate
 from argen._core.glm._moment_kernels import Tables, empty_tables, monomials
+from argen._core.glm._nb_kernels import EXPECTED, nb_cells, nb_fit
 from argen._core.glm._segment_kernels import count_totals, n_components
 from argen._core.screen import Design, Screen
 
@@ -47,8 +48,11 @@ class ReducedForm:
         V = diag(v) + G W' + W G'; shapes (m,), (m, q), (m, q). A separated entry has v = 2 = 1 / (0 + ½).
     theta
         Nuisance coefficients (levels, dummies, numeric), shape (q,).
-    count, H_inv
-        Counts Y_j of each instrument group, shape (m,), and H⁻¹, shape (q, q): what a cell's influence needs.
+    S, H_inv
+        Weights of each instrument group (Poisson: its counts Y_j), shape (m,), and H⁻¹, shape (q, q): what a cell's
+        influence needs.
+    phi
+        Dispersion of the negative binomial quasi-likelihood; 0 is Poisson.
     converged
         Whether the last Newton step was short enough.
     """
@@ -60,8 +64,9 @@ class ReducedForm:
     W: np.ndarray
     G: np.ndarray
     theta: np.ndarray
-    count: np.ndarray
+    S: np.ndarray
     H_inv: np.ndarray
+    phi: float
     converged: bool
 
     def covariance(self) -> np.ndarray:
@@ -70,12 +75,17 @@ class ReducedForm:
         return np.diag(self.v) + cross + cross.T
 
     def residuals(self, y: np.ndarray, design: Design, *, hc3: bool) -> np.ndarray:
-        """Residuals y − μ of every cell, divided by 1 − leverage with `hc3`; shape (n,)."""
-        row = rows_of(self.instruments, len(design.group_seg) - 2)
+        """Score (y − μ) / (1 + φμ) of every cell, divided by 1 − leverage with `hc3`; shape (n,)."""
+        row, everything = (
+            rows_of(self.instruments, len(design.group_seg) - 2),
+            np.ones(len(design.seg_stratum), np.bool_),
+        )
         factor = np.where(self.separated, 0.0, np.exp(self.effect))
-        out = np.empty(len(y))
-        cell_residuals(y, design, self.theta, row, factor, self.count, self.W, self.H_inv, hc3, out)
-        return out
+        score, weight = np.zeros(len(y)), np.zeros(len(y))
+        nb_cells(y, design, everything, self.theta, row, factor, self.phi, EXPECTED, score, weight)
+        if hc3:
+            inflate(design, everything, row, score, weight, self.S, self.W, self.H_inv)
+        return score
 
 
 def rows_of(instruments: np.ndarray, n_genes: int) -> np.ndarray:
@@ -85,9 +95,11 @@ def rows_of(instruments: np.ndarray, n_genes: int) -> np.ndarray:
     return row
 
 
-def fit_reduced_form(screen: Screen, gene: int, instruments: np.ndarray, *, hc3: bool = False) -> ReducedForm:
+def fit_reduced_form(
+    screen: Screen, gene: int, instruments: np.ndarray, *, hc3: bool = False, phi: float = 0.0
+) -> ReducedForm:
     """Fit gene `gene` on the perturbation indicators of `instruments`; all other cells are the baseline."""
-    return ReducedFormFit(screen, gene, hc3=hc3).refit(screen.counts_of(gene), instruments, keep=False)
+    return ReducedFormFit(screen, gene, hc3=hc3, phi=phi).refit(screen.counts_of(gene), instruments, keep=False)
 
 
 class ReducedFormFit:
@@ -97,8 +109,8 @@ class ReducedFormFit:
     the instruments only; an instrument that leaves the design is added to the tables.
     """
 
-    def __init__(self, screen: Screen, gene: int, *, hc3: bool = False) -> None:
-        self._hc3 = hc3
+    def __init__(self, screen: Screen, gene: int, *, hc3: bool = False, phi: float = 0.0) -> None:
+        self._hc3, self._phi = hc3, phi
         self._design, self._series = screen.design, monomials(screen.design.numeric.shape[1])
         self._gene = gene
         n_seg, r = len(self._design.seg_stratum), self._design.numeric.shape[1]
@@ -124,7 +136,7 @@ class ReducedFormFit:
             if keep and self._tabulates:
                 self._baseline = self._tabulate(y, row)
         self._row = row
-        return self._result(instruments, *pieces)
+        return self._result(y, instruments, *pieces)
 
     def _cold_fit(self, y: np.ndarray, row: np.ndarray) -> tuple:
         """Sums over all cells; starts from γ = 0 the first time."""
@@ -175,6 +187,7 @@ class ReducedFormFit:
 
     def _result(
         self,
+        y: np.ndarray,
         instruments: np.ndarray,
         last: float,
         expected: np.ndarray,
@@ -192,4 +205,25 @@ class ReducedFormFit:
         effect[expected == 0] = np.nan
         v[separated] = 2.0
         converged = bool(last <= TOLERANCE)
-        return ReducedForm(instruments, effect, separated, v, W, G, self._theta.copy(), y_row, H_inv, converged)
+        if self._phi == 0.0:
+            return ReducedForm(
+                instruments, effect, separated, v, W, G, self._theta.copy(), y_row, H_inv, 0.0, converged
+            )
+        return self._negative_binomial(y, instruments, np.where(separated, -20.0, effect), separated)
+
+    def _negative_binomial(
+        self, y: np.ndarray, instruments: np.ndarray, effect: np.ndarray, separated: np.ndarray
+    ) -> ReducedForm:
+        """The fit with the dispersion φ, from the Poisson fit on; every cell is summed."""
+        design, theta = self._design, self._theta.copy()
+        row, everything = rows_of(instruments, len(design.group_seg) - 2), np.ones(len(design.seg_stratum), np.bool_)
+        unknown = np.isnan(effect)
+        effect = np.where(unknown, 0.0, effect)
+        y_row = self._y_group[instruments]
+        last, S, v, W, G, H_inv, _ = nb_fit(
+            y, design, everything, row, y_row, self._phi, theta, effect, self._hc3, TOLERANCE, MAX_ITERATIONS
+        )
+        effect[unknown] = np.nan
+        v[separated] = 2.0
+        converged = bool(last <= TOLERANCE)
+        return ReducedForm(instruments, effect, separated, v, W, G, theta, S, H_inv, self._phi, converged)
