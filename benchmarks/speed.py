@@ -25,6 +25,7 @@ CASES = (
     "descendants",
     "workflow_acyclic",
     "workflow_closure",
+    "options",
     "giant_component",
     "compilation",
 )
@@ -185,6 +186,37 @@ def workflow(adata, jobs: int, closure) -> dict:
         "precision": round(hits / max(found.sum(), 1), 3),
         "recall": round(hits / truth.sum(), 3),
     }
+
+
+def options(adata, jobs: int) -> dict:
+    """Each step with other options, as a multiple of the time it takes with those it is compared with."""
+    import argen as ag
+
+    def timed(function, **kwargs) -> float:
+        start = time.perf_counter()
+        function(adata, n_jobs=jobs, **kwargs)
+        return time.perf_counter() - start
+
+    design = {"target_key": "target", "covariates": COVARIATES, "depth": "depth"}
+    # The first run of each compiles what the warm-up did not.
+    timed(ag.tl.argen_descendants, **design, family="negative_binomial", key_added="negative_binomial")
+    ratios, paper = {}, timed(ag.tl.argen_descendants, **design, closure=True, alpha=0.05, test="wald")
+    ratios["descendants, auto / paper"] = timed(ag.tl.argen_descendants, **design, closure=True, alpha=0.05) / paper
+    poisson = timed(ag.tl.argen_descendants, **design, key_added="poisson")
+    negative = timed(ag.tl.argen_descendants, **design, family="negative_binomial", key_added="negative_binomial")
+    ratios["descendants, negative binomial / Poisson"] = negative / poisson
+    timed(ag.tl.argen_dag, descendants_key="negative_binomial", key_added="other")
+    negative = timed(ag.tl.argen_dag, descendants_key="negative_binomial", key_added="other")
+    ratios["network, negative binomial / Poisson"] = negative / timed(
+        ag.tl.argen_dag, descendants_key="poisson", key_added="other"
+    )
+    timed(ag.tl.argen_dag, covariance="stacked", key_added="other")
+    plain = timed(ag.tl.argen_dag, key_added="other")
+    ratios["network (plain closure), stacked / Murphy-Topel"] = (
+        timed(ag.tl.argen_dag, covariance="stacked", key_added="other") / plain
+    )
+    ratios["network (plain closure), HC3 / HC0"] = timed(ag.tl.argen_dag, edges_hc="HC3", key_added="other") / plain
+    return {"candidates": len(adata.uns["other"]["edges"]), **{name: round(x, 2) for name, x in ratios.items()}}
 
 
 def workflow_acyclic(adata, jobs: int) -> dict:

@@ -79,8 +79,8 @@ def genes(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame:
     One row per gene of the network: ``gene``, ``mean_control`` (counts per control cell), ``dispersion`` (variance
     :math:`\mu + \varphi\mu^2`), ``overdispersion_z``, ``overdispersion_p``, ``overdispersion_padj`` (one-sided score
     test of no over-dispersion), ``recommended`` (``"negative_binomial"`` where it is significant and the variance at
-    least 1.5 times the mean), ``family`` (the one that was used) and ``flags`` (``"no over-dispersion"``, ``"no control
-    counts"``, ``"dispersion at its bound"``).
+    least 1.5 times the mean), ``family`` (the one that was used) and ``flags`` (``"no over-dispersion"``,
+    ``"no control counts"``, ``"dispersion at its bound"``).
 
     Raises
     ------
