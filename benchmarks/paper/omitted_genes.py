@@ -54,12 +54,10 @@ def replicate(method: str, seed: int) -> list[dict]:
 def run(method: str, adata) -> None:
     import argen as ag
 
-    if method == "argen":
-        ag.tl.argen_dag(adata, **DESIGN, key_added=method, n_jobs=1)
-    elif method == "naive":
-        ag.tl.argen_naive(adata, **DESIGN, key_added=method, n_jobs=1)
-    else:
-        ag.tl.inspre(adata, **DESIGN, key_added=method, n_jobs=1)
+    # Descendants by the paper's test, level and closure.
+    ag.tl.argen_descendants(adata, **DESIGN, test="wald", alpha=0.05, closure=True, n_jobs=1)
+    tools = {"argen": ag.tl.argen_dag, "naive": ag.tl.argen_naive, "inspre": ag.tl.inspre}
+    tools[method.lower()](adata, key_added=method, n_jobs=1)
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
