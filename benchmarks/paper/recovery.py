@@ -3,9 +3,9 @@
     python benchmarks/paper/recovery.py --replicates 10
 
 Random networks of p ∈ {8, 20, 50} genes with 1–3 parents, N cells, and two hidden factors that act on every gene with
-loadings drawn from ± the one given; descendants by the paper's test and level. Reports the share of true ancestor pairs that the causal order puts
-right, precision, recall and F1 of the edges, and the median absolute error of the coefficients of the true edges that
-were candidates.
+loadings drawn from ± the one given; descendants by the paper's test and level. Reports the share of true ancestor
+pairs that the causal order puts right, precision, recall and F1 of the edges, and the median absolute error of the
+coefficients of the true edges that were candidates.
 """
 
 import itertools
