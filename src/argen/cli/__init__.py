@@ -123,8 +123,8 @@ def _run(options: argparse.Namespace) -> None:
         fdr=options.fdr,
         n_jobs=options.n_jobs,
     )
+    _write_results(adata, _make_folder(options.out))  # before anything is printed: a closed pipe must not lose it
     _print_network(adata)
-    _write_results(adata, _make_folder(options.out))
 
 
 def _read_targets(options: argparse.Namespace) -> "tuple[AnnData, dict[str, object]]":
