@@ -7,15 +7,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.stats import false_discovery_control
 
 from argen._bridge.inputs import DesignParams, ScreenReport
+from argen._bridge.tables import (
+    FAMILIES,
+    PAIR_FLAGS,
+    TESTS_USED,
+    components_table,
+    cycles_table,
+    dropped_pairs_table,
+    edges_table,
+    equations_table,
+    genes_table,
+    pairs_table,
+    targets_table,
+)
 from argen._bridge.validate import check_anndata
-from argen._core.components import strong_components
-from argen._core.dispersion import Dispersions, Fallback
+from argen._core.dispersion import Dispersions
 from argen._core.glm.p_values import log_p_two_sided
-from argen._core.order import directions_of, place_genes
-from argen._core.results import Dag, DescendantTests, Direction, EdgeStatus, PairStatus, Relation
+from argen._core.order import directions_of
+from argen._core.results import Dag, DescendantTests, Relation
 from argen._core.screen import Screen
 from argen.errors import MissingResultError, StaleResultError
 
@@ -23,7 +34,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = [
-    "FAMILIES",
     "SCHEMA_VERSION",
     "fingerprint",
     "made_from",
@@ -40,40 +50,6 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 _VERSIONED = ("argen", "anndata", "numpy", "scipy", "numba", "pandas")
-
-# What users read in the `flags` columns.
-FAMILIES = ("poisson", "negative_binomial")
-FALLBACKS = {
-    Fallback.NONE: "",
-    Fallback.NO_OVERDISPERSION: "no over-dispersion",
-    Fallback.NO_CONTROL_COUNTS: "no control counts",
-    Fallback.AT_BOUND: "dispersion at its bound",
-}
-# Over-dispersion that costs Poisson weights efficiency: a variance of at least 1.5 times the mean.
-_WORTH_IT = 0.5
-DIRECTIONS = {
-    Direction.ONE_WAY: "one way",
-    Direction.EVIDENCE: "evidence",
-    Direction.ORDER: "order",
-    Direction.TIE: "tie",
-}
-TESTS_USED = ("wald", "score", "")  # the last where there is no p-value
-PAIR_FLAGS = {
-    PairStatus.OK: "",
-    PairStatus.SEPARATED: "separated",
-    PairStatus.NO_CONTROL_COUNTS: "no control counts",
-    PairStatus.NOT_CONVERGED: "not converged",
-    PairStatus.NOT_ESTIMABLE: "not estimable",
-    PairStatus.SINGLE_CELL: "single cell",
-    PairStatus.FEW_COUNTS: "few counts",
-}
-EDGE_FLAGS = {
-    EdgeStatus.OK: "",
-    EdgeStatus.SEPARATED: "separated",
-    EdgeStatus.NOT_CONVERGED: "not converged",
-    EdgeStatus.SINGULAR: "singular",
-    EdgeStatus.UNTESTABLE: "untestable",
-}
 
 
 def read_result(adata: "AnnData", key: str, function: str, table: str) -> Mapping[str, Any]:
@@ -130,14 +106,6 @@ def _storable(params: Mapping[str, Any]) -> dict[str, Any]:
     return {k: np.array(v, dtype=object) if isinstance(v, (tuple, list)) else v for k, v in kept.items()}
 
 
-def _categorical(codes: np.ndarray, names: Sequence[str]) -> pd.Categorical:
-    return pd.Categorical.from_codes(codes, list(names))
-
-
-def _flags(status: np.ndarray, names: Mapping[Any, str]) -> pd.Categorical:
-    return pd.Categorical.from_codes(status.astype(np.int64), [names[code] for code in sorted(names)])
-
-
 def _on_genes(adata: "AnnData", genes: Sequence[str], rows: np.ndarray, columns: np.ndarray, values: np.ndarray):
     """Gene × gene CSR over all var_names from indices into `genes`."""
     at = adata.var_names.get_indexer(list(genes))
@@ -169,11 +137,11 @@ def write_descendants(
         "schema_version": SCHEMA_VERSION,
         "params": _storable(params),
         "provenance": provenance(screen, adata.obs_names),
-        "targets": _targets_table(screen, report, tests, relation),
-        "pairs": _pairs_table(screen, tests, relation),
-        "genes": _genes_table(screen, dispersions, str(params["family"])),
-        "dropped_pairs": _dropped_pairs_table(screen, relation),
-        "components": _components_table(screen, relation),
+        "targets": targets_table(screen, report, tests, relation),
+        "pairs": pairs_table(screen, tests, relation),
+        "genes": genes_table(screen, dispersions, str(params["family"])),
+        "dropped_pairs": dropped_pairs_table(screen, relation),
+        "components": components_table(screen, relation),
         "cells": pd.DataFrame({"cells": list(report.cells), "n": list(report.cells.values())}),
         "covariates": np.array(screen.covariate_names, dtype=object),
     }
@@ -187,107 +155,12 @@ def total_effects_key(key: str) -> str:
     return "argen_total_effects" if key == "argen_descendants" else f"{key}_total_effects"
 
 
-def _targets_table(screen: Screen, report: ScreenReport, tests: DescendantTests, relation: Relation) -> pd.DataFrame:
-    """Kept targets with their on-target effect, then the dropped ones with the reason."""
-    own = np.arange(screen.n_genes)
-    dropped = sorted(report.dropped)
-    nothing = np.full(len(dropped), np.nan)
-    table = {
-        "target": [*screen.genes, *dropped],
-        "status": pd.Categorical(["kept"] * screen.n_genes + ["dropped"] * len(dropped), ["kept", "dropped"]),
-        "reason": [""] * screen.n_genes + [report.dropped[name] for name in dropped],
-        "n_cells": [*screen.n_per_group[:-1].tolist(), *(report.target_cells.get(name, 0) for name in dropped)],
-    }
-    for name in ("effect", "se", "z", "p"):
-        table[name] = np.concatenate([getattr(tests, name)[own, own], nothing])
-    table["test"] = _categorical(np.concatenate([_test_codes(tests)[own, own], np.full(len(dropped), 2)]), TESTS_USED)
-    table["flags"] = pd.Categorical(
-        [PAIR_FLAGS[PairStatus(s)] for s in tests.status[own, own]] + [""] * len(dropped), list(PAIR_FLAGS.values())
-    )
-    table["n_descendants"] = [*relation.descendant.sum(axis=1).tolist(), *[0] * len(dropped)]
-    return pd.DataFrame(table)
-
-
-def _genes_table(screen: Screen, dispersions: Dispersions, family: str) -> pd.DataFrame:
-    """Dispersion of each gene, whether there is any, which family it calls for and which one it got."""
-    tested = np.isfinite(dispersions.p)
-    padj = np.full(len(tested), np.nan)
-    if tested.any():
-        padj[tested] = false_discovery_control(dispersions.p[tested])
-    worth_it = (np.nan_to_num(padj, nan=1.0) < 0.05) & (dispersions.phi * dispersions.mean >= _WORTH_IT)
-    used = (dispersions.phi > 0) & (family == FAMILIES[1])
-    return pd.DataFrame(
-        {
-            "gene": list(screen.genes),
-            "mean_control": dispersions.mean,
-            "dispersion": dispersions.phi,
-            "overdispersion_z": dispersions.z,
-            "overdispersion_p": dispersions.p,
-            "overdispersion_padj": padj,
-            "recommended": _categorical(worth_it.astype(np.int64), FAMILIES),
-            "family": _categorical(used.astype(np.int64), FAMILIES),
-            "flags": _flags(dispersions.fallback, FALLBACKS),
-        }
-    )
-
-
 def read_dispersions(result: Mapping[str, Any], genes: Sequence[str]) -> np.ndarray:
     """Dispersions that a stored descendant step used, 0 for Poisson, in the order of `genes`."""
     if str(result["params"]["family"]) == FAMILIES[0]:
         return np.zeros(len(genes))
     table = result["genes"].set_index("gene").loc[list(genes)]
     return np.where(table["family"] == FAMILIES[1], table["dispersion"], 0.0)
-
-
-def _test_codes(tests: DescendantTests) -> np.ndarray:
-    """Position in TESTS_USED of the test that each p-value is from."""
-    return np.where(np.isfinite(tests.log_p), tests.scored, 2).astype(np.int64)
-
-
-def _pairs_table(screen: Screen, tests: DescendantTests, relation: Relation) -> pd.DataFrame:
-    """All tested ordered pairs but the on-target ones, by target, then gene."""
-    target, gene = np.nonzero(~np.eye(screen.n_genes, dtype=bool))
-    at = (target, gene)
-    return pd.DataFrame(
-        {
-            "target": _categorical(target, screen.genes),
-            "gene": _categorical(gene, screen.genes),
-            "effect": tests.effect[at],
-            "se": tests.se[at],
-            "z": tests.z[at],
-            "p": tests.p[at],
-            "test": _categorical(_test_codes(tests)[at], TESTS_USED),
-            "padj": relation.padj[at],
-            "significant": relation.significant[at],
-            "descendant": relation.descendant[at],
-            "n_perturbed": screen.n_supported[:-1][target],
-            "n_control": np.full(len(target), screen.n_per_group[-1]),
-            "count": tests.count[at],
-            "expected_count": tests.expected[at],
-            "flags": _flags(tests.status[at], PAIR_FLAGS),
-        }
-    )
-
-
-def _components_table(screen: Screen, relation: Relation) -> pd.DataFrame:
-    """Genes that the significant pairs join into cycles, by component."""
-    components = strong_components(relation.significant)
-    gene = np.concatenate([*components, np.empty(0, dtype=np.int64)])
-    number = np.repeat(np.arange(len(components)), [len(c) for c in components])
-    size = np.repeat([len(c) for c in components], [len(c) for c in components]).astype(np.int64)
-    return pd.DataFrame({"component": number, "gene": _categorical(gene.astype(np.int64), screen.genes), "size": size})
-
-
-def _dropped_pairs_table(screen: Screen, relation: Relation) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "target": _categorical(relation.dropped[:, 0], screen.genes),
-            "gene": _categorical(relation.dropped[:, 1], screen.genes),
-            "blocked_by": np.array(
-                [" → ".join(screen.genes[i] for i in path) for path in relation.blocking_paths], dtype=object
-            ),
-        }
-    )
 
 
 def read_descendants(result: Mapping[str, Any], genes: Sequence[str]) -> tuple[DescendantTests, Relation]:
@@ -367,11 +240,11 @@ def write_dag(
         "schema_version": SCHEMA_VERSION,
         "params": _storable(params),
         "provenance": provenance(screen, adata.obs_names),
-        "edges": _edges_table(screen, dag, directions_of(dag, relation, tests)),
-        "equations": _equations_table(screen, dag),
+        "edges": edges_table(screen, dag, directions_of(dag, relation, tests)),
+        "equations": equations_table(screen, dag),
         "nodes": pd.DataFrame({"gene": [screen.genes[i] for i in dag.order], "layer": layers[dag.order]}),
         "order": np.array([screen.genes[i] for i in dag.order], dtype=object),
-        "cycles": _cycles_table(screen, relation, tests, position),
+        "cycles": cycles_table(screen, relation, tests, position),
     }
     edges = dag.selected
     adata.varp[key] = _on_genes(adata, screen.genes, dag.source[edges], dag.target[edges], dag.coef[edges])
@@ -386,55 +259,6 @@ def write_dag(
 def var_name(key: str, name: str) -> str:
     """Column of var with the order or the layer of the network under `key`."""
     return f"{'argen' if key == 'argen_dag' else key}_{name}"
-
-
-def _edges_table(screen: Screen, dag: Dag, direction: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "source": _categorical(dag.source, screen.genes),
-            "target": _categorical(dag.target, screen.genes),
-            "coef": dag.coef,
-            "se": dag.se,
-            "z": dag.z,
-            "p": dag.p,
-            "batch": dag.batch,
-            "alpha": dag.alpha,
-            "threshold": dag.threshold,
-            "selected": dag.selected,
-            "direction": _flags(direction, DIRECTIONS),
-            "flags": _flags(dag.status, EDGE_FLAGS),
-        }
-    )
-
-
-def _equations_table(screen: Screen, dag: Dag) -> pd.DataFrame:
-    """One row per gene with candidate parents, in the order of the search."""
-    return pd.DataFrame(
-        {
-            "target": _categorical(np.array([e.target for e in dag.equations], dtype=np.int64), screen.genes),
-            "n_candidates": np.array([len(e.candidates) for e in dag.equations], dtype=np.int64),
-            "condition": np.array([e.condition for e in dag.equations], dtype=np.float64),
-            "over_identified": np.array([e.general for e in dag.equations], dtype=bool),
-            "singular_because_of": np.array(
-                [", ".join(screen.genes[i] for i in e.culprits) for e in dag.equations], dtype=object
-            ),
-        }
-    )
-
-
-def _cycles_table(screen: Screen, relation: Relation, tests: DescendantTests, position: np.ndarray) -> pd.DataFrame:
-    """Pairs that descend from each other: which way the order took, and the evidence for either way."""
-    earlier, later = np.nonzero(relation.mutual & (position[:, None] < position[None, :]))
-    tied = place_genes(relation.descendant, tests.neg_log10_p)[1][earlier, later]
-    return pd.DataFrame(
-        {
-            "earlier": _categorical(earlier, screen.genes),
-            "later": _categorical(later, screen.genes),
-            "neg_log10_p": tests.neg_log10_p[earlier, later],
-            "neg_log10_p_reverse": tests.neg_log10_p[later, earlier],
-            "decided_by": _categorical(tied.astype(np.int64), ("order", "tie")),
-        }
-    )
 
 
 def write_sensitivity(

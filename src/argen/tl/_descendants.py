@@ -8,6 +8,7 @@ import numpy as np
 from argen._bridge import slots
 from argen._bridge.inputs import DesignParams, ScreenReport, read_screen
 from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs, warn_user
+from argen._bridge.tables import FAMILIES
 from argen._bridge.validate import check_key, check_level, check_option, counted, name_some
 from argen._core.closure import descendant_relation
 from argen._core.components import strong_components
@@ -166,7 +167,7 @@ def argen_descendants(  # noqa: PLR0913
     """
     from scanpy import logging as logg
 
-    check_option("family", family, slots.FAMILIES)
+    check_option("family", family, FAMILIES)
     check_option("closure", closure, CLOSURES)
     check_option("test", test, TESTS)
     check_option("hc", hc, (None, *HC))
