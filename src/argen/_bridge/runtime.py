@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 from argen.errors import ArgenWarning, InputError
 
@@ -40,11 +41,18 @@ def progress(description: str, total: int) -> Callable[[Iterable], Iterable]:
     return lambda iterable: tqdm(iterable, desc=description, total=total, disable=quiet, delay=1, leave=False)
 
 
-def announce_compilation() -> None:
-    """Say why the first call on a machine is slow."""
+def announce_compilation(*, negative_binomial: bool = False) -> None:
+    """Say why the first call on a machine is slow; the negative binomial has kernels of its own."""
     from scanpy import logging as logg
 
+    from argen._core.glm._nb_pair_kernels import nb_pairs
     from argen._core.glm._pair_kernels import fit_pairs
 
-    if not fit_pairs.signatures and not any(Path(fit_pairs.stats.cache_path).glob("_pair_kernels.fit_pairs-*.nbi")):
+    needed = [fit_pairs, nb_pairs] if negative_binomial else [fit_pairs]
+    if not all(_is_compiled(kernel) for kernel in needed):
         logg.warning("compiling argen's kernels: about half a minute, once per machine (the result is cached)")
+
+
+def _is_compiled(kernel: Any) -> bool:
+    module = kernel.py_func.__module__.rpartition(".")[2]
+    return bool(kernel.signatures) or any(Path(kernel.stats.cache_path).glob(f"{module}.{kernel.__name__}-*.nbi"))

@@ -189,7 +189,7 @@ def argen_descendants(  # noqa: PLR0913
     screen, report = read_screen(adata, params)
     _warn_dropped(report)
     logg.info(_design(screen))
-    announce_compilation()
+    announce_compilation(negative_binomial=family == "negative_binomial")
     with worker_pool(threads) as map_:
         track = progress("descendants, genes", screen.n_genes)
         dispersions = estimate_dispersions(screen, map_)
