@@ -149,12 +149,6 @@ def _call_guides(options: argparse.Namespace, data: "AnnData | MuData", adata: "
 
     if options.guides is None and data is adata and "argen_target" in adata.obs:
         return {"target_key": "argen_target", "control": options.control or "control"}
-    if options.guides is None and data is adata and "argen_target" in adata.obs:
-        return {"target_key": "argen_target", "control": options.control or "control"}
-    if options.guides is None and data is adata and "argen_target" in adata.obs:
-        return {"target_key": "argen_target", "control": options.control or "control"}
-    if options.guides is None and data is adata and "argen_target" in adata.obs:
-        return {"target_key": "argen_target", "control": options.control or "control"}
     if options.guides is None and data is adata:
         msg = (
             "Name the obs column with the perturbed gene of each cell (--target), or the obsm entry with guide counts "
