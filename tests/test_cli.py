@@ -142,7 +142,7 @@ def test_papalexi_h5mu_gives_what_the_functions_give(tmp_path, capsys):
     options = ["--control", "non-targeting", "--covariates", "bio_rep,percent_mito", "--depth", "total_umi"]
     assert main(["run", str(path), *options, "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr()
-    assert "argen: warning: 16 targets dropped, not measured" in printed.err
+    assert "argen: warning: 17 targets dropped, not measured" in printed.err
 
     adata = run_papalexi(path)
     assert f"{len(ag.get.edges(adata))} edges selected of " in printed.out
@@ -227,7 +227,7 @@ def test_guide_options_reach_the_guide_step(h5mu, tmp_path):
     adata.write_h5ad(tmp_path / "obsm.h5ad")
     table = mdata["guide"].var[["target"]].rename_axis("guide")
     table.to_csv(tmp_path / "guides.csv")
-    thresholds = ["--min-umi", "9", "--min-fraction", "0.6", "--quiet"]
+    thresholds = ["--method", "max", "--min-umi", "9", "--min-fraction", "0.6", "--quiet"]
     sources = {
         "a": [h5mu, "--guides", "guide", "--guide-target", "target"],
         "b": [tmp_path / "obsm.h5ad", "--guides", "umi", "--guide-target", tmp_path / "guides.csv"],
@@ -236,7 +236,7 @@ def test_guide_options_reach_the_guide_step(h5mu, tmp_path):
         assert main(["run", *map(str, source), "--out", str(tmp_path / name), *thresholds]) == 0
     assert (tmp_path / "a" / "edges.csv").read_bytes() == (tmp_path / "b" / "edges.csv").read_bytes()
     params = anndata.read_h5ad(tmp_path / "a" / "result.h5ad").uns["argen_guides"]["params"]
-    assert (params["min_umi"], params["min_fraction"]) == (9, 0.6)
+    assert (params["method"], params["min_umi"], params["min_fraction"]) == ("max", 9, 0.6)
 
 
 def test_result_is_an_input_and_its_folder_is_written_again(h5mu, tmp_path, capsys):
@@ -296,7 +296,6 @@ def test_error_in_a_process_is_one_line_without_a_traceback(tmp_path):
         (("--target", "target", "--n-jobs", "0"), ["n_jobs=0"]),
         (("--target", "target", "--guides", "umi"), ["--guides", "--target"]),
         (("--guides", "umi"), ["'umi'"]),
-        (("--guides", "umi", "--guide-target", "absent.csv"), ["absent.csv: there is no such file"]),
     ],
 )
 def test_errors_name_the_thing(h5ad, tmp_path, capsys, options, words):
@@ -317,10 +316,11 @@ def test_mudata_file_that_is_called_h5ad(h5mu, tmp_path, capsys):
     assert "cannot be read as .h5ad" in fails(capsys, "run", path, "--target", "target")
 
 
-def test_guide_table_without_guides(h5ad, tmp_path, capsys):
+def test_guide_table_without_guides(h5mu, tmp_path, capsys):
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
-    message = fails(capsys, "run", h5ad, "--guides", "umi", "--guide-target", tmp_path / "table.csv")
-    assert "no column 'guide'; it has: a, b" in message
+    assert "absent.csv: there is no such file" in fails(capsys, "run", h5mu, "--guide-target", "absent.csv")
+    message = fails(capsys, "run", h5mu, "--guide-target", tmp_path / "table.csv")
+    assert "guide_target has no column target or gene_target or target_gene or grna_target; it has: b" in message
 
 
 def test_out_that_is_a_file_and_a_negative_seed(tmp_path, capsys):

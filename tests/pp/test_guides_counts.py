@@ -11,6 +11,7 @@ from mudata import MuData
 from scipy import sparse
 
 import argen as ag
+from argen.errors import ArgenWarning, InputError
 
 STORAGES = {
     "dense": np.asarray,
@@ -27,7 +28,7 @@ def target_of(adata, key="argen_target"):
 
 
 def test_slots_of_a_mudata(mdata, expected):
-    assert ag.pp.argen_guides(mdata) is None
+    assert ag.pp.argen_guides(mdata, method="max") is None
     rna = mdata["rna"]
     assert target_of(rna) == expected
     assert list(rna.obs["argen_target"].cat.categories) == ["MYC", "STAT1", "control", "multiple", "unassigned"]
@@ -41,7 +42,7 @@ def test_slots_of_a_mudata(mdata, expected):
 
 
 def test_record_in_uns(mdata, counts, guide_target):
-    ag.pp.argen_guides(mdata)
+    ag.pp.argen_guides(mdata, method="max")
     record = mdata["rna"].uns["argen_guides"]
     assert record["schema_version"] == 1
     table = record["guides"]
@@ -57,6 +58,7 @@ def test_record_in_uns(mdata, counts, guide_target):
     assert params == {
         "method": "max",
         "guides": "guide",
+        "ignore_control_partner": True,
         "min_umi": 5,
         "min_fraction": 0.8,
         "control_detected": True,
@@ -66,7 +68,7 @@ def test_record_in_uns(mdata, counts, guide_target):
 
 
 def test_every_cell_is_counted_under_its_reason(mdata, expected, reasons):
-    ag.pp.argen_guides(mdata)
+    ag.pp.argen_guides(mdata, method="max")
     cells = mdata["rna"].uns["argen_guides"]["cells"]
     status = ["target" if target in {"STAT1", "MYC"} else target for target in expected]
     counted = pd.Series(list(zip(status, reasons, strict=True))).value_counts()
@@ -76,7 +78,7 @@ def test_every_cell_is_counted_under_its_reason(mdata, expected, reasons):
 @pytest.mark.parametrize("storage", STORAGES)
 def test_storage_does_not_matter(adata, counts, guide_target, expected, storage):
     adata.obsm["stored"] = STORAGES[storage](counts)
-    ag.pp.argen_guides(adata, guides="stored", guide_target=guide_target)
+    ag.pp.argen_guides(adata, method="max", guides="stored", guide_target=guide_target)
     assert target_of(adata) == expected
 
 
@@ -84,21 +86,23 @@ def test_storage_does_not_matter(adata, counts, guide_target, expected, storage)
 def test_sparse_kinds_that_only_a_modality_holds(mdata, counts, expected, kind):
     matrix = getattr(sparse, kind)(counts)
     mdata["guide"]._X = matrix  # a file or a tool may leave such a matrix; the setter of X would convert it
-    ag.pp.argen_guides(mdata)
+    ag.pp.argen_guides(mdata, method="max")
     assert target_of(mdata["rna"]) == expected
 
 
 def test_duplicate_entries_add_up_and_stored_zeros_do_not_count(mdata):
     rows, columns, values = [0, 0, 0, 1, 2], [0, 0, 1, 3, 3], [3, 2, 0, 6, 5]
     mdata["guide"].X = sparse.csr_matrix((np.array(values, np.uint8), (rows, columns)), shape=(10, 5))
-    ag.pp.argen_guides(mdata)
+    with pytest.warns(ArgenWarning, match="3 guides without a UMI in any cell: STAT1g2, MYCg1, NTg2"):
+        ag.pp.argen_guides(mdata, method="max", on_mismatch="warn")
     assert target_of(mdata["rna"]) == ["STAT1", "control", "control"] + ["unassigned"] * 7
 
 
 def test_counts_of_the_user_are_left_alone(mdata):
     matrix = sparse.csr_matrix((np.array([3, 3, 0]), np.array([3, 3, 1]), np.array([0, 3] + [3] * 9)), shape=(10, 5))
     mdata["guide"].X = matrix
-    ag.pp.argen_guides(mdata)
+    with pytest.warns(ArgenWarning, match="4 guides without a UMI"):
+        ag.pp.argen_guides(mdata, method="max", on_mismatch="warn")
     assert mdata["guide"].X.data.tolist() == [3, 3, 0]
 
 
@@ -110,7 +114,7 @@ def test_obsm_data_frame(adata, counts, guide_target, expected, sparse_frame):
         )
         adata.obsm["guide_counts"] = frame
     del guide_target["NTg1"], guide_target["NTg2"]  # controls without a target are known by their names
-    ag.pp.argen_guides(adata, guides="guide_counts", guide_target=guide_target)
+    ag.pp.argen_guides(adata, method="max", guides="guide_counts", guide_target=guide_target)
     assert target_of(adata) == expected
     table = adata.uns["argen_guides"]["guides"]
     assert table["target"].tolist() == ["STAT1", "STAT1", "MYC", "control", "control"]
@@ -120,7 +124,7 @@ def test_obsm_data_frame(adata, counts, guide_target, expected, sparse_frame):
 MAPPINGS = {
     "dict": lambda series: series.to_dict(),
     "shuffled": lambda series: series.iloc[::-1],
-    "larger": lambda series: pd.concat([series, pd.Series({"IRF1g1": "IRF1"})]),
+    "larger": lambda series: pd.concat([series, pd.Series({"MYCg2": "MYC"})]),
     "categorical": lambda series: series.astype("category"),
     "target": lambda series: series.to_frame("target"),
     "gene_target": lambda series: series.to_frame("gene_target").assign(other=1),
@@ -131,20 +135,20 @@ MAPPINGS = {
 @pytest.mark.parametrize("kind", MAPPINGS)
 def test_mappings_from_guide_to_target(mdata, guide_target, expected, kind):
     del mdata["guide"].var["target"]
-    ag.pp.argen_guides(mdata, guide_target=MAPPINGS[kind](pd.Series(guide_target)))
+    ag.pp.argen_guides(mdata, method="max", guide_target=MAPPINGS[kind](pd.Series(guide_target)))
     assert target_of(mdata["rna"]) == expected
 
 
 @pytest.mark.parametrize(("column", "argument"), [("gene_target", None), ("target_gene", None), ("locus", "locus")])
 def test_columns_with_targets(mdata, expected, column, argument):
     mdata["guide"].var = mdata["guide"].var.rename(columns={"target": column})
-    ag.pp.argen_guides(mdata, guide_target=argument)
+    ag.pp.argen_guides(mdata, method="max", guide_target=argument)
     assert target_of(mdata["rna"]) == expected
 
 
 def test_target_column_goes_before_the_others(mdata, expected):
     mdata["guide"].var["target_gene"] = "other"
-    ag.pp.argen_guides(mdata)
+    ag.pp.argen_guides(mdata, method="max")
     assert target_of(mdata["rna"]) == expected
 
 
@@ -160,14 +164,14 @@ def test_target_column_goes_before_the_others(mdata, expected):
 )
 def test_modalities_are_known_by_their_names(mdata, expected, names, guides):
     renamed = MuData(dict(zip(names, [mdata["rna"], mdata["guide"]], strict=True)))
-    ag.pp.argen_guides(renamed, guides=guides)
+    ag.pp.argen_guides(renamed, method="max", guides=guides)
     assert target_of(renamed[names[0]]) == expected
 
 
 def test_rna_is_told_from_other_modalities(mdata, expected):
     protein = AnnData(np.ones((10, 2)), obs=mdata["rna"].obs.copy(), var=pd.DataFrame(index=["CD4", "CD8"]))
     three = MuData({"adt": protein, "rna": mdata["rna"], "guide": mdata["guide"]})
-    ag.pp.argen_guides(three)
+    ag.pp.argen_guides(three, method="max")
     assert target_of(three["rna"]) == expected
     assert "argen_target" not in three["adt"].obs
 
@@ -175,7 +179,7 @@ def test_rna_is_told_from_other_modalities(mdata, expected):
 def test_cells_are_matched_by_name(mdata, expected):
     order = np.random.default_rng(0).permutation(10)
     shuffled = MuData({"rna": mdata["rna"].copy(), "guide": mdata["guide"][order].copy()})
-    ag.pp.argen_guides(shuffled)
+    ag.pp.argen_guides(shuffled, method="max")
     assert target_of(shuffled["rna"]) == expected
 
 
@@ -183,7 +187,10 @@ def test_cells_without_guide_counts_are_unassigned_and_counted(mdata, counts, ex
     other = mdata["guide"][["c7", "c2", "c1"]].copy()
     extra = AnnData(sparse.csr_matrix([[0, 0, 0, 0, 50]]), obs=pd.DataFrame(index=["x"]), var=other.var)
     partial = MuData({"rna": mdata["rna"].copy(), "guide": anndata.concat([extra, other], merge="same")})
-    ag.pp.argen_guides(partial)
+    with pytest.raises(InputError, match=r"7 cells of modality 'rna' .such as c3, c4 .* are not in modality 'guide'"):
+        ag.pp.argen_guides(partial, method="max")
+    with pytest.warns(ArgenWarning, match="7 cells of modality 'rna'|1 guide without a UMI"):
+        ag.pp.argen_guides(partial, method="max", on_mismatch="warn")
     assert target_of(partial["rna"]) == ["STAT1", "control"] + ["unassigned"] * 8
     record = partial["rna"].uns["argen_guides"]
     reasons = record["cells"].set_index("reason")["n_cells"]
@@ -192,11 +199,11 @@ def test_cells_without_guide_counts_are_unassigned_and_counted(mdata, counts, ex
 
 
 def test_order_of_cells_and_guides_does_not_matter(mdata):
-    ag.pp.argen_guides(mdata)
+    ag.pp.argen_guides(mdata, method="max")
     rng = np.random.default_rng(1)
     cells, guides = rng.permutation(10), rng.permutation(5)
     other = MuData({"rna": mdata["rna"][cells].copy(), "guide": mdata["guide"][:, guides].copy()})
-    ag.pp.argen_guides(other, key_added="again")
+    ag.pp.argen_guides(other, method="max", key_added="again")
     assert target_of(other["rna"], "again_target") == target_of(other["rna"])
     first, second = mdata["rna"].obsm["argen_guides"].toarray(), other["rna"].obsm["again"].toarray()
     np.testing.assert_array_equal(first[cells][:, guides], second)
@@ -206,7 +213,7 @@ def test_ties_are_not_decided(adata, guide_target):
     umis = [[6, 6, 0, 0, 0], [6, 0, 6, 0, 0], [0, 0, 0, 6, 5], [6, 0, 5, 0, 0]]
     tied = adata[:4].copy()
     tied.obsm["guide_counts"] = pd.DataFrame(umis, index=tied.obs_names, columns=list(guide_target))
-    ag.pp.argen_guides(tied, guides="guide_counts", guide_target=guide_target, min_fraction=0.5)
+    ag.pp.argen_guides(tied, method="max", guides="guide_counts", guide_target=guide_target, min_fraction=0.5)
     assert target_of(tied) == ["unassigned", "multiple", "control", "STAT1"]
     reasons = tied.uns["argen_guides"]["cells"]["reason"].tolist()
     assert reasons == [
@@ -219,19 +226,19 @@ def test_ties_are_not_decided(adata, guide_target):
 
 @pytest.mark.parametrize("control", ["non-targeting", ["NTg1", "NTg2"], ["NTg2", "non-targeting"], ("NTg1", "NTg2")])
 def test_controls_by_target_or_guide(mdata, expected, control):
-    ag.pp.argen_guides(mdata, control=control)
+    ag.pp.argen_guides(mdata, method="max", control=control)
     assert target_of(mdata["rna"]) == expected
     assert not mdata["rna"].uns["argen_guides"]["params"]["control_detected"]
 
 
 def test_some_control_guides_may_be_taken_as_a_target(mdata, caplog):
-    ag.pp.argen_guides(mdata, control="NTg1")
+    ag.pp.argen_guides(mdata, method="max", control="NTg1")
     assert mdata["rna"].uns["argen_guides"]["guides"]["target"].tolist()[3:] == ["control", "non-targeting"]
     assert target_of(mdata["rna"])[7] == "multiple"  # the two are different targets now
 
 
 def test_another_key(mdata, expected):
-    ag.pp.argen_guides(mdata, key_added="strict")
+    ag.pp.argen_guides(mdata, method="max", key_added="strict")
     rna = mdata["rna"]
     assert target_of(rna, "strict_target") == expected
     assert rna.uns["strict"]["params"]["target_key"] == "strict_target"
@@ -239,27 +246,27 @@ def test_another_key(mdata, expected):
 
 
 def test_copy(adata, mdata, guide_target, expected):
-    changed = ag.pp.argen_guides(adata, guides="guide_counts", guide_target=guide_target, copy=True)
+    changed = ag.pp.argen_guides(adata, method="max", guides="guide_counts", guide_target=guide_target, copy=True)
     assert target_of(changed) == expected
     assert set(adata.obsm) == {"guide_counts"}
     assert not adata.uns
     assert adata.obs.empty
-    other = ag.pp.argen_guides(mdata, copy=True)
+    other = ag.pp.argen_guides(mdata, method="max", copy=True)
     assert target_of(other["rna"]) == expected
     assert not mdata["rna"].uns
     assert mdata["rna"].obs.empty
 
 
 def test_a_second_run_replaces_the_first(mdata, expected):
-    ag.pp.argen_guides(mdata, min_umi=1, min_fraction=0.0)
-    ag.pp.argen_guides(mdata)
+    ag.pp.argen_guides(mdata, method="max", min_umi=1, min_fraction=0.0)
+    ag.pp.argen_guides(mdata, method="max")
     assert target_of(mdata["rna"]) == expected
 
 
 def test_a_view_becomes_actual_and_leaves_its_parent_alone(adata, guide_target, expected):
     view = adata[1:]
     with pytest.warns(UserWarning, match="of view"):
-        ag.pp.argen_guides(view, guides="guide_counts", guide_target=guide_target)
+        ag.pp.argen_guides(view, method="max", guides="guide_counts", guide_target=guide_target)
     assert target_of(view) == expected[1:]
     assert not adata.uns
     assert adata.obs.empty

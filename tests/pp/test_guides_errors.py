@@ -12,7 +12,7 @@ from argen.errors import CountsError, DesignError, InputError
 
 ARGUMENTS = {
     "two sources": ({"guides": "guide", "labels": "gene"}, "two sources"),
-    "unknown method": ({"method": "mixture"}, r"method='mixture' is not one of 'max'"),
+    "unknown method": ({"method": "maximum"}, r"method='maximum' is not one of None, 'mixture', .*'max'"),
     "min_umi zero": ({"min_umi": 0}, "min_umi=0"),
     "min_umi fraction": ({"min_umi": 2.5}, "min_umi=2.5"),
     "min_umi bool": ({"min_umi": True}, "min_umi=True"),
@@ -20,8 +20,8 @@ ARGUMENTS = {
     "min_fraction negative": ({"min_fraction": -0.1}, "min_fraction=-0.1"),
     "min_fraction nan": ({"min_fraction": np.nan}, "min_fraction=nan"),
     "min_fraction text": ({"min_fraction": "0.8"}, "min_fraction='0.8'"),
-    "separator of counts": ({"separator": "+"}, "splits labels"),
-    "empty separator": ({"separator": "", "labels": "gene"}, "splits labels"),
+    "method without labels": ({"method": "labels"}, "method='labels' needs labels"),
+    "empty separator": ({"separator": "", "labels": "gene"}, "separator='' splits nothing"),
     "empty key": ({"key_added": ""}, "key_added=''"),
     "slash in key": ({"key_added": "a/b"}, "key_added='a/b'"),
     "no control named": ({"control": []}, r"control=\[\]"),
@@ -38,13 +38,13 @@ ARGUMENTS = {
     ),
     "mapping of other guides": ({"guide_target": {"x": "MYC"}}, "names none of the guides: it holds x"),
     "mapping without some": ({"guide_target": {"MYCg1": "MYC"}}, "2 guides have no target: STAT1g1, STAT1g2"),
-    "not a mapping": ({"guide_target": 3}, "must be a dict, Series or DataFrame"),
+    "not a mapping": ({"guide_target": 3}, "must be a dict, Series, DataFrame, CSV file or regular expression"),
     "table without target": ({"guide_target": pd.DataFrame({"a": [1]})}, "no column target or .*it has: a"),
     "repeated in mapping": (
         {"guide_target": pd.Series(["A", "B"], index=["g", "g"])},
         "repeated guides in guide_target",
     ),
-    "no control cell": ({"min_umi": 9}, "No cell is a control .*the controls are non-targeting"),
+    "no control cell": ({"min_umi": 9, "method": "max"}, "No cell is a control .*the controls are non-targeting"),
 }
 
 
@@ -151,7 +151,7 @@ def test_modalities_that_cannot_be_told(mdata):
 
 def test_guide_modality_without_targets(mdata):
     mdata["guide"].var = mdata["guide"].var.rename(columns={"target": "locus"})
-    refuse(mdata, "no column target or gene_target or target_gene; it has: locus")
+    refuse(mdata, "no column target or gene_target or target_gene or grna_target; it has: locus")
 
 
 def test_guide_without_target(mdata):
@@ -172,7 +172,7 @@ def test_target_called_like_a_status(mdata, word):
 
 def test_control_may_be_called_like_a_status(mdata, expected):
     mdata["guide"].var["target"] = ["STAT1", "STAT1", "MYC", "control", "control"]
-    ag.pp.argen_guides(mdata)
+    ag.pp.argen_guides(mdata, method="max")
     assert mdata["rna"].obs["argen_target"].tolist() == expected
 
 
@@ -185,7 +185,7 @@ def test_label_called_like_a_status(adata, label):
 @pytest.mark.parametrize("label", ["A+", "+", "A++B"])
 def test_labels_with_an_empty_part(adata, label):
     adata.obs["gene"] = ["A", "NT", label, *["B"] * 7]
-    refuse(adata, "leaves an empty part in the labels", labels="gene", separator="+")
+    refuse(adata, "leaves an empty part in the label ", labels="gene", separator="+")
 
 
 @pytest.mark.parametrize("labels", [["A"] * 10, [None] * 10])
@@ -202,4 +202,4 @@ def test_labels_with_controls_beside_targets_only(adata):
 def test_nothing_is_copied_before_an_error(mdata, monkeypatch):
     monkeypatch.setattr(anndata.AnnData, "copy", lambda self: pytest.fail("copied"))
     with pytest.raises(DesignError):
-        ag.pp.argen_guides(mdata, min_umi=9, copy=True)
+        ag.pp.argen_guides(mdata, method="max", min_umi=9, copy=True)

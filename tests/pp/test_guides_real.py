@@ -59,7 +59,7 @@ def assert_differ_nowhere(first, second):
 @pytest.mark.parametrize("name", SCREENS)
 def test_same_guide_and_target_as_stored(name):
     mdata = read(name)
-    ag.pp.argen_guides(mdata)
+    ag.pp.argen_guides(mdata, method="max")
     rna = mdata["rna"]
     assert_differ_nowhere(called_guide(rna), rna.obs["guide_simple"].astype(object))
     target = rna.obs["argen_target"].astype(object).replace({"control": "non-targeting"})
@@ -70,7 +70,7 @@ def test_same_guide_and_target_as_stored(name):
 
 
 def test_target_that_no_cell_has_stays_in_the_table(papalexi):
-    ag.pp.argen_guides(papalexi, key_added="kept")
+    ag.pp.argen_guides(papalexi, method="max", key_added="kept")
     table = papalexi["rna"].uns["kept"]["guides"].groupby("target", observed=True)["n_cells"].sum()
     assert table["CD274"] == 0
     assert "CD274" in papalexi["rna"].obs["kept_target"].cat.categories
@@ -79,7 +79,7 @@ def test_target_that_no_cell_has_stays_in_the_table(papalexi):
 
 
 def test_labels_of_a_published_column(papalexi):
-    ag.pp.argen_guides(papalexi, key_added="counts")
+    ag.pp.argen_guides(papalexi, method="max", key_added="counts")
     ag.pp.argen_guides(papalexi, labels="target_simple", key_added="labels")
     obs = papalexi["rna"].obs
     for status in ("control", "STAT1", "IRF1"):
@@ -93,19 +93,19 @@ def test_labels_of_a_published_column(papalexi):
 @pytest.mark.parametrize("percent", [50, 70, 80])
 def test_same_calls_as_the_ratios_of_crispat(schraivogel, crispat, percent):
     above = np.nextafter(percent / 100, 1)
-    ag.pp.argen_guides(schraivogel, min_umi=1, min_fraction=above)
+    ag.pp.argen_guides(schraivogel, method="max", min_umi=1, min_fraction=above)
     called = sparse.csr_array(schraivogel["rna"].obsm["argen_guides"])
     assert abs(called - crispat(f"ratios_t{percent / 100}")).sum() == 0
 
 
 def test_same_calls_as_the_maximum_of_crispat(schraivogel, crispat):
-    ag.pp.argen_guides(schraivogel, min_umi=3, min_fraction=0)
+    ag.pp.argen_guides(schraivogel, method="max", min_umi=3, min_fraction=0)
     called = sparse.csr_array(schraivogel["rna"].obsm["argen_guides"])
     assert abs(called - crispat("maximum")).sum() == 0
 
 
 def test_status_of_uncalled_cells_from_the_threshold_calls_of_crispat(schraivogel, crispat):
-    ag.pp.argen_guides(schraivogel)
+    ag.pp.argen_guides(schraivogel, method="max")
     rna, targets = schraivogel["rna"], schraivogel["guide"].var["target"].to_numpy()
     called = np.diff(rna.obsm["argen_guides"].indptr) == 1
     present = crispat("UMI_t5")
@@ -124,7 +124,7 @@ def test_status_of_uncalled_cells_from_the_threshold_calls_of_crispat(schraivoge
 def test_high_moi_cells_are_multiple():
     with mudata.set_options(pull_on_update=False):
         mdata = mudata.read_h5mu(shared("data", "gasperini2019_k562_highmoi", "gasperini2019_k562_highmoi.h5mu"))
-    ag.pp.argen_guides(mdata)
+    ag.pp.argen_guides(mdata, method="max")
     rna, guide = mdata["rna"], mdata["guide"].X.toarray()
     multiple = (rna.obs["argen_target"] == "multiple").to_numpy()
     assert multiple.sum() > 500

@@ -35,21 +35,21 @@ def assert_same_results(first, second, key="argen_guides"):
 @pytest.mark.parametrize("source", ["counts", "labels"])
 def test_anndata_files(adata, guide_target, tmp_path, kind, source):
     adata.obs["gene"] = ["HLA-A/B", "non-targeting", "é", None, *["HLA-A/B"] * 6]
-    options = {"labels": "gene"} if source == "labels" else {"guides": "guide_counts", "guide_target": guide_target}
-    ag.pp.argen_guides(adata, **options)
+    options = {"guides": "guide_counts", "guide_target": guide_target, "method": "max"}
+    ag.pp.argen_guides(adata, **({"labels": "gene"} if source == "labels" else options))
     write, read = WRITERS[kind]
     write(adata, tmp_path / "screen")
     assert_same_results(adata, read(tmp_path / "screen"))
 
 
 def test_mudata_file(mdata, tmp_path):
-    ag.pp.argen_guides(mdata)
+    ag.pp.argen_guides(mdata, method="max")
     mdata.write(tmp_path / "screen.h5mu")
     assert_same_results(mdata["rna"], mudata.read(tmp_path / "screen.h5mu")["rna"])
 
 
 def test_mudata_zarr(mdata, tmp_path):
-    ag.pp.argen_guides(mdata)
+    ag.pp.argen_guides(mdata, method="max")
     mdata.write_zarr(tmp_path / "screen.zarr")
     assert_same_results(mdata["rna"], mudata.read_zarr(tmp_path / "screen.zarr")["rna"])
 
@@ -57,7 +57,7 @@ def test_mudata_zarr(mdata, tmp_path):
 def test_backed_guide_counts(mdata, expected, tmp_path):
     mdata["guide"].write_h5ad(tmp_path / "guide.h5ad")
     backed = anndata.read_h5ad(tmp_path / "guide.h5ad", backed="r")
-    ag.pp.argen_guides(both := mudata.MuData({"rna": mdata["rna"], "guide": backed}))
+    ag.pp.argen_guides(both := mudata.MuData({"rna": mdata["rna"], "guide": backed}), method="max")
     assert both["rna"].obs["argen_target"].tolist() == expected
     backed.file.close()
 
@@ -72,7 +72,7 @@ def log():
 
 
 def test_log_tells_controls_counts_and_slots(mdata, log):
-    ag.pp.argen_guides(mdata)
+    ag.pp.argen_guides(mdata, method="max")
     text = log.getvalue()
     assert "controls, detected by their spelling: non-targeting" in text
     assert "2 cells with one of 2 targets, 1 control, 2 multiple, 5 unassigned" in text
@@ -81,13 +81,13 @@ def test_log_tells_controls_counts_and_slots(mdata, log):
 
 
 def test_log_names_targets_without_a_cell(mdata, log):
-    ag.pp.argen_guides(mdata, min_umi=7, min_fraction=0.85, control="non-targeting")
+    ag.pp.argen_guides(mdata, method="max", min_umi=7, min_fraction=0.85, control="non-targeting")
     assert "controls, as given: non-targeting" in log.getvalue()
     assert "targets without a cell: MYC" in log.getvalue()
 
 
 def test_log_warns_of_what_looks_like_an_oversight(adata, mdata, log):
-    ag.pp.argen_guides(mdata, control="NTg1")
+    ag.pp.argen_guides(mdata, method="max", control="NTg1")
     assert "spelled like controls, but taken as targets: non-targeting" in log.getvalue()
     adata.obs["gene"] = ["A+B", "NT"] * 5
     ag.pp.argen_guides(adata, labels="gene")

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.validate import name_some
+from argen._core.guides import CONTROL, MULTIPLE
 from argen.errors import InputError
 
 __all__ = [
@@ -16,9 +17,11 @@ __all__ = [
     "GuideTargets",
     "LabelTable",
     "clean_text",
+    "is_named",
     "looks_like_control",
     "name_targets",
     "split_labels",
+    "stays_whole",
 ]
 
 STATUS_WORDS = ("control", "multiple", "unassigned")
@@ -68,18 +71,23 @@ class LabelTable:
     label_guides: sparse.csr_array
 
 
-def split_labels(labels: list[str], separator: str | None, is_whole: Callable[[str], bool]) -> LabelTable:
-    """Split labels such as "A+B" at `separator`, except those for which `is_whole` holds."""
-    parts = [
-        [label] if separator is None or is_whole(label) else [part.strip() for part in label.split(separator)]
-        for label in labels
-    ]
-    if broken := [label for label, names in zip(labels, parts, strict=True) if "" in names]:
+def split_label(label: str, separator: str | None, is_whole: Callable[[str], bool]) -> list[str]:
+    """Parts of a label such as "A+B"; the label itself where `is_whole` holds."""
+    if separator is None or is_whole(label):
+        return [label]
+    parts = [part.strip() for part in label.split(separator)]
+    if "" in parts:
         msg = (
-            f"separator={separator!r} leaves an empty part in the labels {name_some(broken)}. "
-            "Give another separator, or correct these labels."
+            f"separator={separator!r} leaves an empty part in the label {label!r}. "
+            "Give another separator, or correct the label."
         )
         raise InputError(msg)
+    return parts
+
+
+def split_labels(labels: list[str], separator: str | None, is_whole: Callable[[str], bool]) -> LabelTable:
+    """Split labels such as "A+B" at `separator`, except those for which `is_whole` holds."""
+    parts = [split_label(label, separator, is_whole) for label in labels]
     guides = sorted({name for names in parts for name in names})
     column = {name: code for code, name in enumerate(guides)}
     per_label = [sorted({column[name] for name in names}) for names in parts]
@@ -96,11 +104,12 @@ class GuideTargets:
     Attributes
     ----------
     table
-        One row per guide: guide, target ("control" for controls), target_label (as it was given), is_control.
+        One row per guide: guide, target ("control" for controls, "multiple" for a guide against several targets),
+        target_label (as it was given), is_control.
     targets
-        Names of the targets that are not controls, sorted.
+        Names of the targets of guides against one, sorted; controls are none.
     codes
-        Position in `targets` of each guide, −1 for controls, shape (n_guides,).
+        Position in `targets` of each guide, −1 for controls, −2 for several targets, shape (n_guides,).
     control
         Labels that were taken as controls, sorted.
     control_like
@@ -114,8 +123,22 @@ class GuideTargets:
     control_like: list[str]
 
 
+def is_named(name: str, control: Collection[str]) -> bool:
+    """Whether `control` holds `name`, or a prefix of it that ends in ``*``."""
+    return any(name == known or (known.endswith("*") and name.startswith(known[:-1])) for known in control)
+
+
+def stays_whole(control: list[str] | None, names: Collection[str] = ()) -> Callable[[str], bool]:
+    """Test of the labels that no separator splits: controls (as "non-targeting" at "-") and `names`."""
+    return lambda label: label in names or (looks_like_control(label) if control is None else is_named(label, control))
+
+
 def name_targets(
-    guides: list[str], labels: list[str], control: list[str] | None, ambiguous: Collection[str] = ()
+    guides: list[str],
+    labels: list[str],
+    control: list[str] | None,
+    ambiguous: Collection[str] = (),
+    separator: str | None = None,
 ) -> GuideTargets:
     """Decide which guides are controls, and code the targets of the others.
 
@@ -124,43 +147,63 @@ def name_targets(
     guides, labels
         Guide names, and the target of each: empty where none is given, as is usual for controls.
     control
-        Names of controls among the targets or the guides; `None` looks for the usual spellings.
+        Names of controls among the targets or the guides, or prefixes with ``*``; `None` looks for the usual spellings.
     ambiguous
         Words, in lower case, that are neither a control nor a target unless `control` names them.
+    separator
+        Splits the label of a guide against several targets; controls among them do not count.
     """
+    whole = stays_whole(control)
     words = [label or guide for guide, label in zip(guides, labels, strict=True)]
-    is_control = _detected(words, ambiguous) if control is None else _named(guides, labels, control)
-    _check_targets(guides, labels, is_control, {*STATUS_WORDS, *ambiguous})
-    target = np.where(is_control, STATUS_WORDS[0], np.array(labels, dtype=object))
-    targets = sorted(set(target[~is_control]))
+    parts = [split_label(word, separator, whole) for word in words]
+    known = _control_words(guides, parts, labels, control, ambiguous)
+    by_name = control or ()
+    is_control = np.array(
+        [is_named(guide, by_name) or known.issuperset(names) for guide, names in zip(guides, parts, strict=True)]
+    )
+    named = [sorted(set(names) - known) if label else [] for names, label in zip(parts, labels, strict=True)]
+    _check_targets(guides, named, is_control, {*STATUS_WORDS, *ambiguous})
+    several = np.array([len(names) > 1 for names in named]) & ~is_control
+    single = [names[0] if len(names) == 1 else STATUS_WORDS[1] for names in named]
+    target = np.where(is_control, STATUS_WORDS[0], np.array(single, dtype=object))
+    targets = sorted(set(target[~is_control & ~several]))
+    statuses = STATUS_WORDS[: 2 if several.any() else 1]
     table = pd.DataFrame(
         {
             "guide": pd.Categorical(guides, categories=guides),
-            "target": pd.Categorical(target, categories=[*targets, STATUS_WORDS[0]]),
+            "target": pd.Categorical(target, categories=[*targets, *statuses]),
             "target_label": pd.Categorical(labels),
             "is_control": is_control,
         }
     )
     code_of = {name: code for code, name in enumerate(targets)}
-    codes = np.array([-1 if known else code_of[name] for name, known in zip(target, is_control, strict=True)])
-    found = sorted({word for word, known in zip(words, is_control, strict=True) if known})
-    return GuideTargets(table, targets, codes, found, [name for name in targets if looks_like_control(name)])
+    found = sorted({word for word, hit in zip(words, is_control, strict=True) if hit})
+    code_of |= {STATUS_WORDS[0]: CONTROL, STATUS_WORDS[1]: MULTIPLE}
+    codes = [code_of[name] for name in target]
+    return GuideTargets(table, targets, np.array(codes), found, [name for name in targets if looks_like_control(name)])
 
 
-def _detected(words: list[str], ambiguous: Collection[str]) -> np.ndarray:
-    is_control = np.array([looks_like_control(word) and word.lower() not in ambiguous for word in words])
-    if not is_control.any():
-        msg = (
-            "No control was found among the usual spellings (non-targeting, NT, NTC, control, ctrl, "
-            f"safe-targeting, ...). Name it with control=...; the labels are: {name_some(sorted(set(words)))}."
-        )
-        raise InputError(msg)
-    return is_control
-
-
-def _named(guides: list[str], labels: list[str], control: list[str]) -> np.ndarray:
-    known = sorted(set(labels) - {""})
-    if unknown := sorted(set(control) - set(known) - set(guides)):
+def _control_words(
+    guides: list[str],
+    parts: list[list[str]],
+    labels: list[str],
+    control: list[str] | None,
+    ambiguous: Collection[str],
+) -> set[str]:
+    """Targets, or names of guides without one, that are controls."""
+    words = {name for names in parts for name in names}
+    if control is None:
+        found = {word for word in words if looks_like_control(word) and word.lower() not in ambiguous}
+        if not found:
+            msg = (
+                "No control was found among the usual spellings (non-targeting, NT, NTC, control, ctrl, "
+                f"safe-targeting, ...). Name it with control=...; the labels are: {name_some(sorted(words))}."
+            )
+            raise InputError(msg)
+        return found
+    named = {*words, *guides}
+    if unknown := sorted(name for name in control if not any(is_named(word, [name]) for word in named)):
+        known = sorted({name for names, label in zip(parts, labels, strict=True) for name in names if label})
         msg = (
             f"control={name_some(unknown)} is neither a target nor a guide. "
             f"The {len(known)} targets are: {name_some(known)}."
@@ -168,17 +211,19 @@ def _named(guides: list[str], labels: list[str], control: list[str]) -> np.ndarr
         if alike := [name for name in known if looks_like_control(name)]:
             msg += f" Spelled like a control: {name_some(alike)}."
         raise InputError(msg)
-    return np.array([guide in control or label in control for guide, label in zip(guides, labels, strict=True)])
+    return {word for word in words if is_named(word, control)}
 
 
-def _check_targets(guides: list[str], labels: list[str], is_control: np.ndarray, reserved: Collection[str]) -> None:
-    targeting = [(guide, label) for guide, label, known in zip(guides, labels, is_control, strict=True) if not known]
-    if lost := [guide for guide, label in targeting if not label]:
+def _check_targets(
+    guides: list[str], named: list[list[str]], is_control: np.ndarray, reserved: Collection[str]
+) -> None:
+    targeting = [(guide, names) for guide, names, known in zip(guides, named, is_control, strict=True) if not known]
+    if lost := [guide for guide, names in targeting if not names]:
         msg = (
             f"{len(lost)} guides have no target: {name_some(lost)}. Give each a target, or name them in control=[...]."
         )
         raise InputError(msg)
-    if clash := sorted({label for _, label in targeting if label.lower() in reserved}):
+    if clash := sorted({name for _, names in targeting for name in names if name.lower() in reserved}):
         msg = (
             f"A target is called {name_some(clash)}, but is not one of the controls. Name it in control=... if it is "
             "one; rename it if it is a gene; make it missing (NaN) where it stands for cells without one target."

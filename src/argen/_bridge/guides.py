@@ -1,51 +1,31 @@
-"""Guides between AnnData or MuData and the core: where they are read from and where the calls are written."""
+"""Guides from AnnData or MuData: where counts, labels, targets, batches and depths are read from."""
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen import __version__
-from argen._bridge.guide_names import STATUS_WORDS, GuideTargets, clean_text
-from argen._bridge.validate import check_counts, name_some
-from argen._core.guides import CellTargets, GuideCalls, Reason
+from argen._bridge.guide_mapping import GuideTargetMap, check_unique, mapped_guides, read_mapping
+from argen._bridge.guide_names import clean_text
+from argen._bridge.validate import check_counts, counted, name_some
+from argen._core.guides import CellGroups
 from argen.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = [
-    "GuideCounts",
-    "GuideTargetMap",
-    "find_rna",
-    "mapped_guides",
-    "modality",
-    "read_guide_counts",
-    "read_labels",
-    "target_key",
-    "target_labels",
-    "write_guides",
-]
+__all__ = ["GuideCounts", "find_rna", "modality", "read_cell_groups", "read_guide_counts", "read_labels"]
 
-SCHEMA_VERSION = 1
 _GUIDE_NAMES = ("guide", "guides", "gdo", "grna", "crispr")
 _RNA_NAMES = ("rna", "gex", "gene")
-_TARGET_COLUMNS = ("target", "gene_target", "target_gene")
 _COUNTS_CURE = "Guide calling needs the raw UMI counts of the guides."
-
-# How a user may give the targets of guides: the name of a column, or a table.
-GuideTargetMap = str | Mapping | pd.Series | pd.DataFrame | None
-
-
-def target_key(key_added: str) -> str:
-    """Name of the obs column with the targets: "argen_target" for "argen_guides", else "<key_added>_target"."""
-    return "argen_target" if key_added == "argen_guides" else f"{key_added}_target"
+# Part of the median guide depth that is added to every depth: a cell with three UMIs may have lost its guide.
+_DEPTH_SHRINKAGE = 0.5
 
 
 def find_rna(data: "AnnData | MuData", guides: str | None) -> str | None:
@@ -84,6 +64,11 @@ class GuideCounts:
         Row of each RNA cell in `counts`, −1 where it has none, shape (n_cells,).
     guides, labels
         Name and target of each guide; the target is empty where none is given.
+    obs
+        Tables with columns of the measured cells, by what they are called; the first that has a column is used.
+    mismatches
+        What does not fit together although calling is possible: RNA cells without guide counts, guides without a
+        UMI, targets of the mapping without a guide.
     """
 
     source: str
@@ -91,6 +76,8 @@ class GuideCounts:
     position: np.ndarray
     guides: list[str]
     labels: list[str]
+    obs: dict[str, pd.DataFrame]
+    mismatches: list[str] = field(default_factory=list)
 
 
 def read_guide_counts(
@@ -106,7 +93,7 @@ def _from_modality(data: "MuData", rna: str, guides: str | None, guide_target: G
     source = _find_guide_modality(data, guides)
     guide, cells = data.mod[source], data.mod[rna].obs_names
     for name in (rna, source):
-        _check_unique(data.mod[name].obs_names, f"cell names in modality {name!r}")
+        check_unique(data.mod[name].obs_names, f"cell names in modality {name!r}")
     position = guide.obs_names.get_indexer(cells)
     measured = position >= 0
     if not measured.any():
@@ -118,7 +105,30 @@ def _from_modality(data: "MuData", rna: str, guides: str | None, guide_target: G
     counts = _as_counts(guide.X, f"mdata.mod[{source!r}].X")[position[measured]]
     names = _guide_names(guide.var_names, f"modality {source!r}")
     rows = np.where(measured, np.cumsum(measured) - 1, -1)
-    return GuideCounts(source, counts, rows, names, _modality_targets(guide, source, guide_target))
+    labels, lost = read_mapping(guide_target, names, guide.var, f"mdata.mod[{source!r}].var")
+    obs = {
+        f"mdata.mod[{rna!r}].obs": data.mod[rna].obs[measured],
+        f"mdata.mod[{source!r}].obs": guide.obs.iloc[position[measured]],
+        "mdata.obs": data.obs.reindex(cells[measured]),
+    }
+    mismatches = _mismatches(counts, names, lost)
+    if not measured.all():
+        mismatches.insert(
+            0,
+            f"{counted(int((~measured).sum()), 'cell')} of modality {rna!r} (such as {name_some(cells[~measured], 2)}) "
+            f"are not in modality {source!r}, whose cells are such as {name_some(guide.obs_names, 2)}",
+        )
+    return GuideCounts(source, counts, rows, names, labels, obs, mismatches)
+
+
+def _mismatches(counts: sparse.csr_array, guides: list[str], lost: list[str]) -> list[str]:
+    """Guides without a UMI, and targets of the mapping without a guide."""
+    found = []
+    if empty := [guides[g] for g in np.flatnonzero(np.bincount(counts.indices, minlength=len(guides)) == 0)]:
+        found.append(f"{counted(len(empty), 'guide')} without a UMI in any cell: {name_some(empty)}")
+    if lost:
+        found.append(f"{counted(len(lost), 'target')} of guide_target without a guide in the counts: {name_some(lost)}")
+    return found
 
 
 def _find_guide_modality(data: "MuData", guides: str | None) -> str:
@@ -137,20 +147,6 @@ def _find_guide_modality(data: "MuData", guides: str | None) -> str:
     return found[0]
 
 
-def _modality_targets(guide: "AnnData", source: str, guide_target: GuideTargetMap) -> list[str]:
-    if not (guide_target is None or isinstance(guide_target, str)):
-        return target_labels(list(map(str, guide.var_names)), guide_target)
-    columns = _TARGET_COLUMNS if guide_target is None else (guide_target,)
-    found = [name for name in columns if name in guide.var]
-    if not found:
-        msg = (
-            f"mdata.mod[{source!r}].var has no column {' or '.join(columns)}; it has: {name_some(guide.var.columns)}. "
-            "Name the column with the target of each guide in guide_target=..., or give a mapping from guide to target."
-        )
-        raise InputError(msg)
-    return _texts(guide.var[found[0]])
-
-
 def _from_obsm(adata: "AnnData", guides: str | None, guide_target: GuideTargetMap) -> GuideCounts:
     if guides is None:
         msg = (
@@ -160,60 +156,22 @@ def _from_obsm(adata: "AnnData", guides: str | None, guide_target: GuideTargetMa
         )
         raise InputError(msg)
     _check_present(guides, list(adata.obsm), "obsm entry", "obsm entries")
-    if guide_target is None or isinstance(guide_target, str):
-        msg = (
-            f"adata.obsm[{guides!r}] has no table of guides: give guide_target=... as a dict, Series or DataFrame "
-            "from guide to target."
-        )
-        raise InputError(msg)
     matrix, where = adata.obsm[guides], f"adata.obsm[{guides!r}]"
-    named = matrix.columns if isinstance(matrix, pd.DataFrame) else _target_series(guide_target).index
-    counts, names = _as_counts(matrix, where), _guide_names(named, where)
-    if len(names) != counts.shape[1]:
-        msg = (
-            f"{where} has {counts.shape[1]} columns without names, but guide_target has {len(names)} guides: give "
-            "one per column, in the order of the columns, or make the entry a DataFrame with guide names as columns."
-        )
-        raise InputError(msg)
-    return GuideCounts(guides, counts, np.arange(adata.n_obs), names, target_labels(names, guide_target))
-
-
-def target_labels(guides: list[str], guide_target: Mapping | pd.Series | pd.DataFrame) -> list[str]:
-    """Target of each guide, empty where `guide_target` gives none."""
-    series = _target_series(guide_target)
-    if not series.index.isin(guides).any():
-        msg = (
-            f"guide_target names none of the guides: it holds {name_some(series.index, 3)}, "
-            f"the guides are {name_some(guides, 3)}."
-        )
-        raise InputError(msg)
-    return _texts(series.reindex(guides))
-
-
-def mapped_guides(guide_target: GuideTargetMap) -> list[str]:
-    """Names of the guides that a mapping holds; none without a mapping."""
-    return [] if guide_target is None else list(_target_series(guide_target).index)
-
-
-def _target_series(guide_target: Mapping | pd.Series | pd.DataFrame) -> pd.Series:
-    if isinstance(guide_target, pd.DataFrame):
-        found = [name for name in _TARGET_COLUMNS if name in guide_target]
-        if not found:
+    counts = _as_counts(matrix, where)
+    if isinstance(matrix, pd.DataFrame):
+        names = _guide_names(matrix.columns, where)
+    else:
+        names = mapped_guides(guide_target)
+        if len(names) != counts.shape[1]:
             msg = (
-                f"guide_target has no column {' or '.join(_TARGET_COLUMNS)}; it has: {name_some(guide_target.columns)}."
+                f"{where} has {counts.shape[1]} columns without names, but guide_target has {len(names)} guides: give "
+                "a mapping with one per column, in the order of the columns, or make the entry a DataFrame with guide "
+                "names as columns."
             )
             raise InputError(msg)
-        series = guide_target[found[0]]
-    elif isinstance(guide_target, pd.Series):
-        series = guide_target
-    elif isinstance(guide_target, Mapping):
-        series = pd.Series(dict(guide_target), dtype=object)
-    else:
-        msg = f"guide_target must be a dict, Series or DataFrame from guide to target, not {guide_target!r}."
-        raise InputError(msg)
-    series = series.set_axis(series.index.map(str))
-    _check_unique(series.index, "guides in guide_target")
-    return series
+    labels, lost = read_mapping(guide_target, names, None, where)
+    rows = np.arange(adata.n_obs)
+    return GuideCounts(guides, counts, rows, names, labels, {"adata.obs": adata.obs}, _mismatches(counts, names, lost))
 
 
 def read_labels(data: "AnnData | MuData", rna: str | None, labels: str) -> tuple[np.ndarray, list[str]]:
@@ -226,44 +184,60 @@ def read_labels(data: "AnnData | MuData", rna: str | None, labels: str) -> tuple
         if rna is not None:
             there += [f"{name} (of mdata.obs)" for name in data.obs if name not in adata.obs]
         _check_present(labels, there, "obs column", "obs columns")
-    _check_unique(adata.obs_names, f"cell names in modality {rna!r}")
-    _check_unique(data.obs_names, "cell names in mdata.obs")
+    check_unique(adata.obs_names, f"cell names in modality {rna!r}")
+    check_unique(data.obs_names, "cell names in mdata.obs")
     return clean_text(data.obs[labels].reindex(adata.obs_names))
 
 
-def write_guides(
-    adata: "AnnData", key_added: str, calls: GuideCalls, cells: CellTargets, targets: GuideTargets, *, details: dict
-) -> None:
-    """Write assignment, targets, report and `details` (guides, params) of one run."""
-    # Codes from the end: −1 control, −2 multiple, −3 unassigned.
-    names = np.array([*targets.targets, *reversed(STATUS_WORDS)], dtype=object)
-    target = pd.Categorical(names[cells.target], categories=[*targets.targets, *STATUS_WORDS])
-    assignment = sparse.csr_matrix(calls.assignment)
-    record = {
-        "schema_version": SCHEMA_VERSION,
-        "cells": count_cells(cells),
-        "provenance": {"argen": __version__}
-        | {name: version(name) for name in ("anndata", "numpy", "pandas", "scipy")},
-        **details,
-    }
-    adata.obsm[key_added] = assignment
-    adata.obs[target_key(key_added)] = target
-    adata.uns[key_added] = record
+def read_cell_groups(found: GuideCounts, batch: str | Sequence[str] | None, depth: str | None) -> CellGroups:
+    """Offset and batches of the measured cells.
+
+    The offset is U + median(U) / 2, U the guide UMIs of a cell (or what the column `depth` holds): shrunk towards
+    the typical cell, since a cell with three guide UMIs in all says little about how many its own guide would have.
+    """
+    if depth is None:
+        umis = np.asarray(found.counts.sum(axis=1), dtype=np.float64).ravel()
+    else:
+        umis = _numbers(_column(found.obs, depth, "guide_depth"), depth)
+    typical = np.median(umis[umis > 0]) if (umis > 0).any() else 1.0
+    columns = [] if batch is None else [batch] if isinstance(batch, str) else list(batch)
+    codes = [_levels(_column(found.obs, name, "batch"), name) for name in columns]
+    table = np.column_stack([np.zeros(len(umis), dtype=np.int64), *codes])
+    combinations, of_cell = np.unique(table, axis=0, return_inverse=True)
+    rows = [combinations[:, [c]] == np.unique(combinations[:, c])[1:] for c in range(1, table.shape[1])]
+    design = np.hstack([np.zeros((len(combinations), 0)), *rows]).astype(np.float64)
+    return CellGroups(umis + _DEPTH_SHRINKAGE * typical, of_cell.ravel(), design)
 
 
-def count_cells(cells: CellTargets) -> pd.DataFrame:
-    """Count the cells of every status and reason that occur."""
-    statuses = ["target", *STATUS_WORDS]
-    codes = np.where(cells.target >= 0, 0, -cells.target) * len(Reason) + cells.reason
-    found, n_cells = np.unique(codes, return_counts=True)
-    reasons = [Reason(code).text for code in found % len(Reason)]
-    return pd.DataFrame(
-        {
-            "status": pd.Categorical.from_codes(found // len(Reason), categories=statuses),
-            "reason": pd.Categorical(reasons),
-            "n_cells": n_cells,
-        }
-    )
+def _column(obs: dict[str, pd.DataFrame], name: str, argument: str) -> pd.Series:
+    for table in obs.values():
+        if name in table:
+            return table[name]
+    there = "; ".join(f"{where}: {name_some(table.columns, 30) or 'none'}" for where, table in obs.items())
+    msg = f"{argument}={name!r} is not an obs column. There are, in {there}."
+    raise InputError(msg)
+
+
+def _numbers(column: pd.Series, name: str) -> np.ndarray:
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        msg = f"guide_depth={name!r} is not numeric (type {column.dtype})."
+        raise InputError(msg)
+    values = column.to_numpy(dtype=np.float64)
+    if not np.isfinite(values).all() or (values < 0).any():
+        msg = f"guide_depth={name!r} holds NaN, infinite or negative values; the depth of a cell is a positive number."
+        raise InputError(msg)
+    return values
+
+
+def _levels(column: pd.Series, name: str) -> np.ndarray:
+    codes, names = clean_text(column)
+    if missing := int((codes < 0).sum()):
+        msg = f"batch={name!r} is missing in {counted(missing, 'cell')}. Fill it in or drop the cells."
+        raise InputError(msg)
+    if len(names) < 2:
+        msg = f"batch={name!r} has one level only. Leave it out."
+        raise InputError(msg)
+    return codes
 
 
 def _is_mudata(data: object) -> bool:
@@ -294,20 +268,8 @@ def _as_counts(matrix: object, where: str) -> sparse.csr_array:
 
 
 def _guide_names(names: pd.Index, where: str) -> list[str]:
-    _check_unique(names, f"guides in {where}")
+    check_unique(names, f"guides in {where}")
     return list(map(str, names))
-
-
-def _texts(values: pd.Series) -> list[str]:
-    codes, names = clean_text(values)
-    return list(np.array([*names, ""], dtype=object)[codes])
-
-
-def _check_unique(names: pd.Index, what: str) -> None:
-    if not names.is_unique:
-        repeated = names[names.duplicated()].unique()
-        msg = f"There are repeated {what}: {name_some(repeated)}. Give each its own name."
-        raise InputError(msg)
 
 
 def _check_present(name: str, there: list[str], kind: str, kinds: str) -> None:

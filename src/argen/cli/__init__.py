@@ -159,25 +159,16 @@ def _call_guides(options: argparse.Namespace, data: "AnnData | MuData", adata: "
     ag.pp.argen_guides(
         data,
         guides=options.guides,
-        guide_target=_guide_target(options.guide_target),
+        guide_target=options.guide_target,
         control=options.control,
+        method=options.method,
+        probability=options.probability,
+        batch=options.guide_batch,
         min_umi=options.min_umi,
         min_fraction=options.min_fraction,
+        on_mismatch="warn",
     )
     return {"target_key": "argen_target", "control": "control"}
-
-
-def _guide_target(option: str | None) -> "str | pd.DataFrame | None":
-    """Name of a column, or the table of a file."""
-    if option is None or not option.lower().endswith(".csv"):
-        return option
-    import pandas as pd
-
-    table = _read(Path(option), lambda path: pd.read_csv(path, dtype=str, keep_default_na=False))
-    if "guide" not in table:
-        msg = f"{option} has no column 'guide'; it has: {', '.join(table.columns)}."
-        raise InputError(msg)
-    return table.set_index("guide")
 
 
 def _read_file(path: Path) -> "AnnData | MuData":

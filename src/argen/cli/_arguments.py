@@ -63,13 +63,40 @@ def _add_target_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--guide-target",
-        metavar="COL|CSV",
-        help="column of the guide modality's var with the target of each guide (default: target, gene_target or "
-        "target_gene), or a .csv file with the columns guide and target, which an obsm entry needs",
+        metavar="COL|CSV|REGEX",
+        help="column of the guide modality's var with the target of each guide (default: target, gene_target, "
+        "target_gene or grna_target), a .csv or .tsv file with the columns guide and target, or a regular expression "
+        "with one group on the guide's name; an obsm entry needs one of the last two",
     )
-    group.add_argument("--min-umi", type=int, default=5, metavar="N", help="UMIs of a called guide (default: 5)")
     group.add_argument(
-        "--min-fraction", type=float, default=0.8, metavar="F", help="its share of the cell's guide UMIs (default: 0.8)"
+        "--method",
+        default="mixture",
+        choices=("mixture", "gaussian", "poisson_gauss", "threshold", "max"),
+        help="how guides are called from counts (default: %(default)s)",
+    )
+    group.add_argument(
+        "--probability",
+        type=float,
+        default=0.8,
+        metavar="P",
+        help="posterior probability from which a guide is called (default: 0.8)",
+    )
+    group.add_argument(
+        "--guide-batch", metavar="COL", action="append", help="obs column with batches of the guide counts; repeatable"
+    )
+    group.add_argument(
+        "--min-umi",
+        type=int,
+        default=5,
+        metavar="N",
+        help="UMIs of a called guide, with --method threshold or max and for guides without a fit (default: 5)",
+    )
+    group.add_argument(
+        "--min-fraction",
+        type=float,
+        default=0.8,
+        metavar="F",
+        help="its share of the cell's guide UMIs, with --method max (default: 0.8)",
     )
 
 

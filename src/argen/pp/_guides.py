@@ -1,28 +1,31 @@
 """Which guides each cell carries, and the one target that makes it usable as an instrument."""
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from argen._bridge import guides as bridge
-from argen._bridge.guide_names import GuideTargets, looks_like_control, name_targets, split_labels
-from argen._bridge.validate import check_option, name_some
+from argen._bridge.guide_mapping import GuideTargetMap, mapped_guides, read_mapping
+from argen._bridge.guide_names import GuideTargets, name_targets, split_labels, stays_whole
+from argen._bridge.guide_slots import fits_table, histogram_table, target_key, write_guides
+from argen._bridge.runtime import progress, resolve_n_jobs, warn_user
+from argen._bridge.validate import check_key, check_level, check_option
 from argen._core.guides import (
-    CONTROL,
     METHODS,
-    MULTIPLE,
-    UNASSIGNED,
     CallOptions,
-    CellTargets,
     GuideCalls,
     call_labels,
     resolve_targets,
     spread_calls,
 )
-from argen.errors import DesignError, InputError
+from argen._core.parallel import worker_pool
+from argen.errors import InputError
+from argen.pp._guide_report import describe, hint_separator, report_fallbacks, report_targets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,21 +36,25 @@ __all__ = ["argen_guides"]
 
 # pertpy writes "Negative" for a cell without a guide; in a table of guides the word means a negative control.
 _AMBIGUOUS_LABELS = ("negative", "neg")
-# Fewer cells with one target than this share of all: more likely a high-MOI screen than a low-MOI one.
-_FEW_SINGLE = 0.5
 
 
 def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     data: "AnnData | MuData",
     *,
     guides: str | None = None,
-    guide_target: "str | Mapping[str, str] | pd.Series | pd.DataFrame | None" = None,
+    guide_target: "str | Path | re.Pattern | Mapping[str, str] | pd.Series | pd.DataFrame | None" = None,
     labels: str | None = None,
     control: str | Iterable[str] | None = None,
-    method: Literal["max"] = "max",
+    method: Literal["mixture", "gaussian", "poisson_gauss", "threshold", "max", "labels"] | None = None,
+    probability: float = 0.8,
     min_umi: int = 5,
     min_fraction: float = 0.8,
+    batch: str | Sequence[str] | None = None,
+    guide_depth: str | None = None,
+    ignore_control_partner: bool = True,
     separator: str | None = None,
+    on_mismatch: Literal["raise", "warn"] = "raise",
+    n_jobs: int | None = None,
     key_added: str = "argen_guides",
     copy: bool = False,
 ) -> "AnnData | MuData | None":
@@ -56,52 +63,81 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     The guides come from UMI counts (`guides`: a modality of a MuData or an obsm entry of an AnnData) or are
     called already (`labels`: an obs column with one label per cell).
 
-    With ``method="max"``, guide :math:`g` with :math:`x_{ig}` UMIs is called in cell :math:`i` if no other guide has
-    as many, :math:`x_{ig} \ge` `min_umi` and :math:`x_{ig} / \sum_h x_{ih} \ge` `min_fraction` (the defaults are those
-    of SCEPTRE's "maximum"). A cell without a called guide is
+    ``method="mixture"`` fits to the UMIs :math:`x_{ig}` of each guide :math:`g` a mixture of two Poisson regressions,
 
-    * *multiple*, if guides of different targets reach `min_umi` (two cells, or two perturbations);
-    * *unassigned* otherwise: no guide reaches `min_umi`, or the guides that do are of one target and none of them
-      dominates. Such a cell is left out rather than given that target, because the background that hides
-      its guide may hide a second one.
+    .. math:: \log E[x_{ig} \mid Z_{ig}] = \log \ell_i + \beta_{0g} + \beta_{zg} Z_{ig} + \gamma_g' w_i,
+        \qquad Z_{ig} \sim \text{Bernoulli}(\pi_g),
 
-    Control guides count as one target here. If two top guides are tied (possible if `min_fraction` is at most 0.5),
-    neither is called. The count of cells for each reason is in ``uns``.
+    by EM from three starts, over all cells, with :math:`w` the batches and :math:`\ell_i = U_i + \text{median}(U) / 2`,
+    :math:`U` the guide UMIs of a cell (shrunk, since a cell with three guide UMIs in all may as well have lost its
+    guide). The guide is called where the posterior :math:`P(Z_{ig} = 1)` reaches `probability`.
 
-    A called cell has the target of its guides: several guides of one target are that target, a target beside
-    control guides is that target, two targets are *multiple*, control guides only are a *control*.
+    ``"poisson_gauss"`` fits a Poisson background and a Gaussian signal to :math:`\log_2` of the non-zero counts of a
+    guide, as Replogle et al. (2020) and crispat do; ``"gaussian"`` two Gaussians of equal variance to
+    :math:`\log_{10}(1 + x)` of all cells, as Cell Ranger does. The posterior then depends on the count alone.
+
+    Guides with fewer than 10 cells with a UMI, whose signal is not apart from the background (mixture: less than
+    5 times) or whose fit does not converge, are called from `min_umi` on; the log and ``fallback`` in the table of
+    guides say which and why.
+
+    ``"threshold"`` calls every guide from `min_umi` on. ``"max"`` calls a guide if no other has as many UMIs,
+    :math:`x_{ig} \ge` `min_umi` and :math:`x_{ig} / \sum_h x_{ih} \ge` `min_fraction` (the defaults are those of
+    SCEPTRE's "maximum"); a cell without a called guide is then *multiple* if guides of different targets reach
+    `min_umi`, else *unassigned*, for the background that hides its guide may hide a second one.
+
+    A cell has the target of its guides: several guides of one target are that target, a target beside control guides
+    is that target (unless `ignore_control_partner` is off), two targets are *multiple*, only control guides are a
+    *control*; without a guide it is *unassigned*. The number of cells by reason is in ``uns``.
 
     Parameters
     ----------
     data
         Cells with counts. Of a MuData only the RNA modality is changed: the one called rna, gex or gene, else the
-        only one that does not hold guides. Cells are matched by name; those without guide counts are unassigned.
+        only one that does not hold guides. Cells are matched by name.
     guides
         Modality (MuData) or obsm entry (AnnData) with guide UMI counts, cells × guides, sparse or dense. `None` takes
         the only modality called guide, guides, gdo, grna or crispr.
     guide_target
-        Target of each guide: a column of the guide modality's var, or a dict, Series or DataFrame (indexed by
-        guide, column ``target``, ``gene_target`` or ``target_gene``). `None` takes the first of these columns that
-        the var of the modality has. An obsm entry needs a mapping; if it is no DataFrame, the mapping also names its
-        columns, in their order. With `labels`, a mapping from label to target, or `None` if labels are targets.
+        Target of each guide: a column of the guide modality's var; a dict, Series, DataFrame or CSV/TSV file (a column
+        ``guide`` or the index, and ``target``, ``gene_target``, ``target_gene`` or ``grna_target``); or a regular
+        expression on the guide's name with one group, compiled or as a text, such as ``r"^(.+)g\d+$"``. `None` takes
+        the first of these columns that the var of the modality has. An obsm entry needs one of the others; if it is
+        no DataFrame, a mapping also names its columns, in their order. With `labels`, a mapping from label to target,
+        or `None` if labels are targets.
     labels
         obs column with one label per cell, of the AnnData, the RNA modality or the MuData. NaN, an empty text and
         the text of a NaN mean unassigned.
     control
-        Targets, guides or labels that are controls. `None` looks for the usual spellings (non-targeting, NT, NTC,
-        control, ctrl, safe-targeting, negative, scrambled; any case, with or without a number) and reports them.
-        A bare "negative" among `labels` has to be named, since some tools write it for cells without a guide.
+        Targets, guides or labels that are controls; a name that ends in ``*`` stands for all that start so. `None`
+        looks for the usual spellings (non-targeting, NT, NTC, control, ctrl, safe-targeting, negative, scrambled; any
+        case, with or without a number) and reports them. A bare "negative" among `labels` has to be named, since some
+        tools write it for cells without a guide.
     method
-        How guides are called from counts; without effect on `labels`.
+        How guides are called. `None` is ``"labels"`` if `labels` are given, else ``"mixture"``.
+    probability
+        Posterior probability from which a guide is called, between 0 and 1.
     min_umi
-        UMIs that a guide needs in a cell, at least 1.
+        UMIs that a guide needs in a cell, at least 1: for ``"threshold"``, ``"max"``, and guides without a fit.
     min_fraction
-        Share of the cell's guide UMIs that the top guide needs, from 0 to 1.
+        Share of the cell's guide UMIs that the top guide needs, from 0 to 1; for ``"max"``.
+    batch
+        obs column or columns (of the RNA modality, the guide modality or the MuData), taken as categories, whose
+        additive effects on the log mean enter the mixture; they have a normal prior with standard deviation 2.
+    guide_depth
+        Numeric obs column to take for :math:`U`, as needed where the guides are part of a larger library.
+    ignore_control_partner
+        Whether a target beside control guides is that target; else such a cell is *multiple*.
     separator
-        Splits labels such as "A+B" into guides. A label that is a control, or a key of `guide_target`, stays whole.
+        Splits labels, or targets of guides, such as "A+B" or "A_ctrl". A label that is a control, or a key of
+        `guide_target`, stays whole; a guide against several targets makes its cells *multiple*.
+    on_mismatch
+        What to do about guides without a UMI in any cell, RNA cells without guide counts, and targets of the mapping
+        without a guide: ``"raise"`` an error, or ``"warn"`` and go on (such cells are unassigned).
+    n_jobs
+        Threads. `None` uses all that this process may run on; results do not depend on it.
     key_added
-        Key of the results in ``obsm`` and ``uns``. The obs column is ``"argen_target"`` for the default key,
-        else ``f"{key_added}_target"``.
+        Key of the results in ``obsm`` and ``uns``. The obs columns are ``"argen_target"`` and ``"argen_n_guides"`` for
+        the default key, else ``f"{key_added}_target"`` and ``f"{key_added}_n_guides"``.
     copy
         Whether to return a changed copy instead of changing `data`.
 
@@ -111,73 +147,95 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
 
     `.obsm['argen_guides' | key_added]` : :class:`scipy.sparse.csr_matrix` (dtype ``int8``)
         1 where a guide is called, cells × guides.
+    `.obsm['argen_guides_posterior' | f'{key_added}_posterior']` : :class:`scipy.sparse.csr_matrix` (dtype ``float32``)
+        Posterior probability of each guide where the cell has a UMI of it (guides without a fit have no entries);
+        with the methods mixture, gaussian and poisson_gauss.
     `.obs['argen_target' | f'{key_added}_target']` : :class:`pandas.Series` (dtype ``category``)
         Target of each cell, ``"control"``, ``"multiple"`` or ``"unassigned"``. The categories are all targets,
         sorted, also those without a cell, and then these three words.
+    `.obs['argen_n_guides' | f'{key_added}_n_guides']` : :class:`pandas.Series` (dtype ``int64``)
+        Number of guides called.
     `.uns['argen_guides' | key_added]` : :class:`dict`
-        ``guides``: DataFrame with a row for each column of the obsm entry (guide, target, target_label as it was given,
-        is_control, n_cells, and from counts n_umi and n_cells_min_umi); ``cells``: DataFrame of the number of cells
-        by status and reason; ``params``, with the controls found; ``provenance``; ``schema_version``.
+        ``guides``: DataFrame with a row for each column of the obsm entry, see :func:`argen.get.guides`; ``cells``:
+        DataFrame of the number of cells by status and reason; ``histogram``: DataFrame of the number of cells by guide,
+        UMIs and call, and what the fit expects; ``params``, with the controls found; ``provenance``;
+        ``schema_version``.
 
     Raises
     ------
     argen.errors.InputError
-        If an argument, a name or a label cannot be used, no control is found, a guide has no target, or a target is
-        called like a status.
+        If an argument, a name or a label cannot be used, no control is found, a guide has no target, a target is
+        called like a status, or guides and cells do not match (see `on_mismatch`).
     argen.errors.CountsError
         If the guide counts are not counts.
     argen.errors.DesignError
         If no cell is a control.
 
+    Notes
+    -----
+    The fit of the mixture and its posterior use the same two log means :math:`\eta_0` and
+    :math:`\eta_1 = \eta_0 + \beta_z`. Half a UMI is added to the background of every guide, so that a guide without
+    background keeps a finite one. If the screen has more than 8192 different depths, they are rounded on a
+    logarithmic grid of 8192 points.
+
     Examples
     --------
-    >>> import anndata as ad
     >>> import argen as ag
+    >>> mdata = ag.datasets.simulate(genes=5, guides_per_target=2, control_guides=3, guide_counts=True)
+    >>> ag.pp.argen_guides(mdata)
+    >>> rna = mdata["rna"]
+    >>> bool((rna.obs["argen_target"].astype(str) == rna.obs["target"].astype(str)).mean() > 0.95)
+    True
+    >>> rna.uns["argen_guides"]["cells"]["status"].astype(str).tolist()
+    ['target', 'control', 'unassigned', 'unassigned']
+
+    Labels that another tool has made:
+
+    >>> import anndata as ad
     >>> import numpy as np
-    >>> import pandas as pd
     >>> adata = ad.AnnData(np.ones((4, 1)))
-    >>> adata.obsm["guide_counts"] = pd.DataFrame(
-    ...     [[9, 0, 1], [0, 7, 0], [6, 0, 8], [1, 0, 12]],
-    ...     index=adata.obs_names,
-    ...     columns=["STAT1g1", "NTg1", "MYCg1"],
-    ... )
-    >>> targets = {"STAT1g1": "STAT1", "NTg1": "non-targeting", "MYCg1": "MYC"}
-    >>> ag.pp.argen_guides(adata, guides="guide_counts", guide_target=targets)
+    >>> adata.obs["guide"] = ["STAT1", "NT", "STAT1+MYC", "MYC+NT"]
+    >>> ag.pp.argen_guides(adata, labels="guide", separator="+")
     >>> adata.obs["argen_target"].tolist()
     ['STAT1', 'control', 'multiple', 'MYC']
-    >>> adata.uns["argen_guides"]["cells"]["n_cells"].tolist()
-    [2, 1, 1]
     """
     from scanpy import logging as logg
 
+    method = _check_method(method, labels)
     _check_arguments(guides, labels, separator, key_added)
-    _check_thresholds(min_umi, min_fraction)
-    check_option("method", method, list(METHODS))
+    check_option("on_mismatch", on_mismatch, ["raise", "warn"])
+    params = _checked_params(method, probability, min_umi, min_fraction, batch, guide_depth)
     controls = _control_names(control)
+    threads = resolve_n_jobs(n_jobs)
 
     start = logg.info("calling guides" if labels is None else f"reading guides from labels {labels!r}")
     rna = bridge.find_rna(data, guides)
     if labels is None:
-        options = {"method": method, "min_umi": int(min_umi), "min_fraction": float(min_fraction)}
-        called = _call_counts(data, rna, guides, guide_target, controls, options=options)
+        found = bridge.read_guide_counts(data, rna, guides, guide_target)
+        _report_mismatches(found, on_mismatch)
+        targets = name_targets(found.guides, found.labels, controls, separator=separator)
+        called = _call_counts(found, targets, params, threads)
     else:
         called = _call_labels(data, rna, labels, guide_target, controls, separator=separator)
     targets, calls = called.targets, called.calls
-
-    cells = resolve_targets(calls, targets.codes)
-    _report(targets, cells, detected=controls is None)
-    found = {
+    cells = resolve_targets(calls, targets.codes, ignore_control_partner=ignore_control_partner)
+    report_targets(targets, cells, detected=controls is None)
+    record = {
+        "ignore_control_partner": bool(ignore_control_partner),
         "control": np.array(targets.control, dtype=object),
         "control_detected": controls is None,
-        "target_key": bridge.target_key(key_added),
+        "target_key": target_key(key_added),
     }
+    if separator is not None:
+        record["separator"] = separator
     details = {
-        "guides": targets.table.assign(n_cells=calls.assignment.sum(axis=0, dtype=np.int64), **called.umis),
-        "params": called.params | found,
+        "guides": targets.table.assign(n_cells=calls.assignment.sum(axis=0, dtype=np.int64), **called.columns),
+        "params": called.params | record,
+        **called.tables,
     }
     data = data.copy() if copy else data
-    bridge.write_guides(bridge.modality(data, rna), key_added, calls, cells, targets, details=details)
-    logg.info("    finished", time=start, deep=_describe(key_added))
+    write_guides(bridge.modality(data, rna), key_added, calls, cells, targets, details=details)
+    logg.info("    finished", time=start, deep=describe(key_added, has_posterior=calls.posterior is not None))
     return data if copy else None
 
 
@@ -188,66 +246,119 @@ class _Called:
     targets: GuideTargets
     calls: GuideCalls
     params: dict[str, object]
-    umis: dict[str, np.ndarray]
+    columns: dict[str, object]
+    tables: "dict[str, pd.DataFrame]"
 
 
-def _call_counts(
-    data: "AnnData | MuData",
-    rna: str | None,
-    guides: str | None,
-    guide_target: bridge.GuideTargetMap,
-    controls: list[str] | None,
-    *,
-    options: dict,
-) -> _Called:
-    found = bridge.read_guide_counts(data, rna, guides, guide_target)
-    targets = name_targets(found.guides, found.labels, controls)
-    call, min_umi = METHODS[options["method"]], options["min_umi"]
-    calls = call(found.counts, CallOptions(targets.codes, min_umi, options["min_fraction"]))
-    umis = {
-        "n_umi": found.counts.sum(axis=0, dtype=np.int64),
-        "n_cells_min_umi": np.bincount(found.counts.indices[found.counts.data >= min_umi], minlength=len(found.guides)),
-    }
-    return _Called(targets, spread_calls(calls, found.position), {"guides": found.source, **options}, umis)
+def _call_counts(found: bridge.GuideCounts, targets: GuideTargets, params: dict, threads: int) -> _Called:
+    counts, method, min_umi = found.counts, params["method"], params["min_umi"]
+    cells = None
+    if method == "mixture":
+        cells = bridge.read_cell_groups(found, params.get("batch"), params.get("guide_depth"))
+    with worker_pool(threads) as map_:
+        options = CallOptions(
+            targets.codes,
+            min_umi=min_umi,
+            min_fraction=params.get("min_fraction", 0.0),
+            probability=params.get("probability", 1.0),
+            cells=cells,
+            map_=map_,
+            track=progress("guides", len(found.guides)),
+        )
+        calls = METHODS[method](counts, options)
+    report_fallbacks(calls.fits, found.guides, min_umi)
+    return _Called(
+        targets,
+        spread_calls(calls, found.position),
+        {"guides": found.source, **params},
+        fits_table(counts, calls, min_umi, options.probability),
+        {"histogram": histogram_table(counts, calls, found.guides)},
+    )
 
 
 def _call_labels(
     data: "AnnData | MuData",
     rna: str | None,
     labels: str,
-    guide_target: bridge.GuideTargetMap,
+    guide_target: GuideTargetMap,
     controls: list[str] | None,
     *,
     separator: str | None,
 ) -> _Called:
     cell_label, names = bridge.read_labels(data, rna, labels)
-    named = split_labels(names, separator, _stays_whole(controls, guide_target))
-    given = named.guides if guide_target is None else bridge.target_labels(named.guides, guide_target)
+    named = split_labels(names, separator, stays_whole(controls, mapped_guides(guide_target)))
+    given = named.guides if guide_target is None else read_mapping(guide_target, named.guides, None, labels)[0]
     targets = name_targets(named.guides, given, controls, _AMBIGUOUS_LABELS)
-    params = {"method": "labels", "labels": labels} | ({} if separator is None else {"separator": separator})
-    _hint_separator(names, separator)
-    return _Called(targets, call_labels(cell_label, named.label_guides), params, {})
+    hint_separator(names, separator)
+    return _Called(targets, call_labels(cell_label, named.label_guides), {"method": "labels", "labels": labels}, {}, {})
+
+
+def _report_mismatches(found: bridge.GuideCounts, on_mismatch: str) -> None:
+    if not found.mismatches:
+        return
+    if on_mismatch == "warn":
+        for text in found.mismatches:
+            warn_user(f"{text}.")
+        return
+    msg = (
+        f"Guides and cells do not match: {'; '.join(found.mismatches)}. Correct or leave them out, or pass "
+        "on_mismatch='warn' to go on: such cells are then unassigned, such guides have no cells."
+    )
+    raise InputError(msg)
+
+
+def _check_method(method: str | None, labels: str | None) -> str:
+    check_option("method", method, [None, *METHODS, "labels"])
+    if method is None:
+        return "mixture" if labels is None else "labels"
+    if method == "labels" and labels is None:
+        msg = "method='labels' needs labels=..., the obs column with one label per cell."
+        raise InputError(msg)
+    if method != "labels" and labels is not None:
+        msg = f"method={method!r} calls guides from counts, but labels={labels!r} is given: leave one of them out."
+        raise InputError(msg)
+    return method
 
 
 def _check_arguments(guides: str | None, labels: str | None, separator: str | None, key_added: str) -> None:
     if guides is not None and labels is not None:
         msg = f"guides={guides!r} and labels={labels!r} are two sources of guides: give one of them."
         raise InputError(msg)
-    if separator is not None and (labels is None or not separator):
-        msg = f"separator={separator!r} splits labels: give labels=... and a separator that is not empty."
+    if separator is not None and not separator:
+        msg = "separator='' splits nothing: give what stands between the targets in a label, such as '+'."
         raise InputError(msg)
-    if not key_added or "/" in key_added:
-        msg = f"key_added={key_added!r} has to be a name without '/', which files take for a path."
-        raise InputError(msg)
+    check_key("key_added", key_added)
 
 
-def _check_thresholds(min_umi: int, min_fraction: float) -> None:
+def _checked_params(
+    method: str,
+    probability: float,
+    min_umi: int,
+    min_fraction: float,
+    batch: str | Sequence[str] | None,
+    guide_depth: str | None,
+) -> dict[str, object]:
+    """Arguments that the method uses, as they are recorded; all are checked."""
+    check_level("probability", probability)
     if not isinstance(min_umi, Integral) or isinstance(min_umi, bool) or min_umi < 1:
         msg = f"min_umi={min_umi!r} has to be an integer of at least 1."
         raise InputError(msg)
     if not isinstance(min_fraction, Real) or isinstance(min_fraction, bool) or not 0 <= min_fraction <= 1:
         msg = f"min_fraction={min_fraction!r} has to be a number from 0 to 1."
         raise InputError(msg)
+    if method != "mixture" and (batch is not None or guide_depth is not None):
+        msg = f"batch and guide_depth are for method='mixture', not for {method!r}: leave them out."
+        raise InputError(msg)
+    params: dict[str, object] = {"method": method, "min_umi": int(min_umi)}
+    if method == "max":
+        params["min_fraction"] = float(min_fraction)
+    elif method != "threshold":
+        params["probability"] = float(probability)
+    if batch is not None:
+        params["batch"] = [batch] if isinstance(batch, str) else list(batch)
+    if guide_depth is not None:
+        params["guide_depth"] = guide_depth
+    return params
 
 
 def _control_names(control: str | Iterable[str] | None) -> list[str] | None:
@@ -259,53 +370,3 @@ def _control_names(control: str | Iterable[str] | None) -> list[str] | None:
         msg = "control=[] names no control: give at least one, or None to look for the usual spellings."
         raise InputError(msg)
     return [str(name).strip() for name in names]
-
-
-def _stays_whole(controls: list[str] | None, guide_target: object) -> Callable[[str], bool]:
-    """Test of the labels that no separator splits: controls (as "non-targeting" at "-") and names of the mapping."""
-    whole = {*(controls or []), *bridge.mapped_guides(guide_target)}
-    return lambda label: label in whole or (controls is None and looks_like_control(label))
-
-
-def _hint_separator(names: list[str], separator: str | None) -> None:
-    from scanpy import logging as logg
-
-    if separator is None and (joined := [name for name in names if "+" in name]):
-        logg.warning(f"labels such as {joined[0]} are taken as one target each; separator='+' splits them")
-
-
-def _report(targets: GuideTargets, cells: CellTargets, *, detected: bool) -> None:
-    """Log what was decided; raise if no cell is a control."""
-    from scanpy import logging as logg
-
-    n_cells = np.bincount(cells.target[cells.target >= 0], minlength=len(targets.targets))
-    n_control, n_multiple, n_unassigned = (
-        int(np.sum(cells.target == code)) for code in (CONTROL, MULTIPLE, UNASSIGNED)
-    )
-    how = "detected by their spelling" if detected else "as given"
-    logg.info(f"    controls, {how}: {name_some(targets.control)}")
-    if targets.control_like:
-        logg.warning(f"spelled like controls, but taken as targets: {name_some(targets.control_like)}")
-    counts = f"{n_cells.sum()} cells with one of {np.sum(n_cells > 0)} targets, {n_control} control"
-    counts += f", {n_multiple} multiple, {n_unassigned} unassigned"
-    if n_control == 0:
-        msg = f"No cell is a control ({counts}); the controls are {name_some(targets.control)}. Name others in control."
-        raise DesignError(msg)
-    logg.info(f"    {counts}")
-    n_single = n_cells.sum() + n_control
-    if n_single < _FEW_SINGLE * (n_single + n_multiple + n_unassigned):
-        logg.warning(
-            f"only {n_single} of {n_single + n_multiple + n_unassigned} cells have one target or a control guide "
-            f"({n_multiple} multiple, {n_unassigned} unassigned). In a screen with several guides per cell (high MOI) "
-            "the cells called control may carry guides against other targets: argen needs one target per cell."
-        )
-    if empty := [name for name, n in zip(targets.targets, n_cells, strict=True) if n == 0]:
-        logg.info(f"    targets without a cell: {name_some(empty)}")
-
-
-def _describe(key_added: str) -> str:
-    return (
-        f"added\n    {key_added!r}, guides of the cells (.obsm)\n"
-        f"    {bridge.target_key(key_added)!r}, target of the cells (.obs)\n"
-        f"    {key_added!r}, guides, counts of cells and parameters (.uns)"
-    )

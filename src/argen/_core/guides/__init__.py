@@ -1,6 +1,7 @@
 """Guide calling: from guide counts, or from labels, to the one target of each cell."""
 
-from .calls import CallOptions, GuideCalls, Reason, spread_calls
+from .calls import CallOptions, CellGroups, Fallback, GuideCalls, GuideFits, Reason, spread_calls
+from .histogram import count_edges, count_histogram
 from .labelled import call_labels
 from .maximum import call_maximum
 from .methods import METHODS
@@ -12,11 +13,16 @@ __all__ = [
     "MULTIPLE",
     "UNASSIGNED",
     "CallOptions",
+    "CellGroups",
     "CellTargets",
+    "Fallback",
     "GuideCalls",
+    "GuideFits",
     "Reason",
     "call_labels",
     "call_maximum",
+    "count_edges",
+    "count_histogram",
     "resolve_targets",
     "spread_calls",
 ]

@@ -1,12 +1,26 @@
 """What every method of guide calling takes and returns."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from scipy import sparse
 
-__all__ = ["CallOptions", "GuideCalls", "Reason", "empty_rows", "entry_rows", "row_range", "spread_calls"]
+from argen._core.parallel import Map
+
+__all__ = [
+    "CallOptions",
+    "CellGroups",
+    "Fallback",
+    "GuideCalls",
+    "GuideFits",
+    "Reason",
+    "empty_rows",
+    "entry_rows",
+    "row_range",
+    "spread_calls",
+]
 
 
 class Reason(IntEnum):
@@ -24,6 +38,8 @@ class Reason(IntEnum):
     NO_UMI = 9
     NO_LABEL = 10
     NOT_MEASURED = 11
+    BELOW_CUT = 12
+    TARGET_AND_CONTROL = 13
 
     @property
     def text(self) -> str:
@@ -44,7 +60,52 @@ _TEXTS = {
     Reason.NO_UMI: "no guide UMI",
     Reason.NO_LABEL: "no label",
     Reason.NOT_MEASURED: "not among the cells of the guide modality",
+    Reason.BELOW_CUT: "no guide above its cut",
+    Reason.TARGET_AND_CONTROL: "guides of one target and control guides",
 }
+
+
+class Fallback(IntEnum):
+    """Why a guide was called by the UMI threshold instead of the method's own fit."""
+
+    NONE = 0
+    NO_UMI = 1
+    FEW_CELLS = 2
+    NO_SIGNAL = 3
+    NOT_CONVERGED = 4
+
+    @property
+    def text(self) -> str:
+        """The reason in words, empty for none."""
+        return _FALLBACK_TEXTS[self]
+
+
+_FALLBACK_TEXTS = {
+    Fallback.NONE: "",
+    Fallback.NO_UMI: "no UMI",
+    Fallback.FEW_CELLS: "too few cells with a UMI",
+    Fallback.NO_SIGNAL: "no signal apart from the background",
+    Fallback.NOT_CONVERGED: "not converged",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CellGroups:
+    """Depth and batches of the cells, for regressions on them.
+
+    Attributes
+    ----------
+    depth
+        Offset ℓ of each cell, positive, shape (n_cells,).
+    batch
+        Combination of batches that each cell is in, shape (n_cells,).
+    rows
+        Design of each combination: 0/1 columns without the reference levels, shape (n_combinations, q).
+    """
+
+    depth: np.ndarray
+    batch: np.ndarray
+    rows: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +120,50 @@ class CallOptions:
         UMIs that a guide needs to count as present.
     min_fraction
         Share of the cell's guide UMIs that its top guide needs.
+    probability
+        Posterior probability from which a guide is called.
+    cells
+        Depth and batches, for the methods that use them.
+    map_, track
+        Ordered map over guides, and what wraps the finished ones for a progress bar.
     """
 
     guide_target: np.ndarray
     min_umi: int = 5
     min_fraction: float = 0.8
+    probability: float = 0.8
+    cells: CellGroups | None = None
+    map_: Map = map
+    track: Callable[[Iterable], Iterable] = iter
+
+
+@dataclass(frozen=True, slots=True)
+class GuideFits:
+    """What a method found out about each guide; every array has shape (n_guides,).
+
+    Attributes
+    ----------
+    threshold
+        UMIs from which the guide is called, NaN where depth and batch matter too.
+    effect
+        Log ratio of the mean UMIs with and without the guide under the fit, β_z; NaN without a fit.
+    share
+        Share of cells with the guide.
+    converged
+        Whether the fit ended by its tolerance; False without a fit.
+    fallback
+        :class:`Fallback` of each guide.
+    expected
+        Expected number of cells of background and of signal by UMI count: a function of the edges e₀ < e₁ < …
+        that gives two arrays of shape (n_guides, n_edges − 1) for e_b ≤ x < e_{b+1}, NaN where there is no fit.
+    """
+
+    threshold: np.ndarray
+    effect: np.ndarray
+    share: np.ndarray
+    converged: np.ndarray
+    fallback: np.ndarray
+    expected: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +176,24 @@ class GuideCalls:
         1 where a guide is called, int8, shape (n_cells, n_guides).
     reason
         :class:`Reason` of each cell, int8, shape (n_cells,); it decides only where no guide is called.
+    posterior
+        Probability that the cell carries the guide wherever it has a UMI of it, float32; `None` where the method
+        has none.
+    fits
+        Fit of each guide; `None` where nothing is fitted.
     """
 
     assignment: sparse.csr_array
     reason: np.ndarray
+    posterior: sparse.csr_array | None = None
+    fits: GuideFits | None = None
 
 
 def spread_calls(calls: GuideCalls, position: np.ndarray) -> GuideCalls:
     """Give row `position[i]` of `calls` to cell i, and :attr:`Reason.NOT_MEASURED` where it is −1."""
     reason = np.append(calls.reason, np.int8(Reason.NOT_MEASURED))
-    return GuideCalls(empty_rows(calls.assignment, position), reason[position])
+    posterior = None if calls.posterior is None else empty_rows(calls.posterior, position)
+    return GuideCalls(empty_rows(calls.assignment, position), reason[position], posterior, calls.fits)
 
 
 def empty_rows(matrix: sparse.csr_array, position: np.ndarray) -> sparse.csr_array:

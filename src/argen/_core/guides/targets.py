@@ -27,7 +27,7 @@ class CellTargets:
     reason: np.ndarray
 
 
-def resolve_targets(calls: GuideCalls, guide_target: np.ndarray) -> CellTargets:
+def resolve_targets(calls: GuideCalls, guide_target: np.ndarray, *, ignore_control_partner: bool = True) -> CellTargets:
     """Reduce the guides called in a cell to one target.
 
     Several guides of one target are that target, a target beside control guides is that target, only control
@@ -38,7 +38,10 @@ def resolve_targets(calls: GuideCalls, guide_target: np.ndarray) -> CellTargets:
     calls
         Calls of any method.
     guide_target
-        Code of the target of each guide, −1 for control guides, shape (n_guides,).
+        Code of the target of each guide, CONTROL for control guides, MULTIPLE for a guide against several targets,
+        shape (n_guides,).
+    ignore_control_partner
+        Whether a target beside control guides is that target; else such a cell is MULTIPLE.
     """
     n_cells = calls.assignment.shape[0]
     rows = entry_rows(calls.assignment)
@@ -46,16 +49,27 @@ def resolve_targets(calls: GuideCalls, guide_target: np.ndarray) -> CellTargets:
     targeting = codes >= 0
     lowest, highest = row_range(rows[targeting], codes[targeting], n_cells)
     n_guides = np.bincount(rows, minlength=n_cells)
-    n_targeting = np.bincount(rows[targeting], minlength=n_cells)
-    several, one = lowest < highest, lowest == highest
+    n_targeting = np.bincount(rows[codes != CONTROL], minlength=n_cells)
+    several = (lowest < highest) | (np.bincount(rows[codes == MULTIPLE], minlength=n_cells) > 0)
+    one = (lowest == highest) & ~several
+    beside_control = one & (n_targeting < n_guides)
+    mixed = beside_control & (not ignore_control_partner)
 
     undecided = np.isin(calls.reason, [Reason.SEVERAL_TARGETS, Reason.TIED_TARGETS])
     target = np.select(
-        [one, several, n_guides > 0, undecided], [lowest, MULTIPLE, CONTROL, MULTIPLE], default=UNASSIGNED
+        [mixed, one, several, n_guides > 0, undecided],
+        [MULTIPLE, lowest, MULTIPLE, CONTROL, MULTIPLE],
+        default=UNASSIGNED,
     )
     reason = np.select(
-        [several, one & (n_targeting < n_guides), n_guides > 1, n_guides == 1],
-        [int(Reason.SEVERAL_TARGETS), int(Reason.BESIDE_CONTROL), int(Reason.ONE_TARGET), int(Reason.ONE_GUIDE)],
+        [several, mixed, beside_control, n_guides > 1, n_guides == 1],
+        [
+            int(Reason.SEVERAL_TARGETS),
+            int(Reason.TARGET_AND_CONTROL),
+            int(Reason.BESIDE_CONTROL),
+            int(Reason.ONE_TARGET),
+            int(Reason.ONE_GUIDE),
+        ],
         default=calls.reason,
     )
     return CellTargets(target, reason.astype(np.int8))
