@@ -16,7 +16,7 @@ from argen.errors import DesignError, InputError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["DesignParams", "ScreenReport", "read_screen"]
+__all__ = ["DesignParams", "ScreenReport", "read_counts", "read_depth", "read_screen"]
 
 _NO_TARGET = ("multiple", "unassigned")
 _NO_CONTROLS = "no control cells in its covariate levels"
@@ -64,8 +64,8 @@ def read_screen(adata: "AnnData", params: DesignParams) -> tuple[Screen, ScreenR
     _check_unique(adata.var_names)
     labels = _labels(adata.obs, params)
     spec = parse_covariates(params.covariates, adata.obs)
-    counts = _counts(adata, params.layer)
-    depth = _depth(adata.obs, params.depth, counts)
+    counts = read_counts(adata, params.layer)
+    depth = read_depth(adata.obs, params.depth, counts)
     cells, genes, covariates, report = _select(adata, params, spec, labels, counts, depth)
     submatrix = sparse.csc_array(counts[:, adata.var_names.get_indexer(genes)][cells])
     submatrix.sum_duplicates()
@@ -131,7 +131,8 @@ def _labels(obs: pd.DataFrame, params: DesignParams) -> np.ndarray:
     return labels
 
 
-def _counts(adata: "AnnData", layer: str | None):
+def read_counts(adata: "AnnData", layer: str | None):
+    """Checked counts, CSR, CSC or dense."""
     if layer is not None and layer not in adata.layers:
         msg = f"layer={layer!r} is not in adata.layers. Layers: {name_some(adata.layers) or 'none'}."
         raise InputError(msg)
@@ -149,7 +150,8 @@ def _counts(adata: "AnnData", layer: str | None):
     return matrix
 
 
-def _depth(obs: pd.DataFrame, depth: str | None, counts) -> np.ndarray:
+def read_depth(obs: pd.DataFrame, depth: str | None, counts) -> np.ndarray:
+    """Depth of each cell: a checked column, or the sums of the counts."""
     if depth is None:
         return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     if depth not in obs.columns:

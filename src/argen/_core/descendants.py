@@ -19,7 +19,7 @@ from argen._core.parallel import Map
 from argen._core.results import DescendantTests, PairStatus
 from argen._core.screen import Screen
 
-__all__ = ["HC", "TESTS", "fit_descendants"]
+__all__ = ["ENOUGH_COUNTS", "HC", "TESTS", "as_tests", "fit_descendants"]
 
 TESTS = ("auto", "wald", "score")
 HC = {"HC0": 0, "HC1": 1, "HC3": 3}
@@ -73,9 +73,21 @@ def fit_descendants(
             range(screen.n_genes),
         )
     )
-    effect, variance, status, count, expected, cells, score = (
-        np.stack(part, axis=1) for part in zip(*fits, strict=True)
-    )
+    return as_tests(tuple(np.stack(part, axis=1) for part in zip(*fits, strict=True)), hc)
+
+
+def as_tests(fits: tuple[np.ndarray, ...], hc: str) -> DescendantTests:
+    """Standard errors, tests and p-values of fits as :func:`~argen._core.glm.pairs.fit_gene` returns them.
+
+    Parameters
+    ----------
+    fits
+        Effect, variance, status, count, expected count, cells and score statistics, of one shape (the last with an axis
+        more).
+    hc
+        The covariance that was asked for.
+    """
+    effect, variance, status, count, expected, cells, score = fits
     status[(status == PairStatus.OK) & ~((variance > NO_VARIANCE) & np.isfinite(variance))] = PairStatus.NOT_ESTIMABLE
     unfinished = np.isin(status, [PairStatus.NOT_CONVERGED, PairStatus.NOT_ESTIMABLE])
     effect, variance = np.where(unfinished, np.nan, effect), np.where(unfinished, np.nan, variance)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-__all__ = ["CONTROL", "Covariates", "Design", "Screen", "build_screen"]
+__all__ = ["CONTROL", "Covariates", "Design", "Screen", "build_design", "build_screen"]
 
 CONTROL = -1
 
@@ -148,7 +148,26 @@ def build_screen(
     genes
         Names, sorted by code point.
     """
-    p = len(genes)
+    design, order = build_design(target, depth, covariates, len(genes))
+    indptr, indices, data = _reorder_rows(counts, order)
+    return Screen(tuple(genes), indptr, indices, data, design, order, covariates.names)
+
+
+def build_design(
+    target: np.ndarray, depth: np.ndarray, covariates: Covariates, n_groups: int
+) -> tuple[Design, np.ndarray]:
+    """Design of cells sorted by (group, stratum), and the row of each sorted cell in the input.
+
+    Parameters
+    ----------
+    target
+        Group of each cell, 0 … `n_groups` − 1 or :data:`CONTROL`; shape (n,).
+    depth, covariates
+        Of the same cells.
+    n_groups
+        Groups beside the controls.
+    """
+    p = n_groups
     group = np.where(target == CONTROL, p, target).astype(np.int64)
     strata, stratum = _strata(covariates)
     # Depth and covariates break the ties, so that the order of the input's cells matters to rounding error only.
@@ -169,8 +188,7 @@ def build_screen(
         numeric_bound=np.abs(covariates.numeric).max(axis=0, initial=0.0),
         n_levels=int(covariates.level.max()) + 1,
     )
-    indptr, indices, data = _reorder_rows(counts, order)
-    return Screen(tuple(genes), indptr, indices, data, design, order.astype(np.int64), covariates.names)
+    return design, order.astype(np.int64)
 
 
 def _strata(covariates: Covariates) -> tuple[np.ndarray, np.ndarray]:

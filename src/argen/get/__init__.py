@@ -1,6 +1,7 @@
 """Results as tables and graphs."""
 
 from ._graph import graph
-from ._tables import edges, genes, pairs, sensitivity, targets
+from ._guides import guides
+from ._tables import edges, genes, pairs, qc, sensitivity, targets
 
-__all__ = ["edges", "genes", "graph", "pairs", "sensitivity", "targets"]
+__all__ = ["edges", "genes", "graph", "guides", "pairs", "qc", "sensitivity", "targets"]

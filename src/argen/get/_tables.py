@@ -9,7 +9,7 @@ from argen._bridge.slots import read_result
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["edges", "genes", "pairs", "sensitivity", "targets"]
+__all__ = ["edges", "genes", "pairs", "qc", "sensitivity", "targets"]
 
 _Z_95 = 1.959963984540054
 
@@ -199,6 +199,38 @@ def targets(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame
     ['X1', 'X2', 'X3', 'X4', 'X5', 'X6', 'X7', 'X8']
     """
     return read_result(adata, key, "ag.tl.argen_descendants", "targets")["targets"].reset_index(drop=True)
+
+
+def qc(adata: "AnnData", *, key: str = "argen_qc") -> pd.DataFrame:
+    """Cells and targets that each rule of quality control removed.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.pp.argen_qc`; of a MuData the RNA modality.
+    key
+        Name of the result.
+
+    Returns
+    -------
+    One row per rule, in the order in which they were applied, and one for what is kept: ``rule``, ``limit``,
+    ``n_cells`` (that fail it), ``n_cells_first`` (that fail no rule before), ``n_targets``, ``why``, ``targets``.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.pp.argen_guides(adata, labels="target")
+    >>> ag.pp.argen_qc(adata, min_depth=1)
+    >>> ag.get.qc(adata)[["rule", "n_cells"]].iloc[0].tolist()
+    ['min_depth', 0]
+    """
+    return read_result(adata, key, "ag.pp.argen_qc", "rules")["rules"].reset_index(drop=True)
 
 
 def _held(adata: "AnnData", names: pd.Series) -> pd.Series:

@@ -1,5 +1,6 @@
-"""Plots of what argen found."""
+"""Plots of the network and of what it rests on."""
 
+from ._guides import argen_guides
 from ._network import argen_network
 
-__all__ = ["argen_network"]
+__all__ = ["argen_guides", "argen_network"]

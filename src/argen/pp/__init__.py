@@ -1,5 +1,6 @@
-"""Preprocessing: which perturbation each cell carries."""
+"""Preprocessing: which perturbation each cell carries, and which cells and targets to keep."""
 
 from ._guides import argen_guides
+from ._qc import argen_qc
 
-__all__ = ["argen_guides"]
+__all__ = ["argen_guides", "argen_qc"]

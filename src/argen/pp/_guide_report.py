@@ -5,7 +5,7 @@ import numpy as np
 from argen._bridge.guide_names import GuideTargets
 from argen._bridge.guide_slots import n_guides_key, posterior_key, target_key
 from argen._bridge.validate import counted, name_some
-from argen._core.guides import CONTROL, MULTIPLE, UNASSIGNED, CellTargets, Fallback, GuideFits
+from argen._core.guides import CONTROL, MULTIPLE, UNASSIGNED, CellTargets, Fallback, GuideFits, Reason
 from argen.errors import DesignError
 
 __all__ = ["describe", "hint_separator", "report_fallbacks", "report_targets"]
@@ -32,6 +32,12 @@ def report_targets(targets: GuideTargets, cells: CellTargets, *, detected: bool)
         msg = f"No cell is a control ({counts}); the controls are {name_some(targets.control)}. Name others in control."
         raise DesignError(msg)
     logg.info(f"    {counts}")
+    beside = int(np.sum((cells.reason == Reason.BESIDE_CONTROL) & (cells.target >= 0)))
+    if beside:
+        logg.info(
+            f"    {beside} of them carry control guides too; in a low-MOI screen most are doublets with half the "
+            "knock-down, which ignore_control_partner=False leaves out"
+        )
     n_single = n_cells.sum() + n_control
     if n_single < _FEW_SINGLE * (n_single + n_multiple + n_unassigned):
         logg.warning(

@@ -2,9 +2,11 @@
 
 from .calls import CallOptions, CellGroups, Fallback, GuideCalls, GuideFits, Reason, spread_calls
 from .histogram import count_edges, count_histogram
+from .knockdown import KnockdownTask, fit_knockdowns
 from .labelled import call_labels
 from .maximum import call_maximum
 from .methods import METHODS
+from .mixture import call_mixture
 from .targets import CONTROL, MULTIPLE, UNASSIGNED, CellTargets, resolve_targets
 
 __all__ = [
@@ -18,11 +20,14 @@ __all__ = [
     "Fallback",
     "GuideCalls",
     "GuideFits",
+    "KnockdownTask",
     "Reason",
     "call_labels",
     "call_maximum",
+    "call_mixture",
     "count_edges",
     "count_histogram",
+    "fit_knockdowns",
     "resolve_targets",
     "spread_calls",
 ]

@@ -24,7 +24,6 @@ __all__ = ["call_gaussian", "call_poisson_gauss"]
 _STARTS = ((0.1, 1.0, 3.0, 7.4), (0.5, 0.3, 6.0, 1.5), (0.5, 1.0, 4.0, 2.0), (0.8, 0.2, 5.0, 2.0))
 _TOLERANCE = 1e-8
 _MAX_ITERATIONS = 20_000
-_STEPS = 32  # of the integral over a bin
 _BRIGHT = 5  # counts above it start as signal of the Gaussian mixture
 
 
@@ -106,8 +105,7 @@ def _fit_poisson_gauss(x: np.ndarray) -> _Fit:
     log2, n = np.log2(values), n.astype(np.float64)
     fits = [fit_poisson_gauss(log2, n, *start, _TOLERANCE, _MAX_ITERATIONS) for start in _STARTS]
     converged, _, share, rate, loc, sd = max(fits, key=lambda fit: fit[1])
-    densities = partial(_poisson_gauss_densities, share=share, rate=rate, loc=loc, sd=sd)
-    background, signal = densities(np.log2(np.arange(1, values[-1] + 1)))
+    background, signal = _densities(np.log2(np.arange(1, values[-1] + 1)), share, rate, loc, sd)
     effect = np.log(2.0) * (loc - rate)  # of the mean log counts
     return _Fit(
         signal / (background + signal),
@@ -115,23 +113,26 @@ def _fit_poisson_gauss(x: np.ndarray) -> _Fit:
         share,
         converged,
         Fallback.NONE if converged else Fallback.NOT_CONVERGED,
-        partial(_integrate, densities=densities, n_cells=len(x)),
+        partial(_expected_by_count, share=share, rate=rate, loc=loc, sd=sd, n_cells=len(x), largest=values[-1]),
     )
 
 
-def _poisson_gauss_densities(
-    x: np.ndarray, share: float, rate: float, loc: float, sd: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _densities(x: np.ndarray, share: float, rate: float, loc: float, sd: float) -> tuple[np.ndarray, np.ndarray]:
+    """Weight times density of background and signal at x = log2(count)."""
     background = (1.0 - share) * np.exp(x * np.log(rate) - rate - gammaln(x + 1.0))
     return background, share / (sd * np.sqrt(2.0 * np.pi)) * np.exp(-0.5 * ((x - loc) / sd) ** 2)
 
 
-def _integrate(edges: np.ndarray, densities: Callable, n_cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Expected cells between counts by the midpoint rule on the log2 scale; none without a UMI."""
-    at = np.log2(np.maximum(edges, 1) - 0.5)
-    width = np.diff(at)
-    middle = at[:-1, None] + width[:, None] * (np.arange(_STEPS) + 0.5) / _STEPS
-    return tuple(n_cells * width * density.mean(axis=1) for density in densities(middle))
+def _expected_by_count(
+    edges: np.ndarray, share: float, rate: float, loc: float, sd: float, n_cells: int, largest: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expected cells between counts, none without a UMI: the background at whole counts, scaled to its share."""
+    counts = np.arange(1, largest + 1)
+    x = np.log2(counts)
+    density = np.exp(x * np.log(rate) - rate - gammaln(x + 1.0))
+    background = np.histogram(counts, edges, weights=density / density.sum())[0]
+    at = np.where(edges > 1, np.log2(np.maximum(edges, 1) - 0.5), -np.inf)
+    return n_cells * (1.0 - share) * background, n_cells * share * np.diff(ndtr((at - loc) / sd))
 
 
 def _fit_gaussian(x: np.ndarray, n_cells: int) -> _Fit:

@@ -33,7 +33,7 @@ MAX_ITERATIONS = 1000
 TOLERANCE = 1e-7
 # Above this number of different depths they are rounded, by less than 0.1 % in screens as they are.
 _MAX_DEPTHS = 8192
-_CURVE_DEPTHS = 32  # depths that the expected histogram is summed over
+_CURVE_DEPTHS = 64  # depths that the expected histogram is summed over
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +151,13 @@ def _expected(
 
 
 def _typical_depths(bins: _Bins) -> tuple[np.ndarray, np.ndarray]:
-    """Depths at equally spaced quantiles of each batch and the cells that each stands for, (n_batches, n_depths)."""
+    """Mean depths on a logarithmic grid, by batch, and the cells that each stands for, (n_batches, n_depths)."""
     n_batches = len(bins.rows)
-    n = max(_CURVE_DEPTHS // n_batches, 4)
-    depth, n_cells = np.ones((n_batches, n)), np.zeros((n_batches, n))
-    for level in range(n_batches):
-        inside = bins.batch == level
-        if inside.any():
-            depth[level] = np.quantile(np.repeat(bins.depth[inside], bins.n_cells[inside]), (np.arange(n) + 0.5) / n)
-            n_cells[level] = bins.n_cells[inside].sum() / n
-    return depth, n_cells
+    n = max(_CURVE_DEPTHS // n_batches, _CURVE_DEPTHS // 8)
+    log_depth = np.log(bins.depth)
+    width = np.ptp(log_depth) / n or 1.0
+    cell = bins.batch * n + np.minimum((log_depth - log_depth.min()) // width, n - 1).astype(np.int64)
+    n_cells = np.bincount(cell, weights=bins.n_cells, minlength=n_batches * n)
+    total = np.bincount(cell, weights=bins.n_cells * bins.depth, minlength=n_batches * n)
+    depth = np.divide(total, n_cells, out=np.ones(n_batches * n), where=n_cells > 0)
+    return depth.reshape(n_batches, n), n_cells.reshape(n_batches, n)

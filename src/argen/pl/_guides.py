@@ -1,0 +1,312 @@
+"""Guide calling at a glance: counts of a guide by call, cells per target, guides per cell, knock-downs."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from argen._bridge.knockdown import read_guides
+from argen._bridge.validate import check_option, name_some
+from argen.errors import InputError
+from argen.pl import _style as style
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+
+__all__ = ["argen_guides", "draw_cells", "draw_counts", "draw_guides_per_cell", "draw_knockdown"]
+
+KINDS = ("counts", "cells", "guides_per_cell", "knockdown")
+NOT_CALLED_FACE = "#B4BBC1"
+DISCORDANT_COLOR = style.NEGATIVE_COLOR
+# Up to this many targets each gets a row and its name.
+MAX_NAMED = 40
+_MOST_GUIDES = 5  # more guides than this in a cell share a bar
+_TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000)
+
+
+def argen_guides(
+    adata: "AnnData",
+    *,
+    kind: Literal["counts", "cells", "guides_per_cell", "knockdown"] | None = None,
+    guide: str | None = None,
+    key: str = "argen_guides",
+    covariates: str | Sequence[str] | None = None,
+    depth: str | None = None,
+    layer: str | None = None,
+    measured_as: Mapping[str, str] | None = None,
+    ax: "Axes | None" = None,
+    show: bool | None = None,
+) -> "Axes | list[Axes] | None":
+    """Draw how the guides were called and what they do to their targets.
+
+    ``"counts"`` is the histogram of the UMIs of one guide, cells with the call on top of those without, both axes
+    logarithmic; the lines are the cells that the fit expects in its background and its signal, a broken vertical line
+    the threshold of a guide that has one. ``"cells"`` are the cells of each target, ``"guides_per_cell"`` the cells by
+    the number of guides called. ``"knockdown"`` is the on-target effect of each guide with its 95 % interval beside
+    that of its target (a bar); discordant guides are orange diamonds. With more than 40 targets, their effects are
+    drawn by rank, without the guides, and a note says so.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.pp.argen_guides`; of a MuData the RNA modality.
+    kind
+        Which picture; `None` draws all of them into a new figure.
+    guide
+        Guide of ``"counts"``. Default: the guide with a fit that has the median number of cells.
+    key
+        Name of the result.
+    covariates, depth, layer, measured_as
+        For the knock-downs, as in :func:`argen.get.guides`.
+    ax
+        Axes to draw into; needs a `kind`.
+    show
+        Show the figure and return `None`. Default: ``scanpy.settings.autoshow``.
+
+    Returns
+    -------
+    `None` if the figure is shown, else the :class:`~matplotlib.axes.Axes`, or a list of them without a `kind`. Without
+    UMI counts or measured targets the pictures that need them are left out.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+    argen.errors.InputError
+        A guide is unknown, a picture needs what the result does not hold, or an argument cannot be used.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> mdata = ag.datasets.simulate(genes=5, guides_per_target=2, guide_counts=True)
+    >>> ag.pp.argen_guides(mdata)
+    >>> axes = ag.pl.argen_guides(mdata["rna"], depth="depth", show=False)
+    >>> len(axes)
+    4
+    """
+    import scanpy as sc
+
+    from argen import get
+
+    check_option("kind", kind, [None, *KINDS])
+    if kind is None and ax is not None:
+        msg = f"ax holds one picture: name its kind, one of {', '.join(map(repr, KINDS))}."
+        raise InputError(msg)
+    result = read_guides(adata, key)
+    table = get.guides(adata, key=key, knockdown=False)
+    shown = [kind] if kind else _possible(adata, result, table, measured_as)
+    if guide is not None and kind not in (None, "counts"):
+        msg = f"guide={guide!r} is for kind='counts', not for {kind!r}."
+        raise InputError(msg)
+    histogram = _histogram(result, table, guide) if "counts" in shown else None
+    knockdowns = None
+    if "knockdown" in shown:
+        design = {"covariates": covariates, "depth": depth, "layer": layer, "measured_as": measured_as}
+        knockdowns = [get.guides(adata, key=key, by=by, **design) for by in ("guide", "target")]
+    axes = [ax] if ax is not None else _new_axes(shown, table, knockdowns)
+    for name, one in zip(shown, axes, strict=True):
+        if name == "counts":
+            draw_counts(one, *histogram)
+        elif name == "cells":
+            draw_cells(one, adata.obs[str(result["params"]["target_key"])].value_counts())
+        elif name == "guides_per_cell":
+            draw_guides_per_cell(one, np.diff(adata.obsm[key].indptr))
+        else:
+            draw_knockdown(one, *knockdowns)
+    if sc.settings.autoshow if show is None else show:
+        plt.show()
+        return None
+    return axes[0] if kind else axes
+
+
+def _possible(
+    adata: "AnnData", result: Mapping, table: pd.DataFrame, measured_as: Mapping[str, str] | None
+) -> list[str]:
+    """Pictures for which there are data."""
+    measured = table["target"].isin(adata.var_names) | table["target"].isin(list(measured_as or {}))
+    there = {"counts": "histogram" in result, "knockdown": bool(measured.any())}
+    return [kind for kind in KINDS if there.get(kind, True)]
+
+
+def _histogram(result: Mapping, table: pd.DataFrame, guide: str | None) -> tuple[pd.DataFrame, pd.Series]:
+    """Histogram and row of the table of one guide."""
+    if "histogram" not in result:
+        msg = "kind='counts' needs guides called from UMI counts; these come from labels."
+        raise InputError(msg)
+    if guide is None:
+        fitted = table[table["fallback"] == ""] if "fallback" in table else table
+        ranked = (fitted if len(fitted) else table).sort_values(["n_cells", "guide"])
+        row = ranked.iloc[len(ranked) // 2]
+    elif guide in set(table["guide"].astype(str)):
+        row = table[table["guide"].astype(str) == guide].iloc[0]
+    else:
+        msg = f"guide={guide!r} is not among the {len(table)} guides, such as {name_some(table['guide'], 5)}."
+        raise InputError(msg)
+    histogram = result["histogram"]
+    return histogram[histogram["guide"].astype(str) == str(row["guide"])], row
+
+
+def _new_axes(shown: list[str], table: pd.DataFrame, knockdowns: list[pd.DataFrame] | None) -> "list[Axes]":
+    heights = {"cells": _rows_height(table["target"].nunique())}
+    if knockdowns is not None:
+        heights["knockdown"] = _rows_height((knockdowns[1]["gene"] != "").sum())
+    if len(shown) == 1:
+        return [plt.figure(figsize=(6.4, heights.get(shown[0], 3.6)), layout="constrained").add_subplot()]
+    order = sorted(range(len(shown)), key=lambda i: (shown[i] in heights, i))
+    low, high = 3.2, max(heights.get(name, 0.0) for name in shown)
+    figure = plt.figure(figsize=(12.0, low + high), layout="constrained")
+    n_low = sum(name not in heights for name in shown)
+    top, bottom = figure.subfigures(2, 1, height_ratios=[low, high])
+    axes: dict[int, Axes] = dict(zip(order[:n_low], np.atleast_1d(top.subplots(1, n_low)), strict=True))
+    axes |= dict(zip(order[n_low:], np.atleast_1d(bottom.subplots(1, len(shown) - n_low)), strict=True))
+    return [axes[i] for i in range(len(shown))]
+
+
+def _rows_height(n: int) -> float:
+    return 3.6 if n > MAX_NAMED else max(2.4, 0.9 + 0.2 * n)
+
+
+def draw_counts(ax: "Axes", histogram: pd.DataFrame, row: pd.Series) -> None:
+    """Histogram of the UMIs of a guide by call, with the components of its fit."""
+    low, high = histogram["umi_from"].to_numpy(float), histogram["umi_to"].to_numpy(float)
+    left, right = np.log10(low + 0.5), np.log10(high + 1.5)
+    floor = 0.5
+    for name, below, face in (
+        ("n_not_called", 0.0, NOT_CALLED_FACE),
+        ("n_called", "n_not_called", style.POSITIVE_COLOR),
+    ):
+        bottom = histogram[below].to_numpy(float) if below else np.zeros(len(histogram))
+        top = bottom + histogram[name].to_numpy(float)
+        start = np.maximum(bottom, floor)
+        drawn = top > start
+        label = {"n_not_called": "without the call", "n_called": "with the call"}[name]
+        ax.bar(
+            left[drawn], (top - start)[drawn], (right - left)[drawn], start[drawn], align="edge", color=face,
+            edgecolor="white", linewidth=0.4, label=label,
+        )  # fmt: skip
+    middle = (left + right) / 2
+    for name, color in (("expected_background", style.INK), ("expected_signal", style.NEGATIVE_COLOR)):
+        expected = histogram[name].to_numpy(float)
+        visible = expected >= floor / 5
+        if visible.any():
+            ax.plot(
+                middle[visible], expected[visible], color=color, linewidth=1.6,
+                linestyle="--" if name == "expected_background" else "-", label=name.replace("_", " "),
+            )  # fmt: skip
+    threshold = row.get("threshold", np.nan)
+    if np.isfinite(threshold):
+        ax.axvline(np.log10(threshold + 0.5), color=style.NOTE_COLOR, linestyle=":", label=f"threshold {threshold:g}")
+    largest = histogram["umi_to"].max()
+    ticks = [tick for tick in _TICKS if tick <= largest]
+    ax.set_xticks(np.log10(np.array(ticks) + 1.0), [f"{tick}" for tick in ticks])
+    ax.set_yscale("log")
+    ax.set_ylim(floor, None)
+    ax.set_xlabel("UMIs of the guide")
+    ax.set_ylabel("cells")
+    fallback = row.get("fallback", "")
+    note = f" (threshold: {fallback})" if fallback else ""
+    ax.set_title(f"{row['guide']}{note}", fontsize=style.FONT_SIZE, parse_math=False)
+    ax.legend(fontsize=style.SMALL_FONT_SIZE, frameon=False)
+    _plain(ax)
+
+
+def draw_cells(ax: "Axes", n_cells: pd.Series) -> None:
+    """Cells of each target, and of the controls and statuses."""
+    statuses = [name for name in ("control", "multiple", "unassigned") if name in n_cells.index]
+    targets = n_cells.drop(statuses).sort_values(kind="stable")
+    if len(targets) > MAX_NAMED:
+        ax.plot(np.arange(1, len(targets) + 1), targets.to_numpy()[::-1], color=style.POSITIVE_COLOR)
+        ax.set_xlabel(f"rank of the target ({len(targets)} targets)")
+        ax.set_ylabel("cells")
+        ax.set_ylim(0, None)
+        others = ", ".join(f"{name} {n_cells[name]}" for name in statuses)
+        ax.set_title(f"cells per target; {others}", fontsize=style.FONT_SIZE)
+        _plain(ax)
+        return
+    n_cells = pd.concat([n_cells[statuses[::-1]], targets])
+    faces = [NOT_CALLED_FACE if name in statuses else style.POSITIVE_COLOR for name in n_cells.index]
+    _bars(ax, [str(name) for name in n_cells.index], n_cells.to_numpy(), faces)
+    ax.set_xlabel("cells")
+    ax.set_title("cells per target", fontsize=style.FONT_SIZE)
+
+
+def _bars(ax: "Axes", names: list[str], values: np.ndarray, faces: list[str]) -> None:
+    position = np.arange(len(names))
+    ax.barh(position, values, color=faces)
+    room = max(values.max(initial=1), 1)
+    for y, value in zip(position, values, strict=True):
+        ax.text(value + 0.01 * room, y, f"{value}", va="center", fontsize=style.SMALL_FONT_SIZE)
+    ax.set_yticks(position, names, fontsize=style.SMALL_FONT_SIZE, parse_math=False)
+    ax.set_xlim(0, 1.12 * room)
+    ax.set_ylim(-0.6, len(names) - 0.4)
+    _plain(ax)
+
+
+def draw_guides_per_cell(ax: "Axes", n_guides: np.ndarray) -> None:
+    """Cells by the number of guides that were called in them."""
+    most = min(int(n_guides.max(initial=1)), _MOST_GUIDES)
+    n_cells = np.bincount(np.minimum(n_guides, most), minlength=most + 1)
+    faces = [style.POSITIVE_COLOR if n == 1 else NOT_CALLED_FACE for n in range(most + 1)]
+    bars = ax.bar(np.arange(most + 1), n_cells, color=faces)
+    ax.bar_label(bars, fontsize=style.SMALL_FONT_SIZE)
+    names = [f"{n}" for n in range(most + 1)]
+    names[-1] += "+" if n_guides.max(initial=0) > most else ""
+    ax.set_xticks(np.arange(most + 1), names)
+    ax.set_xlabel("guides called")
+    ax.set_ylabel("cells")
+    ax.set_ylim(0, 1.1 * max(n_cells.max(initial=1), 1))
+    ax.set_title("guides per cell", fontsize=style.FONT_SIZE)
+    _plain(ax)
+
+
+def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> None:
+    """On-target effect of each guide, grouped by target, beside that of the target."""
+    targets = targets[np.isfinite(targets["effect"])].sort_values(["effect", "target"], ascending=False)
+    if targets.empty:
+        msg = "kind='knockdown' needs a target that is measured; name genes with measured_as=...."
+        raise InputError(msg)
+    ax.axvline(0, color=style.NOTE_COLOR, linewidth=0.8)
+    ax.set_xlabel("log fold change of the target's own gene")
+    position = pd.Series(np.arange(len(targets)), targets["target"])
+    half = 1.96 * targets["se"].to_numpy()
+    if len(targets) > MAX_NAMED:
+        ax.errorbar(
+            targets["effect"], position, xerr=half, fmt="o", markersize=2, linewidth=0.6, color=style.POSITIVE_COLOR
+        )
+        ax.set_ylabel(f"rank of the target ({len(targets)} targets)")
+        n = int(guides["discordant"].sum())
+        ax.set_title(f"knock-down per target; guides not drawn, {n} of them discordant", fontsize=style.FONT_SIZE)
+        _plain(ax)
+        return
+    ax.barh(position, targets["effect"], height=0.8, color=style.NODE_FACE, edgecolor=style.ISOLATED_EDGE, zorder=0)
+    guides = guides[guides["target"].isin(position.index) & np.isfinite(guides["effect"])]
+    n_guides = guides.groupby("target")["guide"].transform("size")
+    y = guides["target"].map(position) + 0.7 * (
+        (guides.groupby("target").cumcount() + 0.5) / n_guides - 0.5
+    )  # beside each other within the row
+    looks = ((False, "o", style.POSITIVE_COLOR, "guide"), (True, "D", DISCORDANT_COLOR, "discordant guide"))
+    for discordant, marker, color, label in looks:
+        part = guides["discordant"] == discordant
+        if part.any():
+            ax.errorbar(
+                guides["effect"][part], y[part], xerr=1.96 * guides["se"][part], fmt=marker, markersize=3.5,
+                linewidth=0.9, color=color, label=label,
+            )  # fmt: skip
+    ax.set_yticks(position, targets["target"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
+    ax.set_ylim(-0.6, len(targets) - 0.4)
+    # Guides without a count have wide intervals: the estimates decide what is shown.
+    lowest = min(guides["effect"].min(), targets["effect"].min())
+    highest = max(guides["effect"].max(), targets["effect"].max(), 0.0)
+    room = 0.15 * (highest - lowest)
+    ax.set_xlim(lowest - room, highest + room)
+    ax.set_title("knock-down per guide (points) and target (bars)", fontsize=style.FONT_SIZE)
+    ax.legend(fontsize=style.SMALL_FONT_SIZE, frameon=False, loc="best")
+    _plain(ax)
+
+
+def _plain(ax: "Axes") -> None:
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)

@@ -1,0 +1,179 @@
+"""Quality control of cells and targets."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import TYPE_CHECKING
+
+from argen._bridge.guides import find_rna, modality
+from argen._bridge.knockdown import KnockdownDesign
+from argen._bridge.qc import QcLimits, QcResult, apply_rules, write_qc
+from argen._bridge.validate import check_key
+from argen.errors import InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
+__all__ = ["argen_qc"]
+
+
+def argen_qc(  # noqa: PLR0913
+    data: "AnnData | MuData",
+    *,
+    min_depth: float | None = None,
+    max_depth: float | None = None,
+    min_genes: float | None = None,
+    max_genes: float | None = None,
+    max_percent_mito: float | None = None,
+    one_target: bool = True,
+    min_cells: int | None = None,
+    min_knockdown_z: float | None = None,
+    depth: str | None = None,
+    n_genes: str | None = None,
+    percent_mito: str | None = None,
+    covariates: str | Sequence[str] | None = None,
+    layer: str | None = None,
+    measured_as: Mapping[str, str] | None = None,
+    guides_key: str = "argen_guides",
+    subset: bool = True,
+    key_added: str = "argen_qc",
+    copy: bool = False,
+) -> "AnnData | MuData | None":
+    r"""Remove cells and targets by rules, and tell how many each rule removed and why.
+
+    Rules on cells come first, those on targets look at the cells that are left. There is no rule on the expression of
+    the target in single cells, on purpose: cells chosen because their target is low were chosen by the exposure, and
+    every effect of that gene on others would be biased. Knock-down is judged for a target as a whole.
+
+    Parameters
+    ----------
+    data
+        Cells with raw counts; of a MuData the RNA modality is used.
+    min_depth, max_depth
+        Limits of the sequencing depth, both included.
+    min_genes, max_genes
+        Limits of the number of genes with a count, both included.
+    max_percent_mito
+        Largest percentage of mitochondrial counts, from 0 to 100.
+    one_target
+        Remove cells without a target (*unassigned*) and with several (*multiple*); control cells stay.
+    min_cells
+        Remove targets with fewer cells.
+    min_knockdown_z
+        Remove targets whose on-target effect, as in :func:`argen.get.guides` by target, has :math:`z >` minus this
+        (3 keeps targets with :math:`z \le -3`). Targets that are not measured stay and are counted.
+    depth
+        obs column with the sequencing depth; `None` takes the sums of the counts.
+    n_genes
+        obs column with the number of genes; `None` counts them.
+    percent_mito
+        obs column with the percentage of mitochondrial counts; `None` takes ``percent_mito`` if there is one, else
+        computes it from the genes whose names start with ``MT-``.
+    covariates, layer, measured_as
+        For the knock-downs and the counts, as in :func:`argen.get.guides`.
+    guides_key
+        Key of :func:`argen.pp.argen_guides`; needed for the rules on targets.
+    subset
+        Keep only the cells that pass; ``False`` only marks them.
+    key_added
+        Key of the results in ``obs`` and ``uns``.
+    copy
+        Whether to return a changed copy instead of changing `data`.
+
+    Returns
+    -------
+    Returns `None` if `copy=False`, else a copy of `data`. Sets the following fields (of the RNA modality):
+
+    `.obs['argen_qc' | key_added]` : :class:`pandas.Series` (dtype ``bool``)
+        Whether the cell passes every rule.
+    `.obs['argen_qc_reason' | f'{key_added}_reason']` : :class:`pandas.Series` (dtype ``category``)
+        The first rule that the cell fails, missing if it passes.
+    `.uns['argen_qc' | key_added]` : :class:`dict`
+        ``rules``: DataFrame with a row per rule and one for what is kept: ``rule``, ``limit``, ``n_cells`` (that fail
+        it), ``n_cells_first`` (that fail no rule before), ``n_targets`` (removed), ``why``, ``targets`` (their names);
+        ``params``; ``provenance``; ``schema_version``.
+
+    Raises
+    ------
+    argen.errors.InputError
+        An argument or a column cannot be used.
+    argen.errors.MissingResultError
+        A rule needs targets, and no guides were called.
+    argen.errors.CountsError
+        The counts are not counts.
+    argen.errors.DesignError
+        No cell would be left, or no control cell for the knock-downs.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> mdata = ag.datasets.simulate(genes=5, guides_per_target=2, guide_counts=True)
+    >>> ag.pp.argen_guides(mdata)
+    >>> adata = mdata["rna"].copy()
+    >>> ag.pp.argen_qc(adata, min_depth=1, min_cells=20, min_knockdown_z=3)
+    >>> adata.uns["argen_qc"]["rules"]["rule"].tolist()
+    ['min_depth', 'no target', 'multiple targets', 'min_cells', 'min_knockdown_z', 'kept']
+    """
+    from scanpy import logging as logg
+
+    check_key("key_added", key_added)
+    limits = QcLimits(
+        min_depth=min_depth,
+        max_depth=max_depth,
+        min_genes=min_genes,
+        max_genes=max_genes,
+        max_percent_mito=max_percent_mito,
+        one_target=bool(one_target),
+        min_cells=min_cells,
+        min_knockdown_z=min_knockdown_z,
+    )
+    _check_limits(limits)
+    start = logg.info("quality control")
+    rna = find_rna(data, None)
+    design = KnockdownDesign(covariates, depth, layer, dict(measured_as or {}))
+    columns = {"n_genes": n_genes, "percent_mito": percent_mito}
+    result = apply_rules(modality(data, rna), limits, guides_key, columns, design)
+    _report(result)
+    given = {name: getattr(limits, name) for name in QcLimits.__slots__}
+    params = {name: value for name, value in {**given, "depth": depth, **columns}.items() if value is not None}
+    data = data.copy() if copy else data
+    write_qc(modality(data, rna), key_added, result, params | {"subset": bool(subset)}, subset=subset)
+    if rna is not None and subset:
+        _update(data)
+    logg.info("    finished", time=start, deep=f"added\n    {key_added!r}, whether the cells pass (.obs), rules (.uns)")
+    return data if copy else None
+
+
+def _check_limits(limits: QcLimits) -> None:
+    for name in QcLimits.__slots__:
+        value = getattr(limits, name)
+        if name == "one_target" or value is None:
+            continue
+        if not isinstance(value, Real) or isinstance(value, bool) or not value >= 0:
+            msg = f"{name}={value!r} has to be a number of at least 0, or None to leave the rule out."
+            raise InputError(msg)
+    for low, high in (("min_depth", "max_depth"), ("min_genes", "max_genes")):
+        lowest, highest = getattr(limits, low), getattr(limits, high)
+        if lowest is not None and highest is not None and lowest > highest:
+            msg = f"{low}={lowest:g} is above {high}={highest:g}: no cell could pass."
+            raise InputError(msg)
+    if limits.max_percent_mito is not None and limits.max_percent_mito > 100:
+        msg = f"max_percent_mito={limits.max_percent_mito:g} is a percentage, from 0 to 100."
+        raise InputError(msg)
+
+
+def _report(result: QcResult) -> None:
+    from scanpy import logging as logg
+
+    for row in result.rules.itertuples():
+        targets = f", {row.n_targets} targets ({row.targets})" if row.rule != "kept" and row.n_targets else ""
+        verb = "pass every rule" if row.rule == "kept" else f"fail {row.rule} ({row.why})"
+        logg.info(f"    {row.n_cells} cells {verb}{targets}")
+
+
+def _update(data: "MuData") -> None:
+    """Let the MuData know that its RNA modality lost cells."""
+    import mudata
+
+    with mudata.set_options(pull_on_update=False):
+        data.update()
