@@ -5,8 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from guide_screens import read
 from mudata import MuData
 from scipy import sparse
+from shared_data import shared
 
 GUIDES = ["STAT1g1", "STAT1g2", "MYCg1", "NTg1", "NTg2"]
 TARGETS = ["STAT1", "STAT1", "MYC", "non-targeting", "non-targeting"]
@@ -70,3 +72,23 @@ def mdata(counts, adata):
     rna = adata.copy()
     del rna.obsm["guide_counts"]
     return MuData({"rna": rna, "guide": guide})
+
+
+@pytest.fixture(scope="module")
+def papalexi():
+    return read("papalexi")
+
+
+@pytest.fixture(scope="module")
+def schraivogel():
+    return read("schraivogel")
+
+
+@pytest.fixture(scope="module")
+def crispat(schraivogel):
+    """Calls of crispat by method: 0/1, cells × guides, in the order of the screen."""
+    table = pd.read_csv(shared("data", "schraivogel2020_k562_tap", "crispat_reference_assignments.csv.gz"))
+    guide = schraivogel["guide"]
+    at = guide.obs_names.get_indexer(table["cell"]), guide.var_names.get_indexer(table["gRNA"])
+    assert min(map(min, at)) >= 0
+    return lambda method: sparse.csr_array((table[method].to_numpy(), at), shape=guide.shape)

@@ -7,20 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from guide_screens import STORAGES
 from mudata import MuData
 from scipy import sparse
 
 import argen as ag
 from argen.errors import ArgenWarning, InputError
-
-STORAGES = {
-    "dense": np.asarray,
-    "float": lambda x: x.astype(np.float32),
-    "csr": sparse.csr_matrix,
-    "csc": sparse.csc_matrix,
-    "csr_array": sparse.csr_array,
-    "csc_array": lambda x: sparse.csc_array(x.astype(np.uint16)),
-}
 
 
 def target_of(adata, key="argen_target"):

@@ -4,6 +4,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from guide_screens import refuse
 from mudata import MuData
 from scipy import sparse
 
@@ -46,27 +47,6 @@ ARGUMENTS = {
     ),
     "no control cell": ({"min_umi": 9, "method": "max"}, "No cell is a control .*the controls are non-targeting"),
 }
-
-
-def snapshot(data):
-    """All that a failed call might have changed."""
-    adatas = list(data.mod.values()) if isinstance(data, MuData) else [data]
-    return [(a.obs.copy(), list(a.obsm), dict(a.uns), a.var.copy()) for a in adatas]
-
-
-def assert_same(before, after):
-    for (obs, obsm, uns, var), (obs2, obsm2, uns2, var2) in zip(before, after, strict=True):
-        pd.testing.assert_frame_equal(obs, obs2)
-        pd.testing.assert_frame_equal(var, var2)
-        assert obsm == obsm2
-        assert uns.keys() == uns2.keys()
-
-
-def refuse(data, match, error=InputError, **options):
-    before = snapshot(data)
-    with pytest.raises(error, match=match):
-        ag.pp.argen_guides(data, **options)
-    assert_same(before, snapshot(data))
 
 
 @pytest.mark.parametrize("case", ARGUMENTS)

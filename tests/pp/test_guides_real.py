@@ -4,41 +4,11 @@ import mudata
 import numpy as np
 import pandas as pd
 import pytest
+from guide_screens import SCREENS, read
 from scipy import sparse
 from shared_data import shared
 
 import argen as ag
-
-SCREENS = {
-    "papalexi": ("papalexi2021_thp1_eccite", "papalexi2021_thp1_eccite.h5mu"),
-    "papalexi_lanes": ("papalexi2021_thp1_eccite", "papalexi2021_thp1_eccite_7108cells_lane.h5mu"),
-    "schraivogel": ("schraivogel2020_k562_tap", "schraivogel2020_k562_tap.h5mu"),
-}
-
-
-def read(name):
-    with mudata.set_options(pull_on_update=False):
-        return mudata.read_h5mu(shared("data", *SCREENS[name]))
-
-
-@pytest.fixture(scope="module")
-def papalexi():
-    return read("papalexi")
-
-
-@pytest.fixture(scope="module")
-def schraivogel():
-    return read("schraivogel")
-
-
-@pytest.fixture(scope="module")
-def crispat(schraivogel):
-    """Calls of crispat by method: 0/1, cells × guides, in the order of the screen."""
-    table = pd.read_csv(shared("data", "schraivogel2020_k562_tap", "crispat_reference_assignments.csv.gz"))
-    guide = schraivogel["guide"]
-    at = guide.obs_names.get_indexer(table["cell"]), guide.var_names.get_indexer(table["gRNA"])
-    assert min(map(min, at)) >= 0
-    return lambda method: sparse.csr_array((table[method].to_numpy(), at), shape=guide.shape)
 
 
 def called_guide(rna, key="argen_guides"):

@@ -80,7 +80,7 @@ def fit_knockdowns(
         Ordered map over targets; wraps the finished ones for a progress bar.
     """
     fit = partial(_fit_target, controls=controls, depth=depth, covariates=covariates)
-    parts = list(track(map_(fit, tasks)))
+    parts = list(track(map_(fit, tasks))) or [(_nothing(0),) * 3]
     joined = (tuple(np.concatenate(arrays) for arrays in zip(*fits, strict=True)) for fits in zip(*parts, strict=True))
     return Knockdowns(*(as_tests(fits, f"HC{_HC}") for fits in joined))
 
