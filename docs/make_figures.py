@@ -18,8 +18,8 @@ HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("ARGEN_DATA") or HERE.parents[1] / "shared" / "data")
 
 
-def papalexi_network() -> None:
-    """The interferon cascade of THP-1 cells (Papalexi et al. 2021), as in the quick start."""
+def papalexi() -> None:
+    """THP-1 cells (Papalexi et al. 2021): the network of the quick start, and its guides."""
     mudata.set_options(pull_on_update=False)
     mdata = mudata.read_h5mu(DATA / "papalexi2021_thp1_eccite" / "papalexi2021_thp1_eccite.h5mu")
     ag.pp.argen_guides(mdata, control="non-targeting")
@@ -29,6 +29,9 @@ def papalexi_network() -> None:
     ax = ag.pl.argen_network(adata, show=False)
     ax.figure.savefig(HERE / "_static" / "papalexi_network.png", dpi=160)
 
+    axes = ag.pl.argen_guides(adata, depth="total_umi", covariates=["bio_rep", "percent_mito"], show=False)
+    axes[0].get_figure(root=True).savefig(HERE / "_static" / "papalexi_guides.png", dpi=110)
+
 
 if __name__ == "__main__":
-    papalexi_network()
+    papalexi()

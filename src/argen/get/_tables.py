@@ -227,8 +227,8 @@ def qc(adata: "AnnData", *, key: str = "argen_qc") -> pd.DataFrame:
     >>> adata = ag.datasets.simulate("paper_fig2")
     >>> ag.pp.argen_guides(adata, labels="target")
     >>> ag.pp.argen_qc(adata, min_depth=1)
-    >>> ag.get.qc(adata)[["rule", "n_cells"]].iloc[0].tolist()
-    ['min_depth', 0]
+    >>> ag.get.qc(adata)["rule"].tolist()
+    ['min_depth', 'no target', 'multiple targets', 'kept']
     """
     return read_result(adata, key, "ag.pp.argen_qc", "rules")["rules"].reset_index(drop=True)
 
