@@ -116,8 +116,8 @@ def test_log(papalexi, log):
     for line in (
         "computing descendants of every perturbed gene\n",
         f"    9 targets, {n_perturbed} perturbed and {n_control} control cells, covariates: bio_rep[rep_2], ",
-        f"    finished: 72 pairs tested, {significant} significant, {kept} after closure, 3 genes in cycles, 3 skipped to "
-        "stay acyclic\n",
+        f"    finished: 72 pairs tested, {significant} significant, {kept} after closure, 3 genes in cycles, 3 skipped "
+        "to stay acyclic\n",
         "    'argen_total_effects', total effects (adata.varp)\n",
         "searching the causal network\n",
         "    finished: 14 edges selected of 22 candidates, 3 of them with a direction that the stronger "
