@@ -66,12 +66,11 @@ def fits_table(counts: sparse.csr_array, calls: GuideCalls, min_umi: int, probab
 
 
 def _fit_columns(fits: GuideFits, probability: float, *, has_posterior: bool) -> dict[str, object]:
-    by_posterior = has_posterior & (fits.fallback == Fallback.NONE)
     columns = {"threshold": fits.threshold}
     if not has_posterior:
         return columns
     return columns | {
-        "probability": np.where(by_posterior, probability, np.nan),
+        "probability": np.where(fits.fallback == Fallback.NONE, probability, np.nan),
         "beta_z": fits.effect,
         "share": fits.share,
         "converged": fits.converged,

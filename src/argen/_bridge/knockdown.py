@@ -57,14 +57,11 @@ class _Groups:
         Target of each cell as a text.
     carried
         Calls, CSC, cells × guides.
-    n_targeting
-        Targeting guides of each cell.
     """
 
     guides: pd.DataFrame
     target: np.ndarray
     carried: sparse.csc_array
-    n_targeting: np.ndarray
 
 
 def read_guides(adata: "AnnData", key: str) -> Mapping:
@@ -114,9 +111,7 @@ def _groups(adata: "AnnData", key: str, result: Mapping) -> _Groups:
     guides = result["guides"]
     target = adata.obs[str(result["params"]["target_key"])].astype(str).to_numpy(dtype=object)
     carried = sparse.csc_array(adata.obsm[key])
-    targeting = ~guides["is_control"].to_numpy(dtype=bool)
-    n_targeting = np.asarray(carried[:, np.flatnonzero(targeting)].sum(axis=1)).ravel()
-    return _Groups(guides.assign(target=guides["target"].astype(str)), target, carried, n_targeting)
+    return _Groups(guides.assign(target=guides["target"].astype(str)), target, carried)
 
 
 def _genes(adata: "AnnData", groups: _Groups, measured_as: Mapping[str, str]) -> dict[str, str]:

@@ -44,7 +44,6 @@ class QcResult:
     passes: np.ndarray
     reason: pd.Categorical
     rules: pd.DataFrame
-    targets: pd.DataFrame
 
 
 @dataclass(slots=True)
@@ -83,7 +82,6 @@ def apply_rules(
     if limits.one_target:
         rules += _target_status_rules(target)
     passes = ~np.logical_or.reduce([rule.fails for rule in rules] or [np.zeros(adata.n_obs, dtype=bool)])
-    table = _no_targets()
     if limits.min_cells is not None:
         rules.append(_few_cells(target, passes, limits.min_cells))
         passes &= ~rules[-1].fails
@@ -96,7 +94,7 @@ def apply_rules(
         counts = ", ".join(f"{rule.name}: {int(rule.fails.sum())}" for rule in rules)
         msg = f"No cell would be left. Cells that fail by rule: {counts}. Relax the rules; nothing was changed."
         raise DesignError(msg)
-    return QcResult(passes, *_tables(rules, passes, target), table)
+    return QcResult(passes, *_tables(rules, passes, target))
 
 
 def _needs_targets(limits: QcLimits) -> bool:
@@ -228,10 +226,6 @@ def _tables(rules: list[_Rule], passes: np.ndarray, target: np.ndarray | None) -
     rows.append(("kept", np.nan, int(passes.sum()), 0, len(kept), "passes every rule", ""))
     columns = ["rule", "limit", "n_cells", "n_cells_first", "n_targets", "why", "targets"]
     return pd.Categorical.from_codes(first, categories=names), pd.DataFrame(rows, columns=columns)
-
-
-def _no_targets() -> pd.DataFrame:
-    return pd.DataFrame({"target": [], "gene": [], "z": []})
 
 
 def write_qc(adata: "AnnData", key_added: str, result: QcResult, params: dict[str, object], *, subset: bool) -> None:

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from argen._bridge.knockdown import read_guides
+from argen._bridge.knockdown import KnockdownDesign, knockdown_tables, read_guides
 from argen._bridge.validate import check_option, name_some
 from argen.errors import InputError
 from argen.pl import _style as style
@@ -104,8 +104,7 @@ def argen_guides(
     histogram = _histogram(result, table, guide) if "counts" in shown else None
     knockdowns = None
     if "knockdown" in shown:
-        design = {"covariates": covariates, "depth": depth, "layer": layer, "measured_as": measured_as}
-        knockdowns = [get.guides(adata, key=key, by=by, **design) for by in ("guide", "target")]
+        knockdowns = knockdown_tables(adata, key, KnockdownDesign(covariates, depth, layer, dict(measured_as or {})))
     axes = [ax] if ax is not None else _new_axes(shown, table, knockdowns)
     for name, one in zip(shown, axes, strict=True):
         if name == "counts":
@@ -149,7 +148,7 @@ def _histogram(result: Mapping, table: pd.DataFrame, guide: str | None) -> tuple
     return histogram[histogram["guide"].astype(str) == str(row["guide"])], row
 
 
-def _new_axes(shown: list[str], table: pd.DataFrame, knockdowns: list[pd.DataFrame] | None) -> "list[Axes]":
+def _new_axes(shown: list[str], table: pd.DataFrame, knockdowns: tuple[pd.DataFrame, ...] | None) -> "list[Axes]":
     heights = {"cells": _rows_height(table["target"].nunique())}
     if knockdowns is not None:
         heights["knockdown"] = _rows_height((knockdowns[1]["gene"] != "").sum())

@@ -79,6 +79,15 @@ def test_guides_without_a_fit_fall_back(counts, method):
     np.testing.assert_array_equal(calls.assignment.toarray()[:, :2] > 0, counts[:, :2] >= 6)
 
 
+def test_more_umis_are_no_evidence_against_a_guide():
+    """A narrow signal, and one cell far above it: the Gaussian alone would take that for background."""
+    counts = np.zeros((3000, 1), dtype=np.int64)
+    counts[:300], counts[300:700, 0] = 1, np.random.default_rng(0).integers(28, 37, 400)
+    counts[700] = 60_000
+    calls = run("poisson_gauss", counts)
+    np.testing.assert_array_equal(calls.assignment.toarray() > 0, counts >= 28)
+
+
 def test_a_guide_that_no_cell_carries_is_not_called_from_one_umi_on(counts):
     """Nearly all cells without a UMI, a few with one or two: to two Gaussians any UMI is a signal."""
     counts = counts.copy()

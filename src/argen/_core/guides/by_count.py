@@ -109,7 +109,8 @@ def _fit_poisson_gauss(x: np.ndarray) -> _Fit:
     background, signal = _densities(np.log2(np.arange(1, values[-1] + 1)), share, rate, loc, sd)
     effect = np.log(2.0) * (loc - rate)  # of the mean log counts
     return _Fit(
-        signal / (background + signal),
+        # A narrow Gaussian falls below the Poisson again far above its mean, but more UMIs are no evidence against.
+        np.maximum.accumulate(signal / (background + signal)),
         effect,
         share,
         converged,
@@ -129,8 +130,7 @@ def _expected_by_count(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Expected cells between counts, none without a UMI: the background at whole counts, scaled to its share."""
     counts = np.arange(1, largest + 1)
-    x = np.log2(counts)
-    density = np.exp(x * np.log(rate) - rate - gammaln(x + 1.0))
+    density, _ = _densities(np.log2(counts), share, rate, loc, sd)
     background = np.histogram(counts, edges, weights=density / density.sum())[0]
     at = np.where(edges > 1, np.log2(np.maximum(edges, 1) - 0.5), -np.inf)
     return n_cells * (1.0 - share) * background, n_cells * share * np.diff(ndtr((at - loc) / sd))
