@@ -195,7 +195,7 @@ def test_results_do_not_depend_on_threads():
 
 def test_a_singular_system_has_no_estimate_and_names_its_causes(data, tests):
     """Two candidates whose knock-downs are proportional: M has no inverse."""
-    from argen._core import search as module
+    from argen._core import equations as module
 
     pairs = [(0, 2), (1, 2), (0, 1), (1, 0), (0, 3), (1, 3), (2, 3)]
     original = module.first_stage_matrix

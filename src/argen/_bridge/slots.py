@@ -10,6 +10,7 @@ from scipy import sparse
 
 from argen._bridge.inputs import DesignParams, ScreenReport
 from argen._bridge.tables import (
+    EDGE_FLAGS,
     FAMILIES,
     PAIR_FLAGS,
     TESTS_USED,
@@ -26,7 +27,7 @@ from argen._bridge.validate import check_anndata
 from argen._core.dispersion import Dispersions
 from argen._core.glm.p_values import log_p_two_sided
 from argen._core.order import directions_of
-from argen._core.results import Dag, DescendantTests, Relation
+from argen._core.results import Dag, DescendantTests, Equation, Relation
 from argen._core.screen import Screen
 from argen.errors import MissingResultError, StaleResultError
 
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SCHEMA_VERSION",
+    "digest_of",
     "fingerprint",
     "made_from",
+    "read_dag",
     "read_descendants",
     "read_design_params",
     "read_dispersions",
@@ -45,7 +48,7 @@ __all__ = [
     "var_name",
     "write_dag",
     "write_descendants",
-    "write_sensitivity",
+    "write_tables",
 ]
 
 SCHEMA_VERSION = 1
@@ -89,6 +92,14 @@ def fingerprint(screen: Screen, cell_names: pd.Index) -> str:
     )
     digest = hashlib.sha256("\n".join(screen.genes).encode())
     for array in (sums, hashes[order], *(np.asarray(column, dtype=np.float32)[order] for column in columns)):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def digest_of(tests: DescendantTests, relation: Relation) -> str:
+    """Digest of a descendant step's numbers: two steps on the same data may differ in their options."""
+    digest = hashlib.sha256()
+    for array in (np.nan_to_num(tests.effect), np.nan_to_num(tests.se), np.nan_to_num(tests.z), relation.descendant):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
@@ -239,7 +250,7 @@ def write_dag(
     result = {
         "schema_version": SCHEMA_VERSION,
         "params": _storable(params),
-        "provenance": provenance(screen, adata.obs_names),
+        "provenance": provenance(screen, adata.obs_names) | {"descendants": digest_of(tests, relation)},
         "edges": edges_table(screen, dag, directions_of(dag, relation, tests)),
         "equations": equations_table(screen, dag),
         "nodes": pd.DataFrame({"gene": [screen.genes[i] for i in dag.order], "layer": layers[dag.order]}),
@@ -256,24 +267,43 @@ def write_dag(
     adata.uns[key] = result
 
 
+def read_dag(result: Mapping[str, Any], genes: Sequence[str]) -> Dag:
+    """Arrays of a stored network; the inverse of :func:`write_dag`, but for what made a system singular."""
+    position = {gene: j for j, gene in enumerate(genes)}
+    edges, table = result["edges"], result["equations"]
+    source, target = (edges[end].astype(str).map(position).to_numpy(dtype=np.int64) for end in ("source", "target"))
+    status_of = {name: int(code) for code, name in EDGE_FLAGS.items()}
+    columns = {name: edges[name].to_numpy() for name in ("coef", "se", "z", "p", "batch", "alpha", "threshold")}
+    columns["status"] = edges["flags"].astype(str).map(status_of).to_numpy(dtype=np.int64)
+    equations = []
+    for name, condition, general in zip(
+        table["target"].astype(str), table["condition"], table["over_identified"], strict=True
+    ):
+        at = np.flatnonzero(target == position[name])
+        parts = (columns[column][at] for column in ("coef", "se", "status"))
+        equations.append(Equation(position[name], source[at], *parts, float(condition), general=bool(general)))
+    return Dag(
+        order=np.array([position[str(gene)] for gene in result["order"]], dtype=np.int64),
+        source=source,
+        target=target,
+        selected=edges["selected"].to_numpy(dtype=bool),
+        equations=tuple(equations),
+        **columns,
+    )
+
+
+def write_tables(
+    adata: "AnnData", key: str, screen: Screen, tables: Mapping[str, Any], params: Mapping[str, Any]
+) -> None:
+    """Write a diagnostic: its tables, and what it was made with."""
+    adata.uns[key] = {
+        "schema_version": SCHEMA_VERSION,
+        "params": _storable(params),
+        "provenance": provenance(screen, adata.obs_names),
+        **tables,
+    }
+
+
 def var_name(key: str, name: str) -> str:
     """Column of var with the order or the layer of the network under `key`."""
     return f"{'argen' if key == 'argen_dag' else key}_{name}"
-
-
-def write_sensitivity(
-    adata: "AnnData",
-    key: str,
-    screen: Screen,
-    variations: pd.DataFrame,
-    edges: pd.DataFrame,
-    params: Mapping[str, Any],
-) -> None:
-    """Write the sensitivity analysis; the slots are described in :func:`argen.tl.argen_sensitivity`."""
-    adata.uns[key] = {
-        "schema_version": SCHEMA_VERSION,
-        "params": {name: np.array(value) if isinstance(value, tuple) else value for name, value in params.items()},
-        "provenance": provenance(screen, adata.obs_names),
-        "variations": variations,
-        "edges": edges,
-    }

@@ -15,6 +15,7 @@ from argen._core.results import Dag, DescendantTests, Direction, EdgeStatus, Pai
 from argen._core.screen import Screen
 
 __all__ = [
+    "EDGE_FLAGS",
     "FAMILIES",
     "PAIR_FLAGS",
     "TESTS_USED",

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from argen._core.covariance import MAX_CONDITION
+from argen._core.equations import steps_of
 from argen._core.order import causal_order
 from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Relation
 from argen._core.screen import Screen
-from argen._core.search import _steps, select_edges
+from argen._core.search import select_edges
 
 __all__ = ["fit_observed", "log_expression", "search_naive"]
 
@@ -41,7 +42,7 @@ def search_naive(
     order = causal_order(relation.descendant, tests.neg_log10_p)
     observed = log_expression(screen)
     everything = np.ones(screen.n_genes, dtype=bool)
-    pairs = [(s.target, s.ancestors) for s in _steps(relation.descendant, order, everything) if len(s.ancestors)]
+    pairs = [(s.target, s.ancestors) for s in steps_of(relation.descendant, order, everything) if len(s.ancestors)]
     equations = list(track(map_(lambda pair: fit_observed(screen, observed, *pair), pairs)))
     return select_edges(order, equations, alpha, fdr)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-__all__ = ["CONTROL", "Covariates", "Design", "Screen", "build_design", "build_screen"]
+__all__ = ["CONTROL", "Covariates", "Design", "Screen", "build_design", "build_screen", "regroup"]
 
 CONTROL = -1
 
@@ -67,7 +67,8 @@ class Screen:
     ----------
     genes
         Names of the p genes of the network, sorted by code point, so that the order of the columns of the
-        input changes nothing; gene j is also target j.
+        input changes nothing; gene j is also target j, unless the groups were split by guides
+        (:func:`regroup`).
     indptr, indices, data
         Counts in CSC form, n cells × p genes, rows in the order of `design`.
     design
@@ -92,15 +93,19 @@ class Screen:
         return len(self.genes)
 
     @property
+    def n_groups(self) -> int:
+        """Number of groups beside the controls: the targets, or their guides."""
+        return len(self.design.group_seg) - 2
+
+    @property
     def n_cells(self) -> int:
         """Number of cells of the analysis."""
         return len(self.cell)
 
     @property
     def group(self) -> np.ndarray:
-        """Group of each sorted cell, p for a control."""
-        sizes = np.diff(self.design.seg_start[self.design.group_seg])
-        return np.repeat(np.arange(self.n_genes + 1), sizes)
+        """Group of each sorted cell, `n_groups` for a control."""
+        return np.repeat(np.arange(self.n_groups + 1), self.n_per_group)
 
     @property
     def stratum(self) -> np.ndarray:
@@ -109,14 +114,14 @@ class Screen:
 
     @property
     def n_per_group(self) -> np.ndarray:
-        """Cells of each target, then of the controls; shape (p + 1,)."""
+        """Cells of each group, then of the controls; shape (n_groups + 1,)."""
         return np.diff(self.design.seg_start[self.design.group_seg])
 
     @property
     def n_supported(self) -> np.ndarray:
-        """Cells of each group in strata that hold control cells in each of their levels; shape (p + 1,)."""
+        """Cells of each group in strata that hold control cells in each of their levels; shape (n_groups + 1,)."""
         supported = self.design.stratum_supported[self.stratum]
-        return np.bincount(self.group, weights=supported, minlength=self.n_genes + 1).astype(np.int64)
+        return np.bincount(self.group, weights=supported, minlength=self.n_groups + 1).astype(np.int64)
 
     def counts_of(self, gene: int) -> np.ndarray:
         """Dense counts of one gene over the sorted cells, float64."""
@@ -151,6 +156,36 @@ def build_screen(
     design, order = build_design(target, depth, covariates, len(genes))
     indptr, indices, data = _reorder_rows(counts, order)
     return Screen(tuple(genes), indptr, indices, data, design, order, covariates.names)
+
+
+def regroup(screen: Screen, group: np.ndarray, n_groups: int, keep: np.ndarray | None = None) -> Screen:
+    """The same counts, depth and covariates with other groups of cells, such as guides in place of targets.
+
+    Parameters
+    ----------
+    screen
+        Counts and design.
+    group
+        New group of each sorted cell of `screen`, 0 … `n_groups` − 1 or :data:`CONTROL`; shape (n,).
+    n_groups
+        Number of new groups.
+    keep
+        Cells to keep, a mask of shape (n,); default all. Covariate levels that no kept cell has are left out.
+
+    Returns
+    -------
+    Screen with ``cell`` = position of each of its cells among the sorted cells of `screen`. Its group g is no longer
+    gene g.
+    """
+    rows = np.arange(screen.n_cells) if keep is None else np.flatnonzero(keep)
+    old = screen.design
+    stratum = screen.stratum[rows]
+    _, level = np.unique(old.stratum_level[stratum], return_inverse=True)
+    covariates = Covariates(level.ravel(), old.stratum_dummies[stratum], old.numeric[rows], screen.covariate_names)
+    design, order = build_design(group[rows], old.depth[rows], covariates, n_groups)
+    counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=(screen.n_cells, screen.n_genes))
+    indptr, indices, data = _reorder_rows(counts if keep is None else counts[rows], order)
+    return Screen(screen.genes, indptr, indices, data, design, rows[order], screen.covariate_names)
 
 
 def build_design(

@@ -5,24 +5,24 @@ candidates A = anc(t) ∩ R, R the genes not placed yet; BatchBH runs last over 
 from earlier to later in the order, hence the network cannot hold a cycle.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from argen._core.covariance import (
     FirstStageShares,
-    first_stage_matrix,
     first_stage_variance,
     invert,
     own_variance,
     separated_variance,
     stacked_variance,
 )
+from argen._core.equations import Step, build_system, steps_of
 from argen._core.glm.p_values import log_p_two_sided
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.influence import CellInfluence
-from argen._core.instruments import ReducedForms, instrument_set
+from argen._core.instruments import ReducedForms
 from argen._core.online_fdr import FDR
 from argen._core.order import place_genes
 from argen._core.parallel import Map
@@ -83,12 +83,12 @@ def search_dag(  # noqa: PLR0913
     how = _Covariance(covariance, hc == "HC3", influence)
     shares = None
     if settled:
-        steps = (step for step in _steps(relation.descendant, order, usable) if usable[step.target])
+        steps = (step for step in steps_of(relation.descendant, order, usable) if usable[step.target])
         wanted = [(step.target, np.union1d(step.candidates, [step.target])) for step in steps]
         forms.get(wanted, lambda function, tasks: track(map_(function, tasks)))
         shares = FirstStageShares()
     equations = []
-    steps = _steps(relation.descendant, order, usable)
+    steps = steps_of(relation.descendant, order, usable)
     for step in steps if settled else track(steps):
         if len(step.ancestors):
             equation = _estimate(screen, step, forms, first_stage, how, shares, map_)
@@ -105,27 +105,6 @@ class _Covariance:
     influence: CellInfluence | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One turn of Algorithm 1: gene `target` is placed, `left` are the genes still to be placed."""
-
-    target: int
-    ancestors: np.ndarray  # anc(target) ∩ R
-    candidates: np.ndarray  # those of them that can be parents
-    instruments: Iterator[np.ndarray]  # anc(k) ∩ R of each candidate; lazy, for all steps they fill the memory
-
-
-def _steps(descendant: np.ndarray, order: np.ndarray, usable: np.ndarray) -> Iterator[_Step]:
-    """Turns from sinks to roots. A gene that is not `usable` (knock-down unknown) is nobody's parent or child."""
-    left = np.ones(len(order), dtype=bool)
-    for t in order[::-1].tolist():
-        left[t] = False
-        ancestors = np.flatnonzero(descendant[:, t] & left)
-        A = ancestors[usable[ancestors]] if usable[t] else ancestors[:0]
-        instruments = (np.flatnonzero(descendant[:, k] & left & usable) for k in A)
-        yield _Step(t, ancestors, A, instruments)
-
-
 def is_settled(relation: Relation, first_stage: str) -> bool:
     """Whether every gene has the same instruments in all equations, hence one reduced form."""
     return first_stage == "ancestors" and is_strict_order(relation.descendant)
@@ -139,7 +118,7 @@ def is_strict_order(relation: np.ndarray) -> bool:
 
 def _estimate(
     screen: Screen,
-    step: _Step,
+    step: Step,
     forms: ReducedForms,
     first_stage: str,
     how: _Covariance,
@@ -150,18 +129,14 @@ def _estimate(
     t, A = step.target, step.candidates
     if len(A) == 0:
         return Equation(t, A, np.empty(0), np.empty(0), np.empty(0, dtype=np.int64), np.nan)
-    sets = [instrument_set(int(k), A, anc, first_stage) for k, anc in zip(A, step.instruments, strict=True)]
-    own, *first = forms.get([(t, np.union1d(A, [t])), *zip(A.tolist(), sets, strict=True)], map_)
-    in_A = np.zeros(screen.n_genes, dtype=bool)
-    in_A[A] = True
-    if not all(in_A[s].all() for s in sets):
+    system = build_system(step, forms, first_stage, map_)
+    own, first = system.own, system.first
+    if not system.is_square:
         return _over_identified(screen, t, A, own, first, how, map_)
-    M = first_stage_matrix(A, first)
-    xi = own.effect[np.searchsorted(own.instruments, A)]
-    inverse, condition = invert(M)
-    if inverse is None or not np.isfinite(xi).all():
+    inverse, condition = invert(system.matrix)
+    if inverse is None or not np.isfinite(system.xi).all():
         return _singular(t, A, first, condition)
-    coef = inverse @ xi
+    coef = inverse @ system.xi
     if how.name == "stacked":
         variance = stacked_variance(how.influence, inverse, t, A, own, first, coef, map_)
     else:
@@ -223,7 +198,7 @@ def _own_groups_without_counts(A: np.ndarray, own: ReducedForm, first: list[Redu
     return without
 
 
-def _add_untestable(equation: Equation, step: _Step) -> Equation:
+def _add_untestable(equation: Equation, step: Step) -> Equation:
     """Put the ancestors that could not be candidates back among the equation's edges, without an estimate."""
     missing = np.setdiff1d(step.ancestors, step.candidates)
     if len(missing) == 0:

@@ -8,13 +8,13 @@ import pandas as pd
 
 from argen._bridge import slots
 from argen._bridge.runtime import progress, resolve_n_jobs
-from argen._bridge.validate import check_key, check_level, counted
+from argen._bridge.validate import check_level, counted
 from argen._core.parallel import worker_pool
 from argen._core.results import Dag
 from argen._core.screen import Screen
 from argen._core.sensitivity import Variation, vary
 from argen.errors import InputError
-from argen.tl._step import open_step
+from argen.tl._step import open_network
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -93,15 +93,9 @@ def argen_sensitivity(
     from scanpy import logging as logg
 
     levels = _levels(alphas)
-    check_key("key_added", key_added)
     threads = resolve_n_jobs(n_jobs)
-    params = slots.read_result(adata, key, "ag.tl.argen_dag", "equations")["params"]
-    if "covariance" not in params:
-        msg = f"adata.uns[{key!r}] is a network of another method. Only those of ag.tl.argen_dag can be searched again."
-        raise InputError(msg)
-    names = {"descendants_key": params["descendants_key"], "key_added": key_added}
-    step = open_step(adata, argen_sensitivity, {}, **names, n_jobs=n_jobs, copy=copy)
-    made = step.adata.uns[params["descendants_key"]]["params"]
+    network = open_network(adata, argen_sensitivity, key, key_added=key_added, n_jobs=n_jobs, copy=copy)
+    step, params, made = network.step, network.params, network.descendants_params
     start = logg.info("searching the network with other choices")
     with worker_pool(threads) as map_:
         found = vary(
@@ -120,7 +114,8 @@ def argen_sensitivity(
             track=progress("sensitivity, searches", 2 + len(levels)),
         )
     variations, edges = _tables(step.screen, found)
-    slots.write_sensitivity(step.adata, key_added, step.screen, variations, edges, {"key": key, "alphas": levels})
+    tables = {"variations": variations, "edges": edges}
+    slots.write_tables(step.adata, key_added, step.screen, tables, {"key": key, "alphas": np.array(levels)})
     stable = int((edges["selected"] & (edges["share"] == 1.0)).sum())
     n_edges = int(edges["selected"].sum())
     logg.info("    finished", time=start, deep=f"{stable} of {counted(n_edges, 'edge')} in every variation")

@@ -10,7 +10,7 @@ from argen._bridge import slots
 from argen._bridge.inputs import read_screen
 from argen._bridge.runtime import announce_compilation
 from argen._bridge.validate import check_anndata, check_key, check_level, name_some
-from argen._core.results import DescendantTests, Relation
+from argen._core.results import Dag, DescendantTests, Relation
 from argen._core.screen import Screen
 from argen.errors import ArgenError, InputError, StaleResultError
 from argen.tl._descendants import argen_descendants
@@ -18,7 +18,7 @@ from argen.tl._descendants import argen_descendants
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["OpenStep", "open_step", "with_level"]
+__all__ = ["OpenNetwork", "OpenStep", "open_network", "open_step", "with_level"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,45 @@ def open_step(
     announce_compilation()
     tests, relation = slots.read_descendants(step, screen.genes)
     return OpenStep(adata, screen, tests, relation, slots.read_dispersions(step, screen.genes))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNetwork:
+    """A network of :func:`argen_dag` with the descendant step it was searched with."""
+
+    step: OpenStep
+    relation: Relation  # the one that was searched
+    dag: Dag
+    params: Mapping[str, Any]
+    descendants_params: Mapping[str, Any]
+
+
+def open_network(
+    adata: "AnnData", function: Callable, key: str, *, key_added: str, n_jobs: int | None, copy: bool
+) -> OpenNetwork:
+    """Read the network ``uns[key]``, checked to belong to the data and to the descendant step that are there."""
+    check_key("key_added", key_added)
+    result = slots.read_result(adata, key, "ag.tl.argen_dag", "equations")
+    params = result["params"]
+    if "covariance" not in params:
+        msg = f"adata.uns[{key!r}] is a network of another method; {function.__name__} needs one of ag.tl.argen_dag."
+        raise InputError(msg)
+    if key_added == key:
+        msg = f"key_added={key_added!r} would overwrite the network of that name. Choose another name."
+        raise InputError(msg)
+    descendants_key = str(params["descendants_key"])
+    _read_step(adata, descendants_key)  # a missing step is an error here, it is not run again
+    step = open_step(
+        adata, function, {}, descendants_key=descendants_key, key_added=key_added, n_jobs=n_jobs, copy=copy
+    )
+    if slots.digest_of(step.tests, step.relation) != result["provenance"].get("descendants"):
+        msg = (
+            f"adata.uns[{key!r}] was searched with another descendant step than the one that is now in "
+            f"adata.uns[{descendants_key!r}]. Run ag.tl.argen_dag again."
+        )
+        raise StaleResultError(msg)
+    dag = slots.read_dag(result, step.screen.genes)
+    return OpenNetwork(step, step.relation, dag, params, step.adata.uns[descendants_key]["params"])
 
 
 def with_level(descendants_kwargs: Mapping[str, Any], alpha: float | None) -> dict[str, Any]:
