@@ -9,7 +9,7 @@ from statsmodels.stats.multitest import multipletests
 
 from argen._core.closure import acyclic_closure, descendant_relation, transitive_closure
 from argen._core.order import causal_order, layers_of
-from argen._core.results import Dag, DescendantTests
+from argen._core.results import Dag, DescendantTests, Instruments
 from argen._core.search import is_strict_order
 
 
@@ -115,7 +115,7 @@ def test_layers_are_longest_paths():
     adjacency = np.triu(rng.random((15, 15)) < 0.2, 1)
     source, target = np.nonzero(adjacency)
     blank = np.zeros(len(source))
-    dag = Dag(np.arange(15), source, target, *[blank] * 8, blank == 0, ())
+    dag = Dag(np.arange(15), source, target, *[blank] * 8, blank == 0, (), Instruments.nothing(15))
     graph = graph_of(adjacency)
     expected = [max((len(p) - 1 for s in graph for p in nx.all_simple_paths(graph, s, t)), default=0) for t in graph]
     np.testing.assert_array_equal(layers_of(dag), expected)

@@ -72,7 +72,7 @@ def test_params_and_provenance(done):
     }
     assert done.uns[DAG]["params"] == {
         "descendants_key": STEP, "first_stage": "ancestors", "covariance": "murphy-topel", "alpha": 0.05,
-        "fdr": "batch-bh", "edges_hc": "HC0",
+        "fdr": "batch-bh", "edges_hc": "HC0", "robust": True,
     }  # fmt: skip
     for key in (STEP, DAG):
         assert done.uns[key]["schema_version"] == 1
@@ -224,7 +224,7 @@ def test_results_without_a_single_edge_can_be_stored(fmt, tmp_path):
     path = tmp_path / f"empty.{fmt}"
     getattr(adata, f"write_{fmt}")(path)
     again = getattr(ad, f"read_{fmt}")(path)
-    assert ag.get.edges(again).shape == ag.get.edges(adata).shape == (0, 14)
+    assert ag.get.edges(again).shape == ag.get.edges(adata).shape == (0, 20)
     assert ag.get.graph(again).number_of_nodes() == 4
     assert len(ag.get.pairs(again, descendants=True)) == 0
 

@@ -13,6 +13,7 @@ from argen._bridge.tables import (
     EDGE_FLAGS,
     FAMILIES,
     PAIR_FLAGS,
+    ROBUST_SETS,
     TESTS_USED,
     components_table,
     cycles_table,
@@ -27,7 +28,7 @@ from argen._bridge.validate import check_anndata
 from argen._core.dispersion import Dispersions
 from argen._core.glm.p_values import log_p_two_sided
 from argen._core.order import directions_of
-from argen._core.results import Dag, DescendantTests, Equation, Relation
+from argen._core.results import Dag, DescendantTests, Equation, Instruments, Relation
 from argen._core.screen import Screen
 from argen.errors import MissingResultError, StaleResultError
 
@@ -275,19 +276,33 @@ def read_dag(result: Mapping[str, Any], genes: Sequence[str]) -> Dag:
     status_of = {name: int(code) for code, name in EDGE_FLAGS.items()}
     columns = {name: edges[name].to_numpy() for name in ("coef", "se", "z", "p", "batch", "alpha", "threshold")}
     columns["status"] = edges["flags"].astype(str).map(status_of).to_numpy(dtype=np.int64)
+    shape_of = {name: int(code) for code, name in ROBUST_SETS.items()}
+    names = ("F", "p_robust", "ci_low_robust", "ci_high_robust")
+    numbers = [*(edges[name].to_numpy() for name in names), edges["robust_set"].astype(str).map(shape_of).to_numpy()]
     equations = []
     for name, condition, general in zip(
         table["target"].astype(str), table["condition"], table["over_identified"], strict=True
     ):
         at = np.flatnonzero(target == position[name])
         parts = (columns[column][at] for column in ("coef", "se", "status"))
-        equations.append(Equation(position[name], source[at], *parts, float(condition), general=bool(general)))
+        instruments = Instruments(*(column[at] for column in numbers))
+        equations.append(
+            Equation(
+                position[name],
+                source[at],
+                *parts,
+                float(condition),
+                general=bool(general),
+                instruments=instruments,
+            )
+        )
     return Dag(
         order=np.array([position[str(gene)] for gene in result["order"]], dtype=np.int64),
         source=source,
         target=target,
         selected=edges["selected"].to_numpy(dtype=bool),
         equations=tuple(equations),
+        instruments=Instruments(*numbers),
         **columns,
     )
 

@@ -11,14 +11,16 @@ from argen._bridge.inputs import ScreenReport
 from argen._core.components import strong_components
 from argen._core.dispersion import Dispersions, Fallback
 from argen._core.order import place_genes
-from argen._core.results import Dag, DescendantTests, Direction, EdgeStatus, PairStatus, Relation
+from argen._core.results import ConfidenceSet, Dag, DescendantTests, Direction, EdgeStatus, PairStatus, Relation
 from argen._core.screen import Screen
 
 __all__ = [
     "EDGE_FLAGS",
     "FAMILIES",
     "PAIR_FLAGS",
+    "ROBUST_SETS",
     "TESTS_USED",
+    "WEAK_F",
     "components_table",
     "cycles_table",
     "dropped_pairs_table",
@@ -62,6 +64,17 @@ EDGE_FLAGS = {
     EdgeStatus.SINGULAR: "singular",
     EdgeStatus.UNTESTABLE: "untestable",
 }
+# The shape of the confidence set of the weak-instrument-robust test.
+ROBUST_SETS = {
+    ConfidenceSet.NONE: "",
+    ConfidenceSet.INTERVAL: "interval",
+    ConfidenceSet.RAY: "one side unbounded",
+    ConfidenceSet.TWO_RAYS: "all but an interval",
+    ConfidenceSet.LINE: "everything",
+    ConfidenceSet.PIECES: "several pieces",
+}
+# Staiger and Stock's rule of thumb for the F statistic of an instrument.
+WEAK_F = 10.0
 
 
 def categorical(codes: np.ndarray, names: Sequence[str]) -> pd.Categorical:
@@ -180,6 +193,12 @@ def edges_table(screen: Screen, dag: Dag, direction: np.ndarray) -> pd.DataFrame
             "alpha": dag.alpha,
             "threshold": dag.threshold,
             "selected": dag.selected,
+            "F": dag.instruments.strength,
+            "weak": dag.instruments.strength < WEAK_F,
+            "p_robust": dag.instruments.p,
+            "ci_low_robust": dag.instruments.low,
+            "ci_high_robust": dag.instruments.high,
+            "robust_set": flags(dag.instruments.shape, ROBUST_SETS),
             "direction": flags(direction, DIRECTIONS),
             "flags": flags(dag.status, EDGE_FLAGS),
         }

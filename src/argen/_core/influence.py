@@ -75,6 +75,47 @@ class CellInfluence:
             self._add(total, genes[block], forms[block], weights[block], map_)
         return total
 
+    def project(self, gene: int, form: ReducedForm, x: np.ndarray) -> np.ndarray:
+        """Σ_i x_i IF_k,i for several numbers x of each cell.
+
+        Parameters
+        ----------
+        gene, form
+            Gene k and its reduced form.
+        x
+            Shape (c, n), cells by stratum.
+
+        Returns
+        -------
+        Shape (c, instruments).
+        """
+        design = self._screen.design
+        weighted = x * self._residuals(gene, form)
+        # A group's cells are not next to each other by stratum: back to the order of the screen.
+        starts = np.append(design.seg_start[design.group_seg[:-1]], self._screen.n_cells)
+        empty = np.diff(starts) == 0
+        by_group = np.add.reduceat(np.pad(weighted[:, self.place], ((0, 0), (0, 1))), starts[:-1], axis=1)
+        by_group[:, empty] = 0.0
+        by_group = by_group[:, form.instruments]
+        total = self._by_column(weighted) - by_group @ form.W
+        with np.errstate(divide="ignore", invalid="ignore"):
+            own = np.where(form.S > 0, by_group / form.S, 0.0)
+        return own - total @ form.H_inv @ form.W.T
+
+    def _by_column(self, weighted: np.ndarray) -> np.ndarray:
+        """Σ_i x_i z_i over the nuisance columns, shape (c, q)."""
+        design = self._screen.design
+        n_strata, O = design.stratum_dummies.shape
+        strata = np.add.reduceat(np.pad(weighted, ((0, 0), (0, 1))), self._start[:-1], axis=1)
+        strata[:, np.diff(self._start) == 0] = 0.0
+        result = np.zeros((len(weighted), design.n_nuisance))
+        level = np.zeros((n_strata, design.n_levels))
+        level[np.arange(n_strata), design.stratum_level] = 1.0
+        result[:, : design.n_levels] = strata @ level
+        result[:, design.n_levels : design.n_levels + O] = strata @ design.stratum_dummies
+        result[:, design.n_levels + O :] = weighted @ self._numeric.T
+        return result
+
     def _residuals(self, gene: int, form: ReducedForm) -> np.ndarray:
         """Residuals of one reduced form, cells by stratum; kept as long as there is room."""
         kept, column = self._kept.get(gene, (None, None))

@@ -1,5 +1,6 @@
 """What the core returns: frozen dataclasses of plain arrays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -7,7 +8,17 @@ import numpy as np
 
 from argen._core.glm import _pair_kernels
 
-__all__ = ["Dag", "DescendantTests", "Direction", "EdgeStatus", "Equation", "PairStatus", "Relation"]
+__all__ = [
+    "ConfidenceSet",
+    "Dag",
+    "DescendantTests",
+    "Direction",
+    "EdgeStatus",
+    "Equation",
+    "Instruments",
+    "PairStatus",
+    "Relation",
+]
 
 
 class PairStatus(IntEnum):
@@ -111,6 +122,51 @@ class Relation:
         return self.descendant & self.descendant.T
 
 
+class ConfidenceSet(IntEnum):
+    """Shape of the set of values of an edge that the weak-instrument-robust test does not reject."""
+
+    NONE = 0  # no estimate, no set
+    INTERVAL = 1
+    RAY = 2  # unbounded on one side
+    TWO_RAYS = 3  # all but an interval
+    LINE = 4  # every value: the data say nothing
+    PIECES = 5  # several pieces; their hull is given
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """What the instruments of candidate edges are worth, and what can be said whatever they are; shape (m,) each.
+
+    Attributes
+    ----------
+    strength
+        F statistic of the edge.
+    p
+        p-value of the weak-instrument-robust test of no effect.
+    low, high
+        Ends of the hull of its 95 % confidence set, −∞ or ∞ where that is unbounded.
+    shape
+        :class:`ConfidenceSet`.
+    """
+
+    strength: np.ndarray
+    p: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    shape: np.ndarray
+
+    @classmethod
+    def nothing(cls, m: int) -> "Instruments":
+        """For candidates without an estimate."""
+        return cls(*(np.full(m, np.nan) for _ in range(4)), np.full(m, int(ConfidenceSet.NONE)))
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Instruments]") -> "Instruments":
+        """One after the other."""
+        every = [cls.nothing(0), *parts]
+        return cls(*(np.concatenate([getattr(part, name) for part in every]) for name in cls.__slots__))
+
+
 @dataclass(frozen=True, slots=True)
 class Equation:
     """Effects of the candidates on one target.
@@ -131,6 +187,8 @@ class Equation:
         Candidates that make M singular: those whose knock-down is weakest against its standard error.
     general
         Whether the over-identified general path was taken.
+    instruments
+        :class:`Instruments` of the candidates; `None` where they were not asked for.
     """
 
     target: int
@@ -141,6 +199,7 @@ class Equation:
     condition: float
     culprits: tuple[int, ...] = ()
     general: bool = False
+    instruments: Instruments | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +218,8 @@ class Dag:
         Rejected null hypotheses: the edges of the network.
     equations
         One per gene with candidates, sinks to roots.
+    instruments
+        :class:`Instruments` of the candidate edges, NaN where they were not asked for.
     """
 
     order: np.ndarray
@@ -174,3 +235,4 @@ class Dag:
     threshold: np.ndarray
     selected: np.ndarray
     equations: tuple[Equation, ...]
+    instruments: Instruments

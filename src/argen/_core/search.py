@@ -18,7 +18,7 @@ from argen._core.covariance import (
     separated_variance,
     stacked_variance,
 )
-from argen._core.equations import Step, build_system, steps_of
+from argen._core.equations import Step, System, build_system, steps_of
 from argen._core.glm.p_values import log_p_two_sided
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.influence import CellInfluence
@@ -26,7 +26,8 @@ from argen._core.instruments import ReducedForms
 from argen._core.online_fdr import FDR
 from argen._core.order import place_genes
 from argen._core.parallel import Map
-from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Relation
+from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Instruments, Relation
+from argen._core.robust import robust_tests, strength
 from argen._core.screen import Screen
 from argen._core.two_stage import fit_two_stage
 
@@ -48,6 +49,7 @@ def search_dag(  # noqa: PLR0913
     hc: str = "HC0",
     phi: np.ndarray | None = None,
     reverse_ties: bool = False,
+    robust: bool = False,
     forms: ReducedForms | None = None,
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
@@ -70,6 +72,8 @@ def search_dag(  # noqa: PLR0913
         Dispersion of each gene for a negative binomial quasi-likelihood, shape (p,); 0, the default, is Poisson.
     reverse_ties
         Break ties of the order the other way round, see :func:`~argen._core.order.place_genes`.
+    robust
+        Test every edge in the way that weak instruments do not spoil, too (:mod:`.robust`).
     forms
         Reduced forms of earlier searches of the same screen with the same `hc`.
     map_, track
@@ -79,8 +83,9 @@ def search_dag(  # noqa: PLR0913
     usable = np.isfinite(np.diag(tests.effect))
     settled = is_settled(relation, first_stage)
     forms = forms or ReducedForms(screen, keep_fits=not settled, hc3=hc == "HC3", phi=phi)
-    influence = CellInfluence(screen, hc3=hc == "HC3") if covariance == "stacked" else None
-    how = _Covariance(covariance, hc == "HC3", influence)
+    influence = CellInfluence(screen, hc3=hc == "HC3") if covariance == "stacked" or robust else None
+    saturated = ReducedForms(screen, keep_fits=False, hc3=hc == "HC3", phi=phi)
+    how = _Inference(covariance, hc == "HC3", robust, influence, saturated)
     shares = None
     if settled:
         steps = (step for step in steps_of(relation.descendant, order, usable) if usable[step.target])
@@ -97,12 +102,18 @@ def search_dag(  # noqa: PLR0913
 
 
 @dataclass(frozen=True, slots=True)
-class _Covariance:
-    """Which covariance the edges get; the stacked one needs the influence of the cells."""
+class _Inference:
+    """Which covariance and tests the edges get.
+
+    The stacked covariance and the robust test need the influence of the cells; where an equation is not square, its
+    instruments are judged by saturated reduced forms.
+    """
 
     name: str
     hc3: bool
+    robust: bool
     influence: CellInfluence | None
+    saturated: ReducedForms
 
 
 def is_settled(relation: Relation, first_stage: str) -> bool:
@@ -121,7 +132,7 @@ def _estimate(
     step: Step,
     forms: ReducedForms,
     first_stage: str,
-    how: _Covariance,
+    how: _Inference,
     shares: FirstStageShares | None,
     map_: Map,
 ) -> Equation:
@@ -132,7 +143,8 @@ def _estimate(
     system = build_system(step, forms, first_stage, map_)
     own, first = system.own, system.first
     if not system.is_square:
-        return _over_identified(screen, t, A, own, first, how, map_)
+        equation = _over_identified(screen, t, A, own, first, how, map_)
+        return replace(equation, instruments=_saturated_instruments(system, how, map_))
     inverse, condition = invert(system.matrix)
     if inverse is None or not np.isfinite(system.xi).all():
         return _singular(t, A, first, condition)
@@ -147,11 +159,44 @@ def _estimate(
         else:
             variance += shares.weighted(A, first, coef)
     separated = separated_variance(inverse, A, own, first, coef) > RESTS_ON * variance
-    return Equation(t, A, coef, np.sqrt(variance), _edge_status(separated, own, first), condition)
+    instruments = _instruments(how, inverse, t, A, own, first, coef, map_)
+    status = _edge_status(separated, own, first)
+    return Equation(t, A, coef, np.sqrt(variance), status, condition, instruments=instruments)
+
+
+def _saturated_instruments(system: System, how: _Inference, map_: Map) -> Instruments:
+    """Of an over-identified equation: every reduced form on all its instruments, the rows of the candidates alone.
+
+    Their square system holds whichever instruments lie outside the candidates (METHOD 9).
+    """
+    t, A = system.target, system.candidates
+    everything = np.unique(np.concatenate([A, *(form.instruments for form in system.first)]))
+    wanted = [(t, np.union1d(everything, [t])), *((k, everything) for k in A.tolist())]
+    own, *first = how.saturated.get(wanted, map_)
+    rows = np.searchsorted(everything, A)
+    inverse, _ = invert(np.column_stack([form.effect[rows] for form in first]))
+    xi = own.effect[np.searchsorted(own.instruments, A)]
+    if inverse is None or not np.isfinite(xi).all():
+        return Instruments.nothing(len(A))
+    return _instruments(how, inverse, t, A, own, first, inverse @ xi, map_)
+
+
+def _instruments(
+    how: _Inference,
+    inverse: np.ndarray,
+    t: int,
+    A: np.ndarray,
+    own: ReducedForm,
+    first: list[ReducedForm],
+    coef: np.ndarray,
+    map_: Map,
+) -> Instruments:
+    found = robust_tests(how.influence, inverse, t, A, own, first, coef, map_) if how.robust else None
+    return replace(found or Instruments.nothing(len(A)), strength=strength(inverse, A, first))
 
 
 def _over_identified(
-    screen: Screen, t: int, A: np.ndarray, own: ReducedForm, first: list[ReducedForm], how: _Covariance, map_: Map
+    screen: Screen, t: int, A: np.ndarray, own: ReducedForm, first: list[ReducedForm], how: _Inference, map_: Map
 ) -> Equation:
     """Instruments outside A: the second stage is fitted as a regression (METHOD 5.1)."""
     fitted = all(np.isfinite(form.effect).all() for form in first)
@@ -210,7 +255,12 @@ def _add_untestable(equation: Equation, step: Step) -> Equation:
         coef=np.concatenate([equation.coef, nothing]),
         se=np.concatenate([equation.se, nothing]),
         status=np.concatenate([equation.status, np.full(len(missing), int(EdgeStatus.UNTESTABLE))]),
+        instruments=Instruments.joined([_instruments_of(equation), Instruments.nothing(len(missing))]),
     )
+
+
+def _instruments_of(equation: Equation) -> Instruments:
+    return equation.instruments or Instruments.nothing(len(equation.coef))
 
 
 def select_edges(order: np.ndarray, equations: list[Equation], alpha: float, fdr: str) -> Dag:
@@ -246,4 +296,5 @@ def select_edges(order: np.ndarray, equations: list[Equation], alpha: float, fdr
         threshold=np.where(tested, thresholds[step], np.nan),
         selected=selected,
         equations=tuple(equations),
+        instruments=Instruments.joined([_instruments_of(equation) for equation in equations]),
     )
