@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.inputs import DesignParams, ScreenReport
+from argen._bridge.prior import read_prior
 from argen._bridge.tables import (
     EDGE_FLAGS,
     FAMILIES,
@@ -28,6 +29,7 @@ from argen._bridge.validate import check_anndata
 from argen._core.dispersion import Dispersions
 from argen._core.glm.p_values import log_p_two_sided
 from argen._core.order import directions_of
+from argen._core.prior import Prior
 from argen._core.results import Dag, DescendantTests, Equation, Instruments, Relation
 from argen._core.screen import Screen
 from argen.errors import MissingResultError, StaleResultError
@@ -45,6 +47,7 @@ __all__ = [
     "read_design_params",
     "read_dispersions",
     "read_result",
+    "remove_descendants",
     "total_effects_key",
     "var_name",
     "write_dag",
@@ -162,6 +165,13 @@ def write_descendants(
     adata.uns[key] = result
 
 
+def remove_descendants(adata: "AnnData", key: str) -> None:
+    """Take the descendant step away again."""
+    del adata.uns[key]
+    for name in (key, total_effects_key(key)):
+        del adata.varp[name]
+
+
 def total_effects_key(key: str) -> str:
     """Name of the varp slot with the total effects that belong to descendants under `key`."""
     return "argen_total_effects" if key == "argen_descendants" else f"{key}_total_effects"
@@ -244,19 +254,26 @@ def write_dag(
     dag: Dag,
     layers: np.ndarray,
     params: Mapping[str, Any],
+    digest: str,
+    prior: tuple[Prior, pd.DataFrame] | None = None,
 ) -> None:
-    """Write the network; the slots are described in :func:`argen.tl.argen_dag`."""
+    """Write the network; `digest` is that of the descendant step that is stored.
+
+    The slots are described in :func:`argen.tl.argen_dag`.
+    """
+    known, prior_table = prior or read_prior(None, screen.genes)
     position = np.empty(screen.n_genes, dtype=np.int64)
     position[dag.order] = np.arange(screen.n_genes)
     result = {
         "schema_version": SCHEMA_VERSION,
         "params": _storable(params),
-        "provenance": provenance(screen, adata.obs_names) | {"descendants": digest_of(tests, relation)},
-        "edges": edges_table(screen, dag, directions_of(dag, relation, tests)),
+        "provenance": provenance(screen, adata.obs_names) | {"descendants": digest},
+        "edges": edges_table(screen, dag, directions_of(dag, relation, tests, known.before), known),
         "equations": equations_table(screen, dag),
         "nodes": pd.DataFrame({"gene": [screen.genes[i] for i in dag.order], "layer": layers[dag.order]}),
         "order": np.array([screen.genes[i] for i in dag.order], dtype=object),
-        "cycles": cycles_table(screen, relation, tests, position),
+        "cycles": cycles_table(screen, relation, tests, position, known),
+        "prior": prior_table,
     }
     edges = dag.selected
     adata.varp[key] = _on_genes(adata, screen.genes, dag.source[edges], dag.target[edges], dag.coef[edges])

@@ -11,6 +11,7 @@ from argen._bridge.inputs import ScreenReport
 from argen._core.components import strong_components
 from argen._core.dispersion import Dispersions, Fallback
 from argen._core.order import place_genes
+from argen._core.prior import Prior
 from argen._core.results import ConfidenceSet, Dag, DescendantTests, Direction, EdgeStatus, PairStatus, Relation
 from argen._core.screen import Screen
 
@@ -46,6 +47,7 @@ DIRECTIONS = {
     Direction.EVIDENCE: "evidence",
     Direction.ORDER: "order",
     Direction.TIE: "tie",
+    Direction.PRIOR: "prior",
 }
 TESTS_USED = ("wald", "score", "")  # the last where there is no p-value
 PAIR_FLAGS = {
@@ -63,6 +65,7 @@ EDGE_FLAGS = {
     EdgeStatus.NOT_CONVERGED: "not converged",
     EdgeStatus.SINGULAR: "singular",
     EdgeStatus.UNTESTABLE: "untestable",
+    EdgeStatus.FORBIDDEN: "forbidden",
 }
 # The shape of the confidence set of the weak-instrument-robust test.
 ROBUST_SETS = {
@@ -180,7 +183,7 @@ def dropped_pairs_table(screen: Screen, relation: Relation) -> pd.DataFrame:
     )
 
 
-def edges_table(screen: Screen, dag: Dag, direction: np.ndarray) -> pd.DataFrame:
+def edges_table(screen: Screen, dag: Dag, direction: np.ndarray, prior: Prior) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "source": categorical(dag.source, screen.genes),
@@ -199,6 +202,7 @@ def edges_table(screen: Screen, dag: Dag, direction: np.ndarray) -> pd.DataFrame
             "ci_low_robust": dag.instruments.low,
             "ci_high_robust": dag.instruments.high,
             "robust_set": flags(dag.instruments.shape, ROBUST_SETS),
+            "required": prior.required[dag.source, dag.target],
             "direction": flags(direction, DIRECTIONS),
             "flags": flags(dag.status, EDGE_FLAGS),
         }
@@ -220,10 +224,12 @@ def equations_table(screen: Screen, dag: Dag) -> pd.DataFrame:
     )
 
 
-def cycles_table(screen: Screen, relation: Relation, tests: DescendantTests, position: np.ndarray) -> pd.DataFrame:
+def cycles_table(
+    screen: Screen, relation: Relation, tests: DescendantTests, position: np.ndarray, prior: Prior
+) -> pd.DataFrame:
     """Pairs that descend from each other: which way the order took, and the evidence for either way."""
     earlier, later = np.nonzero(relation.mutual & (position[:, None] < position[None, :]))
-    tied = place_genes(relation.descendant, tests.neg_log10_p)[1][earlier, later]
+    tied = place_genes(relation.descendant, tests.neg_log10_p, before=prior.before)[1][earlier, later]
     return pd.DataFrame(
         {
             "earlier": categorical(earlier, screen.genes),

@@ -1,17 +1,25 @@
 """From pairwise tests to the descendant relation (METHOD 3)."""
 
 from collections import deque
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy.stats import false_discovery_control
 
 from argen._core.results import DescendantTests, Relation
 
+if TYPE_CHECKING:
+    from argen._core.prior import Prior
+
 __all__ = ["acyclic_closure", "descendant_relation", "transitive_closure"]
 
 
-def descendant_relation(tests: DescendantTests, closure: Literal[True, False, "acyclic"], alpha: float) -> Relation:
+def descendant_relation(
+    tests: DescendantTests,
+    closure: Literal[True, False, "acyclic"],
+    alpha: float,
+    prior: "Prior | None" = None,
+) -> Relation:
     """Benjamini–Hochberg over all tested ordered pairs, then the chosen closure.
 
     Parameters
@@ -23,6 +31,8 @@ def descendant_relation(tests: DescendantTests, closure: Literal[True, False, "a
         :func:`acyclic_closure`.
     alpha
         Level of the adjusted p-values.
+    prior
+        Pairs that are related for sure (required edges), and pairs whose order excludes the other way.
     """
     family = np.isfinite(tests.log_p)
     np.fill_diagonal(family, val=False)
@@ -31,10 +41,12 @@ def descendant_relation(tests: DescendantTests, closure: Literal[True, False, "a
         padj[family] = false_discovery_control(tests.p[family])
     significant = np.nan_to_num(padj, nan=1.0) < alpha
     dropped, paths = np.empty((0, 2), dtype=np.int64), ()
+    required, before = (prior.required, prior.before) if prior else (np.zeros_like(significant),) * 2
     if closure == "acyclic":
-        descendant, dropped, paths = acyclic_closure(significant, tests.neg_log10_p)
+        descendant, dropped, paths = acyclic_closure(significant, tests.neg_log10_p, required, before)
     else:
-        descendant = transitive_closure(significant) if closure else significant.copy()
+        related = significant | required
+        descendant = (transitive_closure(related) if closure else related) & ~before.T
     return Relation(padj, significant, descendant, dropped, paths)
 
 
@@ -48,11 +60,16 @@ def transitive_closure(relation: np.ndarray) -> np.ndarray:
 
 
 def acyclic_closure(
-    significant: np.ndarray, evidence: np.ndarray
+    significant: np.ndarray,
+    evidence: np.ndarray,
+    required: np.ndarray | None = None,
+    before: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, tuple[tuple[int, ...], ...]]:
     """Close the significant pairs transitively, skipping those that would close a cycle.
 
-    Pairs are added from the strongest evidence (−log₁₀ p) to the weakest, ties by (source, target).
+    Pairs are added from the strongest evidence (−log₁₀ p) to the weakest, ties by (source, target). Where it is known
+    that a gene comes `before` another (closed under transitivity), pairs that contradict this are skipped as well;
+    `required` pairs, among those, are in the relation from the start.
 
     Returns
     -------
@@ -60,8 +77,9 @@ def acyclic_closure(
     """
     source, gene = np.nonzero(significant)
     rank = np.lexsort((gene, source, -evidence[source, gene]))
-    reach = np.zeros_like(significant)
-    kept = [[] for _ in range(len(significant))]
+    reach = np.zeros_like(significant) if before is None else before.copy()
+    kept = [np.flatnonzero(row).tolist() for row in reach]
+    related = np.zeros_like(significant) if required is None else required.copy()
     dropped, paths = [], []
     for u, v in zip(source[rank].tolist(), gene[rank].tolist(), strict=True):
         if reach[v, u]:
@@ -69,13 +87,16 @@ def acyclic_closure(
             paths.append(_shortest_path(kept, v, u))
             continue
         kept[u].append(v)
+        related[u, v] = True
         if not reach[u, v]:
             above = reach[:, u].copy()
             above[u] = True
             below = reach[v].copy()
             below[v] = True
             reach[above] |= below
-    return reach, np.array(dropped, dtype=np.int64).reshape(-1, 2), tuple(paths)
+    # Without prior knowledge of the order, what can be reached is what is related.
+    relation = reach if before is None or not before.any() else transitive_closure(related)
+    return relation, np.array(dropped, dtype=np.int64).reshape(-1, 2), tuple(paths)
 
 
 def _shortest_path(children: list[list[int]], start: int, end: int) -> tuple[int, ...]:

@@ -23,13 +23,21 @@ class Step:
     instruments: Iterator[np.ndarray]  # anc(k) ∩ R of each candidate; lazy, for all steps they fill the memory
 
 
-def steps_of(descendant: np.ndarray, order: np.ndarray, usable: np.ndarray) -> Iterator[Step]:
-    """Turns from sinks to roots. A gene that is not `usable` (knock-down unknown) is nobody's parent or child."""
+def steps_of(
+    descendant: np.ndarray, order: np.ndarray, usable: np.ndarray, forbidden: np.ndarray | None = None
+) -> Iterator[Step]:
+    """Turns from sinks to roots.
+
+    A gene that is not `usable` (knock-down unknown) is nobody's parent or child; a `forbidden` pair [source, target] is
+    no candidate edge, but the source stays an instrument.
+    """
     left = np.ones(len(order), dtype=bool)
     for t in order[::-1].tolist():
         left[t] = False
         ancestors = np.flatnonzero(descendant[:, t] & left)
         A = ancestors[usable[ancestors]] if usable[t] else ancestors[:0]
+        if forbidden is not None:
+            A = A[~forbidden[A, t]]
         instruments = (np.flatnonzero(descendant[:, k] & left & usable) for k in A)
         yield Step(t, ancestors, A, instruments)
 

@@ -41,6 +41,7 @@ class EdgeStatus(IntEnum):
     NOT_CONVERGED = 2
     SINGULAR = 3
     UNTESTABLE = 4
+    FORBIDDEN = 5
 
 
 class Direction(IntEnum):
@@ -50,6 +51,7 @@ class Direction(IntEnum):
     EVIDENCE = 1  # they lead both ways; the acyclic closure kept the stronger one
     ORDER = 2  # both ways; the order placed the gene with fewer descendants lower
     TIE = 3  # both ways, with equally many descendants: decided by the rule for ties
+    PRIOR = 4  # both ways; prior knowledge of the order decided
 
 
 @dataclass(frozen=True, slots=True)

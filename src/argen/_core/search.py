@@ -26,6 +26,7 @@ from argen._core.instruments import ReducedForms
 from argen._core.online_fdr import FDR
 from argen._core.order import place_genes
 from argen._core.parallel import Map
+from argen._core.prior import Prior, no_prior
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Instruments, Relation
 from argen._core.robust import robust_tests, strength
 from argen._core.screen import Screen
@@ -50,6 +51,7 @@ def search_dag(  # noqa: PLR0913
     phi: np.ndarray | None = None,
     reverse_ties: bool = False,
     robust: bool = False,
+    prior: Prior | None = None,
     forms: ReducedForms | None = None,
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
@@ -74,12 +76,15 @@ def search_dag(  # noqa: PLR0913
         Break ties of the order the other way round, see :func:`~argen._core.order.place_genes`.
     robust
         Test every edge in the way that weak instruments do not spoil, too (:mod:`.robust`).
+    prior
+        Forbidden and required edges and known orders; `relation` must have been made with it.
     forms
         Reduced forms of earlier searches of the same screen with the same `hc`.
     map_, track
         Parallel map over genes; wrapper round the iterator over genes, for a progress bar.
     """
-    order, _ = place_genes(relation.descendant, tests.neg_log10_p, reverse_ties=reverse_ties)
+    prior = prior or no_prior(screen.n_genes)
+    order, _ = place_genes(relation.descendant, tests.neg_log10_p, reverse_ties=reverse_ties, before=prior.before)
     usable = np.isfinite(np.diag(tests.effect))
     settled = is_settled(relation, first_stage)
     forms = forms or ReducedForms(screen, keep_fits=not settled, hc3=hc == "HC3", phi=phi)
@@ -88,17 +93,17 @@ def search_dag(  # noqa: PLR0913
     how = _Inference(covariance, hc == "HC3", robust, influence, saturated)
     shares = None
     if settled:
-        steps = (step for step in steps_of(relation.descendant, order, usable) if usable[step.target])
+        steps = (step for step in steps_of(relation.descendant, order, usable, prior.forbidden) if usable[step.target])
         wanted = [(step.target, np.union1d(step.candidates, [step.target])) for step in steps]
         forms.get(wanted, lambda function, tasks: track(map_(function, tasks)))
         shares = FirstStageShares()
     equations = []
-    steps = steps_of(relation.descendant, order, usable)
+    steps = steps_of(relation.descendant, order, usable, prior.forbidden)
     for step in steps if settled else track(steps):
         if len(step.ancestors):
             equation = _estimate(screen, step, forms, first_stage, how, shares, map_)
-            equations.append(_add_untestable(equation, step))
-    return select_edges(order, equations, alpha, fdr)
+            equations.append(_add_excluded(equation, step, prior))
+    return select_edges(order, equations, alpha, fdr, prior.required)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,18 +248,20 @@ def _own_groups_without_counts(A: np.ndarray, own: ReducedForm, first: list[Redu
     return without
 
 
-def _add_untestable(equation: Equation, step: Step) -> Equation:
-    """Put the ancestors that could not be candidates back among the equation's edges, without an estimate."""
+def _add_excluded(equation: Equation, step: Step, prior: Prior) -> Equation:
+    """Put ancestors that could not be candidates, or were not to be, back among the edges, without an estimate."""
     missing = np.setdiff1d(step.ancestors, step.candidates)
     if len(missing) == 0:
         return equation
     nothing = np.full(len(missing), np.nan)
+    forbidden = prior.forbidden[missing, step.target]
+    status = np.where(forbidden, int(EdgeStatus.FORBIDDEN), int(EdgeStatus.UNTESTABLE))
     return replace(
         equation,
         candidates=np.concatenate([equation.candidates, missing]),
         coef=np.concatenate([equation.coef, nothing]),
         se=np.concatenate([equation.se, nothing]),
-        status=np.concatenate([equation.status, np.full(len(missing), int(EdgeStatus.UNTESTABLE))]),
+        status=np.concatenate([equation.status, status]),
         instruments=Instruments.joined([_instruments_of(equation), Instruments.nothing(len(missing))]),
     )
 
@@ -263,8 +270,13 @@ def _instruments_of(equation: Equation) -> Instruments:
     return equation.instruments or Instruments.nothing(len(equation.coef))
 
 
-def select_edges(order: np.ndarray, equations: list[Equation], alpha: float, fdr: str) -> Dag:
-    """FDR control over the equations in the order of the search, one batch each."""
+def select_edges(
+    order: np.ndarray, equations: list[Equation], alpha: float, fdr: str, required: np.ndarray | None = None
+) -> Dag:
+    """FDR control over the equations in the order of the search, one batch each.
+
+    `required` edges [source, target] are in the network if they could be estimated, and not among the tests.
+    """
     if equations:
         columns = [
             np.concatenate([getattr(e, name) for e in equations]) for name in ("candidates", "coef", "se", "status")
@@ -276,11 +288,12 @@ def select_edges(order: np.ndarray, equations: list[Equation], alpha: float, fdr
     z = coef / se
     p = np.exp(log_p_two_sided(z))
     step = np.concatenate([np.full(len(e.candidates), i) for i, e in enumerate(equations)] or [np.empty(0, np.int64)])
-    tested = np.isfinite(p)
+    given = np.zeros(len(p), dtype=bool) if required is None else required[source, target]
+    tested = np.isfinite(p) & ~given
     batches = [p[tested & (step == i)] for i in range(len(equations))]
     decisions, levels, thresholds = FDR[fdr](batches, alpha)
     numbers = np.cumsum([len(b) > 0 for b in batches]) - 1 if batches else np.empty(0, dtype=np.int64)
-    selected = np.zeros(len(p), dtype=bool)
+    selected = given & np.isfinite(p)
     selected[tested] = np.concatenate(decisions) if decisions else []
     return Dag(
         order=order,

@@ -12,6 +12,7 @@ import numpy as np
 from argen._core.closure import descendant_relation
 from argen._core.instruments import ReducedForms
 from argen._core.parallel import Map
+from argen._core.prior import Prior
 from argen._core.results import Dag, DescendantTests
 from argen._core.screen import Screen
 from argen._core.search import is_settled, search_dag, select_edges
@@ -51,6 +52,7 @@ def vary(  # noqa: PLR0913
     alpha: float,
     fdr: str,
     phi: np.ndarray | None = None,
+    prior: Prior | None = None,
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
 ) -> list[Variation]:
@@ -64,12 +66,12 @@ def vary(  # noqa: PLR0913
         As in :func:`~argen._core.closure.descendant_relation`.
     alphas
         Other levels.
-    first_stage, covariance, hc, alpha, fdr, phi, map_
+    first_stage, covariance, hc, alpha, fdr, phi, prior, map_
         As in :func:`~argen._core.search.search_dag`.
     track
         Wrapper round the iterator over the searches, for a progress bar.
     """
-    relations = {level: descendant_relation(tests, closure, level) for level in {descendants_alpha, *alphas}}
+    relations = {level: descendant_relation(tests, closure, level, prior) for level in {descendants_alpha, *alphas}}
     forms = None
     if all(is_settled(relation, first_stage) for relation in relations.values()):
         forms = ReducedForms(screen, keep_fits=False, hc3=hc == "HC3", phi=phi, remember=True)
@@ -85,6 +87,7 @@ def vary(  # noqa: PLR0913
             fdr=fdr,
             hc=hc,
             phi=phi,
+            prior=prior,
             reverse_ties=reverse_ties,
             forms=forms,
             map_=map_,
@@ -97,5 +100,8 @@ def vary(  # noqa: PLR0913
     ]
     done = [Variation(choice, level, run()) for choice, level, run in track(searches)]
     base = done[0].dag
-    edges = [Variation("edges alpha", a, select_edges(base.order, list(base.equations), a, fdr)) for a in alphas]
+    required = None if prior is None else prior.required
+    edges = [
+        Variation("edges alpha", a, select_edges(base.order, list(base.equations), a, fdr, required)) for a in alphas
+    ]
     return [*done[:2], *edges, *done[2:]]

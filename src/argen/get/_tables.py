@@ -32,8 +32,9 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     of the parent), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``batch``, ``alpha`` (BatchBH's level of the
     batch), ``threshold`` (the one applied to the p-values), ``selected``, ``F`` (strength of the instruments), ``weak``
     (below 10), ``p_robust``, ``ci_low_robust``, ``ci_high_robust``, ``robust_set`` (test and 95 % confidence set that
-    stay valid with weak instruments, and the shape of the set, which may be unbounded), ``direction`` (``"one way"``,
-    or what decided between both: ``"evidence"``, ``"order"``, ``"tie"``), ``flags``. Edges of genes that `adata` no
+    stay valid with weak instruments, and the shape of the set, which may be unbounded), ``required`` (by prior
+    knowledge), ``direction`` (``"one way"``, or what decided between both: ``"evidence"``, ``"order"``, ``"tie"``,
+    ``"prior"``), ``flags``. Edges of genes that `adata` no
     longer holds are left out.
 
     Raises

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from argen._bridge import slots
+from argen._bridge.prior import read_prior
 from argen._bridge.runtime import progress, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_level, check_option, counted, name_some
 from argen._core.covariance import COVARIANCES
@@ -12,12 +13,15 @@ from argen._core.instruments import FIRST_STAGES
 from argen._core.online_fdr import FDR
 from argen._core.order import directions_of, layers_of
 from argen._core.parallel import worker_pool
+from argen._core.prior import Prior
 from argen._core.results import Dag, Direction, EdgeStatus, Relation
 from argen._core.screen import Screen
 from argen._core.search import search_dag
-from argen.tl._step import open_step, with_level
+from argen.errors import InputError
+from argen.tl._step import open_step, relation_with, undone_on_error, with_level
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 __all__ = ["argen_dag"]
@@ -34,6 +38,7 @@ def argen_dag(  # noqa: PLR0913
     fdr: Literal["batch-bh", "bh"] = "batch-bh",
     descendants_alpha: float | None = None,
     robust: bool = True,
+    prior: "pd.DataFrame | None" = None,
     n_jobs: int | None = None,
     key_added: str = "argen_dag",
     copy: bool = False,
@@ -92,6 +97,11 @@ def argen_dag(  # noqa: PLR0913
     robust
         Test every candidate edge also in the way that weak instruments do not spoil, with a confidence set that may be
         unbounded; `False` leaves these columns empty and saves time where there are thousands of candidates.
+    prior
+        What is known beforehand: a row per pair with ``source``, ``target`` and ``rule``. ``"forbidden"``: the pair is
+        no candidate edge, while the perturbation of the source stays an instrument (the equation may become
+        over-identified: see ``equations``). ``"required"``: the edge is in the network and outside the tests; its
+        source becomes an ancestor. ``"before"``: the source comes first in the causal order.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
     key_added
@@ -113,7 +123,7 @@ def argen_dag(  # noqa: PLR0913
         (``f"{key_added}_order"``, ``f"{key_added}_layer"`` for another `key_added`).
     `adata.uns[key_added]` : :class:`dict`
         ``edges`` (every candidate, selected or not, with what decided its direction), ``order`` (roots to sinks),
-        ``nodes``, ``cycles`` (pairs that the order broke), ``equations`` (condition numbers), ``params``,
+        ``nodes``, ``prior``, ``cycles`` (pairs that the order broke), ``equations`` (condition numbers), ``params``,
         ``provenance``.
 
     Raises
@@ -121,7 +131,8 @@ def argen_dag(  # noqa: PLR0913
     argen.errors.StaleResultError
         The stored descendant step was made from other cells, genes, counts or targets.
     argen.errors.InputError
-        Unknown option, or `descendants_kwargs` that contradict the stored step; and all errors of
+        Unknown option, `descendants_kwargs` that contradict the stored step, prior knowledge that contradicts itself,
+        names genes that are not in the network or requires an edge that cannot be estimated; and all errors of
         :func:`argen_descendants`.
 
     Examples
@@ -145,29 +156,49 @@ def argen_dag(  # noqa: PLR0913
     names = {"descendants_key": descendants_key, "key_added": key_added}
     step = open_step(adata, argen_dag, given, **names, n_jobs=n_jobs, copy=copy)
     screen = step.screen
-    start = logg.info("searching the causal network")
-    with worker_pool(threads) as map_:
-        dag = search_dag(
-            screen,
-            step.tests,
-            step.relation,
-            first_stage=first_stage,
-            covariance=covariance,
-            alpha=alpha,
-            fdr=fdr,
-            hc=edges_hc,
-            phi=step.phi,
-            robust=robust,
-            map_=map_,
-            track=progress("network, genes", screen.n_genes),
-        )
-    direction = directions_of(dag, step.relation, step.tests)
-    _warn_lost(screen, dag)
-    params = {"descendants_key": descendants_key, "first_stage": first_stage, "covariance": covariance}
-    params |= {"edges_hc": edges_hc, "alpha": alpha, "fdr": fdr, "robust": robust}
-    slots.write_dag(step.adata, key_added, screen, step.relation, step.tests, dag, layers_of(dag), params)
-    logg.info("    finished", time=start, deep=_summary(key_added, dag, step.relation, direction))
+    with undone_on_error(step):
+        known, prior_table = read_prior(prior, screen.genes)
+        relation = relation_with(known, step, step.adata.uns[descendants_key]["params"])
+        start = logg.info("searching the causal network")
+        with worker_pool(threads) as map_:
+            dag = search_dag(
+                screen,
+                step.tests,
+                relation,
+                first_stage=first_stage,
+                covariance=covariance,
+                alpha=alpha,
+                fdr=fdr,
+                hc=edges_hc,
+                phi=step.phi,
+                robust=robust,
+                prior=known,
+                map_=map_,
+                track=progress("network, genes", screen.n_genes),
+            )
+        _check_required(screen, dag, known)
+        direction = directions_of(dag, relation, step.tests, known.before)
+        _warn_lost(screen, dag)
+        params = {"descendants_key": descendants_key, "first_stage": first_stage, "covariance": covariance}
+        params |= {"edges_hc": edges_hc, "alpha": alpha, "fdr": fdr, "robust": robust}
+        digest, layers = slots.digest_of(step.tests, step.relation), layers_of(dag)
+        written = {"digest": digest, "prior": (known, prior_table)}
+        slots.write_dag(step.adata, key_added, screen, relation, step.tests, dag, layers, params, **written)
+        logg.info("    finished", time=start, deep=_summary(key_added, dag, relation, direction))
     return step.adata if copy else None
+
+
+def _check_required(screen: Screen, dag: Dag, prior: Prior) -> None:
+    """Every required edge has an estimate."""
+    missing = prior.required.copy()
+    missing[dag.source[dag.selected], dag.target[dag.selected]] = False
+    if missing.any():
+        names = [f"{screen.genes[s]} → {screen.genes[t]}" for s, t in zip(*np.nonzero(missing), strict=True)]
+        msg = (
+            f"prior requires {name_some(names)}, but the data do not determine the effect (a knock-down is unknown, or "
+            "the system singular). Leave these rows out."
+        )
+        raise InputError(msg)
 
 
 def _warn_lost(screen: Screen, dag: Dag) -> None:
@@ -190,6 +221,7 @@ def _summary(key: str, dag: Dag, relation: Relation, direction: np.ndarray) -> s
         "of them with a direction that the stronger evidence decided": _count(dag, direction, Direction.EVIDENCE),
         "of them with a direction that the order decided": _count(dag, direction, Direction.ORDER),
         "of them with a direction that a tie decided": _count(dag, direction, Direction.TIE),
+        "of them with a direction that prior knowledge decided": _count(dag, direction, Direction.PRIOR),
     }
     rest = "".join(f", {n} {words}" for words, n in numbers.items() if n)
     return (

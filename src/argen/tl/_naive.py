@@ -111,7 +111,8 @@ def argen_naive(
         dag = search_naive(step.screen, step.tests, step.relation, alpha=alpha, fdr=fdr, map_=map_, track=track)
     _warn_lost(step.screen, dag)
     params = {"descendants_key": descendants_key, "method": "naive", "alpha": alpha, "fdr": fdr}
-    slots.write_dag(step.adata, key_added, step.screen, step.relation, step.tests, dag, layers_of(dag), params)
+    digest = slots.digest_of(step.tests, step.relation)
+    slots.write_dag(step.adata, key_added, step.screen, step.relation, step.tests, dag, layers_of(dag), params, digest)
     deep = f"{int(dag.selected.sum())} edges selected of {len(dag.selected)} candidates\nadded\n    {key_added!r}"
     logg.info("    finished", time=start, deep=f"{deep} (adata.uns, adata.varp)")
     return step.adata if copy else None

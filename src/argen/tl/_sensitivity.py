@@ -110,6 +110,7 @@ def argen_sensitivity(
             alpha=float(params["alpha"]),
             fdr=str(params["fdr"]),
             phi=step.phi,
+            prior=network.prior,
             map_=map_,
             track=progress("sensitivity, searches", 2 + len(levels)),
         )

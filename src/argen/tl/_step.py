@@ -1,6 +1,7 @@
 """The descendant step that a tool builds on: run if it is missing, checked if it is there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,11 @@ import numpy as np
 
 from argen._bridge import slots
 from argen._bridge.inputs import read_screen
+from argen._bridge.prior import stored_prior
 from argen._bridge.runtime import announce_compilation
 from argen._bridge.validate import check_anndata, check_key, check_level, name_some
+from argen._core.closure import descendant_relation
+from argen._core.prior import Prior
 from argen._core.results import Dag, DescendantTests, Relation
 from argen._core.screen import Screen
 from argen.errors import ArgenError, InputError, StaleResultError
@@ -18,7 +22,7 @@ from argen.tl._descendants import argen_descendants
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["OpenNetwork", "OpenStep", "open_network", "open_step", "with_level"]
+__all__ = ["OpenNetwork", "OpenStep", "open_network", "open_step", "relation_with", "undone_on_error", "with_level"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class OpenStep:
     tests: DescendantTests
     relation: Relation
     phi: np.ndarray  # dispersion of each gene, 0 for Poisson
+    added: str  # name of the descendant step if it was run now, else empty
 
 
 def open_step(
@@ -56,7 +61,20 @@ def open_step(
     screen = _screen_of(adata, step, descendants_key)
     announce_compilation()
     tests, relation = slots.read_descendants(step, screen.genes)
-    return OpenStep(adata, screen, tests, relation, slots.read_dispersions(step, screen.genes))
+    return OpenStep(
+        adata, screen, tests, relation, slots.read_dispersions(step, screen.genes), "" if is_stored else descendants_key
+    )
+
+
+@contextmanager
+def undone_on_error(step: OpenStep) -> Iterator[None]:
+    """Take a descendant step that was run now away again if what follows fails: the object stays as it was."""
+    try:
+        yield
+    except ArgenError:
+        if step.added:
+            slots.remove_descendants(step.adata, step.added)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +84,7 @@ class OpenNetwork:
     step: OpenStep
     relation: Relation  # the one that was searched
     dag: Dag
+    prior: Prior
     params: Mapping[str, Any]
     descendants_params: Mapping[str, Any]
 
@@ -95,7 +114,18 @@ def open_network(
         )
         raise StaleResultError(msg)
     dag = slots.read_dag(result, step.screen.genes)
-    return OpenNetwork(step, step.relation, dag, params, step.adata.uns[descendants_key]["params"])
+    made = step.adata.uns[descendants_key]["params"]
+    prior = stored_prior(result, step.screen.genes)
+    return OpenNetwork(step, relation_with(prior, step, made), dag, prior, params, made)
+
+
+def relation_with(prior: Prior, step: OpenStep, descendants_params: Mapping[str, Any]) -> Relation:
+    """The descendant relation of the stored step, made again where prior knowledge changes it."""
+    if prior.is_empty:
+        return step.relation
+    closure = descendants_params["closure"]
+    closure = closure if isinstance(closure, str) else bool(closure)
+    return descendant_relation(step.tests, closure, float(descendants_params["alpha"]), prior)
 
 
 def with_level(descendants_kwargs: Mapping[str, Any], alpha: float | None) -> dict[str, Any]:
