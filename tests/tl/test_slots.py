@@ -47,7 +47,7 @@ def test_slots_and_nothing_else(done):
         "covariates",
     }  # fmt: skip
     assert set(done.uns[DAG]) == {
-        "schema_version", "params", "provenance", "edges", "equations", "nodes", "order", "cycles",
+        "schema_version", "params", "provenance", "edges", "equations", "nodes", "order", "cycles", "prior",
     }  # fmt: skip
     for key in done.varp:
         assert done.varp[key].format == "csr"

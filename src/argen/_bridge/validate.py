@@ -7,7 +7,16 @@ from scipy import sparse
 
 from argen.errors import CountsError, InputError
 
-__all__ = ["check_anndata", "check_counts", "check_key", "check_level", "check_option", "counted", "name_some"]
+__all__ = [
+    "check_anndata",
+    "check_count",
+    "check_counts",
+    "check_key",
+    "check_level",
+    "check_option",
+    "counted",
+    "name_some",
+]
 
 _MAX_NAMED = 10
 
@@ -50,6 +59,14 @@ def check_option(name: str, value: object, allowed: Sequence[object]) -> None:
     if not any(value is option or (type(value) is type(option) and value == option) for option in allowed):
         msg = f"{name}={value!r} is not one of {', '.join(repr(option) for option in allowed)}."
         raise InputError(msg)
+
+
+def check_count(name: str, value: object, least: int) -> int:
+    """Return `value`, checked to be an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        msg = f"{name}={value!r}: give an integer of at least {least}."
+        raise InputError(msg)
+    return int(value)
 
 
 def check_level(name: str, value: float) -> None:

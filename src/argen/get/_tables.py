@@ -9,7 +9,7 @@ from argen._bridge.slots import read_result
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["edges", "genes", "pairs", "qc", "sensitivity", "targets"]
+__all__ = ["edges", "genes", "pairs", "qc", "sensitivity", "stability", "targets"]
 
 _Z_95 = 1.959963984540054
 
@@ -133,6 +133,45 @@ def sensitivity(adata: "AnnData", *, key: str = "argen_sensitivity") -> pd.DataF
     """
     table = read_result(adata, key, "ag.tl.argen_sensitivity", "variations")["edges"]
     table = table[_held(adata, table["source"]) & _held(adata, table["target"])]
+    return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
+
+
+def stability(adata: "AnnData", *, key: str = "argen_stability", selected: bool = True) -> pd.DataFrame:
+    """Edges of a network with how often draws of the cells find them again.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_stability`.
+    key
+        Name of the result.
+    selected
+        Only the edges of the network; ``False`` gives every candidate, and every edge that a draw selected.
+
+    Returns
+    -------
+    One row per edge: ``source``, ``target``, ``selected``, ``stability`` (share of the draws, calibrated),
+    ``bootstrap_frequency`` (not calibrated: inflated for nulls), ``candidate_frequency``, ``order_frequency``,
+    ``ci_low``, ``ci_high`` (95 % interval of the effect from the draws); the most stable first.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_stability(adata, n_draws=20)
+    >>> bool(ag.get.stability(adata)["stability"].is_monotonic_decreasing)
+    True
+    """
+    table = read_result(adata, key, "ag.tl.argen_stability", "edges")["edges"]
+    table = table[_held(adata, table["source"]) & _held(adata, table["target"])]
+    if selected:
+        table = table[table["selected"]]
     return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
 
 

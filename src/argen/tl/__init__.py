@@ -6,5 +6,14 @@ from ._external import external_dag
 from ._inspre import inspre
 from ._naive import argen_naive
 from ._sensitivity import argen_sensitivity
+from ._stability import argen_stability
 
-__all__ = ["argen_dag", "argen_descendants", "argen_naive", "argen_sensitivity", "external_dag", "inspre"]
+__all__ = [
+    "argen_dag",
+    "argen_descendants",
+    "argen_naive",
+    "argen_sensitivity",
+    "argen_stability",
+    "external_dag",
+    "inspre",
+]

@@ -9,7 +9,7 @@ from argen._bridge import slots
 from argen._bridge.inputs import DesignParams, ScreenReport, read_screen
 from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs, warn_user
 from argen._bridge.tables import FAMILIES
-from argen._bridge.validate import check_key, check_level, check_option, counted, name_some
+from argen._bridge.validate import check_count, check_key, check_level, check_option, counted, name_some
 from argen._core.closure import descendant_relation
 from argen._core.components import strong_components
 from argen._core.descendants import HC, TESTS, fit_descendants
@@ -183,7 +183,7 @@ def argen_descendants(  # noqa: PLR0913
         depth=depth,
         layer=layer,
         targets=_names("targets", targets),
-        min_cells=check_min_cells(min_cells),
+        min_cells=check_count("min_cells", min_cells, 2),
     )
     start = logg.info("computing descendants of every perturbed gene")
     screen, report = read_screen(adata, params)
@@ -212,14 +212,6 @@ def argen_descendants(  # noqa: PLR0913
         )
     logg.info("    finished", time=start, deep=_summary(key_added, tests, relation))
     return adata if copy else None
-
-
-def check_min_cells(min_cells: int) -> int:
-    """At least two cells are needed for a variance."""
-    if isinstance(min_cells, bool) or not isinstance(min_cells, (int, np.integer)) or min_cells < 2:
-        msg = f"min_cells={min_cells!r}: give an integer of at least 2."
-        raise InputError(msg)
-    return int(min_cells)
 
 
 def _names(argument: str, value: object) -> tuple[str, ...] | None:
