@@ -26,6 +26,7 @@ CASES = (
     "workflow_acyclic",
     "workflow_closure",
     "options",
+    "diagnostics",
     "giant_component",
     "compilation",
 )
@@ -217,6 +218,29 @@ def options(adata, jobs: int) -> dict:
     )
     ratios["network (plain closure), HC3 / HC0"] = timed(ag.tl.argen_dag, edges_hc="HC3", key_added="other") / plain
     return {"candidates": len(adata.uns["other"]["edges"]), **{name: round(x, 2) for name, x in ratios.items()}}
+
+
+def diagnostics(adata, jobs: int) -> dict:
+    """What each diagnostic takes, as a multiple of the search without it, and seconds for 200 draws."""
+    import argen as ag
+
+    def timed(function, **kwargs) -> float:
+        start = time.perf_counter()
+        function(adata, n_jobs=jobs, **kwargs)
+        return time.perf_counter() - start
+
+    ag.tl.argen_descendants(adata, target_key="target", covariates=COVARIATES, depth="depth", n_jobs=jobs)
+    plain = timed(ag.tl.argen_dag, robust=False)
+    robust = timed(ag.tl.argen_dag)
+    draws = timed(ag.tl.argen_stability, n_draws=200)
+    return {
+        "candidates": len(adata.uns["argen_dag"]["edges"]),
+        "search": round(plain, 2),
+        "with robust tests": round(robust, 2),
+        "stability, 200 draws": round(draws, 2),
+        "robust / search": round(robust / plain, 2),
+        "draw / search": round(draws / 200 / plain, 3),
+    }
 
 
 def workflow_acyclic(adata, jobs: int) -> dict:

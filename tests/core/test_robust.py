@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import weak_instruments
 from oracles import poisson
 from scipy import sparse
 from scipy.stats import chi2
@@ -166,6 +167,21 @@ def test_without_the_option_only_the_strength_is_there():
     assert np.isnan(without.instruments.p).all()
     for name in ("coef", "se", "p", "selected"):
         np.testing.assert_array_equal(getattr(with_it, name), getattr(without, name))
+
+
+@pytest.mark.parametrize("name", ["gene 1: -1.5", "gene 1: -0.4", "gene 1: -0.1", "gene 1: 0"])
+def test_size_with_a_hidden_cause_however_weak_the_knock_down(name):
+    """The study's screens; rejections of null edges from the weak gene. Wald's test hardly ever rejects there."""
+    n, cells, loading, log_sd = 300, *weak_instruments.SETTINGS[0]
+    runs = weak_instruments.one(name, cells, loading, log_sd, 0, n)
+    robust, wald = (np.mean([row[test] for row in runs]) for test in ("robust", "Murphy-Topel"))
+    coverage = np.mean([row["coverage"] for row in runs])
+    # Three Monte-Carlo errors round the interval that is asked for (both null edges share their cells: n, not 2 n).
+    error = 3 * np.sqrt(0.05 * 0.95 / n)
+    assert 0.03 - error < robust < 0.07 + error
+    assert coverage > 0.93 - error
+    if name in ("gene 1: -0.1", "gene 1: 0"):
+        assert wald < 0.01 < robust
 
 
 def test_no_number_depends_on_the_threads():
