@@ -1,5 +1,6 @@
 """Tools: what argen computes."""
 
+from ._calibration import argen_calibration
 from ._dag import argen_dag
 from ._descendants import argen_descendants
 from ._external import external_dag
@@ -7,4 +8,12 @@ from ._inspre import inspre
 from ._naive import argen_naive
 from ._sensitivity import argen_sensitivity
 
-__all__ = ["argen_dag", "argen_descendants", "argen_naive", "argen_sensitivity", "external_dag", "inspre"]
+__all__ = [
+    "argen_calibration",
+    "argen_dag",
+    "argen_descendants",
+    "argen_naive",
+    "argen_sensitivity",
+    "external_dag",
+    "inspre",
+]
