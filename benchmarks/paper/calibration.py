@@ -3,10 +3,11 @@
     ARGEN_SHARED=shared python benchmarks/paper/calibration.py --splits 500
 
 THP-1 cells of Papalexi et al. (2021) and K562 cells of Schraivogel et al. (2020), guides called with
-``ag.pp.argen_guides``, network and covariates as in the README and in the tests. "network": ``ag.tl.argen_calibration``
-as it is, with more splits than its default. "all measured": the same pseudo-targets tested on every gene that has counts
-in the controls, not only on those of the network, for more tests; by covariates and by test. Writes the tables, and the
-figures of ``ag.pl.argen_calibration`` with 100 splits.
+``ag.pp.argen_guides``, network and covariates as in the README and in the tests. ``calibration``: the summary of
+``ag.tl.argen_calibration``, with more splits than its default. ``calibration_genes``: the same pseudo-targets tested on
+every gene that has counts in the controls, not only on those of the network, for more tests; by covariates, depth and
+test, and for the quarters of genes with the lowest and the highest mean; ``highest_05`` is the rate of the guide or split that is worst. Also the figures of
+``ag.pl.argen_calibration`` with 100 splits.
 """
 
 import argparse
@@ -36,14 +37,14 @@ SCREENS = {
         "guides": {"control": "non-targeting"},
         "covariates": ["bio_rep", "percent_mito"],
         "depth": "total_umi",
-        "others": [None, ["bio_rep"]],
+        "others": [(None, "total_umi"), (["bio_rep"], "total_umi")],
     },
     "schraivogel": {
         "path": ("schraivogel2020_k562_tap", "schraivogel2020_k562_tap.h5mu"),
         "guides": {},
         "covariates": ["batch"],
         "depth": "total_umi_panel_noHB",
-        "others": [None],
+        "others": [(None, "total_umi_panel_noHB"), (["batch"], "total_umi_panel")],
     },
 }
 TESTS = (("auto", "HC3"), ("wald", "HC3"), ("wald", "HC0"), ("score", "HC0"))
@@ -90,26 +91,39 @@ def all_genes(adata, covariates: list[str] | None, depth: str):
 
 
 def of_all_genes(name: str, adata, splits: int) -> list[dict]:
-    """Rates on all measured genes, by covariates and by test."""
+    """Rates on all measured genes, by covariates, depth, test and expression."""
     of, result = SCREENS[name], []
-    own = of["covariates"]
+    usual = of["covariates"], of["depth"]
     sizes = ag.get.targets(adata).query("status == 'kept'")["n_cells"].to_numpy()
-    for covariates, (test, hc) in [(c, TESTS[0]) for c in of["others"]] + [(own, t) for t in TESTS]:
-        screen, rows = all_genes(adata, covariates, of["depth"])
+    for (covariates, depth), (test, hc) in [(c, TESTS[0]) for c in of["others"]] + [(usual, t) for t in TESTS]:
+        screen, rows = all_genes(adata, covariates, depth)
         object.__setattr__(screen, "cell", rows[screen.cell])
         _, guides = read_control_guides(adata, screen, "argen_guides", 10, Notes())
         drawn, _ = draw_splits(screen.n_cells, sizes, splits, 0, 10)
+        quarters = np.array_split(np.argsort([screen.counts_of(k).mean() for k in range(screen.n_genes)]), 4)
+        parts = {"all": slice(None)}
+        if (covariates, depth) == usual and (test, hc) in TESTS[:2]:
+            parts |= {"lowest quarter": quarters[0], "highest quarter": quarters[-1]}
         for nulls, members in (("guides", guides), ("splits", drawn)):
             phi = np.zeros(screen.n_genes)
             tests = fit_pseudo_targets(screen, members, test=test, hc=hc, pooled=False, phi=phi)
-            row = {"screen": name, "covariates": ", ".join(covariates or []) or "–", "test": f"{test}, {hc}"}
-            row |= {"nulls": nulls, "n_tests": int(np.isfinite(tests.log_p).sum())}
-            for column, level in (("rate_05", 0.05), ("rate_01", 0.01), ("rate_001", 0.001)):
-                with np.errstate(invalid="ignore"):
-                    found = rejection_rate(tests.log_p <= np.log(level), np.isfinite(tests.log_p))
-                row |= {column: found.rate, f"{column}_se": found.se}
-            result.append(row | {"inflation": inflation(tests.log_p)})
+            for part, genes in parts.items():
+                row = {"screen": name, "covariates": ", ".join(covariates or []) or "–", "depth": depth}
+                row |= {"test": f"{test}, {hc}", "expression": part, "nulls": nulls}
+                result.append(row | rates(tests.log_p[:, genes]))
     return result
+
+
+def rates(log_p: np.ndarray) -> dict:
+    tested = np.isfinite(log_p)
+    with np.errstate(invalid="ignore"):
+        worst = np.max((log_p <= np.log(0.05)).sum(axis=1) / tested.sum(axis=1))
+    row = {"n_tests": int(tested.sum()), "highest_05": worst}
+    for column, level in (("rate_05", 0.05), ("rate_01", 0.01), ("rate_001", 0.001)):
+        with np.errstate(invalid="ignore"):
+            found = rejection_rate(log_p <= np.log(level), tested)
+        row |= {column: found.rate, f"{column}_se": found.se}
+    return row | {"inflation": inflation(log_p)}
 
 
 def draw(name: str, adata) -> None:

@@ -135,7 +135,7 @@ def calibration_tables(
     ]
     threshold = dag.threshold[placebo.edge]
     per_split = np.broadcast_to(threshold[:, None], placebo.log_p.shape)
-    in_force = float(np.median(threshold)) if len(threshold) else np.nan
+    in_force = float(np.mean(threshold)) if len(threshold) else np.nan
     summary.append(
         _summary_row("edges", placebo.log_p.T, per_split.T, in_force)
         | _real(int(np.isfinite(dag.p).sum()), int(dag.selected.sum()))

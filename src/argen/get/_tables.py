@@ -88,7 +88,7 @@ def calibration(
     ``"summary"``: per kind of ``nulls`` the number of pseudo-targets or splits (``n_pseudo``) and of null tests
     (``n_tests``), the shares rejected at .05, .01 and .001 (``rate_05``, ``rate_01``, ``rate_001``, each with a
     standard error ``…_se`` over pseudo-targets or splits), ``level`` in force (the largest p that was called
-    significant, alpha / m if none was; of edges the median of the thresholds applied), the share rejected there
+    significant, alpha / m if none was; of edges the mean of the thresholds applied), the share rejected there
     (``rate_level``, ``rate_level_se``, ``rate_level_high``: one-sided 95 % limit; edges each at the threshold of its
     equation), tests and discoveries of the analysis (``n_real``, ``n_discoveries``), false ones to be expected if all
     nulls were true (``expected_false`` = ``rate_level`` × ``n_real``, ``expected_false_high``), and ``inflation``

@@ -40,8 +40,8 @@ def argen_calibration(
     Each point is one null test, -log10 p against its expectation; calibrated tests follow the diagonal. Points above
     it: too many false discoveries; below it: too few, at the price of power. The grey band holds 95 % of the points of
     as many *independent* tests (of the kind with the fewest); tests on the same cells scatter more. The dotted line is
-    the level in force. The legend has the share of null tests below .05 with its standard error, the title the positive
-    controls.
+    the level in force (of edges the mean threshold). The legend has the share of null tests below .05 with its
+    standard error, the title the positive controls.
 
     Parameters
     ----------
@@ -133,7 +133,8 @@ def draw_qq(ax: "Axes", qq: pd.DataFrame, summary: pd.DataFrame, kind: str) -> N
     highest = max(highest, widest, float(fewest["high"].max()))
     level = -np.log10(row["level"])
     if level <= 1.5 * highest:  # else the axis would be drawn for the line alone
-        ax.axhline(level, color=style.INK, linestyle=":", linewidth=1.0, label=f"level in force: {row['level']:.2g}")
+        words = "mean threshold in force" if kind == "edges" else "level in force"
+        ax.axhline(level, color=style.INK, linestyle=":", linewidth=1.0, label=f"{words}: {row['level']:.2g}")
         highest = max(highest, level)
     ax.set_xlim(0, 1.03 * widest)
     ax.set_ylim(0, 1.05 * highest)
