@@ -6,8 +6,8 @@ THP-1 cells of Papalexi et al. (2021) and K562 cells of Schraivogel et al. (2020
 ``ag.pp.argen_guides``, network and covariates as in the README and in the tests. ``calibration``: the summary of
 ``ag.tl.argen_calibration``, with more splits than its default. ``calibration_genes``: the same pseudo-targets tested on
 every gene that has counts in the controls, not only on those of the network, for more tests; by covariates, depth and
-test, and for the quarters of genes with the lowest and the highest mean; ``highest_05`` is the rate of the guide or split that is worst. Also the figures of
-``ag.pl.argen_calibration`` with 100 splits.
+test, and for the quarters of genes with the lowest and the highest mean; ``highest_05`` is the rate of the worst guide
+or split. Also the figures of ``ag.pl.argen_calibration`` with 100 splits.
 """
 
 import argparse
