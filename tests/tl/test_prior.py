@@ -193,3 +193,13 @@ def test_bad_knowledge_is_named_and_leaves_the_object_as_it_was(name, stored):
     with pytest.raises(InputError, match=words):
         ag.tl.argen_dag(adata, prior=prior, **({} if stored else KWARGS))
     assert_same(adata, before)
+
+
+def test_placebo_edges_leave_forbidden_ones_out():
+    plain = searched()
+    source, target = sorted(selected(plain))[0]
+    adata = searched(rules((source, target, "forbidden")))
+    ag.tl.argen_calibration(adata, n_splits=3)
+    table = ag.get.calibration(adata, table="summary").set_index("nulls")
+    tested = ag.get.edges(adata, selected=False)["p"].notna().sum()
+    assert 0 < table.loc["edges", "n_tests"] <= 3 * tested

@@ -16,6 +16,7 @@ __all__ = [
     "COVARIANCES",
     "FirstStageShares",
     "first_stage_matrix",
+    "first_stage_share",
     "first_stage_variance",
     "invert",
     "own_variance",
@@ -73,6 +74,12 @@ def first_stage_variance(
     return inverse**2 @ diagonal + 2.0 * np.einsum("ij,ij->i", inverse @ cross, inverse)
 
 
+def first_stage_share(inverse: np.ndarray, candidates: np.ndarray, form: ReducedForm) -> np.ndarray:
+    """d_k = diag(M⁻¹ V_k M⁻ᵀ) of one first stage, shape (m,)."""
+    rows = inverse[:, np.searchsorted(candidates, form.instruments)]
+    return quadratic_diagonal(rows, form.v, form.W, form.G)
+
+
 def stacked_variance(
     influence: CellInfluence,
     inverse: np.ndarray,
@@ -123,12 +130,23 @@ class FirstStageShares:
         forms = dict(zip(candidates.tolist(), first_stages, strict=True))
         total = np.zeros(len(candidates))
         for (gene, form), theta in zip(forms.items(), coef, strict=True):
-            if gene not in self._shares:
-                block = [forms[k] for k in form.instruments.tolist()]
-                inverse, _ = invert(first_stage_matrix(form.instruments, block))
-                self._shares[gene] = quadratic_diagonal(inverse, form.v, form.W, form.G)
-            total[np.searchsorted(candidates, form.instruments)] += theta**2 * self._shares[gene]
+            total[np.searchsorted(candidates, form.instruments)] += theta**2 * self._share(gene, form, forms)
         return total
+
+    def columns(self, candidates: np.ndarray, first_stages: list[ReducedForm]) -> np.ndarray:
+        """d_k of every candidate as a column, shape (m, m): for many θ̂ of one system."""
+        forms = dict(zip(candidates.tolist(), first_stages, strict=True))
+        columns = np.zeros((len(candidates), len(candidates)))
+        for k, (gene, form) in enumerate(forms.items()):
+            columns[np.searchsorted(candidates, form.instruments), k] = self._share(gene, form, forms)
+        return columns
+
+    def _share(self, gene: int, form: ReducedForm, forms: dict[int, ReducedForm]) -> np.ndarray:
+        if gene not in self._shares:
+            block = [forms[k] for k in form.instruments.tolist()]
+            inverse, _ = invert(first_stage_matrix(form.instruments, block))
+            self._shares[gene] = quadratic_diagonal(inverse, form.v, form.W, form.G)
+        return self._shares[gene]
 
 
 def _weighted_sum(

@@ -1,16 +1,18 @@
 """Results as tidy data frames."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from argen._bridge.slots import read_result
+from argen._bridge.validate import check_option
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["edges", "genes", "pairs", "qc", "sensitivity", "stability", "targets"]
+__all__ = ["calibration", "edges", "genes", "pairs", "qc", "sensitivity", "stability", "targets"]
 
+CALIBRATION_TABLES = ("summary", "pseudo_targets", "equations", "qq", "positive_controls", "skipped")
 _Z_95 = 1.959963984540054
 
 
@@ -65,6 +67,62 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     table = table[[*first, *(c for c in table.columns if c not in first)]]
     strength = table["z"].abs().fillna(-1.0)
     return table.iloc[strength.argsort(kind="stable")[::-1]].reset_index(drop=True)
+
+
+def calibration(
+    adata: "AnnData",
+    *,
+    table: Literal["summary", "pseudo_targets", "equations", "qq", "positive_controls", "skipped"] = "summary",
+    key: str = "argen_calibration",
+) -> pd.DataFrame:
+    r"""Empirical error rates of the analysis, and what they rest on.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_calibration`.
+    table
+        Which of its tables.
+    key
+        Name of the result.
+
+    Returns
+    -------
+    ``"summary"``: per kind of ``nulls`` the number of pseudo-targets or splits (``n_pseudo``) and of null tests
+    (``n_tests``), the shares rejected at .05, .01 and .001 (``rate_05``, ``rate_01``, ``rate_001``, each with a
+    standard error ``…_se`` over pseudo-targets or splits), ``level`` in force (the largest p that was called
+    significant, alpha / m if none was; of edges the mean of the thresholds applied), the share rejected there
+    (``rate_level``, ``rate_level_se``, ``rate_level_high``: one-sided 95 % limit; edges each at the threshold of its
+    equation), tests and discoveries of the analysis (``n_real``, ``n_discoveries``), false ones to be expected if all
+    nulls were true (``expected_false`` = ``rate_level`` × ``n_real``, ``expected_false_high``), and ``inflation``
+    (:math:`\lambda`, median of the :math:`\chi^2_1` quantiles of p over .455).
+    ``"pseudo_targets"``: ``nulls``, ``name``, ``n_cells``, ``n_cells_wanted``, ``n_tests``, ``rate_05``, ``min_p``,
+    ``n_below_level``.
+    ``"equations"``: ``target``, ``n_candidates``, ``size_factor`` (placebo groups over real ones), ``smallest_group``,
+    ``n_tests``, ``rate_05``, ``n_below_threshold``, ``reason`` (why left out).
+    ``"qq"``: ``nulls``, ``expected``, ``observed``, ``low``, ``high``.
+    ``"positive_controls"``: ``target``, ``n_cells``, ``effect``, ``se``, ``p``, ``test``, ``falls``, ``detected``
+    (falls with p at most the level in force).
+    ``"skipped"``: ``what``, ``reason``, ``n``.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+    argen.errors.InputError
+        There is no such table.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_calibration(adata)
+    >>> ag.get.calibration(adata, table="positive_controls")["detected"].all()
+    np.True_
+    """
+    check_option("table", table, CALIBRATION_TABLES)
+    return read_result(adata, key, "ag.tl.argen_calibration", "positive_controls")[table].reset_index(drop=True)
 
 
 def genes(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Plots of the network and of what it rests on."""
 
+from ._calibration import argen_calibration
 from ._guides import argen_guides
 from ._network import argen_network
 
-__all__ = ["argen_guides", "argen_network"]
+__all__ = ["argen_calibration", "argen_guides", "argen_network"]

@@ -1,5 +1,6 @@
 """Tools: what argen computes."""
 
+from ._calibration import argen_calibration
 from ._dag import argen_dag
 from ._descendants import argen_descendants
 from ._external import external_dag
@@ -9,6 +10,7 @@ from ._sensitivity import argen_sensitivity
 from ._stability import argen_stability
 
 __all__ = [
+    "argen_calibration",
     "argen_dag",
     "argen_descendants",
     "argen_naive",

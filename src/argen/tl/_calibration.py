@@ -1,0 +1,248 @@
+"""Whether the p-values of the analysis hold what they promise on this very screen."""
+
+from collections.abc import Callable, Mapping
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from argen._bridge import slots
+from argen._bridge.calibration import Notes, PseudoTargets, calibration_tables, names_of_splits, read_control_guides
+from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs
+from argen._bridge.validate import check_key, counted
+from argen._core.calibration import Placebo, draw_splits, fit_placebo, fit_pseudo_targets
+from argen._core.parallel import Map, worker_pool
+from argen.errors import DesignError, InputError
+from argen.tl._step import OpenNetwork, open_network
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["argen_calibration"]
+
+
+def argen_calibration(
+    adata: "AnnData",
+    *,
+    key: str = "argen_dag",
+    guides_key: str = "argen_guides",
+    n_splits: int = 20,
+    rng: int | np.random.Generator = 0,
+    n_jobs: int | None = None,
+    key_added: str = "argen_calibration",
+    copy: bool = False,
+) -> "AnnData | None":
+    r"""Measure the error rates of the analysis on control cells, where nothing is to be found.
+
+    *Descendants.* Every non-targeting guide is treated as a target: the control cells whose only guide it is are tested
+    against all other control cells, on every gene of the network, with the test and covariates of the stored step. The
+    same is done with `n_splits` random splits of the controls in the sizes of the targets. Splits tell whether the test
+    keeps its level in groups of these sizes; guides tell in addition of batches, off-target effects and whatever else
+    makes cells with one guide differ from cells with another.
+
+    *Edges.* In the equation of gene t the group of every candidate parent is replaced by a random split of the control
+    cells of its size (all groups smaller by a common factor where they exceed half of the controls), and
+
+    .. math:: \theta = M^{-1} \xi_t^{\mathrm{placebo}}, \qquad
+              V = M^{-1} (V_t^{\mathrm{placebo}} + \sum_k \theta_k^2 V_k) M^{-\top},
+
+    with M and the first stages :math:`V_k` of the network, is tested as the edges are. What the edges assume about
+    ancestors and order is not tested by it.
+
+    *Positive controls* are the on-target effects.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen_dag`, whose options are used again.
+    key
+        Name of the network.
+    guides_key
+        Name of the guides of :func:`argen.pp.argen_guides`. Without them, or with fewer than two non-targeting guides
+        that have ``min_cells`` cells (of the descendant step), there are random splits alone, and the log says so.
+    n_splits
+        Number of random splits, at least 2.
+    rng
+        Seed of the splits, or a generator that a seed is drawn from.
+    n_jobs
+        Threads; default all that the process may use. No number depends on it.
+    key_added
+        Name of the result.
+    copy
+        Return a changed copy instead of changing `adata`.
+
+    Returns
+    -------
+    Returns `None` if `copy=False`, else an `AnnData`. Sets `adata.uns[key_added]`, a :class:`dict` of tables
+
+    ``summary``
+        Empirical error rates, a row per kind of ``nulls`` (``"guides"``, ``"splits"``, ``"edges"``).
+    ``pseudo_targets``
+        One row per non-targeting guide and split.
+    ``equations``
+        One row per equation of the network: its placebo tests, or the reason why there are none.
+    ``qq``
+        Expected and observed :math:`-\log_{10} p` with a pointwise 95 % band, at most 500 points per kind.
+    ``positive_controls``
+        On-target effect of each target, and whether it is detected.
+    ``skipped``
+        What was left out or done otherwise: ``what``, ``reason``, ``n``.
+
+    and ``params``, ``provenance``. The columns are explained in :func:`argen.get.calibration`.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No network of :func:`argen_dag` under `key`.
+    argen.errors.StaleResultError
+        The data have changed since.
+    argen.errors.DesignError
+        Fewer control cells than twice the ``min_cells`` of the descendant step.
+    argen.errors.InputError
+        An argument cannot be used, or the slots of the guides have changed.
+
+    See Also
+    --------
+    argen.get.calibration : the tables.
+    argen.pl.argen_calibration : quantile–quantile plots.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_calibration(adata)
+    >>> ag.get.calibration(adata)["nulls"].tolist()
+    ['splits', 'edges']
+    """
+    from scanpy import logging as logg
+
+    n_splits, seed = _check_splits(n_splits), _seed(rng)
+    check_key("guides_key", guides_key)
+    if key_added == guides_key:
+        msg = f"key_added={key_added!r} would overwrite the guides of that name. Choose another name."
+        raise InputError(msg)
+    threads = resolve_n_jobs(n_jobs)
+    network = open_network(adata, argen_calibration, key, key_added=key_added, n_jobs=n_jobs, copy=False)
+    made, screen = network.descendants_params, network.step.screen
+    min_cells = int(made["min_cells"])
+    _check_controls(int(screen.n_per_group[-1]), min_cells)
+    notes = Notes()
+    names, members = read_control_guides(adata, screen, guides_key, min_cells, notes)
+    start = logg.info("testing pseudo-targets and placebo edges")
+    for _, reason, _ in notes.rows:
+        logg.info(f"    {reason}")
+    announce_compilation(negative_binomial=str(made["family"]) == "negative_binomial")
+    with worker_pool(threads) as map_:
+        pseudo = _fit_pseudo(network, names, members, n_splits, seed, notes, map_)
+        placebo = _fit_placebo(network, n_splits, seed, notes, map_, progress)
+    step = network.step
+    tables = calibration_tables(
+        screen, step.tests, network.relation, network.dag, pseudo, placebo, float(made["alpha"]), notes
+    )
+    adata = adata.copy() if copy else adata
+    params = {"key": key, "guides_key": guides_key, "n_splits": n_splits, "seed": seed}
+    params["covariance"] = _covariance(network.params)
+    slots.write_tables(adata, key_added, screen, tables, params)
+    logg.info("    finished", time=start, deep=_report(tables, key_added))
+    return adata if copy else None
+
+
+def _check_splits(n_splits: int) -> int:
+    if isinstance(n_splits, bool) or not isinstance(n_splits, Integral) or n_splits < 2:
+        msg = f"n_splits={n_splits!r}: give an integer of at least 2."
+        raise InputError(msg)
+    return int(n_splits)
+
+
+def _seed(rng: object) -> int:
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**32))
+    if isinstance(rng, bool) or not isinstance(rng, Integral) or rng < 0:
+        msg = f"rng={rng!r} is neither a seed of 0 or more nor a numpy.random.Generator."
+        raise InputError(msg)
+    return int(rng)
+
+
+def _check_controls(n_controls: int, min_cells: int) -> None:
+    if n_controls < 2 * min_cells:
+        msg = (
+            f"{counted(n_controls, 'control cell')}: a split and what it is compared with need min_cells={min_cells} "
+            "each. Name further control labels in ag.tl.argen_descendants, or lower its min_cells."
+        )
+        raise DesignError(msg)
+
+
+def _fit_pseudo(
+    network: OpenNetwork,
+    names: list[str],
+    members: list[np.ndarray],
+    n_splits: int,
+    seed: int,
+    notes: Notes,
+    map_: Map,
+) -> dict[str, PseudoTargets]:
+    """Guides, if there are any, and splits."""
+    step, made = network.step, network.descendants_params
+    screen, options = step.screen, {"test": str(made["test"]), "hc": str(made["hc"]), "pooled": bool(made["pooled"])}
+
+    def fit(nulls: str, names: list[str], members: list[np.ndarray], wanted: np.ndarray) -> PseudoTargets:
+        track = progress(f"calibration, {nulls}", len(members))
+        tests = fit_pseudo_targets(screen, members, phi=step.phi, map_=map_, track=track, **options)
+        return PseudoTargets(names, members, wanted, tests)
+
+    found = {}
+    if names:
+        found["guides"] = fit("guides", names, members, np.array([len(cells) for cells in members]))
+    n_controls, sizes = int(screen.n_per_group[-1]), screen.n_per_group[:-1]
+    splits, wanted = draw_splits(n_controls, sizes, n_splits, seed, int(made["min_cells"]))
+    if n_cut := sum(len(cells) < size for cells, size in zip(splits, wanted, strict=True)):
+        notes.add("splits", "smaller than the target they stand for: half of the controls at most", n_cut)
+    found["splits"] = fit("splits", list(names_of_splits(n_splits)), splits, wanted)
+    return found
+
+
+def _fit_placebo(
+    network: OpenNetwork, n_splits: int, seed: int, notes: Notes, map_: Map, bar: Callable[[str, int], Callable]
+) -> Placebo:
+    params, step = network.params, network.step
+    if str(params["covariance"]) == "stacked":
+        notes.add("edges", "Murphy–Topel covariance in place of the stacked one: they agree near no effect", 0)
+    return fit_placebo(
+        step.screen,
+        network.relation,
+        network.dag,
+        np.isfinite(np.diag(step.tests.effect)),
+        first_stage=str(params["first_stage"]),
+        covariance=_covariance(params),
+        hc=str(params["edges_hc"]),
+        phi=step.phi,
+        n_splits=n_splits,
+        seed=seed,
+        min_cells=int(network.descendants_params["min_cells"]),
+        forbidden=network.prior.forbidden,
+        map_=map_,
+        track=bar("calibration, equations", len(network.dag.equations)),
+    )
+
+
+def _covariance(params: Mapping[str, Any]) -> str:
+    covariance = str(params["covariance"])
+    return "murphy-topel" if covariance == "stacked" else covariance
+
+
+def _report(tables: Mapping[str, pd.DataFrame], key: str) -> str:
+    lines = []
+    for row in tables["summary"].itertuples():
+        if row.n_tests == 0:
+            lines.append(f"{row.nulls}: no tests, see the table 'skipped'")
+            continue
+        lines.append(
+            f"{row.nulls}: {row.rate_05:.3f} of {row.n_tests} null tests below .05, {row.rate_level:.2g} at the level "
+            f"in force ({row.level:.2g}): {row.expected_false:.1f} (at most {row.expected_false_high:.1f}) of "
+            f"{row.n_discoveries} discoveries can be expected to be false"
+        )
+    controls = tables["positive_controls"]
+    lines.append(f"{controls['detected'].sum()} of {counted(len(controls), 'on-target effect')} detected")
+    return "\n    ".join(lines) + f"\nadded\n    {key!r}, tables and parameters (adata.uns)"
