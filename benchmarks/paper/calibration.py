@@ -145,7 +145,10 @@ def main() -> None:
         network += of_network(name, adata, options.splits)
         genes += of_all_genes(name, adata, 100)
         draw(name, adata)
-    write(pd.DataFrame(network), OUT, "calibration")
+    summary = pd.DataFrame(network)
+    for column in ("level", "rate_level"):  # too small for three decimals
+        summary[column] = summary[column].map("{:.2g}".format)
+    write(summary.astype(object).where(summary.notna() & (summary != "nan"), "–"), OUT, "calibration")
     write(pd.DataFrame(genes), OUT, "calibration_genes")
 
 
