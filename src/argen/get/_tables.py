@@ -1,17 +1,26 @@
 """Results as tidy data frames."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from argen._bridge.slots import read_result
+from argen._bridge.validate import check_option
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["edges", "genes", "pairs", "qc", "sensitivity", "targets"]
+__all__ = ["edges", "genes", "overidentification", "pairs", "qc", "sensitivity", "targets"]
 
 _Z_95 = 1.959963984540054
+# Columns of the tables of guides that hold names of genes.
+_BY = {
+    "target": ["target"],
+    "guide": ["target"],
+    "pair": ["target", "gene"],
+    "edge": ["source", "target"],
+    "equation": ["target"],
+}
 
 
 def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) -> pd.DataFrame:
@@ -131,6 +140,57 @@ def sensitivity(adata: "AnnData", *, key: str = "argen_sensitivity") -> pd.DataF
     table = read_result(adata, key, "ag.tl.argen_sensitivity", "variations")["edges"]
     table = table[_held(adata, table["source"]) & _held(adata, table["target"])]
     return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
+
+
+def overidentification(
+    adata: "AnnData",
+    *,
+    by: Literal["target", "guide", "pair", "edge", "equation"] = "target",
+    key: str = "argen_overidentification",
+) -> pd.DataFrame:
+    """Whether the guides of each target agree, as :func:`argen.tl.argen_overidentification` has tested it.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_overidentification`.
+    by
+        One row per target, guide, pair of a target and another gene, candidate edge, or equation (gene with candidate
+        parents).
+    key
+        Name of the result.
+
+    Returns
+    -------
+    The table of that name, described in :func:`argen.tl.argen_overidentification`; all but those of targets and guides
+    start with the smallest p. Rows with genes that `adata` no longer holds are left out.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+    argen.errors.InputError
+        `by` is none of those.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> mdata = ag.datasets.simulate("paper_fig2", n_cells=3000, guides_per_target=2, guide_counts=True)
+    >>> ag.pp.argen_guides(mdata)
+    >>> adata = mdata["rna"]
+    >>> ag.tl.argen_dag(adata, covariates=["L"], depth="depth")
+    >>> ag.tl.argen_overidentification(adata)
+    >>> len(ag.get.overidentification(adata, by="pair"))
+    56
+    """
+    check_option("by", by, list(_BY))
+    table = read_result(adata, key, "ag.tl.argen_overidentification", "pairs")[f"{by}s"]
+    for column in _BY[by]:
+        table = table[_held(adata, table[column])]
+    if "J" in table.columns:
+        table = table.sort_values("p", kind="stable")
+    texts = [c for c in ("source", "target", "gene", "guide", "disagrees", "flags", "reason") if c in table.columns]
+    return table.assign(**{column: table[column].astype(str) for column in texts}).reset_index(drop=True)
 
 
 def pairs(adata: "AnnData", *, key: str = "argen_descendants", descendants: bool = False) -> pd.DataFrame:

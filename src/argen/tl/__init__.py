@@ -5,6 +5,15 @@ from ._descendants import argen_descendants
 from ._external import external_dag
 from ._inspre import inspre
 from ._naive import argen_naive
+from ._overidentification import argen_overidentification
 from ._sensitivity import argen_sensitivity
 
-__all__ = ["argen_dag", "argen_descendants", "argen_naive", "argen_sensitivity", "external_dag", "inspre"]
+__all__ = [
+    "argen_dag",
+    "argen_descendants",
+    "argen_naive",
+    "argen_overidentification",
+    "argen_sensitivity",
+    "external_dag",
+    "inspre",
+]
