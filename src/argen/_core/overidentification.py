@@ -11,13 +11,14 @@ GMM). J ~ χ² with (guides − 1) degrees of freedom. It needs no network.
 All reduced forms are saturated: every guide and every unsplit target is an instrument of every gene.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import chdtrc
 
-from argen._core.glm._influence_kernels import cross_covariances, group_influence
+from argen._core.glm._influence_kernels import group_influence
 from argen._core.glm.reduced_form import ReducedForm, fit_reduced_form
 from argen._core.guide_split import GuideSplit
 from argen._core.parallel import Map
@@ -26,6 +27,7 @@ __all__ = ["NOBODY", "SINGULAR", "PairTests", "n_blocks", "pair_tests", "saturat
 
 NOBODY = -1  # no guide is named
 _GENES = 64  # genes whose residuals are held at a time: fixed, so that results do not depend on it
+_TARGETS = 8  # targets whose influences are multiplied at a time: fixed, as above
 _ITERATIONS = 200
 _SETTLED = 1e-9
 SINGULAR = 1e-10  # smallest eigenvalue of a correlation matrix that is inverted
@@ -103,27 +105,78 @@ def pair_tests(
     def residuals_of(gene: int) -> np.ndarray:
         return forms[gene].residuals(split.screen.counts_of(gene), split.screen.design, hc3=hc3)
 
-    def run() -> Iterable[PairTests]:
+    chunks = [targets[lo : lo + _TARGETS] for lo in range(0, len(targets), _TARGETS)]
+
+    def run() -> Iterable[list[PairTests]]:
         for genes in blocks:
             block = _Block(split, genes, [forms[gene] for gene in genes], np.stack(list(map_(residuals_of, genes))))
-            yield from map_(lambda k, block=block: _test_target(block, k, forms[k], residuals_of(k), alpha), targets)
+            yield from map_(lambda chunk, block=block: _test_targets(block, chunk, forms, residuals_of, alpha), chunks)
 
-    return _sorted(list(track(run())))
-
-
-def n_blocks(n_genes: int) -> int:
-    """Number of blocks of genes in which every target is tested."""
-    return -(-n_genes // _GENES)
+    return _sorted([tests for chunk in track(run()) for tests in chunk])
 
 
-@dataclass(frozen=True, slots=True)
+def n_blocks(n_genes: int, n_targets: int) -> int:
+    """Number of blocks of pairs that are tested together."""
+    return -(-n_genes // _GENES) * -(-n_targets // _TARGETS)
+
+
 class _Block:
-    """Genes whose pairs with one target are tested together."""
+    """Genes whose covariances with the same targets are computed together, as matrix products over cells."""
 
-    split: GuideSplit
-    genes: np.ndarray
-    forms: list[ReducedForm]
-    residuals: np.ndarray  # genes × n
+    def __init__(self, split: GuideSplit, genes: np.ndarray, forms: list[ReducedForm], residuals: np.ndarray) -> None:
+        self.split, self.genes, self.forms = split, genes, forms
+        self._W = np.stack([form.W for form in forms])  # genes × groups × q
+        self._residuals = residuals  # genes × n
+        self._order = np.argsort(split.screen.stratum, kind="stable")
+        self._by_stratum = residuals[:, self._order]
+
+    def cross_covariance(self, X: np.ndarray, at: Sequence[tuple[np.ndarray, slice]]) -> list[np.ndarray]:
+        """Σ_i IF_b,i[g] X_i' for the genes b of the block, by parts.
+
+        Parameters
+        ----------
+        X
+            Influences of every cell, shape (n, columns).
+        at
+            Groups g and columns of X that belong together.
+
+        Returns
+        -------
+        One array per part, shape (genes, groups, columns).
+        """
+        by_group = self._group_sums(X)
+        nuisance = self._nuisance_sums(X) - self._W.swapaxes(1, 2) @ by_group
+        parts = []
+        for rows, columns in at:
+            inverse_S = np.stack([_inverse(form.S[rows]) for form in self.forms])
+            D = np.stack([form.W[rows] @ form.H_inv for form in self.forms])
+            parts.append(inverse_S[:, :, None] * by_group[:, rows, columns] - D @ nuisance[:, :, columns])
+        return parts
+
+    def _group_sums(self, X: np.ndarray) -> np.ndarray:
+        """Σ_{i∈h} r_i X_i' by gene and group, shape (genes, groups, columns)."""
+        design = self.split.screen.design
+        first = design.seg_start[design.group_seg]
+        sums = np.empty((self.split.screen.n_groups, len(self._residuals), X.shape[1]))
+        for h, (start, end) in enumerate(pairwise(first[:-1])):
+            np.matmul(self._residuals[:, start:end], X[start:end], out=sums[h])
+        return np.ascontiguousarray(sums.swapaxes(0, 1))
+
+    def _nuisance_sums(self, X: np.ndarray) -> np.ndarray:
+        """Σ_i r_i z_i X_i' by gene and nuisance column, shape (genes, q, columns)."""
+        design, X = self.split.screen.design, X[self._order]
+        G, O = design.n_levels, design.stratum_dummies.shape[1]
+        sums = np.zeros((design.n_nuisance, len(self._residuals), X.shape[1]))
+        sizes = np.bincount(self.split.screen.stratum, minlength=len(design.stratum_level))
+        ends = np.cumsum(sizes)
+        for s, (start, end) in enumerate(zip(ends - sizes, ends, strict=True)):
+            total = self._by_stratum[:, start:end] @ X[start:end]
+            sums[design.stratum_level[s]] += total
+            for o in np.flatnonzero(design.stratum_dummies[s]):
+                sums[G + o] += total * design.stratum_dummies[s, o]
+        for a, m in enumerate(design.numeric[self._order].T):
+            sums[G + O + a] = self._by_stratum @ (X * m[:, None])
+        return np.ascontiguousarray(sums.swapaxes(0, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +191,31 @@ class _Moments:
     usable: np.ndarray  # (genes, guides)
 
 
-def _test_target(block: _Block, k: int, form: ReducedForm, residual: np.ndarray, alpha: float) -> PairTests:
-    rows = block.split.guides_of(k)
-    moments = _moments(block, form, residual, rows)
+def _test_targets(
+    block: _Block,
+    targets: np.ndarray,
+    forms: Sequence[ReducedForm],
+    residuals_of: Callable[[int], np.ndarray],
+    alpha: float,
+) -> list[PairTests]:
+    rows = [block.split.guides_of(k) for k in targets]
+    ends = np.cumsum([len(groups) for groups in rows])
+    columns = [slice(end - len(groups), end) for groups, end in zip(rows, ends, strict=True)]
+    X = np.empty((block.split.screen.n_cells, ends[-1]))
+    for k, groups, at in zip(targets, rows, columns, strict=True):
+        form = forms[k]
+        D = form.W[groups] @ form.H_inv
+        group_influence(
+            residuals_of(k), block.split.screen.design, groups, _inverse(form.S[groups]), D, form.W, X[:, at]
+        )
+    crosses = block.cross_covariance(X, list(zip(rows, columns, strict=True)))
+    return [
+        _test_target(block, k, _moments(block, forms[k], groups, C), groups, alpha)
+        for k, groups, C in zip(targets, rows, crosses, strict=True)
+    ]
+
+
+def _test_target(block: _Block, k: int, moments: _Moments, rows: np.ndarray, alpha: float) -> PairTests:
     n_guides = moments.usable.sum(axis=1)
     ratio, statistic, converged = minimise(moments)
     df = np.maximum(n_guides - 1, 0)
@@ -155,15 +230,7 @@ def _test_target(block: _Block, k: int, form: ReducedForm, residual: np.ndarray,
     return PairTests(np.full(others.sum(), k), *(column[others] for column in columns))
 
 
-def _moments(block: _Block, form: ReducedForm, residual: np.ndarray, rows: np.ndarray) -> _Moments:
-    design = block.split.screen.design
-    X = np.empty((len(residual), len(rows)))
-    group_influence(residual, design, rows, _inverse(form.S[rows]), form.W[rows] @ form.H_inv, form.W, X)
-    C = np.empty((len(block.genes), len(rows), len(rows)))
-    inverse_S = np.stack([_inverse(other.S[rows]) for other in block.forms])
-    D = np.stack([other.W[rows] @ other.H_inv for other in block.forms])
-    W = np.stack([other.W for other in block.forms])
-    cross_covariances(block.residuals, X, design, rows, inverse_S, D, W, C)
+def _moments(block: _Block, form: ReducedForm, rows: np.ndarray, C: np.ndarray) -> _Moments:
     usable = np.stack([_usable(other, rows) for other in block.forms]) & _usable(form, rows)
     usable[[other is form for other in block.forms]] = False  # a gene explains itself
     xi = np.stack([other.effect[rows] for other in block.forms])

@@ -5,8 +5,10 @@ coefficients of all groups in the saturated reduced forms of A, shape (groups, m
 
     ξ[g] = E[g] θ   for every guide g of a candidate.
 
-P averages the guides of each candidate, weighted by their cells, so that M = P E is square and θ̂ = M⁻¹ P ξ. What is
-left over are the rows N_g = e_g − E[g] M⁻¹ P, for which N_g E = 0, hence N_g ξ = 0 up to chance:
+Where the network rules out that a perturbation moves a candidate (its target is not among the ancestors), the entry of E
+is 0 and not estimated: many small errors would spoil M. P averages the guides of each candidate, weighted by their
+cells, so that M = P E is square and θ̂ = M⁻¹ P ξ. What is left over are the rows N_g = e_g − E[g] M⁻¹ P, for which
+N_g E = 0, hence N_g ξ = 0 up to chance:
 
     J = (N ξ)' (N Ω(θ̂) N')⁻¹ (N ξ),   Ω(θ) = Σ_i u_i u_i',   u_i = IF_t,i − Σ_k θ_k IF_k,i,
 
@@ -78,6 +80,7 @@ def equation_tests(
     split: GuideSplit,
     forms: Sequence[ReducedForm],
     equations: Sequence[tuple[int, np.ndarray]],
+    reach: np.ndarray,
     *,
     hc3: bool,
     alpha: float,
@@ -92,6 +95,8 @@ def equation_tests(
         Split screen and its saturated reduced forms.
     equations
         Targets with their candidates.
+    reach
+        Whether perturbing a gene can move another, [perturbed, moved], shape (p, p).
     hc3
         Divide residuals by 1 − leverage, as in the forms.
     alpha
@@ -100,7 +105,8 @@ def equation_tests(
         Parallel map within an equation; wrapper round the iterator over equations, for a progress bar.
     """
     influence = CellInfluence(split.screen, hc3=hc3)
-    return [_test(split, forms, influence, t, np.sort(A), alpha, map_) for t, A in track(equations)]
+    moved = (reach | np.eye(len(reach), dtype=bool))[split.target]
+    return [_test(split, forms, moved, influence, t, np.sort(A), alpha, map_) for t, A in track(equations)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,7 @@ class _Guides:
 def _test(
     split: GuideSplit,
     forms: Sequence[ReducedForm],
+    moved: np.ndarray,
     influence: CellInfluence,
     t: int,
     A: np.ndarray,
@@ -121,7 +128,8 @@ def _test(
     map_: Map,
 ) -> EquationTest:
     used = [forms[t], *(forms[k] for k in A)]
-    guides = _guides(split, used, A)
+    in_play = np.column_stack([np.ones(len(moved), dtype=bool), moved[:, A]])  # groups × (t, A)
+    guides = _guides(split, used, in_play, A)
     n_guides = np.array([len(g) for g in guides.tested], dtype=np.int64)
     is_split = np.isin(A, split.split_targets)
     why = np.where(n_guides >= 2, _TESTED, np.where(is_split, _FEW_GUIDES, _NOT_SPLIT))
@@ -130,9 +138,9 @@ def _test(
     if any(len(groups) == 0 for groups in guides.averaged):
         return _untested(t, A, n_guides, np.where(why == _TESTED, _NOT_ESTIMABLE, why), _NOT_ESTIMABLE)
     P = _averages(split, guides.averaged)
-    known = P.any(axis=0)
-    E = np.where(known[:, None], np.column_stack([form.effect for form in used[1:]]), 0.0)
-    xi = np.where(known, forms[t].effect, 0.0)
+    in_play &= P.any(axis=0)[:, None]
+    effects = np.where(in_play, np.column_stack([form.effect for form in used]), 0.0)
+    xi, E = effects[:, 0], effects[:, 1:]
     inverse, _ = invert(P @ E)
     if inverse is None:
         return _untested(t, A, n_guides, np.where(why == _TESTED, _SINGULAR, why), _SINGULAR)
@@ -141,7 +149,7 @@ def _test(
     tested = np.flatnonzero(why == _TESTED)
     rows = np.concatenate([guides.tested[a][:-1] for a in tested])
     N = np.eye(len(xi))[rows] - E[rows] @ R
-    omega = _omega(influence, [t, *A.tolist()], used, N, np.append(1.0, -theta), map_)
+    omega = _omega(influence, [t, *A.tolist()], used, N, in_play * np.append(1.0, -theta), map_)
     z = N @ xi
     statistic, odd = np.full(len(A), np.nan), np.full(len(A), NOBODY)
     ends = np.cumsum(n_guides[tested] - 1)
@@ -173,9 +181,9 @@ def _untested(t: int, A: np.ndarray, n_guides: np.ndarray, why: np.ndarray, whol
     return EquationTest(t, A, n_guides, nothing, none, nothing.copy(), odd, why, (np.nan, 0, np.nan), whole_why)
 
 
-def _guides(split: GuideSplit, used: list[ReducedForm], A: np.ndarray) -> _Guides:
+def _guides(split: GuideSplit, used: list[ReducedForm], in_play: np.ndarray, A: np.ndarray) -> _Guides:
     """A guide is tested where its cells have counts of the child and of the candidate that it is against."""
-    estimable = np.all([np.isfinite(form.effect) for form in used], axis=0)
+    estimable = (np.column_stack([np.isfinite(form.effect) for form in used]) | ~in_play).all(axis=1)
     own = used[0]
     averaged, tested = [], []
     for k, form in zip(A, used[1:], strict=True):
@@ -203,14 +211,17 @@ def _omega(
     weights: np.ndarray,
     map_: Map,
 ) -> np.ndarray:
-    """N Ω N' of Σ_k c_k ξ_k, c = `weights`; groups without counts enter with the variance of their stand-in."""
+    """N Ω N' of Σ_k c_k ξ_k; groups without counts enter with the variance of their stand-in.
+
+    `weights` are the c_k, zero for the groups that are not in play, shape (n_groups, genes).
+    """
     u = np.concatenate(
         [
-            influence.combine(genes, forms, [c * N[lo : lo + _ROWS] for c in weights], map_)
+            influence.combine(genes, forms, [N[lo : lo + _ROWS] * c for c in weights.T], map_)
             for lo in range(0, len(N), _ROWS)
         ]
     )
-    stand_in = sum(c**2 * _SEPARATED_VARIANCE * form.separated for c, form in zip(weights, forms, strict=True))
+    stand_in = sum(c**2 * _SEPARATED_VARIANCE * form.separated for c, form in zip(weights.T, forms, strict=True))
     return u @ u.T + (N * stand_in) @ N.T
 
 

@@ -47,7 +47,8 @@ def argen_overidentification(
     :math:`IF_i` the influence of cell :math:`i`. A small p-value tells of a guide with an off-target effect, or of
     guides that act in different ways (isoforms, an essential gene's toxicity). For an edge :math:`k \to t` the same is
     asked of the equation of :math:`t`: :math:`\xi = E\theta` for the guides of :math:`k` beside the other candidates,
-    and for an equation for the guides of all candidates at once.
+    and for an equation for the guides of all candidates at once. The tests of pairs do not need the network; those of
+    edges take its ancestors for right, as its effects do.
 
     A cell belongs to a guide if it carries no other guide of its target. Guides with at least `min_cells` such cells
     become instruments of their own; the other cells of a target with two of them stay in the regressions as a group,
@@ -138,15 +139,18 @@ def argen_overidentification(
     split = split_by_guides(step.screen, guides.of_cell, min_cells)
     check_split(split, guides, min_cells)
     equations = estimable_equations(network.dag)
+    # A shared first stage lets every candidate's perturbation move every other candidate.
+    shared = str(network.params["first_stage"]) == "shared"
+    reach = network.relation.descendant | shared
     n_split = len(split.split_targets)
     start = logg.info(f"comparing the guides of {counted(n_split, 'target')}")
     with worker_pool(threads) as map_:
         track = progress("guides, reduced forms", step.screen.n_genes)
         forms = saturated_forms(split, hc3=HC3, phi=step.phi, map_=map_, track=track)
-        track = progress("guides, targets", n_split * n_blocks(step.screen.n_genes))
+        track = progress("guides, pairs", n_blocks(step.screen.n_genes, n_split))
         pairs = pair_tests(split, forms, hc3=HC3, alpha=alpha, map_=map_, track=track)
         track = progress("guides, equations", len(equations))
-        tests = equation_tests(split, forms, equations, hc3=HC3, alpha=alpha, map_=map_, track=track)
+        tests = equation_tests(split, forms, equations, reach, hc3=HC3, alpha=alpha, map_=map_, track=track)
     tables = tables_of(step.screen, split, guides, network.dag, pairs, tests, min_cells=min_cells, alpha=alpha)
     params = {"key": key, "guides_key": guides_key, "min_cells": min_cells, "alpha": alpha}
     slots.write_tables(step.adata, key_added, step.screen, tables, params)

@@ -1,4 +1,4 @@
-"""Influences of cells on the coefficients of a few groups, and their sums over cells, by segments.
+"""Influences of all cells on the coefficients of a few groups.
 
 With instruments for all groups, cell i of group h has the influence
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from argen._core.glm._jit import kernel
 
-__all__ = ["cross_covariances", "group_influence"]
+__all__ = ["group_influence"]
 
 
 @kernel
@@ -39,47 +39,3 @@ def group_influence(residual, design, rows, inverse_S, D, W, out):
                     for a in range(r):
                         value -= D[j, G + O + a] * design.numeric[i, a]
                     out[i, j] = residual[i] * value
-
-
-@kernel
-def cross_covariances(residuals, X, design, rows, inverse_S, D, W, out):
-    """Σ_i IF_b,i[g] X_i' for the genes b of a block and the groups `rows`; out (genes, len(rows), columns of X)."""
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
-    n_groups, c = len(design.group_seg) - 2, X.shape[1]
-    q = W.shape[2]
-    nuisance, by_group = np.empty((q, c)), np.empty(c)
-    plain, moment = np.empty(c), np.empty((r, c))
-    for b in range(len(residuals)):
-        nuisance[:] = 0.0
-        out[b] = 0.0
-        for h in range(n_groups + 1):
-            by_group[:] = 0.0
-            for seg in range(design.group_seg[h], design.group_seg[h + 1]):
-                plain[:] = 0.0
-                moment[:] = 0.0
-                for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
-                    for j in range(c):
-                        value = residuals[b, i] * X[i, j]
-                        plain[j] += value
-                        for a in range(r):
-                            moment[a, j] += value * design.numeric[i, a]
-                s = design.seg_stratum[seg]
-                for j in range(c):
-                    by_group[j] += plain[j]
-                    nuisance[design.stratum_level[s], j] += plain[j]
-                    for o in range(O):
-                        nuisance[G + o, j] += plain[j] * design.stratum_dummies[s, o]
-                    for a in range(r):
-                        nuisance[G + O + a, j] += moment[a, j]
-            if h < n_groups:
-                for a in range(q):
-                    for j in range(c):
-                        nuisance[a, j] -= W[b, h, a] * by_group[j]
-                for g in range(len(rows)):
-                    if h == rows[g]:
-                        for j in range(c):
-                            out[b, g, j] += inverse_S[b, g] * by_group[j]
-        for g in range(len(rows)):
-            for a in range(q):
-                for j in range(c):
-                    out[b, g, j] -= D[b, g, a] * nuisance[a, j]
