@@ -4,9 +4,9 @@
 
 Target k with its guides, a second target l below it with four guides of knock-down −1, and 20 children, half of which
 have k as a parent (.8); l is a parent of all (.4). Gamma–Poisson counts (φ = .25), a hidden confounder, 3,000 controls;
-mean 2 of k and l in the controls. Off-target: guide 1 of k changes the log mean of the child by itself by ±.5. Shares of
-p < .05: of the pairs (k, child), of the edges k → child and of the equations of the children, whose candidates are k and
-l; "named": share of the pairs with p < .05 under ±.5 in which guide 1 is the one that is named.
+k and l have mean 2 in the controls. Off-target: guide 1 of k changes the log mean of the children by itself by ±.5.
+Shares of p < .05: of the pairs (k, child), of the edges k → child and of the equations of the children, whose candidates
+are k and l; "named": share of the pairs with p < .05 under ±.5 in which guide 1 is the one that is named.
 """
 
 import numpy as np
@@ -51,24 +51,26 @@ def simulate(rng: np.random.Generator, strengths: tuple[float, ...], cells: int,
     return screen, guide[screen.cell]
 
 
-def test_all(screen, guide: np.ndarray, *, hc3: bool = True):
+def all_tests(screen, guide: np.ndarray, *, hc3: bool):
     """Pairs of k with the children, and the children's equations."""
     from argen._core.guide_split import split_by_guides
     from argen._core.overidentification import pair_tests, saturated_forms
     from argen._core.overidentified_equations import equation_tests
+    from argen._core.parallel import worker_pool
 
     split = split_by_guides(screen, guide, 10)
-    forms = saturated_forms(split, hc3=hc3, phi=np.zeros(screen.n_genes))
-    pairs = pair_tests(split, forms, hc3=hc3, alpha=0.05)
     reach = np.zeros((screen.n_genes, screen.n_genes), dtype=bool)
     reach[0, 1:] = reach[1, 2:] = True
     equations = [(t, np.array([0, 1])) for t in range(2, screen.n_genes)]
-    return pairs, equation_tests(split, forms, equations, reach, hc3=hc3, alpha=0.05)
+    with worker_pool(1) as map_:
+        forms = saturated_forms(split, hc3=hc3, phi=np.zeros(screen.n_genes), map_=map_)
+        pairs = pair_tests(split, forms, hc3=hc3, alpha=0.05, map_=map_)
+        return pairs, equation_tests(split, forms, equations, reach, hc3=hc3, alpha=0.05, map_=map_)
 
 
 def replicate(guides: str, cells: int, mean: float, off_target: float, seed: int, hc3: bool = True) -> list[dict]:
     rng = np.random.default_rng([list(GUIDES).index(guides), cells, int(10 * mean), int(2 * off_target) + 1, seed])
-    pairs, equations = test_all(*simulate(rng, GUIDES[guides], cells, mean, off_target), hc3=hc3)
+    pairs, equations = all_tests(*simulate(rng, GUIDES[guides], cells, mean, off_target), hc3=hc3)
     of_k = (pairs.target == 0) & (pairs.gene >= 2)
     setting = {"guides": guides, "cells": cells, "mean": mean, "off_target": off_target, "seed": seed}
     tests = {

@@ -5,8 +5,8 @@ coefficients of all groups in the saturated reduced forms of A, shape (groups, m
 
     ξ[g] = E[g] θ   for every guide g of a candidate.
 
-Where the network rules out that a perturbation moves a candidate (its target is not among the ancestors), the entry of E
-is 0 and not estimated: many small errors would spoil M. P averages the guides of each candidate, weighted by their
+Where the network rules out that a perturbation moves a candidate (its target is no ancestor of it), the entry of E is
+0 and not estimated: many small errors would spoil M. P averages the guides of each candidate, weighted by their
 cells, so that M = P E is square and θ̂ = M⁻¹ P ξ. What is left over are the rows N_g = e_g − E[g] M⁻¹ P, for which
 N_g E = 0, hence N_g ξ = 0 up to chance:
 
