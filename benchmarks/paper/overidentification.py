@@ -5,8 +5,8 @@
 Target k with its guides, a second target l below it with four guides of knock-down −1, and 20 children, half of which
 have k as a parent (.8); l is a parent of all (.4). Gamma–Poisson counts (φ = .25), a hidden confounder, 3,000 controls;
 k and l have mean 2 in the controls. Off-target: guide 1 of k changes the log mean of the children by itself by ±.5.
-Shares of p < .05: of the pairs (k, child), of the edges k → child and of the equations of the children, whose candidates
-are k and l; "named": share of the pairs with p < .05 under ±.5 in which guide 1 is the one that is named.
+Shares of p < .05: pairs (k, child), edges k → child, and equations of the children, whose candidates are k and l;
+"named": share of the pairs with p < .05 under ±.5 in which guide 1 is the one that is named.
 """
 
 import numpy as np
