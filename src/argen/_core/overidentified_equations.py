@@ -102,7 +102,7 @@ def equation_tests(
     alpha
         Level below which the guide that disagrees is looked for.
     map_, track
-        Parallel map within an equation; wrapper round the iterator over equations, for a progress bar.
+        Parallel map within one equation; wrapper round the iterator over equations, for a progress bar.
     """
     influence = CellInfluence(split.screen, hc3=hc3)
     moved = (reach | np.eye(len(reach), dtype=bool))[split.target]
@@ -215,11 +215,11 @@ def _omega(
 
     `weights` are the c_k, zero for the groups that are not in play, shape (n_groups, genes).
     """
+    blocks = [N[lo : lo + _ROWS] for lo in range(0, len(N), _ROWS)]
+    # One block alone is spread over the threads, several are one task each: larger tasks, less waiting.
+    outer, inner = (map, map_) if len(blocks) == 1 else (map_, map)
     u = np.concatenate(
-        [
-            influence.combine(genes, forms, [N[lo : lo + _ROWS] * c for c in weights.T], map_)
-            for lo in range(0, len(N), _ROWS)
-        ]
+        list(outer(lambda rows: influence.combine(genes, forms, [rows * c for c in weights.T], inner), blocks))
     )
     stand_in = sum(c**2 * _SEPARATED_VARIANCE * form.separated for c, form in zip(weights.T, forms, strict=True))
     return u @ u.T + (N * stand_in) @ N.T
