@@ -224,7 +224,8 @@ def _test_target(block: _Block, k: int, moments: _Moments, rows: np.ndarray, alp
     odd = np.full(len(p), NOBODY)
     doubtful = np.flatnonzero((n_guides >= 3) & (p < alpha))
     if len(doubtful):
-        odd[doubtful] = rows[_odd_one(moments, doubtful)]
+        place, known = _odd_one(moments, doubtful)
+        odd[doubtful] = np.where(known, rows[place], NOBODY)
     others = block.genes != k
     columns = (block.genes, n_guides, ratio, statistic, df, p, converged, odd)
     return PairTests(np.full(others.sum(), k), *(column[others] for column in columns))
@@ -297,16 +298,16 @@ def _omega(moments: _Moments, at: np.ndarray, b: np.ndarray) -> tuple[np.ndarray
     return omega, (~usable | (own > SINGULAR * total)).all(axis=1) & (smallest > SINGULAR)
 
 
-def _odd_one(moments: _Moments, at: np.ndarray) -> np.ndarray:
-    """Place of the guide whose removal leaves the smallest J, for the genes `at`."""
+def _odd_one(moments: _Moments, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Place of the guide whose removal leaves the smallest J, and whether there is one, for the genes `at`."""
     some = replace(moments, xi=moments.xi[at], V=moments.V[at], C=moments.C[at], usable=moments.usable[at])
     left = np.full(some.xi.shape, np.inf)
     for place in range(left.shape[1]):
         usable = some.usable.copy()
         usable[:, place] = False
         _, statistic, _ = minimise(replace(some, usable=usable))
-        left[:, place] = np.where(some.usable[:, place], statistic, np.inf)
-    return left.argmin(axis=1)
+        left[:, place] = np.where(some.usable[:, place] & np.isfinite(statistic), statistic, np.inf)
+    return left.argmin(axis=1), np.isfinite(left.min(axis=1))
 
 
 def _sorted(parts: list[PairTests]) -> PairTests:

@@ -158,20 +158,15 @@ def _test(
         statistic[a] = _quadratic(z[at], omega[at, at])
         if n_guides[a] >= 3 and chdtrc(n_guides[a] - 1, statistic[a]) < alpha:
             groups = guides.tested[a]
-            odd[a] = groups[_odd_one(z[at], omega[at, at], N[at][:, groups])]
+            place = _odd_one(z[at], omega[at, at], N[at][:, groups])
+            odd[a] = NOBODY if place is None else groups[place]
+    why = np.where((why == _TESTED) & np.isnan(statistic), _SINGULAR, why)
     df = np.where(why == _TESTED, n_guides - 1, 0)
-    whole = _quadratic(z, omega)
+    value = _quadratic(z, omega)
+    whole = (value, 0 if np.isnan(value) else len(z))
+    whole_why = _SINGULAR if np.isnan(value) else _TESTED
     return EquationTest(
-        t,
-        A,
-        n_guides,
-        statistic,
-        df,
-        _p(statistic, df),
-        odd,
-        why,
-        (whole, int(df.sum()), float(_p(whole, df.sum()))),
-        0,
+        t, A, n_guides, statistic, df, _p(statistic, df), odd, why, (*whole, float(_p(*whole))), whole_why
     )
 
 
@@ -236,7 +231,7 @@ def _quadratic(z: np.ndarray, omega: np.ndarray) -> float:
     return float(((vectors.T @ (z / scale)) ** 2 / values).sum())
 
 
-def _odd_one(z: np.ndarray, omega: np.ndarray, coefficients: np.ndarray) -> int:
+def _odd_one(z: np.ndarray, omega: np.ndarray, coefficients: np.ndarray) -> int | None:
     """Place of the guide without which J is smallest: only combinations of restrictions that leave it out are kept.
 
     `coefficients` of the guides in the restrictions, shape (restrictions, guides).
@@ -245,8 +240,9 @@ def _odd_one(z: np.ndarray, omega: np.ndarray, coefficients: np.ndarray) -> int:
     for column in coefficients.T:
         without = null_space(column[None, :]).T
         left.append(_quadratic(without @ z, without @ omega @ without.T))
-    return int(np.nanargmin(left)) if np.isfinite(left).any() else 0
+    return int(np.nanargmin(left)) if np.isfinite(left).any() else None
 
 
 def _p(statistic: np.ndarray, df: np.ndarray) -> np.ndarray:
-    return np.where(np.asarray(df) > 0, chdtrc(np.maximum(df, 1), np.nan_to_num(statistic)), np.nan) + 0.0 * statistic
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isnan(statistic), np.nan, chdtrc(np.maximum(df, 1), statistic))
