@@ -1,6 +1,6 @@
 """Study (ix): how often guides that agree are said to disagree, and how often an off-target guide is found.
 
-    python benchmarks/paper/overidentification.py --replicates 100
+    python benchmarks/paper/overidentification.py --replicates 80
 
 Target k with its guides, a second target l below it with four guides of knock-down −1, and 20 children, half of which
 have k as a parent (.8); l is a parent of all (.4). Gamma–Poisson counts (φ = .25), a hidden confounder, 3,000 controls;
@@ -112,7 +112,7 @@ def _place(column: pd.Series) -> pd.Series:
 
 
 def main() -> None:
-    options = arguments(__doc__, 100)
+    options = arguments(__doc__, 80)
     settings = [(g, c, m, o) for g in GUIDES for c in CELLS for m in MEANS for o in OFF_TARGET]
     cases = [(*setting, seed) for setting in settings for seed in range(options.replicates)]
     table = summary(run_all(replicate, cases, options.jobs))
