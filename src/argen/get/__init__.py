@@ -1,7 +1,20 @@
 """Results as tables and graphs."""
 
+from ._diagnostics import calibration, overidentification, sensitivity, stability
 from ._graph import graph
 from ._guides import guides
-from ._tables import calibration, edges, genes, pairs, qc, sensitivity, stability, targets
+from ._tables import edges, genes, pairs, qc, targets
 
-__all__ = ["calibration", "edges", "genes", "graph", "guides", "pairs", "qc", "sensitivity", "stability", "targets"]
+__all__ = [
+    "calibration",
+    "edges",
+    "genes",
+    "graph",
+    "guides",
+    "overidentification",
+    "pairs",
+    "qc",
+    "sensitivity",
+    "stability",
+    "targets",
+]

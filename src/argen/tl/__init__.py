@@ -6,6 +6,7 @@ from ._descendants import argen_descendants
 from ._external import external_dag
 from ._inspre import inspre
 from ._naive import argen_naive
+from ._overidentification import argen_overidentification
 from ._sensitivity import argen_sensitivity
 from ._stability import argen_stability
 
@@ -14,6 +15,7 @@ __all__ = [
     "argen_dag",
     "argen_descendants",
     "argen_naive",
+    "argen_overidentification",
     "argen_sensitivity",
     "argen_stability",
     "external_dag",

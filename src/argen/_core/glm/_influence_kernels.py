@@ -1,0 +1,41 @@
+"""Influences of all cells on the coefficients of a few groups.
+
+With instruments for all groups, cell i of group h has the influence
+
+    IF_i[g] = r_i (1{h = g} / S_g − D_g'(z_i − W_h)),   D = W H⁻¹,
+
+on the coefficient of group g; z_i holds the level and the dummies of its stratum and its numeric covariates, and
+W_h = 0 for the controls, see :mod:`argen._core.influence`.
+"""
+
+import numpy as np
+
+from argen._core.glm._jit import kernel
+
+__all__ = ["group_influence"]
+
+
+@kernel
+def group_influence(residual, design, rows, inverse_S, D, W, out):
+    """IF_i[g] of every cell for the groups `rows` of one gene, shape (n, len(rows)); D has one row per such group."""
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    c, n_groups = len(rows), len(design.group_seg) - 2
+    base = np.empty(c)
+    for h in range(n_groups + 1):
+        for seg in range(design.group_seg[h], design.group_seg[h + 1]):
+            s = design.seg_stratum[seg]
+            for j in range(c):
+                base[j] = -D[j, design.stratum_level[s]]
+                for o in range(O):
+                    base[j] -= D[j, G + o] * design.stratum_dummies[s, o]
+                if h < n_groups:
+                    for a in range(D.shape[1]):
+                        base[j] += D[j, a] * W[h, a]
+                    if h == rows[j]:
+                        base[j] += inverse_S[j]
+            for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+                for j in range(c):
+                    value = base[j]
+                    for a in range(r):
+                        value -= D[j, G + O + a] * design.numeric[i, a]
+                    out[i, j] = residual[i] * value

@@ -1,0 +1,204 @@
+"""Tables of what says when to believe a network."""
+
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+
+from argen._bridge.slots import read_result
+from argen._bridge.validate import check_option
+from argen.get._tables import held
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["calibration", "overidentification", "sensitivity", "stability"]
+
+CALIBRATION_TABLES = ("summary", "pseudo_targets", "equations", "qq", "positive_controls", "skipped")
+# Columns of the tables of guides that hold names of genes.
+_BY = {
+    "target": ["target"],
+    "guide": ["target"],
+    "pair": ["target", "gene"],
+    "edge": ["source", "target"],
+    "equation": ["target"],
+}
+
+
+def calibration(
+    adata: "AnnData",
+    *,
+    table: Literal["summary", "pseudo_targets", "equations", "qq", "positive_controls", "skipped"] = "summary",
+    key: str = "argen_calibration",
+) -> pd.DataFrame:
+    r"""Empirical error rates of the analysis, and what they rest on.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_calibration`.
+    table
+        Which of its tables.
+    key
+        Name of the result.
+
+    Returns
+    -------
+    ``"summary"``: per kind of ``nulls`` the number of pseudo-targets or splits (``n_pseudo``) and of null tests
+    (``n_tests``), the shares rejected at .05, .01 and .001 (``rate_05``, ``rate_01``, ``rate_001``, each with a
+    standard error ``…_se`` over pseudo-targets or splits), ``level`` in force (the largest p that was called
+    significant, alpha / m if none was; of edges the mean of the thresholds applied), the share rejected there
+    (``rate_level``, ``rate_level_se``, ``rate_level_high``: one-sided 95 % limit; edges each at the threshold of its
+    equation), tests and discoveries of the analysis (``n_real``, ``n_discoveries``), false ones to be expected if all
+    nulls were true (``expected_false`` = ``rate_level`` × ``n_real``, ``expected_false_high``), and ``inflation``
+    (:math:`\lambda`, median of the :math:`\chi^2_1` quantiles of p over .455).
+    ``"pseudo_targets"``: ``nulls``, ``name``, ``n_cells``, ``n_cells_wanted``, ``n_tests``, ``rate_05``, ``min_p``,
+    ``n_below_level``.
+    ``"equations"``: ``target``, ``n_candidates``, ``size_factor`` (placebo groups over real ones), ``smallest_group``,
+    ``n_tests``, ``rate_05``, ``n_below_threshold``, ``reason`` (why left out).
+    ``"qq"``: ``nulls``, ``expected``, ``observed``, ``low``, ``high``.
+    ``"positive_controls"``: ``target``, ``n_cells``, ``effect``, ``se``, ``p``, ``test``, ``falls``, ``detected``
+    (falls with p at most the level in force).
+    ``"skipped"``: ``what``, ``reason``, ``n``.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+    argen.errors.InputError
+        There is no such table.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_calibration(adata)
+    >>> ag.get.calibration(adata, table="positive_controls")["detected"].all()
+    np.True_
+    """
+    check_option("table", table, CALIBRATION_TABLES)
+    return read_result(adata, key, "ag.tl.argen_calibration", "positive_controls")[table].reset_index(drop=True)
+
+
+def overidentification(
+    adata: "AnnData",
+    *,
+    by: Literal["target", "guide", "pair", "edge", "equation"] = "target",
+    key: str = "argen_overidentification",
+) -> pd.DataFrame:
+    """Whether the guides of each target agree, as :func:`argen.tl.argen_overidentification` has tested it.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_overidentification`.
+    by
+        One row per target, guide, pair of a target and another gene, candidate edge, or equation (gene with candidate
+        parents).
+    key
+        Name of the result.
+
+    Returns
+    -------
+    The table of that name, described in :func:`argen.tl.argen_overidentification`; all but those of targets and guides
+    start with the smallest p. Rows with genes that `adata` no longer holds are left out.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+    argen.errors.InputError
+        `by` is none of those.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> mdata = ag.datasets.simulate("paper_fig2", n_cells=3000, guides_per_target=2, guide_counts=True)
+    >>> ag.pp.argen_guides(mdata)
+    >>> adata = mdata["rna"]
+    >>> ag.tl.argen_dag(adata, covariates=["L"], depth="depth")
+    >>> ag.tl.argen_overidentification(adata)
+    >>> len(ag.get.overidentification(adata, by="pair"))
+    56
+    """
+    check_option("by", by, list(_BY))
+    table = read_result(adata, key, "ag.tl.argen_overidentification", "pairs")[f"{by}s"]
+    for column in _BY[by]:
+        table = table[held(adata, table[column])]
+    if "J" in table.columns:
+        table = table.sort_values("p", kind="stable")
+    texts = [c for c in ("source", "target", "gene", "guide", "disagrees", "flags", "reason") if c in table.columns]
+    return table.assign(**{column: table[column].astype(str) for column in texts}).reset_index(drop=True)
+
+
+def sensitivity(adata: "AnnData", *, key: str = "argen_sensitivity") -> pd.DataFrame:
+    """Edges of a network with the variations of :func:`argen.tl.argen_sensitivity` that have them.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_sensitivity`.
+    key
+        Name of the result.
+
+    Returns
+    -------
+    One row per edge of any variation: ``source``, ``target``, ``selected`` (in the network itself), ``share`` (of the
+    variations that have it), one boolean column per variation; edges of the network first, the most stable first.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_sensitivity(adata, alphas=[0.001])
+    >>> list(ag.get.sensitivity(adata))[4:]
+    ['ties', 'edges alpha 0.001', 'descendants alpha 0.001']
+    """
+    table = read_result(adata, key, "ag.tl.argen_sensitivity", "variations")["edges"]
+    table = table[held(adata, table["source"]) & held(adata, table["target"])]
+    return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
+
+
+def stability(adata: "AnnData", *, key: str = "argen_stability", selected: bool = True) -> pd.DataFrame:
+    """Edges of a network with how often draws of the cells find them again.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_stability`.
+    key
+        Name of the result.
+    selected
+        Only the edges of the network; ``False`` gives every candidate, and every edge that a draw selected.
+
+    Returns
+    -------
+    One row per edge: ``source``, ``target``, ``selected``, ``stability`` (share of the draws, calibrated),
+    ``bootstrap_frequency`` (not calibrated: inflated for nulls), ``candidate_frequency``, ``order_frequency``,
+    ``ci_low``, ``ci_high`` (95 % interval of the effect from the draws); the most stable first.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_stability(adata, n_draws=20)
+    >>> bool(ag.get.stability(adata)["stability"].is_monotonic_decreasing)
+    True
+    """
+    table = read_result(adata, key, "ag.tl.argen_stability", "edges")["edges"]
+    table = table[held(adata, table["source"]) & held(adata, table["target"])]
+    if selected:
+        table = table[table["selected"]]
+    return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
