@@ -1,11 +1,10 @@
 """Results as tidy data frames."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from argen._bridge.slots import read_result
-from argen._bridge.validate import check_option
 
 if TYPE_CHECKING:
     from anndata import AnnData

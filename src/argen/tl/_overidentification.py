@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 from argen._bridge import slots
 from argen._bridge.overidentification import carried_guides, check_split, estimable_equations, tables_of
 from argen._bridge.runtime import progress, resolve_n_jobs
-from argen._bridge.validate import check_key, check_level, counted
+from argen._bridge.validate import check_count, check_key, check_level, counted
 from argen._core.guide_split import split_by_guides
 from argen._core.overidentification import n_blocks, pair_tests, saturated_forms
 from argen._core.overidentified_equations import equation_tests
 from argen._core.parallel import worker_pool
 from argen.errors import InputError
-from argen.tl._descendants import check_min_cells
 from argen.tl._step import open_network
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def argen_overidentification(
     """
     from scanpy import logging as logg
 
-    min_cells = check_min_cells(min_cells)
+    min_cells = check_count("min_cells", min_cells, 2)
     check_level("alpha", alpha)
     check_key("guides_key", guides_key)
     if key_added == guides_key:
