@@ -84,7 +84,7 @@ class Dense:
         return 1.0 / (self.inverse @ self.first[k].T @ self.first[k] @ self.inverse.T)[k, k]
 
 
-def dense_equations(data, dag, pairs, *, saturated=False, hc3=False):
+def dense_equations(data, dag, pairs, *, general=False, hc3=False):
     """Every equation of the search, from pairs and order alone."""
     order = dag.order.tolist()
     for equation in dag.equations:
@@ -92,8 +92,7 @@ def dense_equations(data, dag, pairs, *, saturated=False, hc3=False):
         A = sorted(k for k in left if (k, equation.target) in pairs)
         sets = [sorted({k} | {a for a in left if (a, k) in pairs}) for k in A]
         everything = sorted(set(A).union(*sets))
-        sets = [everything] * len(A) if saturated else sets
-        own = sorted({*(everything if saturated else A), equation.target})
+        own = sorted({*(everything if general else A), equation.target})
         yield equation, Dense(data, equation.target, A, own, sets, hc3=hc3)
 
 
@@ -104,7 +103,7 @@ def test_against_the_definition(settings, name, hc):
     data = random_screen(5, n=900, log_mean=1.0, **settings)
     pairs = RELATIONS[name]
     dag = search(data, pairs, hc=hc)
-    for equation, dense in dense_equations(data, dag, pairs, saturated=name == "not closed", hc3=hc == "HC3"):
+    for equation, dense in dense_equations(data, dag, pairs, general=name == "not closed", hc3=hc == "HC3"):
         found = equation.instruments
         for k in range(len(equation.candidates)):
             np.testing.assert_allclose(found.strength[k], dense.strength(k), rtol=1e-6)

@@ -24,7 +24,7 @@ from argen._core.influence import CellInfluence
 from argen._core.parallel import Map
 from argen._core.results import ConfidenceSet, Instruments
 
-__all__ = ["robust_tests", "strength"]
+__all__ = ["robust_tests", "spread", "strength"]
 
 CHI2_95 = 3.841458820694124
 _BLOCK = 32  # candidates at a time: bounds the memory, fixed so that sums do not depend on the number of threads
@@ -37,7 +37,7 @@ def strength(inverse: np.ndarray, candidates: np.ndarray, first_stages: list[Red
     """
     result = np.empty(len(candidates))
     for k, form in enumerate(first_stages):
-        row = _spread(inverse[[k]], candidates, form)[0]
+        row = spread(inverse[[k]], candidates, form)[0]
         result[k] = 1.0 / (row**2 @ form.v + 2.0 * (row @ form.G) @ (row @ form.W))
     return result
 
@@ -111,10 +111,10 @@ class _Equation:
         mixed = rows @ self.inverse
         genes, forms, weights = self.candidates.tolist(), list(self.first), []
         for l, form in enumerate(forms):
-            weights.append(first[:, [l]] * _spread(mixed, self.candidates, form))
+            weights.append(first[:, [l]] * spread(mixed, self.candidates, form))
         if own.any():
             genes, forms = [self.target, *genes], [self.own, *forms]
-            weights = [own[:, None] * _spread(mixed, self.candidates, self.own), *weights]
+            weights = [own[:, None] * spread(mixed, self.candidates, self.own), *weights]
         return self.influence.combine(genes, forms, weights, self.map_)
 
 
@@ -137,7 +137,7 @@ class _StandIns:
     def of(cls, inverse: np.ndarray, candidates: np.ndarray, own: ReducedForm, first: list[ReducedForm]) -> "_StandIns":
         weights, owner = [np.empty((len(candidates), 0))], [np.empty(0, dtype=np.int64)]
         for l, form in enumerate([own, *first]):
-            at, rows = np.flatnonzero(form.separated), _spread(inverse, candidates, form)
+            at, rows = np.flatnonzero(form.separated), spread(inverse, candidates, form)
             weights.append(rows[:, at] * np.sqrt(form.v[at]))
             owner.append(np.full(len(at), l - 1))
         return cls(np.hstack(weights), np.concatenate(owner))
@@ -158,7 +158,7 @@ def _restricted_directions(
         sums = equation.influence.project(
             int(equation.candidates[k]), form, np.vstack([residual[k], own[i]])
         )  # Σ_i IF_k,i x_i
-        through = sums @ _spread(equation.inverse, equation.candidates, form).T
+        through = sums @ spread(equation.inverse, equation.candidates, form).T
         mine = stand_in.owner == k
         weights, at_k = stand_in.weights[:, mine], stand_in.weights[k, mine]
         v[i, 1] += through[0] + weights @ residual_in[k, mine] + residual_in[:, mine] @ at_k
@@ -218,7 +218,7 @@ def _between(points: np.ndarray) -> np.ndarray:
     return np.concatenate([[points[0] - 1.0], (points[1:] + points[:-1]) / 2.0, [points[-1] + 1.0]])
 
 
-def _spread(rows: np.ndarray, candidates: np.ndarray, form: ReducedForm) -> np.ndarray:
+def spread(rows: np.ndarray, candidates: np.ndarray, form: ReducedForm) -> np.ndarray:
     """Weights on the candidates' instruments as weights on all instruments of a form; shape (R, instruments)."""
     spread = np.zeros((len(rows), len(form.instruments)))
     _, here, there = np.intersect1d(candidates, form.instruments, assume_unique=True, return_indices=True)

@@ -28,7 +28,7 @@ from argen._core.order import place_genes
 from argen._core.parallel import Map
 from argen._core.prior import Prior, no_prior
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Instruments, Relation
-from argen._core.robust import robust_tests, strength
+from argen._core.robust import robust_tests, spread, strength
 from argen._core.screen import Screen
 from argen._core.two_stage import fit_two_stage
 
@@ -111,7 +111,7 @@ class _Inference:
     """Which covariance and tests the edges get.
 
     The stacked covariance and the robust test need the influence of the cells; where an equation is not square, its
-    instruments are judged by saturated reduced forms.
+    instruments are judged by a reduced form on all of them.
     """
 
     name: str
@@ -149,7 +149,7 @@ def _estimate(
     own, first = system.own, system.first
     if not system.is_square:
         equation = _over_identified(screen, t, A, own, first, how, map_)
-        return replace(equation, instruments=_saturated_instruments(system, how, map_))
+        return replace(equation, instruments=_instruments_of_general(system, how, map_))
     inverse, condition = invert(system.matrix)
     if inverse is None or not np.isfinite(system.xi).all():
         return _singular(t, A, first, condition)
@@ -169,17 +169,17 @@ def _estimate(
     return Equation(t, A, coef, np.sqrt(variance), status, condition, instruments=instruments)
 
 
-def _saturated_instruments(system: System, how: _Inference, map_: Map) -> Instruments:
-    """Of an over-identified equation: every reduced form on all its instruments, the rows of the candidates alone.
+def _instruments_of_general(system: System, how: _Inference, map_: Map) -> Instruments:
+    """Of an over-identified equation: the rows of the candidates alone, of a reduced form on all its instruments.
 
-    Their square system holds whichever instruments lie outside the candidates (METHOD 9).
+    ξ_t[A] = Mθ holds whichever instruments lie outside A, with the entries of M that the relation rules out zero. (With
+    estimates of these in their place, noise spoils M where there are many candidates.)
     """
-    t, A = system.target, system.candidates
-    everything = np.unique(np.concatenate([A, *(form.instruments for form in system.first)]))
-    wanted = [(t, np.union1d(everything, [t])), *((k, everything) for k in A.tolist())]
-    own, *first = how.saturated.get(wanted, map_)
-    rows = np.searchsorted(everything, A)
-    inverse, _ = invert(np.column_stack([form.effect[rows] for form in first]))
+    t, A, first = system.target, system.candidates, system.first
+    everything = np.unique(np.concatenate([A, [t], *(form.instruments for form in first)]))
+    (own,) = how.saturated.get([(t, everything)], map_)
+    M = np.column_stack([spread(np.eye(len(A)), A, form) @ form.effect for form in first])
+    inverse, _ = invert(M)
     xi = own.effect[np.searchsorted(own.instruments, A)]
     if inverse is None or not np.isfinite(xi).all():
         return Instruments.nothing(len(A))
