@@ -2,5 +2,6 @@
 
 from ._guides import argen_guides
 from ._network import argen_network
+from ._targets import argen_targets
 
-__all__ = ["argen_guides", "argen_network"]
+__all__ = ["argen_guides", "argen_network", "argen_targets"]
