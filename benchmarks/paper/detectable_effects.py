@@ -6,10 +6,12 @@ Gamma–Poisson counts (dispersion .5), 2,000 control cells, power .8. `total ef
 are copies of each other; decreases and increases at `mde_decrease` and `mde_increase`, and for comparison at the one
 figure (z_{1−a/2} + z_power) · se with the standard error of no effect, tested by argen_descendants at the level a.
 
-`direct effect`: triples a → b → c with effects .6, 100 cells a target; the extra edge a → c has the effect ± mde of a
-screen in which it is 0, tested by argen_dag at the level a; an edge that is no candidate counts as missed.
+`direct effect`: triples a → b → c with effects .6; the extra edge a → c has the effects
+`mde_negative` and `mde_positive` of screens in which it is 0, tested by argen_dag at the level a; an edge that is no
+candidate counts as missed. `power_of_formula`: at (z_{1−a/2} + z_power) · se of the same screens.
 
-`planned edge`: pairs a → b with as many cells a target as cells_needed says.
+`planned edge`: 20 pairs a → b with as many cells a target as cells_needed says for the level of the pairs, 20 of 1,560
+found at .01.
 """
 
 import numpy as np
@@ -20,13 +22,14 @@ from scipy.stats import norm
 
 CONTROLS, PHI, POWER = 2000, 0.5, 0.8
 MEANS, CELLS, LEVELS = (0.02, 0.1, 0.3, 1.0, 5.0), (30, 100, 300), (1e-3, 1e-5)
-KNOCKDOWNS, EDGE_LEVEL = (-0.5, -1.5), 1e-3
+EDGE_LEVEL = 1e-3
+EDGE_SETTINGS = ((0.3, -1.5, 300), (1.0, -1.5, 100), (1.0, -1.5, 300), (5.0, -1.5, 100), (5.0, -0.7, 300))
 COLUMNS = ["what", "mean_count", "cells", "level", "knockdown", "test", "effect", "power", "power_of_formula"]
 
 
 def total_effect(mu: float, n: int, replicates: int) -> list[dict]:
     """Power at both smallest effects and at the plain formula, by level."""
-    from argen._core.power import PairCounts, score_mde, wald_mde
+    from argen._core.power import PairCounts, quantile_of, score_mde, wald_mde
 
     expected, se = np.array([n * mu]), np.sqrt((1 / mu + PHI) * np.array([1 / n + 1 / CONTROLS]))
     test = "score" if n * mu < 50 else "wald"
@@ -36,7 +39,7 @@ def total_effect(mu: float, n: int, replicates: int) -> list[dict]:
             sizes = (np.array([float(x)]) for x in (n, CONTROLS, mu, PHI))
             smallest = score_mde(PairCounts(expected, *sizes), level, POWER)
         else:
-            smallest = wald_mde(expected, expected, se, np.array([n - 1.0]), level, POWER)
+            smallest = wald_mde(expected, expected, se, quantile_of(level, n - 1.0), POWER)
         formula = (norm.isf(level / 2) + norm.ppf(POWER)) * se
         effects = np.concatenate([-smallest[0], smallest[1], -formula, formula])
         power = _power_of_pairs(mu, np.where(np.isfinite(effects), effects, 0.0), n, level, replicates)
@@ -103,33 +106,47 @@ def _edges(adata: AnnData, parent: str, child: str, copies: int) -> pd.DataFrame
     return table.reindex([(f"{parent}{i}", f"{child}{i}") for i in range(copies)])
 
 
-def direct_effect(mu: float, knockdown: float, replicates: int) -> list[dict]:
+def direct_effect(mu: float, knockdown: float, n: int, replicates: int) -> list[dict]:
     """Power of an edge that is as large as the mde of the candidate without an effect."""
-    n, copies = 100, 25
-    chain = {("a", "b"): 0.6, ("b", "c"): 0.6}
-    null = [_edges(network_of(chain, copies, mu, knockdown, n, seed), "a", "c", copies) for seed in range(4)]
-    null = pd.concat(null)
-    quantile = norm.isf(EDGE_LEVEL / 2) + norm.ppf(POWER)
-    se = null["se"].median()
+    from argen._bridge.power import _edge_counts
+    from argen._core.power import edge_mde
+
+    copies, chain = 25, {("a", "b"): 0.6, ("b", "c"): 0.6}
+    mde, formula = [], []
+    for seed in range(4):
+        adata = network_of(chain, copies, mu, knockdown, n, seed)
+        null = _edges(adata, "a", "c", copies).dropna(subset="p").reset_index()
+        columns = null["coef"].to_numpy(), null["se"].to_numpy(), np.full(len(null), EDGE_LEVEL), POWER
+        mde.append(np.stack(edge_mde(*columns, _edge_counts(null, adata.uns["argen_descendants"]))))
+        formula.append(np.stack(edge_mde(*columns)))
+    mde, formula = (np.median(np.concatenate(part, axis=1), axis=1) for part in (mde, formula))
     rows = []
-    for name, sign in (("positive", 1.0), ("negative", -1.0)):
-        effect = sign * quantile * se
-        power = np.nan
-        if np.isfinite(effect) and abs(effect) < 3:
-            tables = [
-                _edges(
-                    network_of({**chain, ("a", "c"): effect}, copies, mu, knockdown, n, 100 + seed), "a", "c", copies
-                )
-                for seed in range(max(replicates // copies, 1))
-            ]
-            power = (pd.concat(tables)["p"] <= EDGE_LEVEL).mean()
+    for i, (name, sign) in enumerate((("negative", -1.0), ("positive", 1.0))):
+        power = [
+            _power_of_edges({**chain, ("a", "c"): sign * size[i]}, mu, knockdown, n, copies, replicates)
+            for size in (mde, formula)
+        ]
         rows.append(
             {
                 "what": f"direct effect, {name}", "mean_count": mu, "cells": n, "level": EDGE_LEVEL, "test": "wald",
-                "knockdown": knockdown, "effect": effect, "power": power,
+                "knockdown": knockdown, "effect": sign * mde[i], "power": power[0], "power_of_formula": power[1],
             }
         )  # fmt: skip
     return rows
+
+
+def _power_of_edges(
+    edges: dict[tuple[str, str], float], mu: float, knockdown: float, n: int, copies: int, replicates: int
+) -> float:
+    """Share of the copies in which the last edge is found; nothing for effects that nobody would expect."""
+    (parent, child), effect = list(edges.items())[-1]
+    if not abs(effect) < 3:
+        return np.nan
+    tables = [
+        _edges(network_of(edges, copies, mu, knockdown, n, 100 + seed), parent, child, copies)
+        for seed in range(max(replicates // copies, 1))
+    ]
+    return (pd.concat(tables)["p"] <= EDGE_LEVEL).mean()
 
 
 def planned_edge(mu: float, effect: float, knockdown: float, replicates: int) -> list[dict]:
@@ -137,15 +154,10 @@ def planned_edge(mu: float, effect: float, knockdown: float, replicates: int) ->
     import argen as ag
 
     n = ag.metrics.cells_needed(
-        effect, mean_count=mu, knockdown=knockdown, dispersion=PHI, n_controls=CONTROLS, level=EDGE_LEVEL, power=POWER
-    )
-    power, copies = np.nan, 20
-    if n <= 800:
-        tables = [
-            _edges(network_of({("a", "b"): effect}, copies, mu, knockdown, n, 200 + seed), "a", "b", copies)
-            for seed in range(max(replicates // copies, 1))
-        ]
-        power = (pd.concat(tables)["p"] <= EDGE_LEVEL).mean()
+        effect, mean_count=mu, knockdown=knockdown, dispersion=PHI, n_controls=CONTROLS, level=EDGE_LEVEL, power=POWER,
+        pair_level=20 * 0.01 / (40 * 39),
+    )  # fmt: skip
+    power = _power_of_edges({("a", "b"): effect}, mu, knockdown, n, 20, replicates) if n <= 800 else np.nan
     return [
         {
             "what": "planned edge", "mean_count": mu, "cells": n, "level": EDGE_LEVEL, "test": "wald",
@@ -165,8 +177,9 @@ def main() -> None:
     options = arguments(__doc__, 300)
     r = options.replicates
     cases = [("total", mu, n, r, None) for mu in MEANS for n in CELLS]
-    cases += [("direct", mu, k, r, None) for mu in MEANS[1:] for k in KNOCKDOWNS]
-    cases += [("planned", mu, e, -1.5, r) for mu in MEANS[1:] for e in (0.5, -0.5, 1.0)]
+    cases += [("direct", *setting, r) for setting in EDGE_SETTINGS]
+    cases += [("planned", mu, e, -1.5, r) for mu in MEANS[1:] for e in (0.5, -0.5)]
+    cases += [("planned", mu, 0.25, -1.5, r) for mu in (1.0, 5.0)]
     table = run_all(case, cases, options.jobs).reindex(columns=COLUMNS)
     table.to_csv(options.out / "detectable_effects.csv", index=False, float_format="%.6g")
     shown = table.assign(level=table["level"].map("{:g}".format), cells=table["cells"].map("{:g}".format))

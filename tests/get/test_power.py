@@ -10,7 +10,17 @@ from scipy.stats import norm, poisson, t
 from toy import KWARGS, toy
 
 import argen as ag
-from argen._core.power import PairCounts, bh_level, edge_levels, edge_mde, score_mde, wald_mde
+from argen._core.power import (
+    EdgeCounts,
+    PairCounts,
+    bh_level,
+    edge_levels,
+    edge_mde,
+    quantile_of,
+    score_mde,
+    wald_mde,
+    with_first_stage,
+)
 from argen.errors import InputError
 
 
@@ -24,12 +34,28 @@ def done():
 def test_edges(done):
     edges = ag.get.edges(done, selected=False)
     assert (edges["verdict"] == "found").tolist() == edges["selected"].tolist()
-    factor = norm.isf(edges["mde_level"] / 2) + norm.ppf(0.8)
-    np.testing.assert_allclose(edges["mde"], factor * edges["se"])
-    higher = ag.get.edges(done, selected=False, power=0.95)
-    np.testing.assert_allclose(higher["mde"] - edges["mde"], (norm.ppf(0.95) - norm.ppf(0.8)) * edges["se"])
+    np.testing.assert_array_equal(edges["mde"], edges[["mde_negative", "mde_positive"]].max(axis=1))
+    formula = (norm.isf(edges["mde_level"] / 2) + norm.ppf(0.8)) * edges["se"]
+    # knock-downs: a positive effect lowers the child and leaves fewer counts
+    assert (edges["mde_positive"] > edges["mde_negative"]).all()
+    middle, null = edges[["mde_positive", "mde_negative"]].mean(axis=1), edges["verdict"] == "tested"
+    assert null.any()
+    np.testing.assert_allclose(middle[null], formula[null], rtol=0.15)
+    assert (ag.get.edges(done, selected=False, power=0.95)["mde"] > edges["mde"]).all()
     some = edges["threshold"] > 0
     np.testing.assert_allclose(edges["mde_level"][some], edges["threshold"][some])
+
+
+def test_edges_without_their_descendant_step(done):
+    adata = done.copy()
+    del adata.uns["argen_descendants"]
+    edges = ag.get.edges(adata, selected=False)
+    formula = (norm.isf(edges["mde_level"] / 2) + norm.ppf(0.8)) * edges["se"]
+    for name in ("mde", "mde_negative", "mde_positive"):
+        np.testing.assert_allclose(edges[name], formula)
+    other = done.copy()
+    ag.tl.argen_descendants(other, **{**KWARGS, "covariates": None})
+    pd.testing.assert_frame_equal(ag.get.edges(other, selected=False), edges)
 
 
 @pytest.mark.parametrize("fdr", ["batch-bh", "bh"])
@@ -40,7 +66,7 @@ def test_level_where_nothing_was_found(done, fdr):
     assert (edges["verdict"] == "tested").all()
     size = edges.groupby("batch")["p"].transform("size") if fdr == "batch-bh" else len(edges)
     np.testing.assert_allclose(edges["mde_level"], edges["alpha"] / size)
-    assert np.isfinite(edges["mde"]).all()
+    assert (edges["mde"] > 1.0).all()
 
 
 def test_levels_of_edges():
@@ -50,22 +76,34 @@ def test_levels_of_edges():
     np.testing.assert_allclose(edge_levels(batch, alpha, threshold), [0.01, 0.01, np.nan, 0.005, 0.005, 0.005])
 
 
-def test_edges_with_the_strength_of_their_instrument():
-    """With F the first stage's share of the variance is taken at the effect that is sought."""
-    level, power, base, F = 0.01, 0.8, 0.04, 40.0
-    coef = np.array([0.0, 0.3, 0.3])
-    strength = np.array([F, F, 6.0])
-    se = np.sqrt(base + coef**2 / strength)
-    mde = edge_mde(coef, se, np.full(3, level), power, strength)
-    assert mde[0] == pytest.approx(mde[1])
-    assert np.isinf(mde[2])  # no estimate can be z_{1−a/2} standard errors from 0
-    bound = norm.isf(level / 2) * np.sqrt(base / (1 - norm.isf(level / 2) ** 2 / F))
-    assert norm.sf((bound - mde[0]) / np.sqrt(base + mde[0] ** 2 / F)) == pytest.approx(power)
-    assert bound / np.sqrt(base + bound**2 / F) == pytest.approx(norm.isf(level / 2))
-    far = edge_mde(coef, se, np.full(3, level), power, np.full(3, 1e12))
-    np.testing.assert_allclose(far, edge_mde(coef, se, np.full(3, level), power), rtol=1e-6)
-    low = edge_mde(coef[:1], se[:1], np.array([level]), 0.2, strength[:1])
-    assert norm.sf((bound - low[0]) / np.sqrt(base + low[0] ** 2 / F)) == pytest.approx(0.2)
+def test_edges_with_many_counts_are_the_formula():
+    level, se = np.full(2, 1e-3), np.array([0.1, 0.2])
+    counts = EdgeCounts(np.full(2, 1e12), np.array([-1.0, 2.0]), np.full(2, 1e9))
+    for coef in (np.zeros(2), np.array([0.3, -0.4])):
+        for mde, formula in zip(
+            edge_mde(coef, se, level, 0.8, counts), edge_mde(coef, se, level, 0.8, None), strict=True
+        ):
+            np.testing.assert_allclose(mde, formula, rtol=0.08)  # a gamma law is skewed on the log scale
+
+
+def test_first_stage_makes_the_test_stricter():
+    q, F, v = 3.0, np.array([12.0, 9.0, 1.0]), 0.01
+    strict = with_first_stage(np.array(q), F)
+    xi = strict[0] * np.sqrt(v)
+    assert xi**2 == pytest.approx(q**2 * (v + xi**2 / F[0]))
+    assert np.isinf(strict[1:]).all()
+    counts = EdgeCounts(F, np.full(3, -1.0), np.full(3, 200.0))
+    mde = edge_mde(np.zeros(3), np.full(3, 0.1), np.full(3, 2 * norm.sf(q)), 0.8, counts)
+    assert np.isfinite(mde[0][0])
+    assert np.isinf(np.stack(mde)[:, 1:]).all()
+
+
+def test_direction_of_an_edge_through_an_activated_parent():
+    counts = [EdgeCounts(np.array([50.0]), np.array([k]), np.array([30.0])) for k in (-1.0, 1.0)]
+    down, up = (edge_mde(np.zeros(1), np.array([0.25]), np.array([0.01]), 0.8, c) for c in counts)
+    assert down[0] == up[1]
+    assert down[1] == up[0]
+    assert down[1] > down[0]
 
 
 def test_stored_strength_is_used(done):
@@ -73,9 +111,21 @@ def test_stored_strength_is_used(done):
     plain = ag.get.edges(adata, selected=False)
     adata.uns["argen_dag"]["edges"]["F"] = 30.0
     edges = ag.get.edges(adata, selected=False)
-    columns = (edges[name].to_numpy() for name in ("coef", "se", "mde_level"))
-    np.testing.assert_allclose(edges["mde"], edge_mde(*columns, 0.8, np.full(len(edges), 30.0)))
-    assert (edges["mde"] != plain["mde"]).all()
+    null = edges["verdict"] == "tested"  # at a large estimate the first stage explains more of its variance
+    assert (edges["mde"] > plain["mde"])[null].all()
+    adata.uns["argen_dag"]["edges"]["F"] = 1.0
+    assert np.isinf(ag.get.edges(adata, selected=False)["mde"]).all()
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_power_at_the_smallest_effect_of_edges(sign):
+    """Triples a → b → c through the search; at mean counts of 5 and 100 cells, within .12 of the power."""
+    from detectable_effects import EDGE_LEVEL, direct_effect
+
+    rows = direct_effect(5.0, -1.5, 100, 100)
+    row = next(row for row in rows if row["effect"] * sign > 0)
+    assert row["level"] == EDGE_LEVEL
+    assert row["power"] == pytest.approx(0.8, abs=0.15)
 
 
 def test_singular_edges_are_not_testable():
@@ -111,7 +161,7 @@ def test_pairs(done):
 def test_pairs_at_many_counts_are_the_formula():
     level, power, E, df = 1e-4, 0.8, 1e6, 200.0
     se = np.sqrt(0.01 + 1 / E)
-    decrease, increase = wald_mde(*(np.array([x]) for x in (E, E, se, df)), level, power)
+    decrease, increase = wald_mde(*(np.array([x]) for x in (E, E, se)), quantile_of(level, df), power)
     formula = (t.isf(level / 2, df) + norm.ppf(power)) * se
     # a sum of gamma variables is somewhat skewed on the log scale
     np.testing.assert_allclose([decrease[0], increase[0]], formula, rtol=0.03)
@@ -162,7 +212,7 @@ def test_power_at_the_smallest_effect_of_pairs(mu):
         cells = np.array([float(n)]), np.array([float(n_control)])
         lower, upper = score_mde(PairCounts(expected, *cells, np.array([mu]), np.array([phi])), level, 0.8)
     else:
-        lower, upper = wald_mde(expected, expected, se, np.array([n - 1.0]), level, 0.8)
+        lower, upper = wald_mde(expected, expected, se, quantile_of(level, n - 1.0), 0.8)
     adata = _screen_of_copies(mu, np.concatenate([-lower, upper]), n, reps=reps, seed=3)
     table = ag.get.pairs(adata)
     for name in ("T0", "T1"):
@@ -256,22 +306,43 @@ def test_power_is_checked(done, get):
         get(done, power=80)
 
 
-def test_cells_needed_solves_its_formula():
-    theta, kappa, mu, phi, controls, level, power = 0.4, -1.2, 0.8, 0.3, 3000, 1e-4, 0.9
+@pytest.mark.parametrize("tau", [-0.5, 0.5])
+def test_cells_needed_solves_its_formula(tau):
+    """At many counts the law of the count is normal and the equation is (t + z) √v = |τ|."""
+    mu, phi, controls, level, power = 200.0, 0.3, 3000, 1e-4, 0.9
     n = ag.metrics.cells_needed(
-        theta, mean_count=mu, knockdown=kappa, dispersion=phi, n_controls=controls, level=level, power=power,
-        parent_mean_count=2.0,
-    )  # fmt: skip
+        tau, mean_count=mu, knockdown=None, dispersion=phi, n_controls=controls, level=level, power=power
+    )
 
     def z(n):
-        def v(tau, mu):
-            return (1 / (mu * np.exp(tau)) + phi) / n + (1 / mu + phi) / controls
+        se = np.sqrt((1 / (mu * np.exp(tau)) + phi) / n + (1 / mu + phi) / controls)
+        return abs(tau) / se - t.isf(level / 2, n - 1) - norm.ppf(power)
 
-        return abs(theta) / np.sqrt((v(theta * kappa, mu) + theta**2 * v(kappa, 2.0)) / kappa**2)
-
-    wanted = norm.isf(level / 2) + norm.ppf(power)
     assert isinstance(n, int)
-    assert z(n) >= wanted > z(n - 1)
+    assert z(n + 4) > 0 > z(n - 4)
+
+
+def test_cells_needed_of_an_edge_are_the_larger_of_both_steps():
+    how = {"mean_count": 2.0, "n_controls": 3000}
+    edge = ag.metrics.cells_needed(0.4, knockdown=-1.5, level=1e-6, pair_level=0.5, **how)
+    pair = ag.metrics.cells_needed(-0.6, knockdown=None, level=1e-6, **how)
+    assert ag.metrics.cells_needed(0.4, knockdown=-1.5, level=0.5, pair_level=1e-6, **how) == pair
+    assert ag.metrics.cells_needed(0.4, knockdown=-1.5, level=1e-6, pair_level=1e-6, **how) == max(edge, pair)
+    weak = ag.metrics.cells_needed(0.4, knockdown=-1.5, parent_mean_count=0.05, **how)
+    assert weak > ag.metrics.cells_needed(0.4, knockdown=-1.5, **how)
+
+
+def test_cells_needed_are_the_fewest():
+    from argen._core.power import _power, quantile_of
+
+    n, mu, phi, controls = ag.metrics.cells_needed(-0.6, mean_count=1.0, knockdown=None), 1.0, 0.5, 2000
+    power = [
+        _power(
+            np.array(-0.6), np.array(m * mu), np.array(phi / m + (1 / mu + phi) / controls), quantile_of(1e-3, m - 1)
+        )
+        for m in (float(n - 1), float(n))
+    ]
+    assert power[0] < 0.8 <= power[1]
 
 
 def test_cells_needed_of_arrays_and_impossible_screens():
@@ -280,7 +351,7 @@ def test_cells_needed_of_arrays_and_impossible_screens():
     assert (np.diff(cells, axis=0) < 0).all()
     assert (np.diff(cells, axis=1) < 0).all()
     assert ag.metrics.cells_needed(0.05, mean_count=0.1, knockdown=-1.5, n_controls=100) == np.inf
-    assert ag.metrics.cells_needed(5.0, mean_count=1e6, knockdown=None, dispersion=0.0) == 1
+    assert ag.metrics.cells_needed(5.0, mean_count=1e6, knockdown=None, dispersion=0.0) <= 5
     assert ag.metrics.cells_needed(-0.5, mean_count=1, knockdown=None) > ag.metrics.cells_needed(
         0.5, mean_count=1, knockdown=None
     )
@@ -299,6 +370,7 @@ def test_cells_needed_of_arrays_and_impossible_screens():
         ({"n_controls": 0}, "n_controls=0 has to be positive"),
         ({"dispersion": -0.1}, "dispersion=-0.1 is negative"),
         ({"level": 0}, "level=0 is not between 0 and 1"),
+        ({"pair_level": 2}, "pair_level=2 is not between 0 and 1"),
         ({"power": 1.0}, "power=1.0 is not between 0 and 1"),
         ({"effect": [1, 2], "mean_count": [1, 2, 3]}, r"do not broadcast to one shape: effect \(2,\), mean_count"),
     ],

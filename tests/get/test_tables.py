@@ -30,7 +30,7 @@ def test_edges_are_sorted_by_evidence(done):
     assert list(table.index) == list(range(len(table)))
     assert list(table.columns) == [
         "source", "target", "coef", "se", "ci_low", "ci_high", "z", "p", "batch", "alpha", "threshold", "selected",
-        "direction", "flags", "mde", "mde_level", "verdict",
+        "direction", "flags", "mde", "mde_negative", "mde_positive", "mde_level", "verdict",
     ]  # fmt: skip
 
 

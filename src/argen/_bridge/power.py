@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.tables import TESTS_USED
-from argen._core.power import PairCounts, bh_level, edge_levels, edge_mde, score_mde, wald_mde
+from argen._core.power import EdgeCounts, PairCounts, bh_level, edge_levels, edge_mde, quantile_of, score_mde, wald_mde
 
 __all__ = ["FOUND", "NOT_TESTABLE", "TESTED", "with_edge_mde", "with_pair_mde"]
 
@@ -15,15 +15,40 @@ FOUND, TESTED, NOT_TESTABLE = "found", "tested", "not testable"
 _VERDICTS = (FOUND, TESTED, NOT_TESTABLE)
 
 
-def with_edge_mde(edges: pd.DataFrame, power: float) -> pd.DataFrame:
-    """All stored edges with ``mde``, ``mde_level`` and ``verdict``; a network without p-values is left as it is."""
+def with_edge_mde(edges: pd.DataFrame, step: Mapping[str, Any] | None, power: float) -> pd.DataFrame:
+    """All stored edges with their smallest detectable effects; a network without p-values is left as it is.
+
+    Parameters
+    ----------
+    edges
+        The stored table.
+    step
+        The descendant step that the network was made from, if it is there.
+    """
     if "threshold" not in edges:
         return edges
     columns = {name: edges[name].to_numpy() for name in ("batch", "alpha", "threshold", "coef", "se")}
     level = edge_levels(columns["batch"].astype(np.int64), columns["alpha"], columns["threshold"])
-    strength = edges["F"].to_numpy(float) if "F" in edges else None
-    mde = edge_mde(columns["coef"], columns["se"], level, power, strength)
-    return edges.assign(mde=mde, mde_level=level, verdict=_verdicts(edges["p"], edges["selected"]))
+    counts = None if step is None else _edge_counts(edges, step)
+    negative, positive = edge_mde(columns["coef"], columns["se"], level, power, counts)
+    return edges.assign(
+        mde=np.maximum(negative, positive),
+        mde_negative=negative,
+        mde_positive=positive,
+        mde_level=level,
+        verdict=_verdicts(edges["p"], edges["selected"]),
+    )
+
+
+def _edge_counts(edges: pd.DataFrame, step: Mapping[str, Any]) -> EdgeCounts:
+    source, target = (edges[end].astype(str).to_numpy() for end in ("source", "target"))
+    own = step["targets"].set_index(step["targets"]["target"].astype(str)).loc[source]
+    effect, se = own["effect"].to_numpy(float), own["se"].to_numpy(float)
+    pairs = step["pairs"]
+    at = pd.MultiIndex.from_arrays([pairs["target"].astype(str), pairs["gene"].astype(str)])
+    counts = pd.Series(pairs["count"].to_numpy(float), at)
+    strength = edges["F"].to_numpy(float) if "F" in edges else (effect / se) ** 2
+    return EdgeCounts(strength, effect, counts.loc[list(zip(source, target, strict=True))].to_numpy())
 
 
 def with_pair_mde(result: Mapping[str, Any], power: float) -> pd.DataFrame:
@@ -47,10 +72,9 @@ def with_pair_mde(result: Mapping[str, Any], power: float) -> pd.DataFrame:
 
 
 def _of_wald(result: Mapping[str, Any], pairs: pd.DataFrame, level: float, power: float) -> tuple[np.ndarray, ...]:
-    normal = str(result["params"]["hc"]) == "HC0"
-    df = np.full(len(pairs), np.inf) if normal else pairs["n_perturbed"].to_numpy(float) - 1.0
+    df = np.inf if str(result["params"]["hc"]) == "HC0" else pairs["n_perturbed"].to_numpy(float) - 1.0
     columns = (pairs[name].to_numpy(float) for name in ("expected_count", "count", "se"))
-    return wald_mde(*columns, df, level, power)
+    return wald_mde(*columns, quantile_of(level, df), power)
 
 
 def _of_score(result: Mapping[str, Any], pairs: pd.DataFrame, level: float, power: float) -> tuple[np.ndarray, ...]:

@@ -46,6 +46,7 @@ __all__ = [
     "read_design_params",
     "read_dispersions",
     "read_result",
+    "step_of_network",
     "total_effects_key",
     "var_name",
     "write_dag",
@@ -140,6 +141,13 @@ def networks_step(adata: "AnnData", network: str, key: str) -> Mapping[str, Any]
     if str(found.get("params", {}).get("descendants_key")) != key:
         return None
     return found if is_current(adata.uns[key], found) else None
+
+
+def step_of_network(adata: "AnnData", network: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The descendant step that a network was made from, None if it is not there any more."""
+    step = adata.uns.get(str(network.get("params", {}).get("descendants_key")))
+    is_step = isinstance(step, Mapping) and "pairs" in step and "targets" in step
+    return step if is_step and is_current(step, network) else None
 
 
 def is_current(step: Mapping[str, Any], network: Mapping[str, Any]) -> bool:

@@ -1,19 +1,23 @@
 """Smallest effects that a test finds with a given power, and the cells that an effect needs (METHOD 9).
 
-Everything is in closed form. Effects are on the log scale; their standard error depends on the effect itself, since a
+Effects are on the log scale; their standard error depends on the effect itself, since a
 group that is perturbed down has fewer counts than the controls lead one to expect.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv, gammainccinv, gammaincinv, ndtri, stdtrit
+from scipy.special import betainc, betaincinv, gammainccinv, gammaincinv, ndtri, stdtrit
 
-__all__ = ["PairCounts", "bh_level", "cells_per_target", "edge_levels", "edge_mde", "score_mde", "wald_mde"]
+__all__ = [
+    "EdgeCounts", "PairCounts", "bh_level", "cells_per_target", "edge_levels", "edge_mde", "quantile_of", "score_mde",
+    "wald_mde", "with_first_stage",
+]  # fmt: skip
 
 _SMALLEST_SPREAD = 1e-6  # relative variance of a count beyond Poisson, below which it changes nothing
 _LEAST_SKEWNESS = 1e-4
 _ITERATIONS = 60
+_MOST_CELLS = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,51 +61,83 @@ def edge_levels(batch: np.ndarray, alpha: np.ndarray, threshold: np.ndarray) -> 
     return np.where(tested, np.where(threshold > 0, threshold, alpha / size), np.nan)
 
 
-def edge_mde(
-    coef: np.ndarray, se: np.ndarray, level: np.ndarray, power: float, strength: np.ndarray | None = None
-) -> np.ndarray:
-    """Smallest absolute direct effect that a Wald test finds.
+def quantile_of(level: np.ndarray | float, df: np.ndarray | float = np.inf) -> np.ndarray:
+    """Two-sided critical value of Student's t, normal where `df` is infinite."""
+    level, df = np.asarray(level, dtype=float), np.asarray(df, dtype=float)
+    return np.where(np.isinf(df), -ndtri(level / 2.0), -stdtrit(np.where(np.isinf(df), 1.0, df), level / 2.0))
 
-    (z_{1−a/2} + z_power) se, with the standard error at the estimate. With the strength F of the instrument, the part
-    θ²/F that the first stage adds to the variance is taken at the effect itself: with b = se² − θ̂²/F the test rejects
-    from θ_c = z_{1−a/2} √(b / (1 − z²_{1−a/2}/F)) on, and the effect solves θ = θ_c + z_power √(b + θ²/F). Infinite
-    where the instrument is too weak for any effect to be found.
+
+def with_first_stage(quantile: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Critical value of an edge in standard errors of its reduced form alone.
+
+    An edge θ̂ = ξ̂/κ̂ has the variance (v + θ̂²v_κ)/κ̂², so that it is significant when ξ̂² > q²(v + ξ̂²/F), F = κ̂²/v_κ:
+    |ξ̂| > √v · q / √(1 − q²/F). Infinite where F ≤ q²: such an instrument makes no edge significant.
     """
-    critical, beyond = -ndtri(level / 2.0), ndtri(power)
-    if strength is None:
-        return (critical + beyond) * se
     with np.errstate(divide="ignore", invalid="ignore"):
-        relative = 1.0 / strength
-        base = np.maximum(se**2 - coef**2 * relative, 0.0)
-        left = 1.0 - critical**2 * relative
-        bound = critical * np.sqrt(base / left)
-        # (θ − θ_c)² = z²(b + θ²/F): the root on the side of the power that is asked for
-        a = 1.0 - beyond**2 * relative
-        root = np.sqrt(beyond**2 * (a * base + bound**2 * relative))
-        mde = (bound + np.sign(beyond) * root) / a
-    mde = np.where((left > 0) & (a > 0), mde, np.inf)
-    return np.where(np.isfinite(se) & np.isfinite(level), np.where(np.isfinite(strength), mde, np.nan), np.nan)
+        left = 1.0 - quantile**2 / strength
+        return np.where(left > 0, quantile / np.sqrt(np.maximum(left, 0.0)), np.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeCounts:
+    """What the test of an edge rests on beside its estimate; arrays of one shape.
+
+    Attributes
+    ----------
+    strength
+        F of the edge.
+    knockdown
+        Knock-down κ of the parent.
+    count
+        Counts of the child in the cells of the parent.
+    """
+
+    strength: np.ndarray
+    knockdown: np.ndarray
+    count: np.ndarray
+
+
+def edge_mde(
+    coef: np.ndarray, se: np.ndarray, level: np.ndarray, power: float, counts: EdgeCounts | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest negative and smallest positive direct effect (absolute) that a Wald test finds.
+
+    Without `counts` (z_{1−a/2} + z_power) se for both, the standard error of the estimate. An effect θ shifts the log
+    mean of the child in the cells of the parent by θκ; with `counts` that shift is sought as the effect of a pair is,
+    from the counts that it leaves (:func:`wald_mde`), by a test that first-stage noise makes stricter
+    (:func:`with_first_stage`). The parent's own perturbation is taken for the edge's only instrument.
+    """
+    if counts is None:
+        mde = (quantile_of(level) + ndtri(power)) * se
+        return mde, mde.copy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.abs(counts.knockdown)
+        variance = np.maximum(se**2 - coef**2 / counts.strength, 0.0) * size**2
+        count = np.maximum(counts.count, 0.5)
+        expected = count * np.exp(-coef * counts.knockdown)
+        quantile = with_first_stage(quantile_of(level), counts.strength)
+        down, up = (shift / size for shift in wald_mde(expected, count, np.sqrt(variance), quantile, power))
+    lowers = counts.knockdown > 0  # a negative effect of a parent that is activated lowers the child
+    return np.where(lowers, down, up), np.where(lowers, up, down)
 
 
 def wald_mde(
-    expected: np.ndarray, count: np.ndarray, se: np.ndarray, df: np.ndarray, level: float, power: float
+    expected: np.ndarray, count: np.ndarray, se: np.ndarray, quantile: np.ndarray, power: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Smallest decrease and smallest increase (absolute, log scale) that a Wald test of a pair finds.
 
     The variance of an estimate τ is r + e^{−τ}/E: the Poisson noise of the E e^τ counts of the group, and what it does
-    not explain at the estimate, r = se² − 1/count. The test rejects beyond the τ_c with |τ_c| = t √(r + e^{−τ_c}/E),
-    t the quantile of Student's t with `df` degrees of freedom (normal where that is infinite). Infinite where the
-    standard error outgrows the effect.
+    not explain at the estimate, r = se² − 1/count. The test rejects beyond the τ_c with |τ_c| = q √(r + e^{−τ_c}/E).
+    Infinite where the standard error outgrows the effect.
 
     Parameters
     ----------
     expected, count
-        Counts expected from the controls, E, and counts seen.
-    se, df
-        Standard error of the estimate, degrees of freedom.
+        Counts without the effect, E, and counts seen.
+    se, quantile
+        Standard error of the estimate, critical value q of its ratio with the estimate.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        quantile = np.where(np.isinf(df), -ndtri(level / 2.0), -stdtrit(np.where(np.isinf(df), 1.0, df), level / 2.0))
         spread = np.maximum(se**2 - 1.0 / count, 0.0)
         fewest = expected * np.exp(-_critical(quantile, spread, expected, -1.0))
         most = expected * np.exp(_critical(quantile, spread, expected, 1.0))
@@ -111,13 +147,14 @@ def wald_mde(
 def _critical(quantile: np.ndarray, spread: np.ndarray, expected: np.ndarray, sign: float) -> np.ndarray:
     """Smallest τ > 0 with τ = t √(r + e^{−sign τ}/E), by Newton from 0, which is monotone; ∞ where there is none."""
     tau = np.zeros(np.broadcast(quantile, spread, expected).shape)
-    for _ in range(_ITERATIONS):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for _ in range(_ITERATIONS):
+            noise = np.exp(-sign * tau) / expected
+            root = np.sqrt(spread + noise)
+            slope = 1.0 + sign * quantile * noise / (2.0 * root)
+            tau = np.where(slope > 0, tau - (tau - quantile * root) / slope, np.inf)
         noise = np.exp(-sign * tau) / expected
-        root = np.sqrt(spread + noise)
-        slope = 1.0 + sign * quantile * noise / (2.0 * root)
-        tau = np.where(slope > 0, tau - (tau - quantile * root) / slope, np.inf)
-    noise = np.exp(-sign * tau) / expected
-    return np.where(np.abs(tau - quantile * np.sqrt(spread + noise)) < 1e-6, tau, np.inf)
+        return np.where(np.abs(tau - quantile * np.sqrt(spread + noise)) < 1e-6, tau, np.inf)
 
 
 def score_mde(counts: PairCounts, level: float, power: float) -> tuple[np.ndarray, np.ndarray]:
@@ -171,10 +208,10 @@ def cells_per_target(
     level: np.ndarray,
     power: np.ndarray,
 ) -> np.ndarray:
-    """Cells n that solve (z_{1−a/2} + z_power)² var = effect², rounded up; infinite where the controls are too few.
+    """Smallest number of cells with which a Wald test has the power, by bisection; infinite if none has.
 
-    The variance of a log fold change τ is v(τ) = (1/n)(1/(μe^τ) + φ) + (1/n_c)(1/μ + φ). A total effect has v(τ) of the
-    child; an edge θ through a knock-down κ has (v(θκ) + θ² v_parent(κ)) / κ².
+    A log fold change τ estimated from n perturbed and n_c control cells has the variance r + e^{−τ}/(nμ) with
+    r = φ/n + (1/μ + φ)/n_c.
 
     Parameters
     ----------
@@ -183,17 +220,35 @@ def cells_per_target(
     child, parent
         Mean count per control cell μ and dispersion φ.
     """
-    tau = effect if knockdown is None else effect * knockdown
-    quantile = ndtri(power) - ndtri(level / 2.0)
-    per_cell, of_controls = _parts(tau, *child)
-    if knockdown is not None:
-        first, first_of_controls = _parts(knockdown, *parent)
-        per_cell, of_controls = per_cell + effect**2 * first, of_controls + effect**2 * first_of_controls
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left = tau**2 - quantile**2 * of_controls / n_controls
-        return np.where(left > 0, np.ceil(quantile**2 * per_cell / np.where(left > 0, left, 1.0)), np.inf)
+    given = (effect, 1.0 if knockdown is None else knockdown, *child, *parent, n_controls, level, power)
+    effect, size, mean, phi, parent_mean, parent_phi, n_controls, level, power = np.broadcast_arrays(*given)
+    tau = effect * size
+
+    def enough(n: np.ndarray) -> np.ndarray:
+        spread = phi / n + (1.0 / mean + phi) / n_controls
+        if knockdown is None:
+            quantile = quantile_of(level, n - 1.0)
+        else:
+            first = (np.exp(-size) / parent_mean + parent_phi) / n + (1.0 / parent_mean + parent_phi) / n_controls
+            quantile = with_first_stage(quantile_of(level), size**2 / first)
+        return _power(tau, n * mean, spread, quantile) >= power
+
+    low, high = np.full(tau.shape, 1.0), np.full(tau.shape, _MOST_CELLS)
+    possible = enough(high)
+    while (high - low > 1.0).any():
+        middle = np.maximum(np.floor(np.where(high > 4.0 * low, np.sqrt(low * high), (low + high) / 2.0)), low)
+        reached = (middle > 1.0) & enough(np.maximum(middle, 2.0))  # one cell has no variance
+        low, high = np.where(reached, low, middle), np.where(reached, middle, high)
+    return np.where(possible, high, np.inf)
 
 
-def _parts(tau: np.ndarray, mean: np.ndarray, dispersion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Variance of a log fold change times the perturbed cells, and times the control cells."""
-    return np.exp(-tau) / mean + dispersion, 1.0 / mean + dispersion
+def _power(tau: np.ndarray, expected: np.ndarray, spread: np.ndarray, quantile: np.ndarray) -> np.ndarray:
+    """Probability that a Wald test rejects in the direction of τ; see :func:`_inverted` for the law of the count."""
+    size, mean = 1.0 / np.maximum(spread, _SMALLEST_SPREAD), expected * np.exp(tau)
+    x = size / (size + mean)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        fewest = expected * np.exp(-_critical(quantile, spread, expected, -1.0))
+        most = expected * np.exp(_critical(quantile, spread, expected, 1.0))
+    down = np.where(fewest > 0, betainc(size, np.maximum(fewest, 0.0) + 0.5, x), 0.0)
+    up = np.where(np.isfinite(most), 1.0 - betainc(size, np.where(np.isfinite(most), most, 0.0) + 0.5, x), 0.0)
+    return np.where(tau < 0, down, up)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
+import networkx as nx
 import numpy as np
 import pandas as pd
 
@@ -172,6 +173,9 @@ def _network(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
         f"{counted(len(edges), 'edge')} selected of {counted(len(candidates), 'candidate')}, {flagged} of them with a "
         "flag. P-values of edges are conditional on a right ancestor set and order."
     )
+    if not nx.is_directed_acyclic_graph(get.graph(results.adata, key=results.key)):
+        yield paragraph("The network of this method holds cycles and is not drawn.", "missing")
+        return
     options: dict[str, Any] = {}
     if len(edges) > _MOST_DRAWN:
         size = edges["coef"].abs()
@@ -336,11 +340,11 @@ def _parameters(results: Results) -> Iterator[Text]:
         seeds["simulation: seed"] = simulation["seed"]
     for name, entry in there.items():
         if _params(entry):
-            yield values(dict(_params(entry)), caption=f"Parameters of uns[{name!r}]")
+            yield values(dict(sorted(_params(entry).items())), caption=f"Parameters of uns[{name!r}]")
     yield values(seeds, caption="Seeds") if seeds else paragraph("No step that is shown drew random numbers.")
     made = {name: dict(entry.get("provenance", {})) for name, entry in there.items() if entry.get("provenance")}
     if made:
-        rows = pd.DataFrame(made).fillna("–").astype(str).rename_axis("made with").reset_index()
+        rows = pd.DataFrame(made).sort_index().fillna("–").astype(str).rename_axis("made with").reset_index()
         yield table(rows, caption="Versions, and fingerprints of the data", limit=len(rows))
 
 

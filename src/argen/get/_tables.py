@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.power import with_edge_mde, with_pair_mde
-from argen._bridge.slots import networks_step, read_result
+from argen._bridge.slots import networks_step, read_result, step_of_network
 from argen._bridge.validate import check_level
 
 if TYPE_CHECKING:
@@ -41,17 +41,19 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, po
     between both: ``"evidence"``, ``"order"``, ``"tie"``), ``flags``. Edges of genes that
     `adata` no longer holds are left out.
 
-    What a missing edge means: ``verdict`` is ``"found"``, ``"tested"`` (an effect of at least ``mde`` in size would
-    have been found with the probability `power`) or ``"not testable"`` (no p-value). With a the level of the single
-    test, ``mde_level`` (the threshold of the batch, or what a single rejection would have taken, :math:`\alpha_t / n`
-    of its n tests, where there was none),
+    What a missing edge means: ``verdict`` is ``"found"``, ``"tested"`` or ``"not testable"`` (no p-value). A negative
+    effect of ``mde_negative`` and a positive one of ``mde_positive`` in size would have been found with the
+    probability `power`, and either with ``mde``, the larger of them. The level a of the single test is ``mde_level``:
+    the threshold of the batch or, where nothing was rejected, what one rejection would have taken, :math:`\alpha_t / n`
+    of n tests. With many counts and a strong instrument both are
 
-    .. math:: \mathrm{mde} = (z_{1-a/2} + z_{power}) \, se.
+    .. math:: (z_{1-a/2} + z_{power}) \, se.
 
-    The standard error is that of the estimate; where the result holds the strength F of each edge, the part of the
-    variance that grows with the effect, :math:`\theta^2 / F`, is taken at the effect itself, and ``mde`` is infinite
-    where the instrument is too weak for any. Networks without p-values (:func:`argen.tl.inspre`,
-    :func:`argen.tl.external_dag`) have none of these columns.
+    An effect that lowers the child in the cells of its parent leaves fewer counts, and noise of the first stage makes
+    the test of a large effect stricter; both are counted, with the counts and the knock-down of the descendant step
+    (and the strength F of the edge where the network has it). Infinite where no effect would be found. Where the
+    descendant step that the network was made from is not in `adata` any more, the formula stands for both. Networks
+    without p-values (:func:`argen.tl.inspre`, :func:`argen.tl.external_dag`) have none of these columns.
 
     Raises
     ------
@@ -70,7 +72,8 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, po
     ['X1', 'X2']
     """
     check_level("power", power)
-    table = with_edge_mde(read_result(adata, key, "ag.tl.argen_dag", "edges")["edges"], power)
+    network = read_result(adata, key, "ag.tl.argen_dag", "edges")
+    table = with_edge_mde(network["edges"], step_of_network(adata, network), power)
     table = table[_held(adata, table["source"]) & _held(adata, table["target"])]
     if selected:
         table = table[table["selected"]]

@@ -18,6 +18,7 @@ def cells_needed(
     n_controls: ArrayLike = 2000,
     parent_mean_count: ArrayLike | None = None,
     level: ArrayLike = 1e-3,
+    pair_level: ArrayLike = 1e-4,
     power: ArrayLike = 0.8,
 ) -> float | np.ndarray:
     r"""Cells per target that an edge, or a total effect, needs to be found: for the planning of a screen.
@@ -28,14 +29,15 @@ def cells_needed(
 
     .. math:: v(\tau) = \frac1n \Big(\frac1{\mu e^\tau} + \varphi\Big) + \frac1{n_c} \Big(\frac1\mu + \varphi\Big).
 
-    An edge :math:`\theta` acts through the knock-down :math:`\kappa` of its parent, :math:`\tau = \theta\kappa`, and is
-    estimated with the variance :math:`(v_{child}(\theta\kappa) + \theta^2 v_{parent}(\kappa)) / \kappa^2`. The n that
-    is returned makes the standard deviation :math:`\lvert effect\rvert / (z_{1-level/2} + z_{power})`.
+    An edge :math:`\theta` acts through the knock-down :math:`\kappa` of its parent, :math:`\tau = \theta\kappa`. It is
+    significant when :math:`\hat\tau^2 > z^2 (v(\hat\tau) + \hat\tau^2/F)`, F the squared ratio of the knock-down and
+    its standard error: noise of the first stage makes the test stricter. Before that the pair of parent and child
+    has to be found, or the edge is no candidate: its test (Student's t) is at `pair_level`, which is lower as a rule,
+    since there are more pairs than candidates. The larger of both numbers of cells is returned.
 
-    It is a sketch of one edge with one parent: covariates, other candidate parents (each of which costs precision,
-    unless its effect on the parent is known well) and uneven depths are not in it. Where fewer than about ten counts
-    are left in the group, :math:`n \mu e^\tau < 10`, the tests are discrete and the figure is rough. The parent's
-    perturbation must also be found to change the child at all, which takes fewer cells at the same level.
+    It is a sketch of one edge with one parent: covariates, other candidate parents (each of which costs precision) and
+    uneven depths are not in it, nor is the score test that takes the place of the Wald test where a group expects fewer
+    than 50 counts.
 
     Parameters
     ----------
@@ -54,8 +56,11 @@ def cells_needed(
     parent_mean_count
         Mean UMI count of the parent per control cell; by default that of the child.
     level
-        Level of the single test that FDR control leaves: with r of m tests found about r · alpha / m. The
-        ``mde_level`` of :func:`argen.get.edges` and :func:`argen.get.pairs` is that of a pilot.
+        Level of the single test of an edge that FDR control leaves: with r of m tests found about r · alpha / m. The
+        ``mde_level`` of :func:`argen.get.edges` is that of a pilot. With ``knockdown=None`` the level of the pair.
+    pair_level
+        The same for the pair of parent and child, ``mde_level`` of :func:`argen.get.pairs`; not used with
+        ``knockdown=None``.
     power
         Probability to find the effect.
 
@@ -86,6 +91,7 @@ def cells_needed(
         "n_controls": n_controls,
         "parent_mean_count": mean_count if parent_mean_count is None else parent_mean_count,
         "level": level,
+        "pair_level": pair_level,
         "power": power,
     }
     arrays = {name: _numbers(name, value) for name, value in numbers.items()}
@@ -94,23 +100,23 @@ def cells_needed(
             msg = f"{name}=0 cannot be found with any number of cells. Give the smallest {name} that matters."
             raise InputError(msg)
     shape = _common_shape(arrays)
-    cells = cells_per_target(
-        arrays["effect"],
-        None if knockdown is None else arrays["knockdown"],
-        (arrays["mean_count"], arrays["dispersion"]),
-        (arrays["parent_mean_count"], arrays["dispersion"]),
-        arrays["n_controls"],
-        arrays["level"],
-        arrays["power"],
-    )
-    cells = np.maximum(np.broadcast_to(cells, shape), 1.0)
+    child = arrays["mean_count"], arrays["dispersion"]
+    parent = arrays["parent_mean_count"], arrays["dispersion"]
+    rest = arrays["n_controls"], arrays["level"], arrays["power"]
+    if knockdown is None:
+        cells = cells_per_target(arrays["effect"], None, child, parent, *rest)
+    else:
+        tau = arrays["effect"] * arrays["knockdown"]
+        pair = cells_per_target(tau, None, child, parent, arrays["n_controls"], arrays["pair_level"], arrays["power"])
+        cells = np.maximum(pair, cells_per_target(arrays["effect"], arrays["knockdown"], child, parent, *rest))
+    cells = np.broadcast_to(cells, shape).copy()
     if shape:
         return cells
     return int(cells) if np.isfinite(cells) else float(cells)
 
 
 _POSITIVE = ("mean_count", "parent_mean_count", "n_controls")
-_LEVELS = ("level", "power")
+_LEVELS = ("level", "pair_level", "power")
 _EFFECTS = ("effect", "knockdown")
 
 
