@@ -78,7 +78,7 @@ def test_levels_of_edges():
 
 def test_edges_with_many_counts_are_the_formula():
     level, se = np.full(2, 1e-3), np.array([0.1, 0.2])
-    counts = EdgeCounts(np.full(2, 1e12), np.array([-1.0, 2.0]), np.full(2, 1e9))
+    counts = EdgeCounts(np.full(2, 1e12), np.array([-1.0, 2.0]), np.full(2, 1e9), np.zeros(2))
     for coef in (np.zeros(2), np.array([0.3, -0.4])):
         for mde, formula in zip(
             edge_mde(coef, se, level, 0.8, counts), edge_mde(coef, se, level, 0.8, None), strict=True
@@ -92,14 +92,21 @@ def test_first_stage_makes_the_test_stricter():
     xi = strict[0] * np.sqrt(v)
     assert xi**2 == pytest.approx(q**2 * (v + xi**2 / F[0]))
     assert np.isinf(strict[1:]).all()
-    counts = EdgeCounts(F, np.full(3, -1.0), np.full(3, 200.0))
+    counts = EdgeCounts(F, np.full(3, -1.0), np.full(3, 200.0), np.full(3, 0.1))
     mde = edge_mde(np.zeros(3), np.full(3, 0.1), np.full(3, 2 * norm.sf(q)), 0.8, counts)
     assert np.isfinite(mde[0][0])
     assert np.isinf(np.stack(mde)[:, 1:]).all()
 
 
+def test_no_edge_is_known_better_than_its_total_effect():
+    """A large estimate's variance is all of the first stage, and what is left of it may be negative."""
+    arguments = np.array([2.0]), np.array([0.2]), np.array([0.01]), 0.8
+    found = [edge_mde(*arguments, EdgeCounts(*map(np.array, ([90.0], [-0.5], [1e6], [s])))) for s in (0.05, 0.1)]
+    np.testing.assert_allclose(np.stack(found[1]) / np.stack(found[0]), 2.0, rtol=0.1)
+
+
 def test_direction_of_an_edge_through_an_activated_parent():
-    counts = [EdgeCounts(np.array([50.0]), np.array([k]), np.array([30.0])) for k in (-1.0, 1.0)]
+    counts = [EdgeCounts(np.array([50.0]), np.array([k]), np.array([30.0]), np.array([0.2])) for k in (-1.0, 1.0)]
     down, up = (edge_mde(np.zeros(1), np.array([0.25]), np.array([0.01]), 0.8, c) for c in counts)
     assert down[0] == up[1]
     assert down[1] == up[0]

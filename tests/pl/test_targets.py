@@ -80,7 +80,8 @@ def test_names_do_not_overlap_and_stay_inside(n):
         shown = [t for t in ax.texts if t.get_color() == style.NEGATIVE_COLOR]
         missing = int(table["weak"].sum()) - len(shown)
         assert (f"{missing} weak not named" in heading.get_text()) == (missing > 0)
-        weakest = table.sort_values("z_squared", na_position="first")["target"].tolist()[: len(shown)]
+        ranked = table[table["weak"]].assign(s=table["z_squared"].fillna(-1), n=-table["n_candidate_edges"])
+        weakest = ranked.sort_values(["n", "s", "target"])["target"].tolist()[: len(shown)]
         assert len(shown) >= 10
         short = {name if len(name) <= 14 else f"{name[:13]}…" for name in weakest}
         assert {t.get_text().strip() for t in shown} == short

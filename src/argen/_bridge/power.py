@@ -46,9 +46,9 @@ def _edge_counts(edges: pd.DataFrame, step: Mapping[str, Any]) -> EdgeCounts:
     effect, se = own["effect"].to_numpy(float), own["se"].to_numpy(float)
     pairs = step["pairs"]
     at = pd.MultiIndex.from_arrays([pairs["target"].astype(str), pairs["gene"].astype(str)])
-    counts = pd.Series(pairs["count"].to_numpy(float), at)
+    pairs = pairs[["count", "se"]].set_index(at).loc[list(zip(source, target, strict=True))]
     strength = edges["F"].to_numpy(float) if "F" in edges else (effect / se) ** 2
-    return EdgeCounts(strength, effect, counts.loc[list(zip(source, target, strict=True))].to_numpy())
+    return EdgeCounts(strength, effect, pairs["count"].to_numpy(float), pairs["se"].to_numpy(float))
 
 
 def with_pair_mde(result: Mapping[str, Any], power: float) -> pd.DataFrame:

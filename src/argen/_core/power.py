@@ -88,13 +88,14 @@ class EdgeCounts:
         F of the edge.
     knockdown
         Knock-down κ of the parent.
-    count
-        Counts of the child in the cells of the parent.
+    count, pair_se
+        Counts of the child in the cells of the parent, standard error of the total effect of parent on child.
     """
 
     strength: np.ndarray
     knockdown: np.ndarray
     count: np.ndarray
+    pair_se: np.ndarray
 
 
 def edge_mde(
@@ -112,7 +113,9 @@ def edge_mde(
         return mde, mde.copy()
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.abs(counts.knockdown)
-        variance = np.maximum(se**2 - coef**2 / counts.strength, 0.0) * size**2
+        # Without the first stage's share no edge is known better than the total effect that it comes from; where the
+        # estimate is large that share is nearly all of its variance, and the difference is mostly error.
+        variance = np.fmax((se**2 - coef**2 / counts.strength) * size**2, counts.pair_se**2)
         count = np.maximum(counts.count, 0.5)
         expected = count * np.exp(-coef * counts.knockdown)
         quantile = with_first_stage(quantile_of(level), counts.strength)

@@ -79,9 +79,9 @@ def cells_needed(
     --------
     >>> import argen as ag
     >>> ag.metrics.cells_needed(0.5, mean_count=1.0, knockdown=-1.5)
-    121
+    103
     >>> ag.metrics.cells_needed(-0.75, mean_count=[0.1, 1.0, 10.0], knockdown=None).tolist()
-    [783.0, 82.0, 22.0]
+    [674.0, 77.0, 26.0]
     """
     numbers = {
         "effect": effect,

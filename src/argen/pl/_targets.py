@@ -42,9 +42,9 @@ def argen_targets(
     A target is *weak* if the squared ratio of its knock-down and its standard error is below 10: an orange diamond, the
     others are blue dots; the line is the 95 % interval, cut off where the picture ends. Beside each stand its cells,
     and the candidate edges that rest on it as parent, with the selected ones in blue. With more than 60 targets the
-    rows are ranks, and names are those of the weak targets, as far as there is room, and of the five strongest; a note
-    says how many weak ones are not named. Targets whose knock-down has no estimate are weak; they stand at the bottom
-    without a symbol, and the note counts them.
+    rows are ranks, and names are those of the weak targets, as far as there is room (first those on which most
+    candidate edges rest), and of the five strongest; the heading says how many weak ones are not named. Targets whose
+    knock-down has no estimate are weak; they stand at the bottom without a symbol, and the heading counts them.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
     gap = n * _LABEL_GAP * style.SMALL_FONT_SIZE / max(height, 1.0)  # rows that a name takes
     room = max(int(n / gap) - 1, 1)
     strongest = [i for i in range(n - _STRONGEST, n) if not table["weak"].iloc[i]]
-    weak = np.flatnonzero(table["weak"])[: max(room - len(strongest), 0)].tolist()
+    weak = sorted(_first_weak(table)[: max(room - len(strongest), 0)])
     to_axis = ax.get_yaxis_transform()
     steps = -np.array([_LEADER, 3.0, 0.0]) / width
     for i, y in zip([*weak, *strongest], _apart([*weak, *strongest], gap, n), strict=True):
@@ -219,6 +219,13 @@ def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
             color=color, fontsize=style.SMALL_FONT_SIZE - 0.5, parse_math=False,
         )  # fmt: skip
     return len(weak)
+
+
+def _first_weak(table: pd.DataFrame) -> list[int]:
+    """Rows of the weak targets, those on which most candidate edges rest first, then the weakest."""
+    weak = np.flatnonzero(table["weak"])
+    resting = table["n_candidate_edges"].to_numpy()[weak] if "n_candidate_edges" in table else np.zeros(len(weak))
+    return weak[np.lexsort((weak, -resting))].tolist()
 
 
 def _apart(rows: list[int], gap: float, n: int) -> np.ndarray:
