@@ -13,6 +13,7 @@ from argen.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FUNCTIONS = ("report",)
 MODULES = ("pp", "tl", "get", "pl", "datasets", "metrics", "errors")
 
 
@@ -21,7 +22,8 @@ def test_api_page_lists_every_public_name_and_no_other():
     listed = re.findall(r"^    (\w+\.\w+)$", page, flags=re.MULTILINE)
     public = [f"{name}.{entry}" for name in MODULES for entry in importlib.import_module(f"argen.{name}").__all__]
     assert sorted(listed) == sorted(public)
-    assert {name for name in ag.__all__ if not name.startswith("__")} == set(MODULES)
+    assert [name for name in FUNCTIONS if f"\n    {name}\n" in page] == list(FUNCTIONS)
+    assert {name for name in ag.__all__ if not name.startswith("__")} == {*MODULES, *FUNCTIONS}
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +56,13 @@ def test_results_page_explains_whatever_is_written(analysed):
 
 
 def test_edge_columns_are_explained_in_the_readme(analysed):
+    """All stored ones; those that are computed on reading are on the results page."""
     quick_start = README.split("<!-- quickstart -->")[1]
-    assert not {name for name in ag.get.edges(analysed) if f"`{name}`" not in quick_start}
+    stored = {*analysed.uns["argen_dag"]["edges"], "ci_low", "ci_high"}
+    assert not {name for name in stored if f"`{name}`" not in quick_start}
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for table in (ag.get.edges(analysed), ag.get.pairs(analysed), ag.get.targets(analysed)):
+        assert not {name for name in table if f"`{name}`" not in page}
 
 
 def text_block(before):
@@ -76,6 +83,7 @@ def test_demo_table_of_the_readme_is_what_it_prints(tmp_path, capsys):
 
 
 def test_links_of_the_readme_and_of_the_pages_lead_somewhere():
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    pages = ((ROOT / "docs").glob("*.md"), (ROOT / "docs" / "diagnostics").glob("*.md"))
+    for page in (ROOT / "README.md", *(page for folder in pages for page in folder)):
         for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / link).exists(), f"{page.name}: {link}"

@@ -4,7 +4,8 @@ argen turns the counts of a Perturb-seq screen into a directed acyclic gene netw
 every edge, using perturbations as instruments and predicted expression as proxies (ARGEN, Park & Li 2026).
 
 ``ag.pp`` prepares (guide calling), ``ag.tl`` computes, ``ag.get`` turns results into tables and graphs,
-``ag.pl`` draws, ``ag.datasets`` simulates screens with known truth, ``ag.metrics`` says how good a network is.
+``ag.pl`` draws, ``ag.datasets`` simulates screens with known truth, ``ag.metrics`` says how good a network is, and
+``ag.report`` writes a page about a network with everything that it rests on.
 """
 
 import importlib
@@ -14,17 +15,21 @@ from . import errors
 
 if TYPE_CHECKING:
     from . import datasets, get, metrics, pl, pp, tl
+    from ._report import report
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "datasets", "errors", "get", "metrics", "pl", "pp", "tl"]
+__all__ = ["__version__", "datasets", "errors", "get", "metrics", "pl", "pp", "report", "tl"]
 
 _LAZY_MODULES = frozenset({"datasets", "get", "metrics", "pl", "pp", "tl"})
+_LAZY_FUNCTIONS = {"report": "_report"}  # the module has another name: importing it would hide the function
 
 
 def __getattr__(name: str) -> object:
-    """Import a public module when it is first used, so that ``import argen`` stays quick."""
+    """Import a public module or function when it is first used, so that ``import argen`` stays quick."""
     if name in _LAZY_MODULES:
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _LAZY_FUNCTIONS:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY_FUNCTIONS[name]}"), name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
 

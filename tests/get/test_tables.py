@@ -31,7 +31,7 @@ def test_edges_are_sorted_by_evidence(done):
     assert list(table.columns) == [
         "source", "target", "coef", "se", "ci_low", "ci_high", "z", "p", "batch", "alpha", "threshold", "selected",
         "F", "weak", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "required", "direction",
-        "flags",
+        "flags", "mde", "mde_negative", "mde_positive", "mde_level", "verdict",
     ]  # fmt: skip
 
 

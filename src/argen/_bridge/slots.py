@@ -41,13 +41,16 @@ __all__ = [
     "SCHEMA_VERSION",
     "digest_of",
     "fingerprint",
+    "is_current",
     "made_from",
+    "networks_step",
     "read_dag",
     "read_descendants",
     "read_design_params",
     "read_dispersions",
     "read_result",
     "remove_descendants",
+    "step_of_network",
     "total_effects_key",
     "var_name",
     "write_dag",
@@ -132,6 +135,34 @@ def made_from(adata: "AnnData", key: str) -> list[str]:
     """Networks in uns that were searched with the descendant step under `key`."""
     networks = {name: entry for name, entry in adata.uns.items() if isinstance(entry, Mapping) and "edges" in entry}
     return [name for name, entry in networks.items() if entry.get("params", {}).get("descendants_key") == key]
+
+
+def networks_step(adata: "AnnData", network: str, key: str) -> Mapping[str, Any] | None:
+    """The network ``uns[network]`` if it was searched with the step that is in ``uns[key]`` now, else None."""
+    found = adata.uns.get(network)
+    if not isinstance(found, Mapping) or "edges" not in found:
+        return None
+    if str(found.get("params", {}).get("descendants_key")) != key:
+        return None
+    return found if is_current(adata.uns[key], found) else None
+
+
+def step_of_network(adata: "AnnData", network: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The descendant step that a network was made from, None if it is not there any more."""
+    step = adata.uns.get(str(network.get("params", {}).get("descendants_key")))
+    is_step = isinstance(step, Mapping) and "pairs" in step and "targets" in step
+    return step if is_step and is_current(step, network) else None
+
+
+def is_current(step: Mapping[str, Any], network: Mapping[str, Any]) -> bool:
+    """Whether a network was made from this very descendant step: same data and, where it is known, same numbers."""
+    made = network["provenance"]
+    digest = made.get("descendants")
+    if digest is None:  # the network of a baseline
+        return str(made.get("fingerprint")) == str(step["provenance"]["fingerprint"])
+    targets = step["targets"]
+    genes = targets.loc[targets["status"].astype(str) == "kept", "target"].astype(str).tolist()
+    return digest_of(*read_descendants(step, genes)) == str(digest)
 
 
 def write_descendants(

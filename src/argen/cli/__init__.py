@@ -101,7 +101,9 @@ def _verdict(edge: Any) -> str:
 
 def _run(options: argparse.Namespace) -> None:
     import argen as ag
+    from argen._report import check_path
 
+    report = None if options.report is None else check_path(options.report)  # before the work, not after it
     adata, target = _read_targets(options)
     design = {
         **target,
@@ -124,6 +126,9 @@ def _run(options: argparse.Namespace) -> None:
         n_jobs=options.n_jobs,
     )
     _write_results(adata, _make_folder(options.out))  # before anything is printed: a closed pipe must not lose it
+    if report is not None:
+        with _announced(report):
+            ag.report(adata, report)
     _print_network(adata)
 
 
@@ -269,10 +274,7 @@ def _write_csv(table: "pd.DataFrame", path: Path) -> None:
 
 
 def _write_network(adata: "AnnData", path: Path) -> None:
-    import matplotlib as mpl
-
-    if "matplotlib.pyplot" not in sys.modules:  # whoever uses pyplot already keeps the backend that was chosen
-        mpl.use("agg")
+    _draw_into_files()
     import matplotlib.pyplot as plt
 
     import argen as ag
@@ -281,6 +283,13 @@ def _write_network(adata: "AnnData", path: Path) -> None:
         ax = ag.pl.argen_network(adata, show=False)
         ax.figure.savefig(path, dpi=200)
         plt.close(ax.figure)
+
+
+def _draw_into_files() -> None:
+    import matplotlib as mpl
+
+    if "matplotlib.pyplot" not in sys.modules:  # whoever uses pyplot already keeps the backend that was chosen
+        mpl.use("agg")
 
 
 @contextmanager

@@ -43,6 +43,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_target_options(parser.add_argument_group("which cell carries what"))
     _add_design_options(parser.add_argument_group("design and method"))
     _add_common(parser, out="argen-result")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.html", help="also write one self-contained page about the result"
+    )
     parser.set_defaults(command="run")
 
 

@@ -2,9 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from argen._bridge.slots import read_result
+from argen._bridge.power import with_edge_mde, with_pair_mde
+from argen._bridge.slots import networks_step, read_result, step_of_network
+from argen._bridge.tables import WEAK_F
+from argen._bridge.validate import check_level
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -14,8 +18,8 @@ __all__ = ["edges", "genes", "held", "pairs", "qc", "targets"]
 _Z_95 = 1.959963984540054
 
 
-def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) -> pd.DataFrame:
-    """Edges of the network, strongest evidence first.
+def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, power: float = 0.8) -> pd.DataFrame:
+    r"""Edges of the network, strongest evidence first.
 
     Parameters
     ----------
@@ -25,6 +29,8 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
         Name of the result.
     selected
         Only the edges of the network; ``False`` gives every candidate that was tested.
+    power
+        Power of the smallest detectable effect.
 
     Returns
     -------
@@ -37,10 +43,26 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     ``"prior"``), ``flags``. Edges of genes that `adata` no
     longer holds are left out.
 
+    What a missing edge means: ``verdict`` is ``"found"``, ``"tested"`` or ``"not testable"`` (no p-value). A negative
+    effect of ``mde_negative`` and a positive one of ``mde_positive`` in size would have been found with the
+    probability `power`, and either with ``mde``, the larger of them. The level a of the single test is ``mde_level``:
+    the threshold of the batch or, where nothing was rejected, what one rejection would have taken, :math:`\alpha_t / n`
+    of n tests. With many counts and a strong instrument both are
+
+    .. math:: (z_{1-a/2} + z_{power}) \, se.
+
+    An effect that lowers the child in the cells of its parent leaves fewer counts, and noise of the first stage makes
+    the test of a large effect stricter; both are counted, with the counts and the knock-down of the descendant step
+    (and the strength F of the edge where the network has it). Infinite where no effect would be found. Where the
+    descendant step that the network was made from is not in `adata` any more, the formula stands for both. Networks
+    without p-values (:func:`argen.tl.inspre`, :func:`argen.tl.external_dag`) have none of these columns.
+
     Raises
     ------
     argen.errors.MissingResultError
         No result under `key`.
+    argen.errors.InputError
+        `power` is not between 0 and 1.
 
     Examples
     --------
@@ -51,7 +73,9 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     >>> edges[["source", "target"]].iloc[0].tolist()
     ['X1', 'X2']
     """
-    table = read_result(adata, key, "ag.tl.argen_dag", "edges")["edges"]
+    check_level("power", power)
+    network = read_result(adata, key, "ag.tl.argen_dag", "edges")
+    table = with_edge_mde(network["edges"], step_of_network(adata, network), power)
     table = table[held(adata, table["source"]) & held(adata, table["target"])]
     if selected:
         table = table[table["selected"]]
@@ -102,8 +126,10 @@ def genes(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame:
     return table[held(adata, table["gene"])].assign(gene=lambda t: t["gene"].astype(str)).reset_index(drop=True)
 
 
-def pairs(adata: "AnnData", *, key: str = "argen_descendants", descendants: bool = False) -> pd.DataFrame:
-    """Total effects of every target on every other gene.
+def pairs(
+    adata: "AnnData", *, key: str = "argen_descendants", descendants: bool = False, power: float = 0.8
+) -> pd.DataFrame:
+    r"""Total effects of every target on every other gene.
 
     Parameters
     ----------
@@ -113,16 +139,28 @@ def pairs(adata: "AnnData", *, key: str = "argen_descendants", descendants: bool
         Name of the result.
     descendants
         Only the pairs of the descendant relation.
+    power
+        Power of the smallest detectable effects.
 
     Returns
     -------
     One row per ordered pair: ``target``, ``gene``, ``effect`` (log fold change), ``se``, ``z``, ``p``, ``test``,
     ``padj``, ``significant``, ``descendant``, ``n_perturbed``, ``n_control``, ``count``, ``expected_count``, ``flags``.
 
+    What a pair that is not significant means: ``verdict`` is ``"found"``, ``"tested"`` or ``"not testable"`` (no
+    p-value). A decrease by ``mde_decrease`` and an increase by ``mde_increase`` (both positive, log scale) would have
+    been found with the probability `power`, and either with ``mde``, the larger of them. They are computed at the level
+    of the single test, ``mde_level`` = max(r, 1) alpha / m with r significant pairs among m, from the counts that the
+    effect would leave: a decrease leaves fewer, so that its standard error is larger, and where few counts are expected
+    ``mde_decrease`` is infinite, since not even a group without a count would be significant. With many counts
+    both are :math:`(t_{1-a/2} + z_{power}) \, se`, t with ``n_perturbed`` − 1 degrees of freedom (normal with HC0).
+
     Raises
     ------
     argen.errors.MissingResultError
         No result under `key`.
+    argen.errors.InputError
+        `power` is not between 0 and 1.
 
     Examples
     --------
@@ -132,15 +170,19 @@ def pairs(adata: "AnnData", *, key: str = "argen_descendants", descendants: bool
     >>> len(ag.get.pairs(adata))
     56
     """
-    table = read_result(adata, key, "ag.tl.argen_descendants", "pairs")["pairs"]
+    check_level("power", power)
+    table = with_pair_mde(read_result(adata, key, "ag.tl.argen_descendants", "pairs"), power)
     table = table[held(adata, table["target"]) & held(adata, table["gene"])]
     if descendants:
         table = table[table["descendant"]]
     return table.assign(target=table["target"].astype(str), gene=table["gene"].astype(str)).reset_index(drop=True)
 
 
-def targets(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame:
-    """Targets with their knock-down; the dropped ones with the reason.
+def targets(adata: "AnnData", *, key: str = "argen_descendants", network: str = "argen_dag") -> pd.DataFrame:
+    r"""Targets with the strength of their knock-down, and what rests on it; the dropped ones with the reason.
+
+    A target is the instrument of every edge that starts at it. Its strength is
+    :math:`z^2 = (\hat\tau_{kk} / se)^2`, the squared ratio of the knock-down and its standard error.
 
     Parameters
     ----------
@@ -148,26 +190,61 @@ def targets(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame
         After :func:`argen.tl.argen_descendants`.
     key
         Name of the result.
+    network
+        Name of a network that was made from it.
 
     Returns
     -------
     One row per target: ``target``, ``status`` (kept, dropped), ``reason``, ``n_cells``, the on-target ``effect`` (log
-    fold change of the target itself) with ``se``, ``z``, ``p``, ``test``, ``flags``, and ``n_descendants``.
+    fold change of the target itself) with ``se``, ``ci_low``, ``ci_high`` (95 %), ``z`` (normal score of p), ``p``,
+    ``test``, ``flags``; ``n_descendants``, ``z_squared`` and ``weak`` (``z_squared`` below 10, or missing).
+
+    If ``adata.uns[network]`` was made from this very result, also ``n_candidate_edges`` (candidate edges with the
+    target as parent, which rest on it), ``n_edges`` (those that were selected) and, if the network has the strength F
+    of each edge, ``min_F``, the smallest of its candidate edges: another weak instrument can spoil an edge whose own is
+    strong.
 
     Raises
     ------
     argen.errors.MissingResultError
         No result under `key`.
 
+    See Also
+    --------
+    argen.pl.argen_targets : the same as a picture.
+
     Examples
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_descendants(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
     >>> ag.get.targets(adata)["target"].tolist()
     ['X1', 'X2', 'X3', 'X4', 'X5', 'X6', 'X7', 'X8']
+    >>> ag.get.targets(adata)["weak"].any().item()
+    False
     """
-    return read_result(adata, key, "ag.tl.argen_descendants", "targets")["targets"].reset_index(drop=True)
+    stored = read_result(adata, key, "ag.tl.argen_descendants", "targets")["targets"]
+    table = stored.assign(target=stored["target"].astype(str)).reset_index(drop=True)
+    at = table.columns.get_loc("se") + 1
+    for sign, name in ((1, "ci_high"), (-1, "ci_low")):
+        table.insert(at, name, table["effect"] + sign * _Z_95 * table["se"])
+    table["z_squared"] = (table["effect"] / table["se"]) ** 2
+    table["weak"] = ~(table["z_squared"] >= WEAK_F)
+    made = networks_step(adata, network, key)
+    if made is None:
+        return table
+    edges = made["edges"]
+    source = edges["source"].astype(str)
+    table["n_candidate_edges"] = _count(table["target"], source)
+    table["n_edges"] = _count(table["target"], source[edges["selected"].to_numpy(bool)])
+    if "F" in edges:
+        weakest = edges["F"].groupby(source).min()
+        table["min_F"] = weakest.reindex(table["target"]).to_numpy(np.float64)
+    return table
+
+
+def _count(targets: pd.Series, sources: pd.Series) -> np.ndarray:
+    return sources.value_counts().reindex(targets).fillna(0).to_numpy().astype(np.int64)
 
 
 def qc(adata: "AnnData", *, key: str = "argen_qc") -> pd.DataFrame:

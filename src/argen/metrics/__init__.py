@@ -1,8 +1,9 @@
-"""How good a network is: against the truth, on held-out cells, against the literature."""
+"""How good a network is: against the truth, on held-out cells, against the literature; and what it takes to find it."""
 
 from ._causalbench import causalbench
+from ._cells_needed import cells_needed
 from ._compare import compare
 from ._prior import prior_edges, prior_overlap
 from ._split import hold_out
 
-__all__ = ["causalbench", "compare", "hold_out", "prior_edges", "prior_overlap"]
+__all__ = ["causalbench", "cells_needed", "compare", "hold_out", "prior_edges", "prior_overlap"]

@@ -1,0 +1,92 @@
+"""`ag.report`: one page about a network."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from argen._bridge.slots import read_result
+from argen.errors import InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["check_path", "report"]
+
+
+def report(
+    adata: "AnnData",
+    path: str | Path,
+    *,
+    key: str = "argen_dag",
+    title: str | None = None,
+    date: str | None = None,
+) -> Path:
+    """Write one HTML page about a network and everything that it rests on, for a reviewer.
+
+    The page needs nothing but a browser: figures are inside, no script, no font and no picture is loaded. It holds what
+    was used and dropped, the design, calibration, instruments, the network, its strongest edges with every diagnostic
+    that was computed, systems that have no solution, cycles, sensitivity, stability, over-identification, what the
+    screen could have found, parameters and versions of every step, and how to cite. A diagnostic that was not computed
+    is named with the function that computes it; one that was made from other data, or from another network, is
+    flagged. Numbers are shown to three digits, all their digits are in the attribute ``data-value``. Only what the
+    `get` functions compute on reading is computed, `adata` stays as it is, and the same input gives the same page.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_dag`.
+    path
+        File to write, ending in ``.html``; one that is there is replaced.
+    key
+        Name of the network.
+    title
+        Heading; default ``"Causal network"`` with the number of edges and targets.
+    date
+        A date, or any text, to print below the heading. Default: none, the page does not depend on the clock.
+
+    Returns
+    -------
+    The path of the file.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No network under `key`.
+    argen.errors.InputError
+        `path` does not end in ``.html``, is a folder, or is in a folder that is not there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = ag.report(adata, Path(folder) / "network.html").read_text(encoding="utf-8")
+    >>> page.count("<h1>")
+    1
+    """
+    path = check_path(path)
+    read_result(adata, key, "ag.tl.argen_dag", "nodes")
+    from argen._report._sections import write_page
+
+    path.write_text(write_page(adata, key, title, date), encoding="utf-8", newline="\n")
+    return path
+
+
+def check_path(path: str | Path) -> Path:
+    """The path, checked to be one that a page can be written to."""
+    try:
+        path = Path(path)
+    except TypeError as error:
+        msg = f"path={path!r} is not a path. Give the name of a file, such as 'report.html'."
+        raise InputError(msg) from error
+    if path.is_dir():
+        msg = f"path={str(path)!r} is a folder. Give the name of a file in it, such as {str(path / 'report.html')!r}."
+    elif path.suffix.lower() != ".html":
+        msg = f"path={str(path)!r} does not end in .html, and a browser would not know it for a page. Add the ending."
+    elif not path.parent.is_dir():
+        msg = f"path={str(path)!r}: the folder {str(path.parent)!r} is not there. Make it first."
+    else:
+        return path
+    raise InputError(msg)

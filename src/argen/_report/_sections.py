@@ -1,0 +1,382 @@
+"""The sections of the report, one function each."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import networkx as nx
+import numpy as np
+import pandas as pd
+
+from argen import __version__, get, pl
+from argen._bridge.validate import counted
+from argen._report._html import Section, Text, figure, notice, page, paragraph, table, values
+from argen._report._results import DIAGNOSTICS, Results, read_results
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["write_page"]
+
+_MOST_DRAWN = 150  # edges of a network that can be read as a picture
+_SEEDS = ("seed", "rng", "random_state")
+# What the columns of the edges mean, in the order of the page.
+_EDGE_COLUMNS = {
+    "coef": "direct effect: change of the child's log expression per log expression of the parent",
+    "se": "its standard error; ci_low and ci_high: 95 % interval; p: two-sided",
+    "F": "strength of the instrument for this edge; weak: below 10",
+    "p_robust": "p-value that holds with a weak instrument, with its interval ci_low_robust to ci_high_robust",
+    "stability": "share of half-samples of cells that select the edge",
+    "bootstrap_frequency": "share of bootstrap samples that select it, for comparison only",
+    "order_frequency": "share of samples whose causal order runs this way",
+    "share": "share of the variations of ag.tl.argen_sensitivity that have the edge",
+    "J_p": "Hansen's test that the guides of the parent agree on the effect; J its statistic with J_df degrees",
+    "direction": "what decided the direction",
+    "prior": "what was asked for this edge beforehand",
+    "mde": "smallest effect that would have been found with power .8 at the level mde_level",
+}
+
+
+def write_page(adata: "AnnData", key: str, title: str | None, date: str | None) -> str:
+    """The report as HTML."""
+    results = read_results(adata, key)
+    edges = get.edges(adata, key=key)
+    kept = len(results.network["nodes"])
+    title = title or f"Causal network: {counted(len(edges), 'edge')} among {counted(kept, 'target')}"
+    head = [paragraph(str(date))] if date else []
+    head.append(paragraph(f"argen {__version__}, network `uns[{key!r}]`."))
+    doubts = [*results.doubts, *(doubt for d in results.diagnostics.values() for doubt in d.doubts)]
+    head += [notice(doubt) for doubt in doubts]
+    missing = [f"{name} (`{DIAGNOSTICS[name][0]}`)" for name in DIAGNOSTICS if name not in results.diagnostics]
+    if missing:
+        head.append(paragraph("Not computed: " + ", ".join(missing) + ".", "missing"))
+    return page(title, Text("\n".join(head)), _sections(results, edges))
+
+
+def _sections(results: Results, edges: pd.DataFrame) -> Iterator[Section]:
+    yield Section("data", "Data: what was used and what was dropped", *_data(results))
+    yield Section("design", "Design", *_design(results))
+    yield Section("calibration", "Calibration", *_calibration(results))
+    yield Section("instruments", "Instruments", *_instruments(results))
+    yield Section("network", "Network", *_network(results, edges))
+    yield Section("edges", "Strongest edges", *_edges(results, edges))
+    yield Section("equations", "Systems without a solution, or with too many instruments", *_equations(results))
+    yield Section("cycles", "Cycles", *_cycles(results))
+    yield Section("sensitivity", "Sensitivity to choices", *_sensitivity(results))
+    yield Section("stability", "Stability under resampling of cells", *_stability(results))
+    yield Section("overidentification", "Over-identification: do guides agree?", *_overidentification(results))
+    yield Section("power", "What was not found, and could have been", *_power(results))
+    yield Section("parameters", "Parameters, seeds and versions", *_parameters(results))
+    yield Section("citation", "How to cite", *_citation())
+
+
+def _data(results: Results) -> Iterator[Text]:
+    adata = results.adata
+    yield paragraph(f"{adata.n_obs:,} cells × {adata.n_vars:,} genes in the object as it is now.")
+    if results.step is None:
+        yield _no_step(results)
+    else:
+        yield table(results.step["cells"], caption="What became of the cells")
+        targets = get.targets(adata, key=results.step_key, network=results.key)
+        kept = targets["status"].astype(str) == "kept"
+        yield paragraph(f"{int(kept.sum())} of {counted(len(targets), 'target')} in the analysis.")
+        dropped = targets.loc[~kept, ["target", "reason", "n_cells"]]
+        if len(dropped):
+            where = f"ag.get.targets(adata, key={results.step_key!r})"
+            yield table(dropped, caption="Targets that were dropped", where=where)
+    yield from _guide_calls(adata)
+    if "argen_qc" in adata.uns:
+        yield table(get.qc(adata), caption="Quality control", where="ag.get.qc(adata)")
+    else:
+        yield _missing("Quality control of argen", "ag.pp.argen_qc")
+
+
+def _guide_calls(adata: "AnnData") -> Iterator[Text]:
+    guides = adata.uns.get("argen_guides")
+    if not isinstance(guides, Mapping) or "guides" not in guides:
+        yield _missing("Guide calls by argen", "ag.pp.argen_guides", "labels came with the data")
+        return
+    yield table(guides["cells"], caption="Guide calls: cells by status")
+    columns = ["guide", "target", "n_cells", "n_umi", "threshold", "fallback"]
+    called = guides["guides"]
+    part = called[[name for name in columns if name in called]]
+    if "fallback" in called and (odd := part["fallback"].astype(str) != "").any():
+        yield table(part[odd], caption="Guides that were called by a threshold, and why", where="ag.get.guides(adata)")
+    yield paragraph(f"{counted(len(called), 'guide')} in all, see `ag.get.guides(adata)` for each.")
+
+
+def _design(results: Results) -> Iterator[Text]:
+    network = results.network["params"]
+    entries: dict[str, object] = {}
+    if results.step is not None:
+        made = results.step["params"]
+        covariates = results.step.get("covariates", ())
+        entries |= {
+            "control cells": made.get("control", "control"),
+            "covariates": made.get("covariates", "none"),
+            "columns of the design": ", ".join(map(str, covariates)) if len(covariates) else "none",
+            "depth": made.get("depth", "total count of all genes of the matrix"),
+            "family": made["family"],
+            "test of total effects": f"{made['test']} ({made['hc']})",
+            "closure of the descendants": made["closure"],
+            "level of the descendants (Benjamini–Hochberg)": float(made["alpha"]),
+        }
+    names = {
+        "first_stage": "first stage",
+        "covariance": "covariance of the edges",
+        "edges_hc": "residuals of the edges",
+        "fdr": "FDR control of the edges",
+        "alpha": "level of the edges",
+    }
+    entries |= {text: network[name] for name, text in names.items() if name in network}
+    yield values(entries)
+
+
+def _calibration(results: Results) -> Iterator[Text]:
+    found = results.diagnostics.get("calibration")
+    if found is None:
+        yield _not_computed("calibration")
+        return
+    yield from map(notice, found.doubts)
+    draw = getattr(pl, "argen_calibration", None)
+    if draw is not None:
+        yield from _drawn(draw(results.adata, key=found.key, show=False), "p-values of targets without an effect")
+    for name in ("summary", "positive_controls", "skipped"):
+        if name in found.entry and len(found.entry[name]):
+            yield table(found.entry[name], caption=name.replace("_", " "), where=f"uns[{found.key!r}][{name!r}]")
+
+
+def _instruments(results: Results) -> Iterator[Text]:
+    if results.step is None:
+        yield _no_step(results)
+        return
+    where = f"ag.get.targets(adata, key={results.step_key!r})"
+    targets = get.targets(results.adata, key=results.step_key, network=results.key)
+    kept = targets[targets["status"].astype(str) == "kept"]
+    n_weak = int(kept["weak"].sum())
+    yield paragraph(
+        f"{n_weak} of {counted(len(kept), 'target')} weak: the squared ratio of the knock-down and its standard error, "
+        "z_squared, is below 10 or missing. Edges that start at a weak target are uncertain, and so may be their "
+        "standard errors."
+    )
+    if len(kept):
+        axes = pl.argen_targets(results.adata, key=results.step_key, network=results.key, show=False)
+        yield from _drawn(axes, "knock-down of every target with its cells and candidate edges")
+    shown = kept.drop(columns=["status", "reason"]).sort_values("z_squared", na_position="first", kind="stable")
+    yield table(shown, caption="Targets, the weakest first", where=where)
+
+
+def _network(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
+    candidates = get.edges(results.adata, key=results.key, selected=False)
+    flagged = int((edges["flags"].astype(str) != "").sum())
+    yield paragraph(
+        f"{counted(len(edges), 'edge')} selected of {counted(len(candidates), 'candidate')}, {flagged} of them with a "
+        "flag. P-values of edges are conditional on a right ancestor set and order."
+    )
+    if not nx.is_directed_acyclic_graph(get.graph(results.adata, key=results.key)):
+        yield paragraph("The network of this method holds cycles and is not drawn.", "missing")
+        return
+    options: dict[str, Any] = {}
+    if len(edges) > _MOST_DRAWN:
+        size = edges["coef"].abs()
+        smallest = float(size.sort_values(ascending=False).iloc[_MOST_DRAWN - 1])
+        shown = edges[size >= smallest]
+        options = {"nodes": sorted({*shown["source"], *shown["target"]}), "min_abs_coef": smallest}
+        yield paragraph(f"Drawn are the {len(shown)} edges with the largest effects.", "note")
+    yield from _drawn(pl.argen_network(results.adata, key=results.key, show=False, **options), "the network")
+
+
+def _edges(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
+    shown = _with_diagnostics(results, edges)
+    where = f"ag.get.edges(adata, key={results.key!r})"
+    yield table(shown, caption="Selected edges, strongest evidence first", where=where)
+    explained = [f"{name}: {text}" for name, text in _EDGE_COLUMNS.items() if name in shown]
+    yield paragraph("; ".join(explained) + ".", "note")
+
+
+def _with_diagnostics(results: Results, edges: pd.DataFrame) -> pd.DataFrame:
+    """The edges with the columns that other tools know about each of them."""
+    ends = ["source", "target"]
+    wanted = {
+        "sensitivity": {"share": "share"},
+        "stability": {
+            "stability": "stability",
+            "bootstrap_frequency": "bootstrap_frequency",
+            "order_frequency": "order_frequency",
+            "ci_low": "ci_low_bootstrap",
+            "ci_high": "ci_high_bootstrap",
+        },
+        "over-identification": {"J": "J", "df": "J_df", "p": "J_p", "padj": "J_padj"},
+    }
+    for name, columns in wanted.items():
+        found = results.diagnostics.get(name)
+        if found is None or not {*ends} <= set(found.entry["edges"]):
+            continue
+        other = found.entry["edges"]
+        other = other.assign(**{end: other[end].astype(str) for end in ends}).drop_duplicates(ends)
+        there = {old: new for old, new in columns.items() if old in other and new not in edges}
+        edges = edges.merge(other[[*ends, *there]].rename(columns=there), on=ends, how="left")
+    return edges.drop(columns=[name for name in ("selected", "verdict", "batch") if name in edges])
+
+
+def _equations(results: Results) -> Iterator[Text]:
+    equations = results.network.get("equations")
+    if equations is None:
+        yield paragraph("This method solves no equations.", "missing")
+        return
+    lost = equations[equations["singular_because_of"].astype(str) != ""]
+    square = int((~equations["over_identified"].astype(bool)).sum())
+    general = equations[equations["over_identified"].astype(bool)]
+    yield paragraph(
+        f"{counted(len(equations), 'gene')} with candidate parents: {square} with as many instruments as candidates, "
+        f"{len(general)} with more, {len(lost)} singular, that is without edge estimates."
+    )
+    where = f"adata.uns[{results.key!r}]['equations']"
+    if len(lost):
+        yield table(lost, caption="Singular systems", where=where)
+    if len(general):
+        yield table(general, caption="Over-identified systems, fitted as a regression", where=where)
+    worst = equations.sort_values("condition", ascending=False, kind="stable", na_position="last").head(10)
+    yield table(worst, caption="Largest condition numbers", limit=10)
+
+
+def _cycles(results: Results) -> Iterator[Text]:
+    cycles = results.network.get("cycles", pd.DataFrame())
+    yield paragraph(
+        f"{counted(len(cycles), 'pair')} of genes that descend from each other; the order chose a direction."
+    )
+    if len(cycles):
+        yield table(cycles, where=f"adata.uns[{results.key!r}]['cycles']")
+    if results.step is None:
+        return
+    for name, text in (
+        ("components", "Genes that the significant pairs join into cycles"),
+        ("dropped_pairs", "Significant pairs that were skipped so that no cycle is closed"),
+    ):
+        part = results.step.get(name, pd.DataFrame())
+        yield paragraph(f"{text}: {len(part)}.")
+        if len(part):
+            yield table(part, where=f"adata.uns[{results.step_key!r}][{name!r}]")
+
+
+def _sensitivity(results: Results) -> Iterator[Text]:
+    found = results.diagnostics.get("sensitivity")
+    if found is None:
+        yield _not_computed("sensitivity")
+        return
+    yield from map(notice, found.doubts)
+    yield table(found.entry["variations"], caption="The network with other choices")
+    edges = found.entry["edges"]
+    base = edges[edges["selected"].astype(bool)]
+    yield paragraph(f"{int((base['share'] == 1).sum())} of {counted(len(base), 'edge')} in every variation.")
+    shaky = base[base["share"] < 1].sort_values("share", kind="stable")[["source", "target", "share"]]
+    if len(shaky):
+        where = f"ag.get.sensitivity(adata, key={found.key!r})"
+        yield table(shaky, caption="Edges that depend on a choice", where=where)
+
+
+def _stability(results: Results) -> Iterator[Text]:
+    found = results.diagnostics.get("stability")
+    if found is None:
+        yield _not_computed("stability")
+        return
+    yield from map(notice, found.doubts)
+    edges = found.entry["edges"]
+    yield table(
+        edges.sort_values("stability", ascending=False, kind="stable") if "stability" in edges else edges,
+        where=f"adata.uns[{found.key!r}]['edges']",
+    )
+
+
+def _overidentification(results: Results) -> Iterator[Text]:
+    found = results.diagnostics.get("over-identification")
+    if found is None:
+        yield _not_computed("over-identification")
+        return
+    yield from map(notice, found.doubts)
+    for name in ("equations", "edges", "pairs", "targets"):
+        part = found.entry.get(name)
+        if isinstance(part, pd.DataFrame) and len(part):
+            part = part.sort_values("p", kind="stable") if "p" in part else part
+            yield table(part, caption=name, limit=20, where=f"adata.uns[{found.key!r}][{name!r}]")
+
+
+def _power(results: Results) -> Iterator[Text]:
+    tables = {"candidate edges": get.edges(results.adata, key=results.key, selected=False)}
+    if results.step is not None:
+        tables["pairs"] = get.pairs(results.adata, key=results.step_key)
+    for name, part in tables.items():
+        if "verdict" not in part:
+            yield paragraph(f"No p-values of {name}, hence nothing about what they could have found.", "missing")
+            continue
+        counts = part["verdict"].astype(str).value_counts()
+        tested = part.loc[part["verdict"].astype(str) == "tested", "mde"]
+        words = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("found", "tested", "not testable"))
+        yield paragraph(f"{len(part)} {name}: {words}.")
+        if len(tested):
+            quartiles = np.quantile(tested, [0.25, 0.5, 0.75], method="nearest")
+            yield values(
+                {
+                    "smallest detectable effect (power .8) of the tested: lower quartile": quartiles[0],
+                    "median": quartiles[1],
+                    "upper quartile": quartiles[2],
+                    "no effect of either sign could have been found": int(np.isinf(tested).sum()),
+                },
+                caption=f"Of the {name} that were not found",
+            )
+    yield paragraph(
+        "Effects are on the natural log scale, of either sign; where few counts are expected no decrease can be found.",
+        "note",
+    )
+
+
+def _parameters(results: Results) -> Iterator[Text]:
+    entries = {"argen_guides": None, "argen_qc": None, results.step_key: None, results.key: None}
+    entries |= {found.key: None for found in results.diagnostics.values()}
+    there = {name: results.adata.uns[name] for name in entries if isinstance(results.adata.uns.get(name), Mapping)}
+    seeds = {f"{name}: {p}": entry["params"][p] for name, entry in there.items() for p in _SEEDS if p in _params(entry)}
+    simulation = results.adata.uns.get("simulation")
+    if isinstance(simulation, Mapping) and "seed" in simulation:
+        seeds["simulation: seed"] = simulation["seed"]
+    for name, entry in there.items():
+        if _params(entry):
+            yield values(dict(sorted(_params(entry).items())), caption=f"Parameters of uns[{name!r}]")
+    yield values(seeds, caption="Seeds") if seeds else paragraph("No step that is shown drew random numbers.")
+    made = {name: dict(entry.get("provenance", {})) for name, entry in there.items() if entry.get("provenance")}
+    if made:
+        rows = pd.DataFrame(made).sort_index().fillna("–").astype(str).rename_axis("made with").reset_index()
+        yield table(rows, caption="Versions, and fingerprints of the data", limit=len(rows))
+
+
+def _params(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    params = entry.get("params", {})
+    return params if isinstance(params, Mapping) else {}
+
+
+def _citation() -> Iterator[Text]:
+    yield paragraph(
+        "Park & Li (2026): Causal Network Recovery in Perturb-seq Experiments Using Proxy and Instrumental Variables. "
+        "arXiv 2601.01830. The method."
+    )
+    yield paragraph(f"argen {__version__}. The software.")
+
+
+def _drawn(axes: object, text: str) -> Iterator[Text]:
+    """The figures of axes as pictures, each once; they are closed."""
+    several = list(np.ravel(np.asarray(axes, dtype=object)))
+    figures = dict.fromkeys(ax.get_figure(root=True) for ax in several if ax is not None)
+    for drawn in figures:
+        yield figure(drawn, text)
+        plt.close(drawn)
+
+
+def _not_computed(name: str) -> Text:
+    return paragraph(f"not computed: run {DIAGNOSTICS[name][0]}", "missing")
+
+
+def _missing(what: str, function: str, reason: str = "not in this object") -> Text:
+    return paragraph(f"{what}: {reason} (`{function}`).", "missing")
+
+
+def _no_step(results: Results) -> Text:
+    return paragraph(f"uns[{results.step_key!r}] is not in this object: run ag.tl.argen_descendants.", "missing")

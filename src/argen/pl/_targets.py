@@ -1,0 +1,249 @@
+"""How strong the instruments of a network are: knock-down, cells and edges of every target."""
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.transforms import ScaledTranslation
+
+from argen.errors import InputError
+from argen.pl import _style as style
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+
+__all__ = ["MAX_NAMED", "argen_targets", "draw_targets"]
+
+# Up to this many targets each gets a row and its name.
+MAX_NAMED = 60
+_ROW, _TALLEST, _WIDTH = 0.19, 6.6, 4.3  # inches
+_BELOW, _ABOVE = 0.62, 0.5  # inches below and above the rows
+_STRIPS = 0.46  # of the width of the knock-downs: room for the strips
+_STRONGEST = 5  # of many targets, those named at the strong end
+_LABEL_GAP = 1.3  # between names, in font sizes
+_NAMES_WIDTH = 70.0  # points for the names of some targets
+_LEADER = 20.0  # points from the axis to the name
+_LONGEST_NAME = 14
+_POINTS = 72  # per inch
+
+
+def argen_targets(
+    adata: "AnnData",
+    *,
+    key: str = "argen_descendants",
+    network: str = "argen_dag",
+    ax: "Axes | None" = None,
+    show: bool | None = None,
+) -> "Axes | None":
+    """Draw the knock-down of every target, the instruments of the network, strongest at the top.
+
+    A target is *weak* if the squared ratio of its knock-down and its standard error is below 10: an orange diamond, the
+    others are blue dots; the line is the 95 % interval, cut off where the picture ends. Beside each stand its cells,
+    and the candidate edges that rest on it as parent, with the selected ones in blue. With more than 60 targets the
+    rows are ranks, and names are those of the weak targets, as far as there is room (first those on which most
+    candidate edges rest), and of the five strongest; the heading says how many weak ones are not named. Targets whose
+    knock-down has no estimate are weak; they stand at the bottom without a symbol, and the heading counts them.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_descendants`.
+    key
+        Name of the result.
+    network
+        Name of a network that was made from it; without one the candidate edges are left out.
+    ax
+        Axes to draw the knock-downs into; the strips stand to its right and take another 46 % of its width, the names
+        to its left. Default: a new figure of the size that the targets need.
+    show
+        Show the figure and return `None`. Default: ``scanpy.settings.autoshow``.
+
+    Returns
+    -------
+    `None` if the figure is shown, else the :class:`~matplotlib.axes.Axes` of the knock-downs.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+    argen.errors.InputError
+        No target was kept.
+
+    See Also
+    --------
+    argen.get.targets : the table that is drawn.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> axes = ag.pl.argen_targets(adata, show=False)
+    """
+    import scanpy as sc  # slow to import, and only its setting is needed
+
+    from argen import get
+
+    ax = draw_targets(get.targets(adata, key=key, network=network), ax)
+    if sc.settings.autoshow if show is None else show:
+        plt.show()
+        return None
+    return ax
+
+
+def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
+    """Draw a table as :func:`argen.get.targets` returns it; see :func:`argen_targets`."""
+    table = _sorted(table)
+    many = len(table) > MAX_NAMED
+    ax = ax or _new_axes(table, many=many)
+    row = np.arange(len(table))
+    _draw_knockdowns(ax, table)
+    _draw_strip(ax.inset_axes([1.03, 0.0, 0.2, 1.0]), table["n_cells"].to_numpy(), None, written=not many)
+    if "n_candidate_edges" in table:
+        counts = table["n_candidate_edges"].to_numpy(), table["n_edges"].to_numpy()
+        _draw_strip(ax.inset_axes([1.26, 0.0, 0.2, 1.0]), *counts, written=not many)
+    if many:
+        n_named = _name_some(ax, table)
+        ax.set_ylabel(
+            f"rank of the target ({len(table)} targets)", labelpad=_NAMES_WIDTH + _LEADER, fontsize=style.FONT_SIZE
+        )
+    else:
+        n_named = int(table["weak"].sum())
+        ax.set_yticks(row, table["target"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
+    ax.set_title(_heading(table, n_named), fontsize=style.FONT_SIZE, loc="left", x=0.0)
+    return ax
+
+
+def _new_axes(table: pd.DataFrame, *, many: bool) -> "Axes":
+    """Axes of the knock-downs with margins for names on the left and strips on the right."""
+    longest = max(style.text_width(str(name), style.SMALL_FONT_SIZE) for name in table["target"])
+    left = (_NAMES_WIDTH + _LEADER + 18.0 if many else longest + 12.0) / _POINTS
+    inside = _TALLEST if many else max(1.1, _ROW * len(table))
+    size = left + (1.0 + _STRIPS) * _WIDTH + 0.15, inside + _BELOW + _ABOVE
+    figure = plt.figure(figsize=size, layout="none")
+    return figure.add_axes((left / size[0], _BELOW / size[1], _WIDTH / size[0], inside / size[1]))
+
+
+def _heading(table: pd.DataFrame, n_named: int) -> str:
+    n_weak, n_unknown = int(table["weak"].sum()), int(table["z_squared"].isna().sum())
+    parts = [f"{n_weak} of {len(table)} targets weak"]
+    if n_unknown:
+        parts.append(f"{n_unknown} without an estimate")
+    if n_weak > n_named:
+        parts.append(f"{n_weak - n_named} weak not named")
+    return ", ".join(parts)
+
+
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    """Kept targets, the weakest first, since rows are drawn from below."""
+    table = table[table["status"].astype(str) == "kept"]
+    if table.empty:
+        msg = "No target was kept, there is nothing to draw."
+        raise InputError(msg)
+    strength = table["z_squared"].fillna(-1.0)
+    return table.assign(_strength=strength).sort_values(["_strength", "target"], ignore_index=True)
+
+
+def _draw_knockdowns(ax: "Axes", table: pd.DataFrame) -> None:
+    """Points with their intervals, weak ones as orange diamonds."""
+    many = len(table) > MAX_NAMED
+    ax.axvline(0.0, color=style.NOTE_COLOR, linewidth=0.8, zorder=0)
+    size, width = (2.2, 0.5) if many else (4.5, 1.1)
+    known = table["z_squared"].notna()
+    looks = ((False, "o", style.POSITIVE_COLOR, "strong"), (True, "D", style.NEGATIVE_COLOR, "weak: z² < 10"))
+    for weak, marker, color, label in looks:
+        part = table[known & (table["weak"] == weak)]
+        half = (part["ci_high"] - part["ci_low"]) / 2
+        ax.errorbar(
+            part["effect"], part.index, xerr=half, fmt=marker, markersize=size * (1.25 if weak and many else 1.0),
+            linewidth=width, color=color, label=label, clip_on=True,
+        )  # fmt: skip
+    ax.set_ylim(-0.7, len(table) - 0.3)
+    ax.set_xlim(*_span(table[known]))
+    ax.set_xlabel("knock-down (log fold change, 95 % interval)", fontsize=style.FONT_SIZE)
+    below = ScaledTranslation(0.0, -0.22, ax.figure.dpi_scale_trans)  # clear of the tick labels of the strips
+    ax.legend(
+        fontsize=style.SMALL_FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1.03, 0.0),
+        bbox_transform=ax.transAxes + below, borderaxespad=0.0,
+    )  # fmt: skip
+    _plain(ax)
+
+
+def _span(known: pd.DataFrame) -> tuple[float, float]:
+    """Room for every estimate and for the usual interval; wide ones, of targets without a count, are cut off."""
+    if known.empty:
+        return -1.0, 1.0
+    half = 1.1 * float(((known["ci_high"] - known["ci_low"]) / 2).median())
+    low, high = min(float(known["effect"].min()), 0.0), max(float(known["effect"].max()), 0.0)
+    room = max(half, 0.06 * (high - low), 1e-3)
+    return low - room, high + room
+
+
+def _draw_strip(strip: "Axes", whole: np.ndarray, part: np.ndarray | None, *, written: bool) -> None:
+    """Bars of cells, or of candidate edges with the selected ones in front."""
+    row, height = np.arange(len(whole)), 0.75 if written else 1.0
+    strip.barh(row, whole, height=height, color=style.ISOLATED_EDGE, label="cells" if part is None else "candidates")
+    if part is not None:
+        strip.barh(row, part, height=height, color=style.POSITIVE_COLOR, label="selected")
+    most = max(float(whole.max(initial=0)), 1.0)
+    if written:
+        for y, value in enumerate(whole.tolist()):
+            strip.text(1.52 * most, y, f"{value}", va="center", ha="right", fontsize=style.SMALL_FONT_SIZE - 1.0)
+    strip.set_xlim(0.0, most * (1.55 if written else 1.03))
+    strip.set_ylim(-0.7, len(whole) - 0.3)
+    strip.set_yticks([])
+    strip.set_xticks([0.0, most], ["0", f"{most:g}"])
+    strip.set_title("cells" if part is None else "candidate edges\n(selected: blue)", fontsize=style.SMALL_FONT_SIZE)
+    _plain(strip)
+
+
+def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
+    """Name the weakest and some of the strongest beside the axis; returns how many weak ones have a name."""
+    ax.set_yticks([])
+    n = len(table)
+    box = ax.get_window_extent()
+    width, height = (side / ax.figure.dpi * _POINTS for side in (box.width, box.height))
+    gap = n * _LABEL_GAP * style.SMALL_FONT_SIZE / max(height, 1.0)  # rows that a name takes
+    room = max(int(n / gap) - 1, 1)
+    strongest = [i for i in range(n - _STRONGEST, n) if not table["weak"].iloc[i]]
+    weak = sorted(_first_weak(table)[: max(room - len(strongest), 0)])
+    to_axis = ax.get_yaxis_transform()
+    steps = -np.array([_LEADER, 3.0, 0.0]) / width
+    for i, y in zip([*weak, *strongest], _apart([*weak, *strongest], gap, n), strict=True):
+        color = style.NEGATIVE_COLOR if table["weak"].iloc[i] else style.INK
+        ax.plot(steps, [y, i, i], transform=to_axis, clip_on=False, color=style.ISOLATED_EDGE, linewidth=0.4)
+        ax.text(
+            steps[0], y, f"{_short(str(table['target'].iloc[i]))} ", transform=to_axis, ha="right", va="center",
+            color=color, fontsize=style.SMALL_FONT_SIZE - 0.5, parse_math=False,
+        )  # fmt: skip
+    return len(weak)
+
+
+def _first_weak(table: pd.DataFrame) -> list[int]:
+    """Rows of the weak targets, those on which most candidate edges rest first, then the weakest."""
+    weak = np.flatnonzero(table["weak"])
+    resting = table["n_candidate_edges"].to_numpy()[weak] if "n_candidate_edges" in table else np.zeros(len(weak))
+    return weak[np.lexsort((weak, -resting))].tolist()
+
+
+def _apart(rows: list[int], gap: float, n: int) -> np.ndarray:
+    """Heights for names at increasing rows, at least `gap` apart: a sweep up, then one down from the top."""
+    heights = np.array(rows, dtype=float)
+    for i in range(1, len(heights)):
+        heights[i] = max(heights[i], heights[i - 1] + gap)
+    top = n - 0.5
+    for i in range(len(heights) - 1, -1, -1):
+        heights[i] = min(heights[i], top)
+        top = heights[i] - gap
+    return heights
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
+def _plain(ax: "Axes") -> None:
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)

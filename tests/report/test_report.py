@@ -1,0 +1,345 @@
+"""The page: well-formed, self-contained, escaped, complete, and with the numbers of the tables."""
+
+import re
+from html.parser import HTMLParser
+
+import anndata
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from toy import KWARGS, assert_same, toy
+
+import argen as ag
+from argen.cli import main
+from argen.errors import InputError, MissingResultError
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+SECTIONS = [
+    "data", "design", "calibration", "instruments", "network", "edges", "equations", "cycles", "sensitivity",
+    "stability", "overidentification", "power", "parameters", "citation",
+]  # fmt: skip
+EVIL = "<script>alert(1)</script>\"'&"
+
+
+class Page(HTMLParser):
+    """Tags in balance, attributes, text by section, rows of tables as exact values."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.sections, self.texts = [], [], [], {}, {}
+        self.tables, self._row, self._cell = [], None, None
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs.items()]
+        if tag == "section":
+            self.sections[attrs["id"]] = self.texts[attrs["id"]] = []
+        if tag not in VOID:
+            self.open.append((tag, attrs.get("id")))
+        if tag == "table":
+            self.tables.append((self.section, []))
+        elif tag == "tr":
+            self.tables[-1][1].append([])
+        elif tag in ("td", "th"):
+            self._cell = ["", attrs.get("data-value")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag, tag
+        if tag in ("td", "th"):
+            text, exact = self._cell
+            self.tables[-1][1][-1].append(text if exact is None else float(exact))
+            self._cell = None
+
+    def handle_data(self, data):
+        if self._cell is not None:
+            self._cell[0] += data
+        if self.section:
+            self.texts[self.section].append(data)
+
+    @property
+    def section(self):
+        return next((name for tag, name in self.open if tag == "section"), None)
+
+    def text(self, section):
+        return " ".join("".join(self.texts[section]).split())
+
+    def table(self, *columns):
+        """The first table with these columns."""
+        for _, rows in self.tables:
+            if rows and set(columns) <= set(map(str, rows[0])):
+                return pd.DataFrame(rows[1:], columns=rows[0])
+        raise AssertionError(columns)
+
+
+@pytest.fixture(autouse=True)
+def agg():
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def done():
+    adata = toy()
+    ag.tl.argen_dag(adata, **KWARGS)
+    return adata
+
+
+def with_diagnostics(adata):
+    """Everything that other tools write, in the layout that they write it."""
+    adata = adata.copy()
+    ag.tl.argen_sensitivity(adata, alphas=[0.01])
+    made = {"params": {"key": "argen_dag", "seed": 7}, "provenance": dict(adata.uns["argen_dag"]["provenance"])}
+    edges = adata.uns["argen_dag"]["edges"]
+    edges["F"], edges["weak"] = 12.5, False
+    edges["p_robust"], edges["ci_low_robust"], edges["ci_high_robust"] = 0.03, -np.inf, np.inf
+    ends = edges[["source", "target"]].astype(str)
+    frequencies = {"stability": 0.9, "bootstrap_frequency": 0.8, "order_frequency": 0.7, "ci_low": 0.1, "ci_high": 1.2}
+    adata.uns["argen_stability"] = {**made, "edges": ends.assign(**frequencies)}
+    tested = {"J": 3.25, "df": 2, "p": 0.197}
+    adata.uns["argen_overidentification"] = {
+        **made,
+        "edges": ends.assign(**tested),
+        "pairs": ends.rename(columns={"source": "target", "target": "gene"}).assign(**tested),
+        "equations": ends[["target"]].assign(**tested),
+        "targets": ends[["source"]].rename(columns={"source": "target"}).assign(n_guides=3),
+    }
+    adata.uns["argen_calibration"] = {
+        **made,
+        "summary": pd.DataFrame({"level": [0.05], "rejected": [0.0512]}),
+        "pseudo_targets": pd.DataFrame({"p": [0.5]}),
+        "positive_controls": pd.DataFrame({"target": ["A"], "effect": [-1.0]}),
+        "skipped": pd.DataFrame({"target": []}),
+    }
+    return adata
+
+
+@pytest.fixture
+def no_calibration_plot(monkeypatch):
+    monkeypatch.delattr(ag.pl, "argen_calibration", raising=False)
+
+
+def write(adata, tmp_path, **options):
+    path = ag.report(adata, tmp_path / "report.html", **options)
+    assert path == tmp_path / "report.html"
+    return path.read_text(encoding="utf-8")
+
+
+def check_self_contained(text):
+    page = Page(text)
+    for tag, name, value in page.attributes:
+        assert tag not in ("script", "link", "iframe", "object", "embed")
+        assert not name.startswith("on")
+        if name in ("src", "srcset", "data", "poster", "action"):
+            assert value.startswith("data:image/png;base64,")
+        if name == "href":
+            assert value.startswith("#")
+            assert value[1:] in page.sections
+    assert "script" not in page.tags
+    style = re.search(r"<style>(.*?)</style>", text, flags=re.DOTALL)[1]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert list(page.sections) == SECTIONS
+    assert page.tags.count("h1") == page.tags.count("html") == page.tags.count("body") == 1
+    return page
+
+
+def test_minimum(done, tmp_path):
+    before = done.copy()
+    page = check_self_contained(write(done, tmp_path))
+    assert_same(before, done)
+    for section, function in (
+        ("calibration", "argen_calibration"), ("sensitivity", "argen_sensitivity"), ("stability", "argen_stability"),
+        ("overidentification", "argen_overidentification"),
+    ):  # fmt: skip
+        assert page.text(section).endswith(f"not computed: run ag.tl.{function}")
+    assert page.tags.count("img") == 2
+    assert "arXiv 2601.01830" in page.text("citation")
+    assert "warning" not in {value for _, name, value in page.attributes if name == "class"}
+    assert not plt.get_fignums()
+
+
+def assert_table(found, expected):
+    for name in expected:
+        if pd.api.types.is_numeric_dtype(expected[name]) and not pd.api.types.is_bool_dtype(expected[name]):
+            np.testing.assert_array_equal(found[name].astype(float), expected[name].astype(float), err_msg=name)
+        elif not pd.api.types.is_bool_dtype(expected[name]):
+            assert found[name].tolist() == expected[name].astype(str).tolist()
+
+
+def test_numbers_are_those_of_the_tables(done, tmp_path):
+    page = Page(write(done, tmp_path))
+    edges = ag.get.edges(done)
+    assert_table(page.table("source", "coef"), edges.drop(columns=["selected", "verdict", "batch"]))
+    targets = ag.get.targets(done).sort_values("z_squared").drop(columns=["status", "reason"])
+    assert_table(page.table("z_squared"), targets)
+    assert_table(page.table("cells", "n"), done.uns["argen_descendants"]["cells"])
+
+
+def test_everything(done, tmp_path, no_calibration_plot):
+    adata = with_diagnostics(done)
+    page = check_self_contained(write(adata, tmp_path, title="My screen", date="2026-11-21"))
+    assert "not computed" not in "".join(page.text(name) for name in SECTIONS)
+    edges = page.table("source", "coef")
+    expected = {
+        "F": 12.5, "p_robust": 0.03, "ci_low_robust": -np.inf, "stability": 0.9, "bootstrap_frequency": 0.8,
+        "ci_low_bootstrap": 0.1, "J": 3.25, "J_p": 0.197, "share": None,
+    }  # fmt: skip
+    for name, value in expected.items():
+        assert value is None or (edges[name] == value).all(), name
+    shares = ag.get.sensitivity(adata).set_index(["source", "target"])["share"]
+    assert edges["share"].tolist() == [shares[s, t] for s, t in zip(edges["source"], edges["target"], strict=True)]
+    assert page.table("rejected")["rejected"].tolist() == [0.0512]
+    assert "argen_stability: seed" in page.text("parameters")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<h1>My screen</h1>" in text
+    assert "2026-11-21" in text
+
+
+def test_the_same_page_again(done, tmp_path):
+    assert write(done, tmp_path) == write(done, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["h5ad", "zarr"])
+def test_from_a_file(done, tmp_path, suffix, no_calibration_plot):
+    adata = with_diagnostics(done)
+    getattr(adata, f"write_{suffix}")(tmp_path / f"x.{suffix}")
+    stored = getattr(anndata, f"read_{suffix}")(tmp_path / f"x.{suffix}")
+    first, second = Page(write(adata, tmp_path)), Page(write(stored, tmp_path))
+    for name in SECTIONS:
+        assert first.text(name) == second.text(name)
+
+
+def test_names_from_the_data_stay_text(tmp_path):
+    adata = toy()
+    rename = {"A": EVIL, "B": "</td></table>`B`", "C": "C && D"}
+    adata.var_names = [rename.get(name, name) for name in adata.var_names]
+    adata.obs["gene"] = [rename.get(name, name) for name in adata.obs["gene"]]
+    adata.obs.loc[adata.obs_names[-3:], "gene"] = "<img src=x onerror=1>"
+    adata.obs["<b>mito"] = adata.obs.pop("mito")
+    with pytest.warns(ag.errors.ArgenWarning, match="dropped"):
+        ag.tl.argen_dag(adata, **{**KWARGS, "covariates": ["batch", "<b>mito"]})
+    page = check_self_contained(write(adata, tmp_path, title="<script>x</script>", date="<i>today"))
+    assert EVIL in page.table("z_squared")["target"].tolist()
+    assert "</td></table>`B`" in page.table("z_squared")["target"].tolist()
+    assert "<img src=x onerror=1>" in page.table("reason")["target"].tolist()
+    assert "<b>mito" in page.text("design")
+    assert "b" not in page.tags
+    assert "i" not in page.tags
+
+
+def test_stale_network(done, tmp_path):
+    adata = done.copy()
+    ag.tl.argen_descendants(adata, **{**KWARGS, "test": "wald"})
+    assert "made with another descendant step" in write(adata, tmp_path)
+    ag.tl.argen_descendants(adata, **{**KWARGS, "covariates": None})
+    assert "was made from other data" in write(adata, tmp_path)
+    del adata.uns["argen_descendants"]
+    text = write(adata, tmp_path)
+    assert "the descendant step of the network, is not in this object" in text
+    check_self_contained(text)
+
+
+def test_stale_diagnostics(done, tmp_path, no_calibration_plot):
+    adata = with_diagnostics(done)
+    for key in ("argen_stability", "argen_calibration"):
+        adata.uns[key]["provenance"] = {"fingerprint": "other"}
+    made = adata.uns["argen_overidentification"]
+    made["provenance"] = {**made["provenance"], "descendants": "other"}
+    page = Page(write(adata, tmp_path))
+    for section in ("calibration", "stability"):
+        assert "was made from other data than the network" in page.text(section)
+    assert "with another descendant step" in page.text("overidentification")
+    assert "Stale" not in page.text("sensitivity")
+    ag.tl.argen_dag(adata, alpha=1e-290)
+    assert "are not those of the network" in Page(write(adata, tmp_path)).text("sensitivity")
+
+
+def test_diagnostics_of_another_network_do_not_count(done, tmp_path):
+    adata = done.copy()
+    ag.tl.argen_dag(adata, key_added="other", alpha=0.01)
+    ag.tl.argen_sensitivity(adata, key="other", alphas=[0.01])
+    assert "not computed" in Page(write(adata, tmp_path)).text("sensitivity")
+    assert "not computed" not in Page(write(adata, tmp_path, key="other")).text("sensitivity")
+    ag.tl.argen_sensitivity(adata, alphas=[0.01], key_added="mine")
+    assert "not computed" not in Page(write(adata, tmp_path)).text("sensitivity")
+
+
+def test_guides_and_quality_control(tmp_path):
+    adata = toy()
+    ag.pp.argen_guides(adata, labels="gene", control="ctrl")
+    ag.pp.argen_qc(adata, min_depth=1)
+    how = {name: value for name, value in KWARGS.items() if name not in ("target_key", "control")}
+    ag.tl.argen_dag(adata, **how)
+    page = check_self_contained(write(adata, tmp_path))
+    assert_table(page.table("status", "n_cells"), adata.uns["argen_guides"]["cells"])
+    assert_table(page.table("rule"), ag.get.qc(adata))
+
+
+def test_networks_of_other_methods(done, tmp_path):
+    adata = done.copy()
+    ag.tl.inspre(adata)
+    page = check_self_contained(write(adata, tmp_path, key="inspre"))
+    assert "solves no equations" in page.text("equations")
+    ag.tl.argen_naive(adata)
+    check_self_contained(write(adata, tmp_path, key="argen_naive"))
+
+
+def test_no_edge_and_genes_that_are_gone(done, tmp_path):
+    adata = done.copy()
+    ag.tl.argen_dag(adata, alpha=1e-290)
+    assert "0 edges selected" in check_self_contained(write(adata, tmp_path)).text("network")
+    part = done[:, [name for name in done.var_names if name != "B"]].copy()
+    assert "1 of the 4 genes of the network are not in this object" in write(part, tmp_path)
+
+
+def test_long_tables_are_cut_and_counted(done, tmp_path):
+    from argen._report._html import table
+
+    text = table(pd.DataFrame({"x": range(70)}), where="here")
+    assert text.count("<tr>") == 51
+    assert "… and 20 more rows, see <code>here</code>" in text
+
+
+def test_errors(done, tmp_path):
+    with pytest.raises(MissingResultError, match=r"'nope'\] is missing\. Run ag\.tl\.argen_dag first"):
+        ag.report(done, tmp_path / "x.html", key="nope")
+    with pytest.raises(MissingResultError, match=r"is not a result of ag\.tl\.argen_dag"):
+        ag.report(done, tmp_path / "x.html", key="argen_descendants")
+    with pytest.raises(InputError, match=r"folder .* is not there\. Make it first"):
+        ag.report(done, tmp_path / "no" / "x.html")
+    with pytest.raises(InputError, match="is a folder"):
+        ag.report(done, tmp_path)
+    with pytest.raises(InputError, match=r"does not end in \.html"):
+        ag.report(done, tmp_path / "x.pdf")
+    with pytest.raises(InputError, match="path=3 is not a path"):
+        ag.report(done, 3)
+    with pytest.raises(InputError, match="takes an AnnData"):
+        ag.report("adata", tmp_path / "x.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_command_line(tmp_path, capsys):
+    adata = toy()
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    arguments = [
+        "run",
+        str(tmp_path / "x.h5ad"),
+        "--target",
+        "gene",
+        "--control",
+        "ctrl",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main([*arguments, "--report", str(tmp_path / "no" / "r.html"), "--quiet"]) == 2
+    assert "is not there" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main([*arguments, "--report", str(tmp_path / "r.html")]) == 0
+    assert f"wrote {tmp_path / 'r.html'}" in capsys.readouterr().err
+    check_self_contained((tmp_path / "r.html").read_text(encoding="utf-8"))
