@@ -364,7 +364,7 @@ def _citation() -> Iterator[Text]:
 def _drawn(axes: object, text: str) -> Iterator[Text]:
     """The figures of axes as pictures, each once; they are closed."""
     several = list(np.ravel(np.asarray(axes, dtype=object)))
-    figures = dict.fromkeys(ax.get_figure(root=True) for ax in several if ax is not None)
+    figures = dict.fromkeys(ax.figure.canvas.figure for ax in several if ax is not None)
     for drawn in figures:
         yield figure(drawn, text)
         plt.close(drawn)
