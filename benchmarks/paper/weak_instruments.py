@@ -1,6 +1,6 @@
 """Study (vi): size and coverage of the tests of an edge when knock-downs are weak and a cause is hidden.
 
-    python benchmarks/paper/weak_instruments.py --replicates 2000
+    python benchmarks/paper/weak_instruments.py --replicates 1000
 
 Five genes in a known order, 0 → 1 → 2 with effects of .5, genes 3 and 4 without parents; every earlier gene is a
 candidate parent of every later one. A hidden factor acts on all genes (on gene 3 with the opposite sign), counts have a
@@ -88,7 +88,7 @@ def one(name: str, cells: int, loading: float, log_sd: float, lo: int, hi: int) 
 
 
 def main() -> None:
-    options = arguments(__doc__, replicates=2000)
+    options = arguments(__doc__, replicates=1000)
     edges = np.linspace(0, options.replicates, 5).astype(int)
     parts = list(itertools.pairwise(edges.tolist()))
     cases = [(name, *setting, lo, hi) for setting in SETTINGS for name in KNOCK_DOWNS for lo, hi in parts]

@@ -16,7 +16,7 @@ from argen.errors import InputError, MissingResultError
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 SECTIONS = [
-    "data", "design", "calibration", "instruments", "network", "edges", "equations", "cycles", "sensitivity",
+    "data", "design", "calibration", "instruments", "network", "edges", "prior", "equations", "cycles", "sensitivity",
     "stability", "overidentification", "power", "parameters", "citation",
 ]  # fmt: skip
 EVIL = "<script>alert(1)</script>\"'&"
@@ -90,38 +90,20 @@ def done():
     return adata
 
 
-def with_diagnostics(adata):
-    """Everything that other tools write, in the layout that they write it."""
-    adata = adata.copy()
+@pytest.fixture(scope="module")
+def diagnosed(done):
+    """Everything that the tools for diagnostics write, with two guides per target."""
+    adata = done.copy()
+    labels = adata.obs["gene"].astype(str)
+    names = labels + "_" + (np.arange(adata.n_obs) % 2).astype(str)
+    adata.obsm["umi"] = 20 * pd.get_dummies(names).astype(int)
+    guide_target = {name: name[:-2] for name in adata.obsm["umi"]}
+    ag.pp.argen_guides(adata, guides="umi", guide_target=guide_target, control="ctrl", method="threshold")
     ag.tl.argen_sensitivity(adata, alphas=[0.01])
-    made = {"params": {"key": "argen_dag", "seed": 7}, "provenance": dict(adata.uns["argen_dag"]["provenance"])}
-    edges = adata.uns["argen_dag"]["edges"]
-    edges["F"], edges["weak"] = 12.5, False
-    edges["p_robust"], edges["ci_low_robust"], edges["ci_high_robust"] = 0.03, -np.inf, np.inf
-    ends = edges[["source", "target"]].astype(str)
-    frequencies = {"stability": 0.9, "bootstrap_frequency": 0.8, "order_frequency": 0.7, "ci_low": 0.1, "ci_high": 1.2}
-    adata.uns["argen_stability"] = {**made, "edges": ends.assign(**frequencies)}
-    tested = {"J": 3.25, "df": 2, "p": 0.197}
-    adata.uns["argen_overidentification"] = {
-        **made,
-        "edges": ends.assign(**tested),
-        "pairs": ends.rename(columns={"source": "target", "target": "gene"}).assign(**tested),
-        "equations": ends[["target"]].assign(**tested),
-        "targets": ends[["source"]].rename(columns={"source": "target"}).assign(n_guides=3),
-    }
-    adata.uns["argen_calibration"] = {
-        **made,
-        "summary": pd.DataFrame({"level": [0.05], "rejected": [0.0512]}),
-        "pseudo_targets": pd.DataFrame({"p": [0.5]}),
-        "positive_controls": pd.DataFrame({"target": ["A"], "effect": [-1.0]}),
-        "skipped": pd.DataFrame({"target": []}),
-    }
+    ag.tl.argen_stability(adata, n_draws=20, rng=7)
+    ag.tl.argen_overidentification(adata, min_cells=10)
+    ag.tl.argen_calibration(adata, n_splits=3)
     return adata
-
-
-@pytest.fixture
-def no_calibration_plot(monkeypatch):
-    monkeypatch.delattr(ag.pl, "argen_calibration", raising=False)
 
 
 def write(adata, tmp_path, **options):
@@ -174,27 +156,32 @@ def assert_table(found, expected):
 
 def test_numbers_are_those_of_the_tables(done, tmp_path):
     page = Page(write(done, tmp_path))
-    edges = ag.get.edges(done)
-    assert_table(page.table("source", "coef"), edges.drop(columns=["selected", "verdict", "batch"]))
+    edges = ag.get.edges(done).set_index(["source", "target"]).drop(columns=["selected", "verdict", "batch"])
+    shown = page.table("source", "coef").merge(page.table("source", "p_robust"), on=["source", "target"])
+    assert_table(shown, edges.reset_index())
+    assert set(shown) == {"source", "target", *edges}
     targets = ag.get.targets(done).sort_values("z_squared").drop(columns=["status", "reason"])
     assert_table(page.table("z_squared"), targets)
     assert_table(page.table("cells", "n"), done.uns["argen_descendants"]["cells"])
 
 
-def test_everything(done, tmp_path, no_calibration_plot):
-    adata = with_diagnostics(done)
-    page = check_self_contained(write(adata, tmp_path, title="My screen", date="2026-11-21"))
+def test_everything(diagnosed, tmp_path):
+    page = check_self_contained(write(diagnosed, tmp_path, title="My screen", date="2026-11-21"))
     assert "not computed" not in "".join(page.text(name) for name in SECTIONS)
-    edges = page.table("source", "coef")
-    expected = {
-        "F": 12.5, "p_robust": 0.03, "ci_low_robust": -np.inf, "stability": 0.9, "bootstrap_frequency": 0.8,
-        "ci_low_bootstrap": 0.1, "J": 3.25, "J_p": 0.197, "share": None,
-    }  # fmt: skip
-    for name, value in expected.items():
-        assert value is None or (edges[name] == value).all(), name
-    shares = ag.get.sensitivity(adata).set_index(["source", "target"])["share"]
-    assert edges["share"].tolist() == [shares[s, t] for s, t in zip(edges["source"], edges["target"], strict=True)]
-    assert page.table("rejected")["rejected"].tolist() == [0.0512]
+    ends = ["source", "target"]
+    order = ag.get.edges(diagnosed)[ends]
+    third = page.table("source", "stability", "J")
+    assert third[ends].to_numpy().tolist() == order.to_numpy().tolist()
+    stability = order.merge(ag.get.stability(diagnosed), on=ends)
+    guides = order.merge(ag.get.overidentification(diagnosed, by="edge"), on=ends)
+    shares = order.merge(ag.get.sensitivity(diagnosed), on=ends)
+    for name, table in (("stability", stability), ("bootstrap_frequency", stability), ("J", guides), ("share", shares)):
+        np.testing.assert_array_equal(third[name], table[name])
+    np.testing.assert_array_equal(third["J_p"], guides["p"])
+    np.testing.assert_array_equal(third["ci_low_bootstrap"], stability["ci_low"])
+    summary, calibration = page.table("figure", "edges").set_index("figure"), ag.get.calibration(diagnosed)
+    for row in calibration.itertuples():
+        assert summary.loc["rate_05", row.nulls] == row.rate_05
     assert "argen_stability: seed" in page.text("parameters")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<h1>My screen</h1>" in text
@@ -206,8 +193,8 @@ def test_the_same_page_again(done, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["h5ad", "zarr"])
-def test_from_a_file(done, tmp_path, suffix, no_calibration_plot):
-    adata = with_diagnostics(done)
+def test_from_a_file(diagnosed, tmp_path, suffix):
+    adata = diagnosed
     getattr(adata, f"write_{suffix}")(tmp_path / f"x.{suffix}")
     stored = getattr(anndata, f"read_{suffix}")(tmp_path / f"x.{suffix}")
     first, second = Page(write(adata, tmp_path)), Page(write(stored, tmp_path))
@@ -245,8 +232,8 @@ def test_stale_network(done, tmp_path):
     check_self_contained(text)
 
 
-def test_stale_diagnostics(done, tmp_path, no_calibration_plot):
-    adata = with_diagnostics(done)
+def test_stale_diagnostics(diagnosed, tmp_path):
+    adata = diagnosed.copy()
     for key in ("argen_stability", "argen_calibration"):
         adata.uns[key]["provenance"] = {"fingerprint": "other"}
     made = adata.uns["argen_overidentification"]
@@ -257,7 +244,8 @@ def test_stale_diagnostics(done, tmp_path, no_calibration_plot):
     assert "with another descendant step" in page.text("overidentification")
     assert "Stale" not in page.text("sensitivity")
     ag.tl.argen_dag(adata, alpha=1e-290)
-    assert "are not those of the network" in Page(write(adata, tmp_path)).text("sensitivity")
+    page = Page(write(adata, tmp_path))
+    assert "from another network than the one that is shown" in page.text("sensitivity")
 
 
 def test_diagnostics_of_another_network_do_not_count(done, tmp_path):

@@ -132,3 +132,20 @@ def test_results_of_an_older_step_are_told(done):
     fewer = done[5:].copy()
     with pytest.raises(StaleResultError, match="other cells"):
         ag.tl.argen_stability(fewer)
+
+
+def test_a_new_network_names_the_diagnostics_of_the_old_one(done):
+    import io
+
+    from scanpy import settings
+
+    adata, stream = done.copy(), io.StringIO()
+    before = settings.logfile
+    settings.logfile = stream
+    try:
+        ag.tl.argen_dag(adata, key_added="other")
+        assert "replaced" not in stream.getvalue()
+        ag.tl.argen_dag(adata, alpha=0.01)
+    finally:
+        settings.logfile = before
+    assert "made from the network that is replaced now, run them again: argen_stability" in stream.getvalue()

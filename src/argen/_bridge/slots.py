@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SCHEMA_VERSION",
+    "diagnostics_of",
     "digest_of",
+    "digest_of_network",
     "fingerprint",
     "is_current",
     "made_from",
@@ -355,14 +357,34 @@ def read_dag(result: Mapping[str, Any], genes: Sequence[str]) -> Dag:
     )
 
 
+def digest_of_network(result: Mapping[str, Any]) -> str:
+    """Digest of a stored network: order, candidates, their effects and which were selected."""
+    edges = result["edges"]
+    digest = hashlib.sha256("\n".join(str(gene) for gene in result["order"]).encode())
+    for end in ("source", "target"):
+        digest.update("\n".join(edges[end].astype(str)).encode())
+    for name in ("coef", "se", "selected"):
+        digest.update(np.nan_to_num(edges[name].to_numpy(dtype=np.float64)).tobytes())
+    return digest.hexdigest()
+
+
+def diagnostics_of(adata: "AnnData", key: str) -> list[str]:
+    """Names in uns of the diagnostics that were made from the network under `key`."""
+    entries = {name: entry for name, entry in adata.uns.items() if isinstance(entry, Mapping) and name != key}
+    own = {name: entry for name, entry in entries.items() if "network" in entry.get("provenance", {})}
+    return [name for name, entry in own.items() if str(entry.get("params", {}).get("key")) == key]
+
+
 def write_tables(
     adata: "AnnData", key: str, screen: Screen, tables: Mapping[str, Any], params: Mapping[str, Any]
 ) -> None:
-    """Write a diagnostic: its tables, and what it was made with."""
+    """Write a diagnostic of the network ``params["key"]``: its tables, and what it was made from."""
+    network = adata.uns[params["key"]]
+    made_from = {"descendants": network["provenance"]["descendants"], "network": digest_of_network(network)}
     adata.uns[key] = {
         "schema_version": SCHEMA_VERSION,
         "params": _storable(params),
-        "provenance": provenance(screen, adata.obs_names),
+        "provenance": provenance(screen, adata.obs_names) | made_from,
         **tables,
     }
 

@@ -4,10 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-from argen._bridge.slots import is_current, read_result
+from argen._bridge.slots import digest_of_network, is_current, read_result
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -119,15 +116,11 @@ def _doubts(slot: str, entry: Entry, network: Entry, function: str) -> tuple[str
     made, now = (str(e.get("provenance", {}).get("descendants", "")) for e in (entry, network))
     if made and made != now:
         return (f"Stale: uns[{slot!r}] was made with another descendant step than the network. {cure}",)
-    if "variations" in entry and _selected(entry["edges"]) != _selected(network["edges"]):
-        return (f"Stale: the edges that uns[{slot!r}] starts from are not those of the network. {cure}",)
+    made = str(entry.get("provenance", {}).get("network", ""))
+    if made and made != digest_of_network(network):
+        return (f"Stale: uns[{slot!r}] was made from another network than the one that is shown. {cure}",)
     return ()
 
 
 def _fingerprint(entry: Entry) -> str:
     return str(entry.get("provenance", {}).get("fingerprint", ""))
-
-
-def _selected(edges: pd.DataFrame) -> set[tuple[str, str]]:
-    chosen = edges[np.asarray(edges["selected"], dtype=bool)]
-    return set(zip(chosen["source"].astype(str), chosen["target"].astype(str), strict=True))

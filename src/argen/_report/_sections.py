@@ -25,16 +25,32 @@ _EDGE_COLUMNS = {
     "coef": "direct effect: change of the child's log expression per log expression of the parent",
     "se": "its standard error; ci_low and ci_high: 95 % interval; p: two-sided",
     "F": "strength of the instrument for this edge; weak: below 10",
-    "p_robust": "p-value that holds with a weak instrument, with its interval ci_low_robust to ci_high_robust",
-    "stability": "share of half-samples of cells that select the edge",
-    "bootstrap_frequency": "share of bootstrap samples that select it, for comparison only",
-    "order_frequency": "share of samples whose causal order runs this way",
+    "p_robust": "p-value that holds with a weak instrument; ci_low_robust, ci_high_robust: its 95 % set, robust_set: "
+    "the shape of that set, which may be unbounded",
+    "required": "put there by prior knowledge, not tested",
+    "stability": "share of draws of the cells that select the edge, calibrated",
+    "bootstrap_frequency": "the same without calibration, inflated for null edges, for comparison only",
+    "candidate_frequency": "share of draws in which the source is a candidate parent",
+    "order_frequency": "share of draws whose causal order runs this way",
+    "ci_low_bootstrap": "with ci_high_bootstrap the 95 % interval of the effect from the draws",
     "share": "share of the variations of ag.tl.argen_sensitivity that have the edge",
     "J_p": "Hansen's test that the guides of the parent agree on the effect; J its statistic with J_df degrees",
     "direction": "what decided the direction",
-    "prior": "what was asked for this edge beforehand",
     "mde": "smallest effect that would have been found with power .8 at the level mde_level",
 }
+_EDGE_TABLES = {
+    "Effects and tests, strongest evidence first": (
+        "coef", "se", "ci_low", "ci_high", "z", "p", "alpha", "threshold", "required", "direction", "flags",
+    ),
+    "The same edges: strength of the instruments, and what holds with weak ones": (
+        "F", "weak", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "mde", "mde_negative", "mde_positive",
+        "mde_level",
+    ),
+    "The same edges: would they come back, and do the guides agree": (
+        "stability", "bootstrap_frequency", "candidate_frequency", "order_frequency", "ci_low_bootstrap",
+        "ci_high_bootstrap", "share", "J", "J_df", "J_p", "J_padj", "disagrees",
+    ),
+}  # fmt: skip
 
 
 def write_page(adata: "AnnData", key: str, title: str | None, date: str | None) -> str:
@@ -60,6 +76,7 @@ def _sections(results: Results, edges: pd.DataFrame) -> Iterator[Section]:
     yield Section("instruments", "Instruments", *_instruments(results))
     yield Section("network", "Network", *_network(results, edges))
     yield Section("edges", "Strongest edges", *_edges(results, edges))
+    yield Section("prior", "Prior knowledge", *_prior(results))
     yield Section("equations", "Systems without a solution, or with too many instruments", *_equations(results))
     yield Section("cycles", "Cycles", *_cycles(results))
     yield Section("sensitivity", "Sensitivity to choices", *_sensitivity(results))
@@ -141,9 +158,16 @@ def _calibration(results: Results) -> Iterator[Text]:
     draw = getattr(pl, "argen_calibration", None)
     if draw is not None:
         yield from _drawn(draw(results.adata, key=found.key, show=False), "p-values of targets without an effect")
-    for name in ("summary", "positive_controls", "skipped"):
+    yield table(_upright(found.entry["summary"]), caption="summary")
+    for name in ("positive_controls", "skipped"):
         if name in found.entry and len(found.entry[name]):
             yield table(found.entry[name], caption=name.replace("_", " "), where=f"uns[{found.key!r}][{name!r}]")
+
+
+def _upright(summary: pd.DataFrame) -> pd.DataFrame:
+    """One row per figure and one column per kind of null."""
+    upright = summary.set_index(summary.columns[0]).T.rename_axis("figure").reset_index()
+    return upright.rename_axis(None, axis=1)
 
 
 def _instruments(results: Results) -> Iterator[Text]:
@@ -189,7 +213,11 @@ def _network(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
 def _edges(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
     shown = _with_diagnostics(results, edges)
     where = f"ag.get.edges(adata, key={results.key!r})"
-    yield table(shown, caption="Selected edges, strongest evidence first", where=where)
+    # One table of all columns would be too wide for any screen or sheet of paper.
+    for caption, names in _EDGE_TABLES.items():
+        part = shown[["source", "target", *(name for name in names if name in shown)]]
+        if part.shape[1] > len(("source", "target")):
+            yield table(part, caption=caption, where=where)
     explained = [f"{name}: {text}" for name, text in _EDGE_COLUMNS.items() if name in shown]
     yield paragraph("; ".join(explained) + ".", "note")
 
@@ -202,11 +230,12 @@ def _with_diagnostics(results: Results, edges: pd.DataFrame) -> pd.DataFrame:
         "stability": {
             "stability": "stability",
             "bootstrap_frequency": "bootstrap_frequency",
+            "candidate_frequency": "candidate_frequency",
             "order_frequency": "order_frequency",
             "ci_low": "ci_low_bootstrap",
             "ci_high": "ci_high_bootstrap",
         },
-        "over-identification": {"J": "J", "df": "J_df", "p": "J_p", "padj": "J_padj"},
+        "over-identification": {"J": "J", "df": "J_df", "p": "J_p", "padj": "J_padj", "disagrees": "disagrees"},
     }
     for name, columns in wanted.items():
         found = results.diagnostics.get(name)
@@ -217,6 +246,14 @@ def _with_diagnostics(results: Results, edges: pd.DataFrame) -> pd.DataFrame:
         there = {old: new for old, new in columns.items() if old in other and new not in edges}
         edges = edges.merge(other[[*ends, *there]].rename(columns=there), on=ends, how="left")
     return edges.drop(columns=[name for name in ("selected", "verdict", "batch") if name in edges])
+
+
+def _prior(results: Results) -> Iterator[Text]:
+    rules = results.network.get("prior")
+    if rules is None or len(rules) == 0:
+        yield paragraph("None was used.")
+    else:
+        yield table(rules, caption="Rules that the search respected", limit=len(rules))
 
 
 def _equations(results: Results) -> Iterator[Text]:
@@ -282,10 +319,8 @@ def _stability(results: Results) -> Iterator[Text]:
         return
     yield from map(notice, found.doubts)
     edges = found.entry["edges"]
-    yield table(
-        edges.sort_values("stability", ascending=False, kind="stable") if "stability" in edges else edges,
-        where=f"adata.uns[{found.key!r}]['edges']",
-    )
+    yield paragraph(f"{int(found.entry['params'].get('n_draws', 0))} draws. Edges of the network come first.")
+    yield table(edges, where=f"adata.uns[{found.key!r}]['edges']")
 
 
 def _overidentification(results: Results) -> Iterator[Text]:

@@ -183,8 +183,11 @@ def argen_dag(  # noqa: PLR0913
         params |= {"edges_hc": edges_hc, "alpha": alpha, "fdr": fdr, "robust": robust}
         digest, layers = slots.digest_of(step.tests, step.relation), layers_of(dag)
         written = {"digest": digest, "prior": (known, prior_table)}
+        outdated = slots.diagnostics_of(step.adata, key_added)
         slots.write_dag(step.adata, key_added, screen, relation, step.tests, dag, layers, params, **written)
         logg.info("    finished", time=start, deep=_summary(key_added, dag, relation, direction))
+    if outdated:
+        logg.warning(f"made from the network that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
     return step.adata if copy else None
 
 
