@@ -37,9 +37,9 @@ def argen_stability(
 
     A bootstrap adds the noise of the data once more: null z-scores of draws have a variance of 2, and null edges come
     back several times as often as nulls of fresh data would be found. ``stability`` therefore puts
-    :math:`z^*/\sqrt{2}` into both rounds of FDR control (as selection on half-samples does) and can be read as the
-    chance that an experiment like this one finds the edge; ``bootstrap_frequency`` does not, is inflated for nulls, and
-    is there for comparison with other methods only.
+    :math:`z^*/\sqrt{2}` into both rounds of FDR control, as selection on half-samples does: nulls come back as often as
+    in fresh data, true edges as often as with half of the cells. ``bootstrap_frequency`` does not, is inflated for
+    nulls, and is there for comparison with other methods only.
 
     Parameters
     ----------
