@@ -16,6 +16,7 @@ __all__ = [
     "check_option",
     "counted",
     "name_some",
+    "read_seed",
 ]
 
 _MAX_NAMED = 10
@@ -67,6 +68,16 @@ def check_count(name: str, value: object, least: int) -> int:
         msg = f"{name}={value!r}: give an integer of at least {least}."
         raise InputError(msg)
     return int(value)
+
+
+def read_seed(rng: object) -> int:
+    """Return a seed: the one that is given, or one drawn from a generator."""
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**31))
+    if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)) or rng < 0:
+        msg = f"rng={rng!r} is neither a seed of 0 or more nor a numpy.random.Generator."
+        raise InputError(msg)
+    return int(rng)
 
 
 def check_level(name: str, value: float) -> None:

@@ -1,7 +1,6 @@
 """Whether the p-values of the analysis hold what they promise on this very screen."""
 
 from collections.abc import Callable, Mapping
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 from argen._bridge import slots
 from argen._bridge.calibration import Notes, PseudoTargets, calibration_tables, names_of_splits, read_control_guides
 from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs
-from argen._bridge.validate import check_key, counted
+from argen._bridge.validate import check_count, check_key, counted, read_seed
 from argen._core.calibration import Placebo, draw_splits, fit_placebo, fit_pseudo_targets
 from argen._core.parallel import Map, worker_pool
 from argen.errors import DesignError, InputError
@@ -118,7 +117,7 @@ def argen_calibration(
     """
     from scanpy import logging as logg
 
-    n_splits, seed = _check_splits(n_splits), _seed(rng)
+    n_splits, seed = check_count("n_splits", n_splits, 2), read_seed(rng)
     check_key("guides_key", guides_key)
     if key_added == guides_key:
         msg = f"key_added={key_added!r} would overwrite the guides of that name. Choose another name."
@@ -147,22 +146,6 @@ def argen_calibration(
     slots.write_tables(adata, key_added, screen, tables, params)
     logg.info("    finished", time=start, deep=_report(tables, key_added))
     return adata if copy else None
-
-
-def _check_splits(n_splits: int) -> int:
-    if isinstance(n_splits, bool) or not isinstance(n_splits, Integral) or n_splits < 2:
-        msg = f"n_splits={n_splits!r}: give an integer of at least 2."
-        raise InputError(msg)
-    return int(n_splits)
-
-
-def _seed(rng: object) -> int:
-    if isinstance(rng, np.random.Generator):
-        return int(rng.integers(2**32))
-    if isinstance(rng, bool) or not isinstance(rng, Integral) or rng < 0:
-        msg = f"rng={rng!r} is neither a seed of 0 or more nor a numpy.random.Generator."
-        raise InputError(msg)
-    return int(rng)
 
 
 def _check_controls(n_controls: int, min_cells: int) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from argen._bridge import slots
 from argen._bridge.runtime import progress, resolve_n_jobs
-from argen._bridge.validate import check_count, counted
+from argen._bridge.validate import check_count, counted, read_seed
 from argen._core.parallel import worker_pool
 from argen._core.stability import Draws, SearchOptions, Stability, draw_networks, saturated_forms
 from argen.tl._step import OpenNetwork, open_network
@@ -101,7 +101,7 @@ def argen_stability(
     from scanpy import logging as logg
 
     n_draws = check_count("n_draws", n_draws, 2)
-    seed = int(rng.integers(2**31)) if isinstance(rng, np.random.Generator) else check_count("rng", rng, 0)
+    seed = read_seed(rng)
     threads = resolve_n_jobs(n_jobs)
     network = open_network(adata, argen_stability, key, key_added=key_added, n_jobs=n_jobs, copy=copy)
     step = network.step
