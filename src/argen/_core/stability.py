@@ -277,7 +277,7 @@ class _Network:
         self._n_instruments = 1 + (self._descendant & self._known[:, None]).sum(axis=0)
         # Where the relation is a strict order, M⁻¹ of an equation with all ancestors is a block of one M⁻¹.
         self._whole = self._whole_inverse() if is_settled(relation, options.first_stage) else None
-        self._shares = self._all_shares() if self._whole is not None else None
+        self._shares: np.ndarray | None = None
 
     def effects(self, target: int, A: np.ndarray) -> np.ndarray:
         """θ of the candidates, NaN where M has no inverse."""
@@ -316,7 +316,9 @@ class _Network:
 
     def _first_stage_shares(self, A: np.ndarray, inverse: np.ndarray) -> np.ndarray:
         """diag(M⁻¹V_kM⁻ᵀ) in column k, shape (m, m)."""
-        if self._shares is not None and not self._lacks_instruments(A):
+        if self._whole is not None and not self._lacks_instruments(A):
+            if self._shares is None:
+                self._shares = self._all_shares()
             return self._shares[np.ix_(A, A)]
         shares = np.empty((len(A), len(A)))
         for k, gene in enumerate(A.tolist()):
