@@ -11,20 +11,22 @@ from argen._bridge.validate import check_level, check_option, counted, name_some
 from argen._core.covariance import COVARIANCES
 from argen._core.instruments import FIRST_STAGES
 from argen._core.online_fdr import FDR
-from argen._core.order import directions_of, layers_of
+from argen._core.order import directions_of, layers_of, place_genes
 from argen._core.parallel import worker_pool
 from argen._core.prior import Prior
 from argen._core.results import Dag, Direction, EdgeStatus, Relation
 from argen._core.screen import Screen
 from argen._core.search import search_dag
 from argen.errors import InputError
-from argen.tl._step import open_step, relation_with, undone_on_error, with_level
+from argen.tl._step import OpenStep, open_step, relation_with, undone_on_error, with_level
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
 __all__ = ["argen_dag"]
+
+MOST_ROBUST = 10_000  # candidate edges that are tested robustly without being asked to
 
 
 def argen_dag(  # noqa: PLR0913
@@ -37,7 +39,7 @@ def argen_dag(  # noqa: PLR0913
     alpha: float = 0.05,
     fdr: Literal["batch-bh", "bh"] = "batch-bh",
     descendants_alpha: float | None = None,
-    robust: bool = True,
+    robust: bool | None = None,
     prior: "pd.DataFrame | None" = None,
     n_jobs: int | None = None,
     key_added: str = "argen_dag",
@@ -96,7 +98,8 @@ def argen_dag(  # noqa: PLR0913
         Level of the descendant step if that has to run; default that of :func:`argen_descendants`.
     robust
         Test every candidate edge also in the way that weak instruments do not spoil, with a confidence set that may be
-        unbounded; `False` leaves these columns empty and saves time where there are thousands of candidates.
+        unbounded. `False` leaves these columns empty. `None` is `True` for up to 10,000 candidates; with more it would
+        take minutes, so it is `False` and the log says so.
     prior
         What is known beforehand: a row per pair with ``source``, ``target`` and ``rule``. ``"forbidden"``: the pair is
         no candidate edge, while the perturbation of the source stays an instrument (the equation may become
@@ -150,7 +153,7 @@ def argen_dag(  # noqa: PLR0913
     check_option("edges_hc", edges_hc, ("HC0", "HC3"))
     check_level("alpha", alpha)
     check_option("fdr", fdr, tuple(FDR))
-    check_option("robust", robust, (True, False))
+    check_option("robust", robust, (True, False, None))
     threads = resolve_n_jobs(n_jobs)
     given = with_level(descendants_kwargs, descendants_alpha)
     names = {"descendants_key": descendants_key, "key_added": key_added}
@@ -160,6 +163,7 @@ def argen_dag(  # noqa: PLR0913
         known, prior_table = read_prior(prior, screen.genes)
         relation = relation_with(known, step, step.adata.uns[descendants_key]["params"])
         start = logg.info("searching the causal network")
+        tested = _tests_robustly(robust, relation, step, known)
         with worker_pool(threads) as map_:
             dag = search_dag(
                 screen,
@@ -171,7 +175,7 @@ def argen_dag(  # noqa: PLR0913
                 fdr=fdr,
                 hc=edges_hc,
                 phi=step.phi,
-                robust=robust,
+                robust=tested,
                 prior=known,
                 map_=map_,
                 track=progress("network, genes", screen.n_genes),
@@ -180,7 +184,7 @@ def argen_dag(  # noqa: PLR0913
         direction = directions_of(dag, relation, step.tests, known.before)
         _warn_lost(screen, dag)
         params = {"descendants_key": descendants_key, "first_stage": first_stage, "covariance": covariance}
-        params |= {"edges_hc": edges_hc, "alpha": alpha, "fdr": fdr, "robust": robust}
+        params |= {"edges_hc": edges_hc, "alpha": alpha, "fdr": fdr, "robust": tested}
         digest, layers = slots.digest_of(step.tests, step.relation), layers_of(dag)
         written = {"digest": digest, "prior": (known, prior_table)}
         outdated = slots.diagnostics_of(step.adata, key_added)
@@ -189,6 +193,24 @@ def argen_dag(  # noqa: PLR0913
     if outdated:
         logg.warning(f"made from the network that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
     return step.adata if copy else None
+
+
+def _tests_robustly(robust: bool | None, relation: Relation, step: OpenStep, prior: Prior) -> bool:  # noqa: FBT001
+    """Whether the robust tests are made; without being asked only where they take seconds."""
+    from scanpy import logging as logg
+
+    if robust is not None:
+        return robust
+    order, _ = place_genes(relation.descendant, step.tests.neg_log10_p, before=prior.before)
+    position = np.argsort(order)
+    n_candidates = int((relation.descendant & (position[:, None] < position[None, :])).sum())
+    if n_candidates <= MOST_ROBUST:
+        return True
+    logg.warning(
+        f"{n_candidates} candidate edges: tests that weak instruments do not spoil (p_robust) would take minutes "
+        "and are left out; robust=True makes them"
+    )
+    return False
 
 
 def _check_required(screen: Screen, dag: Dag, prior: Prior) -> None:
