@@ -112,7 +112,7 @@ def network_of(data, options, covariance="murphy-topel"):
 @pytest.mark.parametrize("closure", ["acyclic", True, False])
 @pytest.mark.parametrize("first_stage", ["ancestors", "shared"])
 def test_every_equation_is_the_saturated_forms_masked_by_the_relation(data, closure, first_stage, naive):
-    """θ = M⁻¹ξ and V = M⁻¹(V_t + Σ θ²V_k)M⁻ᵀ, dense, with the coefficients moved by a draw."""
+    """θ = Lξ and V = L(V_t + Σ θ²V_k)L', dense, with the coefficients moved by a draw; L = M⁻¹ if that is square."""
     options = options_of(closure, first_stage, naive=naive)
     tests, *_ = network_of(data, options)
     forms = forms_of(data)
@@ -125,21 +125,33 @@ def test_every_equation_is_the_saturated_forms_masked_by_the_relation(data, clos
     at_scale = descendant_relation(
         replace(tests, z=tests.z / 2, log_p=log_p_two_sided(tests.z / 2)), closure, 0.05
     ).descendant
+    x = saturated_design(data)
+    model_based = [np.linalg.inv(x.T @ (fit.fittedvalues[:, None] * x))[:P, :P] for fit in fits]
     assert len(found.equations) > 1
+    general = []
     for equation in found.equations:
         t = equation.target
         A = np.array([k for k in range(P) if at_scale[k, t] and position[k] < position[t]])
         np.testing.assert_array_equal(equation.candidates, A)
-        used = np.ones((len(A), len(A)), bool) if first_stage == "shared" else at_scale[np.ix_(A, A)]
-        used = used | np.eye(len(A), dtype=bool)
-        inverse = np.linalg.inv(np.where(used, xi[np.ix_(A, A)], 0.0))
-        theta = inverse @ xi[A, t]
-        middle = V[t][np.ix_(A, A)].copy()
+        rows = A
+        if first_stage == "ancestors":
+            before_t = position < position[t]
+            rows = np.flatnonzero((at_scale[:, A].any(axis=1) & before_t) | np.isin(np.arange(P), A))
+        general.append(len(rows) > len(A))
+        used = np.ones((len(rows), len(A)), bool) if first_stage == "shared" else at_scale[np.ix_(rows, A)]
+        M = np.where(used | (rows[:, None] == A), xi[np.ix_(rows, A)], 0.0)
+        information = np.linalg.inv(model_based[t][np.ix_(rows, rows)])
+        solver = np.linalg.solve(M.T @ information @ M, M.T @ information)  # M⁻¹ where M is square
+        theta = solver @ xi[rows, t]
+        middle = V[t][np.ix_(rows, rows)].copy()
         for k, gene in enumerate(A):
-            part = np.where(np.outer(used[:, k], used[:, k]), V[gene][np.ix_(A, A)], 0.0)
+            inside = (used | (rows[:, None] == A))[:, k]
+            part = np.where(np.outer(inside, inside), V[gene][np.ix_(rows, rows)], 0.0)
             middle += 0.0 if naive else theta[k] ** 2 * part
         np.testing.assert_allclose(equation.coef, theta, rtol=1e-5, atol=1e-7)
-        np.testing.assert_allclose(equation.se, 2 * np.sqrt(np.diag(inverse @ middle @ inverse.T)), rtol=1e-5)
+        np.testing.assert_allclose(equation.se, 2 * np.sqrt(np.diag(solver @ middle @ solver.T)), rtol=1e-5)
+    may_be_general = closure is False and first_stage == "ancestors"
+    assert any(general) == (may_be_general and data.screen.design.n_levels > 1)  # of the two screens
 
 
 def test_the_short_cut_for_strict_orders_changes_nothing(data, monkeypatch):

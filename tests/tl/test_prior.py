@@ -203,3 +203,37 @@ def test_placebo_edges_leave_forbidden_ones_out():
     table = ag.get.calibration(adata, table="summary").set_index("nulls")
     tested = ag.get.edges(adata, selected=False)["p"].notna().sum()
     assert 0 < table.loc["edges", "n_tests"] <= 3 * tested
+
+
+@pytest.mark.parametrize("closure", ["acyclic", True])
+def test_draws_estimate_over_identified_equations_as_the_network_does(closure):
+    """A to C forbidden: the interval from the draws is as wide as the regression's standard error says."""
+    adata = searched(rules(("A", "C", "forbidden"), ("A", "D", "forbidden"), ("B", "E", "forbidden")), closure=closure)
+    equations = adata.uns["argen_dag"]["equations"]
+    general = equations["target"][equations["over_identified"]].astype(str)
+    ag.tl.argen_stability(adata, n_draws=300)
+    table = ag.get.edges(adata, selected=False).merge(
+        ag.get.stability(adata, selected=False), on=["source", "target"], suffixes=("", "_draws")
+    )
+    table = table[table["target"].isin(set(general)) & table["coef"].notna()]
+    assert len(table) >= 2
+    width = (table["ci_high_draws"] - table["ci_low_draws"]) / (2 * 1.96 * table["se"])
+    # Quantiles of 300 draws have a relative error of 8 %; Murphy and Topel differ from the stacked covariance.
+    assert width.between(0.6, 1.4).all(), width
+    found = table[table["z"].abs() > 6]
+    assert (found["stability"] > 0.5).all()
+    forbidden = ag.get.targets(adata).set_index("target")["n_candidate_edges"]
+    assert forbidden["A"] == (ag.get.edges(adata, selected=False).query("source == 'A'")["flags"] != "forbidden").sum()
+
+
+def test_required_edges_have_no_level():
+    adata = searched(rules(("A", "B", "required")))
+    row = ag.get.edges(adata).set_index(["source", "target"]).loc[("A", "B")]
+    assert np.isnan([row["mde"], row["mde_level"]]).all()
+    ag.tl.argen_calibration(adata, n_splits=3)
+    summary = ag.get.calibration(adata).set_index("nulls").loc["edges"]
+    edges = ag.get.edges(adata, selected=False)
+    tested = edges["batch"] >= 0
+    assert summary["n_real"] == tested.sum()
+    assert summary["n_discoveries"] == (edges["selected"] & tested).sum()
+    assert summary["level"] == pytest.approx(edges["mde_level"][tested].mean())

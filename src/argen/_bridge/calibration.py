@@ -11,6 +11,7 @@ from scipy import sparse
 from argen._bridge.knockdown import read_guides
 from argen._bridge.tables import PAIR_FLAGS, TESTS_USED, categorical
 from argen._core.calibration import Placebo, inflation, qq_points, rejection_rate
+from argen._core.power import edge_levels
 from argen._core.results import Dag, DescendantTests, PairStatus, Relation
 from argen._core.screen import Screen
 
@@ -133,12 +134,14 @@ def calibration_tables(
         | _real(n_real, int(relation.significant.sum()))
         for nulls, group in pseudo.items()
     ]
-    threshold = dag.threshold[placebo.edge]
-    per_split = np.broadcast_to(threshold[:, None], placebo.log_p.shape)
-    in_force = float(np.mean(threshold)) if len(threshold) else np.nan
+    tested = dag.batch >= 0  # required edges are in the network without a test
+    levels = edge_levels(dag.batch, dag.alpha, dag.threshold)[placebo.edge]
+    rows = np.isfinite(levels)
+    levels, log_p = levels[rows], placebo.log_p[rows]
+    in_force = float(np.mean(levels)) if len(levels) else np.nan
     summary.append(
-        _summary_row("edges", placebo.log_p.T, per_split.T, in_force)
-        | _real(int(np.isfinite(dag.p).sum()), int(dag.selected.sum()))
+        _summary_row("edges", log_p.T, np.broadcast_to(levels[:, None], log_p.shape).T, in_force)
+        | _real(int(tested.sum()), int((dag.selected & tested).sum()))
     )
     table = pd.DataFrame(summary)
     table["expected_false"] = table["rate_level"] * table["n_real"]
@@ -213,7 +216,8 @@ def _equations_table(screen: Screen, dag: Dag, placebo: Placebo) -> pd.DataFrame
     tested = np.isfinite(placebo.log_p)
     p = np.exp(placebo.log_p)
     with np.errstate(invalid="ignore"):
-        below = {"05": p <= LEVELS["rate_05"], "threshold": p <= dag.threshold[placebo.edge][:, None]}
+        levels = edge_levels(dag.batch, dag.alpha, dag.threshold)[placebo.edge]
+        below = {"05": p <= LEVELS["rate_05"], "threshold": p <= levels[:, None]}
 
     def per_equation(mask: np.ndarray) -> np.ndarray:
         return np.bincount(placebo.equation, weights=mask.sum(axis=1), minlength=len(dag.equations)).astype(np.int64)
@@ -222,7 +226,7 @@ def _equations_table(screen: Screen, dag: Dag, placebo: Placebo) -> pd.DataFrame
     return pd.DataFrame(
         {
             "target": categorical(np.array([e.target for e in dag.equations], dtype=np.int64), screen.genes),
-            "n_candidates": np.array([len(e.candidates) for e in dag.equations], dtype=np.int64),
+            "n_candidates": np.array([e.n_candidates for e in dag.equations], dtype=np.int64),
             "size_factor": placebo.factor,
             "smallest_group": placebo.smallest,
             "n_tests": n_tests,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["CarriedGuides", "carried_guides", "check_split", "estimable_equations", "tables_of"]
 
 DISAGREE = "disagree"  # of two guides nobody can tell which one
-_NOT_CONVERGED, _UNTESTABLE = "not converged", "untestable"
+_NOT_CONVERGED, _UNTESTABLE, _FORBIDDEN = "not converged", "untestable", "forbidden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,9 @@ def check_split(split: GuideSplit, guides: CarriedGuides, min_cells: int) -> Non
 
 
 def estimable_equations(dag: Dag) -> list[tuple[int, np.ndarray]]:
-    """Equations with the candidates that have a knock-down; those without such a candidate are left out."""
-    found = [(e.target, np.sort(e.candidates[e.status != EdgeStatus.UNTESTABLE])) for e in dag.equations]
+    """Equations with their candidates; those that have none, or only untestable or forbidden ones, are left out."""
+    out = (EdgeStatus.UNTESTABLE, EdgeStatus.FORBIDDEN)
+    found = [(e.target, np.sort(e.candidates[~np.isin(e.status, out)])) for e in dag.equations]
     return [(target, candidates) for target, candidates in found if len(candidates)]
 
 
@@ -156,7 +157,8 @@ def _edges(
 
     p, n_guides = column("p", np.nan), column("n_guides", 0)
     padj = _adjusted(p)
-    flags = [_UNTESTABLE if f is None else UNTESTED[f[0].why[f[1]]] for f in found]
+    left_out = np.where(dag.status == EdgeStatus.FORBIDDEN, _FORBIDDEN, _UNTESTABLE)
+    flags = [why if f is None else UNTESTED[f[0].why[f[1]]] for f, why in zip(found, left_out, strict=True)]
     return pd.DataFrame(
         {
             "source": names[dag.source],

@@ -31,6 +31,8 @@ def with_edge_mde(edges: pd.DataFrame, step: Mapping[str, Any] | None, power: fl
     level = edge_levels(columns["batch"].astype(np.int64), columns["alpha"], columns["threshold"])
     counts = None if step is None else _edge_counts(edges, step)
     negative, positive = edge_mde(columns["coef"], columns["se"], level, power, counts)
+    # Required edges have no level: nothing would have been rejected.
+    negative, positive = (np.where(np.isfinite(level), values, np.nan) for values in (negative, positive))
     return edges.assign(
         mde=np.maximum(negative, positive),
         mde_negative=negative,

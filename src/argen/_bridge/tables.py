@@ -214,7 +214,7 @@ def equations_table(screen: Screen, dag: Dag) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "target": categorical(np.array([e.target for e in dag.equations], dtype=np.int64), screen.genes),
-            "n_candidates": np.array([len(e.candidates) for e in dag.equations], dtype=np.int64),
+            "n_candidates": np.array([e.n_candidates for e in dag.equations], dtype=np.int64),
             "condition": np.array([e.condition for e in dag.equations], dtype=np.float64),
             "over_identified": np.array([e.general for e in dag.equations], dtype=bool),
             "singular_because_of": np.array(

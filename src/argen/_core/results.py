@@ -203,6 +203,11 @@ class Equation:
     general: bool = False
     instruments: Instruments | None = None
 
+    @property
+    def n_candidates(self) -> int:
+        """Candidates; what prior knowledge forbids is none, although it is listed."""
+        return int((self.status != EdgeStatus.FORBIDDEN).sum())
+
 
 @dataclass(frozen=True, slots=True)
 class Dag:

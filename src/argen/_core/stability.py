@@ -4,7 +4,9 @@ A bootstrap draw gives cell i the weight w_i ~ Exp(1), the same for all genes. T
 reduced form of gene k by Σ_i (w_i − 1) IF_k,i, IF the influence of a cell; a total effect is moved by as much as the
 coefficient of the same target in that form, with its standard error fixed. Descendants, order, equations and FDR
 control are then run again on the moved numbers: M* is the saturated forms masked by the relation of the draw,
-θ* = M*⁻¹ξ*_t[A], and its variance is Murphy and Topel's at θ*.
+θ* = M*⁻¹ξ*_t[A], and its variance is Murphy and Topel's at θ*. Where instruments lie outside A, the second stage is a
+regression of ξ*_t on M* with the information J of ξ_t as weights, θ* = (M*'JM*)⁻¹M*'Jξ*_t: to first order that is the
+quasi-Poisson regression on predicted expression.
 
 A draw adds the variance of the estimates once more, so that null z-scores of draws have a variance of 2. With z*/√2 in
 both rounds of FDR control the nulls come back as often as the nulls of fresh data would be found (`stability`); without
@@ -112,14 +114,14 @@ def draw_networks(
     """
     p = screen.n_genes
     effect = _effects(forms, p)
-    base = _equations_of(dag)
+    base = _equations_of(dag, relation, np.isfinite(np.diag(tests.effect)), options)
     counts = {name: np.zeros((p, p)) for name in ("stability", "bootstrap", "candidate", "before")}
     theta = []
 
     def effects_of(network: _Network) -> np.ndarray:
         found = np.full(len(dag.coef), np.nan)
-        for target, candidates, at in base:
-            found[at] = network.effects(target, candidates)
+        for target, candidates, rows, at in base:
+            found[at] = network.effects(target, candidates, rows)
         return found
 
     def one(move: np.ndarray) -> tuple:
@@ -140,6 +142,8 @@ def draw_networks(
         theta.append(estimates)
     shares = {name: total / draws.n for name, total in counts.items()}
     low, high = _interval(np.array(theta), effects_of(_Network(forms, effect, relation, options)), dag.coef)
+    rests_on_stand_ins = dag.status == EdgeStatus.SEPARATED  # which no weight of a cell moves
+    low[rests_on_stand_ins] = high[rests_on_stand_ins] = np.nan
     return Stability(**shares, low=low, high=high)
 
 
@@ -206,14 +210,36 @@ def _over_draws(screen: Screen, forms: list[ReducedForm], draws: Draws, map_: Ma
         yield from map_(one, move)
 
 
-def _equations_of(dag: Dag) -> list[tuple[int, np.ndarray, np.ndarray]]:
-    """Child, candidates in order and their places among the edges, for each equation of a network."""
+def _equations_of(
+    dag: Dag, relation: Relation, usable: np.ndarray, options: SearchOptions
+) -> list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    """Child, candidates in order, instruments and places among the edges, for each equation of a network."""
     result = []
+    instruments_of = _instruments_of(relation, dag.order, usable, options)
     for target in dict.fromkeys(dag.target.tolist()):
         at = np.flatnonzero((dag.target == target) & np.isfinite(dag.coef))
         at = at[np.argsort(dag.source[at])]
-        result.append((target, dag.source[at], at))
-    return [equation for equation in result if len(equation[1])]
+        if len(at):
+            A = dag.source[at]
+            result.append((target, A, instruments_of(target, A), at))
+    return result
+
+
+def _instruments_of(
+    relation: Relation, order: np.ndarray, usable: np.ndarray, options: SearchOptions
+) -> Callable[[int, np.ndarray], np.ndarray]:
+    """Instruments of an equation: those of its candidates' first stages."""
+    closed = options.closure is not False and not options.prior.forbidden.any() and not options.prior.before.any()
+    if closed or options.first_stage == "shared":
+        return lambda _, A: A
+    position = np.argsort(order)
+
+    def instruments(target: int, A: np.ndarray) -> np.ndarray:
+        used = relation.descendant[:, A].any(axis=1) & usable & (position < position[target])
+        used[A] = True
+        return np.flatnonzero(used)
+
+    return instruments
 
 
 def _effects(forms: list[ReducedForm], p: int) -> np.ndarray:
@@ -246,10 +272,11 @@ def _search(
     order, _ = place_genes(relation.descendant, drawn.neg_log10_p, before=options.prior.before)
     network = _Network(forms, effect, relation, options)
     usable = np.isfinite(np.diag(tests.effect))
+    instruments_of = _instruments_of(relation, order, usable, options)
     equations = []
     for step in steps_of(relation.descendant, order, usable, options.prior.forbidden):
-        if len(step.candidates):
-            equations.append(network.equation(step.target, step.candidates, scale))
+        if len(A := step.candidates):
+            equations.append(network.equation(step.target, A, instruments_of(step.target, A), scale))
     return select_edges(order, equations, options.alpha, options.fdr, options.prior.required)
 
 
@@ -279,24 +306,24 @@ class _Network:
         self._whole = self._whole_inverse() if is_settled(relation, options.first_stage) else None
         self._shares: np.ndarray | None = None
 
-    def effects(self, target: int, A: np.ndarray) -> np.ndarray:
-        """θ of the candidates, NaN where M has no inverse."""
-        inverse = self._inverse(target, A)
-        return np.full(len(A), np.nan) if inverse is None else inverse @ self._effect[A, target]
+    def effects(self, target: int, A: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """θ of the candidates A with the instruments `rows`, NaN where it is not determined."""
+        solver = self._solver(target, A, rows)
+        return np.full(len(A), np.nan) if solver is None else solver @ self._effect[rows, target]
 
-    def equation(self, target: int, A: np.ndarray, scale: float) -> Equation:
+    def equation(self, target: int, A: np.ndarray, rows: np.ndarray, scale: float) -> Equation:
         """θ and its standard error times `scale`."""
-        inverse = self._inverse(target, A)
+        solver = self._solver(target, A, rows)
         status = np.full(len(A), int(EdgeStatus.OK))
-        if inverse is None:
+        if solver is None:
             nothing = np.full(len(A), np.nan)
             return Equation(target, A, nothing, nothing.copy(), status, np.nan)
-        coef = inverse @ self._effect[A, target]
+        coef = solver @ self._effect[rows, target]
         own = self._forms[target]
-        rows = np.searchsorted(own.instruments, A)
-        variance = quadratic_diagonal(inverse, own.v[rows], own.W[rows], own.G[rows])
+        at = np.searchsorted(own.instruments, rows)
+        variance = quadratic_diagonal(solver, own.v[at], own.W[at], own.G[at])
         if self._options.with_first_stage_variance:
-            variance += self._first_stage_shares(A, inverse) @ coef**2
+            variance += self._first_stage_shares(A, rows, solver) @ coef**2
         return Equation(target, A, coef, scale * np.sqrt(variance), status, np.nan)
 
     def _whole_inverse(self) -> np.ndarray | None:
@@ -306,34 +333,46 @@ class _Network:
         np.fill_diagonal(M, np.where(known, np.diag(self._effect), 1.0))
         return invert(M)[0]
 
-    def _inverse(self, target: int, A: np.ndarray) -> np.ndarray | None:
-        if self._whole is not None and len(A) == self._n_instruments[target] - 1:
+    def _solver(self, target: int, A: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
+        """θ = (solver) ξ_t[rows], shape (m, rows): M⁻¹ of a square equation, else weighted least squares."""
+        if self._is_block(target, A):
             return self._whole[np.ix_(A, A)]
-        M = self._effect[np.ix_(A, A)]
-        if self._options.first_stage == "ancestors":
-            M = np.where(self._descendant[np.ix_(A, A)] | np.eye(len(A), dtype=bool), M, 0.0)
-        return invert(M)[0]
+        M = np.where(self._used(A, rows), self._effect[np.ix_(rows, A)], 0.0)
+        if len(rows) == len(A):
+            return invert(M)[0]
+        own = self._forms[target]
+        at = np.searchsorted(own.instruments, rows)
+        known = own.S[at] > 0  # a group without counts of the child says nothing here
+        information = np.linalg.inv(np.diag(1.0 / own.S[at[known]]) + own.W[at[known]] @ own.H_inv @ own.W[at[known]].T)
+        weighted = M[known].T @ information
+        bread = invert(weighted @ M[known])[0]
+        if bread is None:
+            return None
+        solver = np.zeros((len(A), len(rows)))
+        solver[:, known] = bread @ weighted
+        return solver
 
-    def _first_stage_shares(self, A: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-        """diag(M⁻¹V_kM⁻ᵀ) in column k, shape (m, m)."""
-        if self._whole is not None and not self._lacks_instruments(A):
+    def _is_block(self, target: int, A: np.ndarray) -> bool:
+        return self._whole is not None and len(A) == self._n_instruments[target] - 1
+
+    def _used(self, A: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Which instruments are in the first stage of which candidate, shape (rows, m)."""
+        if self._options.first_stage == "shared":
+            return np.ones((len(rows), len(A)), dtype=bool)
+        return self._descendant[np.ix_(rows, A)] | (rows[:, None] == A)
+
+    def _first_stage_shares(self, A: np.ndarray, rows: np.ndarray, solver: np.ndarray) -> np.ndarray:
+        """diag(L V_k L') in column k, L the solver, shape (m, m)."""
+        if self._whole is not None and len(rows) == len(A) and not self._options.prior.forbidden.any():
             if self._shares is None:
                 self._shares = self._all_shares()
             return self._shares[np.ix_(A, A)]
-        shares = np.empty((len(A), len(A)))
+        shares, every = np.empty((len(A), len(A))), self._used(A, rows)
         for k, gene in enumerate(A.tolist()):
-            used = self._descendant[A, gene] | (self._options.first_stage == "shared")
-            used[k] = True
-            form = self._forms[gene]
-            rows = np.searchsorted(form.instruments, A[used])
-            shares[:, k] = quadratic_diagonal(inverse[:, used], form.v[rows], form.W[rows], form.G[rows])
+            form, used = self._forms[gene], every[:, k]
+            at = np.searchsorted(form.instruments, rows[used])
+            shares[:, k] = quadratic_diagonal(solver[:, used], form.v[at], form.W[at], form.G[at])
         return shares
-
-    def _lacks_instruments(self, A: np.ndarray) -> bool:
-        """Whether an instrument of a candidate is no candidate itself: prior knowledge has forbidden it."""
-        return self._options.prior.forbidden.any() and bool(
-            (1 + self._descendant[np.ix_(A, A)].sum(axis=0) != self._n_instruments[A]).any()
-        )
 
     def _all_shares(self) -> np.ndarray:
         """diag(M⁻¹V_kM⁻ᵀ) in column k over all genes: with a settled relation it is the same in every equation."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["write_page"]
 
 _MOST_DRAWN = 150  # edges of a network that can be read as a picture
+_MDE_OF_SIGNS = ("mde_negative", "mde_positive", "mde_decrease", "mde_increase")
 _SEEDS = ("seed", "rng", "random_state")
 # What the columns of the edges mean, in the order of the page.
 _EDGE_COLUMNS = {
@@ -36,7 +37,10 @@ _EDGE_COLUMNS = {
     "share": "share of the variations of ag.tl.argen_sensitivity that have the edge",
     "J_p": "Hansen's test that the guides of the parent agree on the effect; J its statistic with J_df degrees",
     "direction": "what decided the direction",
-    "mde": "smallest effect that would have been found with power .8 at the level mde_level",
+    "alpha": "level of the batch; threshold: what was applied to its p-values",
+    "mde": "smallest effect of either sign that would have been found with power .8 at the level mde_level, "
+    "mde_negative and mde_positive by sign; inf where none would",
+    "disagrees": "the guide of the parent that disagrees with the others",
 }
 _EDGE_TABLES = {
     "Effects and tests, strongest evidence first": (
@@ -345,17 +349,23 @@ def _power(results: Results) -> Iterator[Text]:
             yield paragraph(f"No p-values of {name}, hence nothing about what they could have found.", "missing")
             continue
         counts = part["verdict"].astype(str).value_counts()
-        tested = part.loc[part["verdict"].astype(str) == "tested", "mde"]
+        missed = part[part["verdict"].astype(str) == "tested"]
+        tested = missed["mde"]
+        of_signs = missed[[name for name in _MDE_OF_SIGNS if name in missed]]
         words = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("found", "tested", "not testable"))
         yield paragraph(f"{len(part)} {name}: {words}.")
         if len(tested):
+            n_blind = np.isinf(of_signs).sum(axis=1)
             quartiles = np.quantile(tested, [0.25, 0.5, 0.75], method="nearest")
             yield values(
                 {
                     "smallest detectable effect (power .8) of the tested: lower quartile": quartiles[0],
                     "median": quartiles[1],
                     "upper quartile": quartiles[2],
-                    "no effect of either sign could have been found": int(np.isinf(tested).sum()),
+                    "neither a positive nor a negative effect could have been found": int(
+                        np.isinf(of_signs).all(axis=1).sum()
+                    ),
+                    "of one sign none could have been found": int((n_blind == 1).sum()),
                 },
                 caption=f"Of the {name} that were not found",
             )

@@ -197,7 +197,8 @@ def targets(adata: "AnnData", *, key: str = "argen_descendants", network: str = 
     -------
     One row per target: ``target``, ``status`` (kept, dropped), ``reason``, ``n_cells``, the on-target ``effect`` (log
     fold change of the target itself) with ``se``, ``ci_low``, ``ci_high`` (95 %), ``z`` (normal score of p), ``p``,
-    ``test``, ``flags``; ``n_descendants``, ``z_squared`` and ``weak`` (``z_squared`` below 10, or missing).
+    ``test``, ``flags``; ``n_descendants``, ``z_squared`` and ``weak`` (kept, with ``z_squared`` below 10 or
+    missing).
 
     If ``adata.uns[network]`` was made from this very result, also ``n_candidate_edges`` (candidate edges with the
     target as parent, which rest on it), ``n_edges`` (those that were selected) and, if the network has the strength F
@@ -229,11 +230,11 @@ def targets(adata: "AnnData", *, key: str = "argen_descendants", network: str = 
     for sign, name in ((1, "ci_high"), (-1, "ci_low")):
         table.insert(at, name, table["effect"] + sign * _Z_95 * table["se"])
     table["z_squared"] = (table["effect"] / table["se"]) ** 2
-    table["weak"] = ~(table["z_squared"] >= WEAK_F)
+    table["weak"] = ~(table["z_squared"] >= WEAK_F) & (table["status"].astype(str) == "kept")
     made = networks_step(adata, network, key)
     if made is None:
         return table
-    edges = made["edges"]
+    edges = made["edges"][made["edges"]["flags"].astype(str) != "forbidden"]
     source = edges["source"].astype(str)
     table["n_candidate_edges"] = _count(table["target"], source)
     table["n_edges"] = _count(table["target"], source[edges["selected"].to_numpy(bool)])
