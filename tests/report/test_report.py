@@ -331,3 +331,11 @@ def test_command_line(tmp_path, capsys):
     assert main([*arguments, "--report", str(tmp_path / "r.html")]) == 0
     assert f"wrote {tmp_path / 'r.html'}" in capsys.readouterr().err
     check_self_contained((tmp_path / "r.html").read_text(encoding="utf-8"))
+
+
+def test_other_data_than_those_of_the_results(done, tmp_path):
+    fewer, other = done[:-40].copy(), done.copy()
+    other.X.data[:] = 1
+    for adata in (fewer, other):
+        assert "are not those that the results were made from" in write(adata, tmp_path)
+    assert "Stale" not in write(done, tmp_path)

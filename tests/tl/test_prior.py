@@ -237,3 +237,39 @@ def test_required_edges_have_no_level():
     assert summary["n_real"] == tested.sum()
     assert summary["n_discoveries"] == (edges["selected"] & tested).sum()
     assert summary["level"] == pytest.approx(edges["mde_level"][tested].mean())
+
+
+def with_guides(adata):
+    names = adata.obs["gene"].astype(str) + "_" + (np.arange(adata.n_obs) % 2).astype(str)
+    adata.obsm["umi"] = 20 * pd.get_dummies(names).astype(int)
+    mapping = {name: name[:-2] for name in adata.obsm["umi"]}
+    ag.pp.argen_guides(adata, guides="umi", guide_target=mapping, control="ctrl", method="threshold")
+    return adata
+
+
+def test_forbidden_pairs_are_no_candidates_of_the_comparison_of_guides():
+    plain = with_guides(searched(closure="acyclic"))
+    parents = [p for p, child in sorted(candidates(plain)) if child == "E"]
+    out = parents[:-1]  # one candidate is left: its test needs no other gene
+    adata = with_guides(searched(rules(*((p, "E", "forbidden") for p in out)), closure="acyclic"))
+    ag.tl.argen_overidentification(adata, min_cells=10)
+    edges = ag.get.overidentification(adata, by="edge").set_index(["source", "target"])
+    for parent in out:
+        assert edges.loc[(parent, "E"), "flags"] == "forbidden"
+        assert np.isnan(edges.loc[(parent, "E"), "J"])
+    whole = ag.get.overidentification(adata, by="equation").set_index("target").loc["E"]
+    assert (whole["n_candidates"], whole["df"]) == (1, 1)
+    assert edges.loc[(parents[-1], "E"), "J"] == pytest.approx(whole["J"], rel=1e-6)
+    stored = adata.uns["argen_dag"]["equations"].set_index("target")
+    assert stored.loc["E", "n_candidates"] == 1
+
+
+def test_the_level_in_force_where_nothing_was_rejected():
+    adata = chain()
+    ag.tl.argen_dag(adata, **KWARGS, alpha=1e-12)
+    edges = ag.get.edges(adata, selected=False)
+    assert (edges["threshold"] == 0).any()
+    ag.tl.argen_calibration(adata, n_splits=3)
+    level = ag.get.calibration(adata).set_index("nulls").loc["edges", "level"]
+    assert level == pytest.approx(edges["mde_level"].mean())
+    assert level > 0

@@ -7,7 +7,7 @@ import pytest
 from toy import KWARGS, assert_same, toy
 
 import argen as ag
-from argen.errors import InputError, MissingResultError, StaleResultError
+from argen.errors import ArgenWarning, InputError, MissingResultError, StaleResultError
 
 GENES = ("A", "B", "C", "D", "E")
 
@@ -149,3 +149,32 @@ def test_a_new_network_names_the_diagnostics_of_the_old_one(done):
     finally:
         settings.logfile = before
     assert "made from the network that is replaced now, run them again: argen_stability" in stream.getvalue()
+
+
+def test_other_results_are_not_overwritten(done):
+    before = done.copy()
+    done.uns["mine"] = before.uns["mine"] = {"a": 1}
+    for run, key, what in [
+        (ag.tl.argen_stability, "argen_descendants", "would overwrite|holds descendants"),
+        (ag.tl.argen_sensitivity, "argen_stability", "holds a stability analysis"),
+        (ag.tl.argen_dag, "argen_stability", "holds a stability analysis"),
+        (ag.tl.argen_dag, "mine", "holds something that argen did not write"),
+        (ag.tl.argen_naive, "mine", "Choose another name"),
+        (
+            lambda adata, key_added: ag.tl.argen_descendants(adata, **KWARGS, key_added=key_added),
+            "argen_dag",
+            "network",
+        ),
+    ]:
+        with pytest.raises(InputError, match=what):
+            run(done, key_added=key)
+    assert_same(done, before)
+
+
+def test_reading_what_belongs_to_an_older_network_warns(done):
+    adata = done.copy()
+    ag.tl.argen_dag(adata, alpha=1e-9)
+    with pytest.warns(ArgenWarning, match="from an older network than the one in"):
+        ag.get.stability(adata)
+    ag.tl.argen_stability(adata, n_draws=5)
+    ag.get.stability(adata)

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen._bridge.inputs import DesignParams, ScreenReport
+from argen._bridge.inputs import DesignParams, ScreenReport, read_screen
 from argen._bridge.prior import read_prior
+from argen._bridge.runtime import warn_user
 from argen._bridge.tables import (
     EDGE_FLAGS,
     FAMILIES,
@@ -32,17 +33,19 @@ from argen._core.order import directions_of
 from argen._core.prior import Prior
 from argen._core.results import Dag, DescendantTests, Equation, Instruments, Relation
 from argen._core.screen import Screen
-from argen.errors import MissingResultError, StaleResultError
+from argen.errors import ArgenError, InputError, MissingResultError, StaleResultError
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = [
     "SCHEMA_VERSION",
+    "check_free",
     "diagnostics_of",
     "digest_of",
     "digest_of_network",
     "fingerprint",
+    "fits_data",
     "is_current",
     "made_from",
     "networks_step",
@@ -55,6 +58,7 @@ __all__ = [
     "step_of_network",
     "total_effects_key",
     "var_name",
+    "warn_if_stale",
     "write_dag",
     "write_descendants",
     "write_tables",
@@ -78,6 +82,60 @@ def read_result(adata: "AnnData", key: str, function: str, table: str) -> Mappin
         msg = f"adata.uns[{key!r}] was written by a newer argen (layout {version}, not {SCHEMA_VERSION}). Update argen."
         raise StaleResultError(msg)
     return result
+
+
+# What an entry of uns is, by the tables that only it has; the first that fits.
+_KINDS = (
+    ("a network", {"nodes", "edges"}),
+    ("quality control", {"rules"}),
+    ("descendants", {"pairs", "dropped_pairs"}),
+    ("a comparison of guides", {"pairs", "equations"}),
+    ("guide calls", {"guides", "cells"}),
+    ("a sensitivity analysis", {"variations"}),
+    ("a calibration", {"summary", "qq"}),
+    ("a stability analysis", {"edges"}),
+)
+_KIND_OF_FUNCTION = {
+    "argen_descendants": "descendants",
+    "argen_sensitivity": "a sensitivity analysis",
+    "argen_calibration": "a calibration",
+    "argen_stability": "a stability analysis",
+    "argen_overidentification": "a comparison of guides",
+}
+
+
+def check_free(adata: "AnnData", key: str, function: str) -> None:
+    """Raise unless ``adata.uns[key]`` is free or holds what `function` writes itself."""
+    if key not in adata.uns:
+        return
+    entry = adata.uns[key]
+    tables = set(entry) if isinstance(entry, Mapping) and "schema_version" in entry else set()
+    found = next((kind for kind, needed in _KINDS if needed <= tables), "something that argen did not write")
+    if found != _KIND_OF_FUNCTION.get(function, "a network"):
+        msg = f"key_added={key!r}: adata.uns[{key!r}] holds {found}, which would be lost. Choose another name."
+        raise InputError(msg)
+
+
+def fits_data(adata: "AnnData", step: Mapping[str, Any]) -> bool:
+    """Whether a descendant step was made from the cells, counts, targets and covariates that the object holds now."""
+    try:
+        screen, _ = read_screen(adata, read_design_params(step))
+    except ArgenError:
+        return False
+    return fingerprint(screen, adata.obs_names) == step["provenance"]["fingerprint"]
+
+
+def warn_if_stale(adata: "AnnData", key: str) -> None:
+    """Warn if the diagnostic ``uns[key]`` was made from another network than the one that is there now."""
+    result = adata.uns[key]
+    made = str(result.get("provenance", {}).get("network", ""))
+    name = str(result["params"].get("key", ""))
+    network = adata.uns.get(name)
+    if made and isinstance(network, Mapping) and "order" in network and digest_of_network(network) != made:
+        msg = (
+            f"adata.uns[{key!r}] was made from an older network than the one in adata.uns[{name!r}] now: run it again."
+        )
+        warn_user(msg)
 
 
 def fingerprint(screen: Screen, cell_names: pd.Index) -> str:

@@ -17,6 +17,7 @@ decomposition: for weak instruments c'R'Rc is a small difference of large number
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial import Polynomial
 
 from argen._core.glm.p_values import log_p_two_sided
 from argen._core.glm.reduced_form import ReducedForm
@@ -27,6 +28,7 @@ from argen._core.results import ConfidenceSet, Instruments
 __all__ = ["robust_tests", "spread", "strength"]
 
 CHI2_95 = 3.841458820694124
+_CRITICAL = np.sqrt(CHI2_95)
 _BLOCK = 32  # candidates at a time: bounds the memory, fixed so that sums do not depend on the number of threads
 
 
@@ -82,7 +84,7 @@ def robust_tests(
         four_in = np.vstack([residual_in[k], stand_in.weights[k] * from_first])
         root = np.linalg.qr(np.hstack([np.vstack([residual[k], g[i]]), four_in]).T, mode="r")
         tests.p[k] = np.exp(log_p_two_sided(_root_statistic(coef[k], v[i, :, k], root)))
-        low, high, tests.shape[k] = _confidence_set(v[i, :, k], root)
+        low, high, tests.shape[k] = _confidence_set(coef[k], v[i, :, k], root)
         tests.low[k], tests.high[k] = coef[k] - high, coef[k] - low
 
     for lo in range(0, m, _BLOCK):
@@ -174,25 +176,36 @@ def _root_statistic(delta: float, variance: np.ndarray, root: np.ndarray) -> flo
     return abs(delta) / np.linalg.norm(root @ np.append(1.0, delta ** np.arange(1, 4) / V))
 
 
-def _confidence_set(variance: np.ndarray, root: np.ndarray) -> tuple[float, float, int]:
-    """Hull in δ and shape of {δ : δ²V(δ)² ≤ χ² |Rc|²}, c = (V(δ), δ, δ², δ³)."""
-    scale = np.sqrt(variance[0])  # δ in standard errors: coefficients of one size
-    V = variance * scale ** np.arange(3)
-    c = np.zeros((4, 4))
-    c[0, :3] = V
-    c[1:, 1:] = np.diag(scale ** np.arange(1, 4))
-    polynomial = np.zeros(7)  # ascending powers
-    polynomial[2:] = scale**2 * np.convolve(V, V)
-    polynomial -= CHI2_95 * sum(np.convolve(row, row) for row in root @ c)
-    edges = _sign_changes(polynomial / np.abs(polynomial).max())
-    middle = _between(edges)
-    inside = np.polynomial.polynomial.polyval(middle, polynomial) <= 0.0
+def _confidence_set(theta: float, variance: np.ndarray, root: np.ndarray) -> tuple[float, float, int]:
+    """Hull in δ = θ − θ₀ and shape of {δ : δ²V(δ)² ≤ χ² |Rc|²}, c = (V(δ), δ, δ², δ³).
+
+    The roots are sought in standard errors from θ̂ and again in units of one from θ₀ = 0: with a very weak instrument
+    the standard error is so large that what the data exclude round zero would be lost.
+    """
+    scale = np.sqrt(variance[0])
+    in_errors = scale * _roots(Polynomial([0.0, scale]), variance, root)
+    from_zero = theta - _roots(Polynomial([theta, -1.0]), variance, root)
+    edges = np.unique(np.concatenate([in_errors, from_zero]))
+    inside = np.array([_root_statistic(delta, variance, root) <= _CRITICAL for delta in _between(edges, scale)])
+    changes = inside[1:] != inside[:-1]
+    edges, inside = edges[changes], inside[np.append(True, changes)]
     if not inside.any():  # rounding at a set that is a point
         return 0.0, 0.0, int(ConfidenceSet.INTERVAL)
     ends = np.concatenate([[-np.inf], edges, [np.inf]])
-    pieces = int(np.count_nonzero(np.diff(inside.astype(np.int64), prepend=0) == 1))
     low, high = ends[:-1][inside].min(), ends[1:][inside].max()
-    return scale * low, scale * high, int(_shape_of(pieces, int(np.isinf(low)), int(np.isinf(high))))
+    return low, high, int(_shape_of(int(inside.sum()), int(np.isinf(low)), int(np.isinf(high))))
+
+
+def _roots(delta: Polynomial, variance: np.ndarray, root: np.ndarray) -> np.ndarray:
+    """Real roots of δ²V² − χ²|Rc|² in the variable that δ is a polynomial of."""
+    V = variance[0] + variance[1] * delta + variance[2] * delta**2
+    c = [V, delta, delta**2, delta**3]
+    polynomial = (delta * V) ** 2
+    for row in root:
+        polynomial -= CHI2_95 * sum(weight * term for weight, term in zip(row, c, strict=True)) ** 2
+    coefficients = polynomial.coef / np.abs(polynomial.coef).max()
+    found = np.polynomial.polynomial.polyroots(np.trim_zeros(coefficients, "b"))
+    return found.real[np.abs(found.imag) <= 1e-7 * np.maximum(np.abs(found), 1e-3)]
 
 
 def _shape_of(pieces: int, below: int, above: int) -> ConfidenceSet:
@@ -201,21 +214,11 @@ def _shape_of(pieces: int, below: int, above: int) -> ConfidenceSet:
     return ConfidenceSet.TWO_RAYS if pieces == 2 and below and above else ConfidenceSet.PIECES
 
 
-def _sign_changes(polynomial: np.ndarray) -> np.ndarray:
-    """Real roots at which the polynomial (ascending powers) changes its sign, ascending."""
-    roots = np.polynomial.polynomial.polyroots(np.trim_zeros(polynomial, "b"))
-    real = np.unique(roots.real[np.abs(roots.imag) <= 1e-7 * np.maximum(np.abs(roots), 1.0)])
-    if len(real) == 0:
-        return real
-    sign = np.sign(np.polynomial.polynomial.polyval(_between(real), polynomial))
-    return real[sign[1:] != sign[:-1]]
-
-
-def _between(points: np.ndarray) -> np.ndarray:
+def _between(points: np.ndarray, scale: float) -> np.ndarray:
     """A point below, between each two, and above the given ones."""
     if len(points) == 0:
         return np.zeros(1)
-    return np.concatenate([[points[0] - 1.0], (points[1:] + points[:-1]) / 2.0, [points[-1] + 1.0]])
+    return np.concatenate([[points[0] - scale], (points[1:] + points[:-1]) / 2.0, [points[-1] + scale]])
 
 
 def spread(rows: np.ndarray, candidates: np.ndarray, form: ReducedForm) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from argen._bridge.slots import digest_of_network, is_current, read_result
+from argen._bridge.slots import digest_of_network, fits_data, is_current, read_result
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -78,6 +78,11 @@ def _doubts_of_network(
         doubts.append(
             f"Stale: the network uns[{key!r}] was made with another descendant step than the one that is in "
             f"uns[{step_key!r}] now. Run ag.tl.argen_dag again."
+        )
+    elif not fits_data(adata, step):
+        doubts.append(
+            "Stale: the cells, counts, targets or covariates that the object holds now are not those that the results "
+            "were made from. Run ag.tl.argen_descendants and ag.tl.argen_dag again."
         )
     genes = network["nodes"]["gene"].astype(str)
     if gone := int((~genes.isin(adata.var_names)).sum()):

@@ -9,7 +9,7 @@ from argen._bridge import slots
 from argen._bridge.inputs import DesignParams, ScreenReport, read_screen
 from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs, warn_user
 from argen._bridge.tables import FAMILIES
-from argen._bridge.validate import check_count, check_key, check_level, check_option, counted, name_some
+from argen._bridge.validate import check_anndata, check_count, check_key, check_level, check_option, counted, name_some
 from argen._core.closure import descendant_relation
 from argen._core.components import strong_components
 from argen._core.descendants import HC, TESTS, fit_descendants
@@ -175,6 +175,8 @@ def argen_descendants(  # noqa: PLR0913
     check_option("pooled", pooled, (True, False))
     check_level("alpha", alpha)
     check_key("key_added", key_added)
+    check_anndata(adata)
+    slots.check_free(adata, key_added, "argen_descendants")
     threads = resolve_n_jobs(n_jobs)
     params = DesignParams(
         target_key=target_key,

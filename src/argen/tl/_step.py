@@ -50,6 +50,7 @@ def open_step(
     """Read ``uns[descendants_key]``; run the descendant step with the arguments `given` if it is not there."""
     check_anndata(adata)
     _check_keys(key_added, descendants_key)
+    slots.check_free(adata, key_added, function.__name__)
     _check_known(function, given)
     is_stored = descendants_key in adata.uns
     if is_stored:
