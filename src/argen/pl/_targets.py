@@ -27,6 +27,7 @@ _NAMES_WIDTH = 70.0  # points for the names of some targets
 _LEADER = 20.0  # points from the axis to the name
 _LONGEST_NAME = 14
 _POINTS = 72  # per inch
+_WIDE = 3.0  # intervals more than so many times the median are cut off, and marked
 
 
 def argen_targets(
@@ -162,6 +163,7 @@ def _draw_knockdowns(ax: "Axes", table: pd.DataFrame) -> None:
         )  # fmt: skip
     ax.set_ylim(-0.7, len(table) - 0.3)
     ax.set_xlim(*_span(table[known]))
+    _mark_cut(ax, table[known], size)
     ax.set_xlabel("knock-down (log fold change, 95 % interval)", fontsize=style.FONT_SIZE)
     below = ScaledTranslation(0.0, -0.22, ax.figure.dpi_scale_trans)  # clear of the tick labels of the strips
     ax.legend(
@@ -172,13 +174,25 @@ def _draw_knockdowns(ax: "Axes", table: pd.DataFrame) -> None:
 
 
 def _span(known: pd.DataFrame) -> tuple[float, float]:
-    """Room for every estimate and for the usual interval; wide ones, of targets without a count, are cut off."""
+    """Room for every estimate and interval but those far wider than usual, as of targets without a count."""
     if known.empty:
         return -1.0, 1.0
-    half = 1.1 * float(((known["ci_high"] - known["ci_low"]) / 2).median())
-    low, high = min(float(known["effect"].min()), 0.0), max(float(known["effect"].max()), 0.0)
-    room = max(half, 0.06 * (high - low), 1e-3)
+    half = (known["ci_high"] - known["ci_low"]) / 2
+    usual = known[half <= _WIDE * half.median()]
+    low = min(float(known["effect"].min()), float(usual["ci_low"].min()), 0.0)
+    high = max(float(known["effect"].max()), float(usual["ci_high"].max()), 0.0)
+    room = max(0.04 * (high - low), 1e-3)
     return low - room, high + room
+
+
+def _mark_cut(ax: "Axes", known: pd.DataFrame, size: float) -> None:
+    """An arrow head at the edge of the drawing where an interval goes on."""
+    low, high = ax.get_xlim()
+    for cut, edge, marker in ((known["ci_low"] < low, low, "<"), (known["ci_high"] > high, high, ">")):
+        if cut.any():
+            faces = [style.NEGATIVE_COLOR if weak else style.POSITIVE_COLOR for weak in known.loc[cut, "weak"]]
+            rows = known.index[cut]
+            ax.scatter(np.full(len(rows), edge), rows, s=size**2, c=faces, marker=marker, clip_on=False, linewidths=0)
 
 
 def _draw_strip(strip: "Axes", whole: np.ndarray, part: np.ndarray | None, *, written: bool) -> None:
