@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge import slots
+from argen._bridge.digests import provenance
 from argen._core.inspre.layers import layers_with_cycles
 from argen._core.screen import Screen
 
@@ -66,7 +67,7 @@ def write_network(
     adata.uns[key] = {
         "schema_version": slots.SCHEMA_VERSION,
         "params": slots._storable(params),
-        "provenance": slots.provenance(screen, adata.obs_names),
+        "provenance": provenance(screen, adata.obs_names),
         "edges": edges,
         "nodes": pd.DataFrame({"gene": [screen.genes[i] for i in order], "layer": layers[order]}),
         "order": np.array([screen.genes[i] for i in order], dtype=object),

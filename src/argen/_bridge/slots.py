@@ -1,6 +1,5 @@
 """Every write to and read from an AnnData's result slots, and the version of their layout."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen._bridge.inputs import DesignParams, ScreenReport, read_screen
+from argen._bridge.digests import digest_of_network, provenance
+from argen._bridge.inputs import DesignParams, ScreenReport
 from argen._bridge.prior import read_prior
-from argen._bridge.runtime import warn_user
 from argen._bridge.tables import (
     EDGE_FLAGS,
     FAMILIES,
@@ -33,39 +32,27 @@ from argen._core.order import directions_of
 from argen._core.prior import Prior
 from argen._core.results import Dag, DescendantTests, Equation, Instruments, Relation
 from argen._core.screen import Screen
-from argen.errors import ArgenError, InputError, MissingResultError, StaleResultError
+from argen.errors import MissingResultError, StaleResultError
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = [
     "SCHEMA_VERSION",
-    "check_free",
-    "diagnostics_of",
-    "digest_of",
-    "digest_of_network",
-    "fingerprint",
-    "fits_data",
-    "is_current",
-    "made_from",
-    "networks_step",
     "read_dag",
     "read_descendants",
     "read_design_params",
     "read_dispersions",
     "read_result",
     "remove_descendants",
-    "step_of_network",
     "total_effects_key",
     "var_name",
-    "warn_if_stale",
     "write_dag",
     "write_descendants",
     "write_tables",
 ]
 
 SCHEMA_VERSION = 1
-_VERSIONED = ("argen", "anndata", "numpy", "scipy", "numba", "pandas")
 
 
 def read_result(adata: "AnnData", key: str, function: str, table: str) -> Mapping[str, Any]:
@@ -84,100 +71,6 @@ def read_result(adata: "AnnData", key: str, function: str, table: str) -> Mappin
     return result
 
 
-# What an entry of uns is, by the tables that only it has; the first that fits.
-_KINDS = (
-    ("a network", {"nodes", "edges"}),
-    ("quality control", {"rules"}),
-    ("descendants", {"pairs", "dropped_pairs"}),
-    ("a comparison of guides", {"pairs", "equations"}),
-    ("guide calls", {"guides", "cells"}),
-    ("a sensitivity analysis", {"variations"}),
-    ("a calibration", {"summary", "qq"}),
-    ("a stability analysis", {"edges"}),
-)
-_KIND_OF_FUNCTION = {
-    "argen_descendants": "descendants",
-    "argen_sensitivity": "a sensitivity analysis",
-    "argen_calibration": "a calibration",
-    "argen_stability": "a stability analysis",
-    "argen_overidentification": "a comparison of guides",
-}
-
-
-def check_free(adata: "AnnData", key: str, function: str) -> None:
-    """Raise unless ``adata.uns[key]`` is free or holds what `function` writes itself."""
-    if key not in adata.uns:
-        return
-    entry = adata.uns[key]
-    tables = set(entry) if isinstance(entry, Mapping) and "schema_version" in entry else set()
-    found = next((kind for kind, needed in _KINDS if needed <= tables), "something that argen did not write")
-    if found != _KIND_OF_FUNCTION.get(function, "a network"):
-        msg = f"key_added={key!r}: adata.uns[{key!r}] holds {found}, which would be lost. Choose another name."
-        raise InputError(msg)
-
-
-def fits_data(adata: "AnnData", step: Mapping[str, Any]) -> bool:
-    """Whether a descendant step was made from the cells, counts, targets and covariates that the object holds now."""
-    try:
-        screen, _ = read_screen(adata, read_design_params(step))
-    except ArgenError:
-        return False
-    return fingerprint(screen, adata.obs_names) == step["provenance"]["fingerprint"]
-
-
-def warn_if_stale(adata: "AnnData", key: str) -> None:
-    """Warn if the diagnostic ``uns[key]`` was made from another network than the one that is there now."""
-    result = adata.uns[key]
-    made = str(result.get("provenance", {}).get("network", ""))
-    name = str(result["params"].get("key", ""))
-    network = adata.uns.get(name)
-    if made and isinstance(network, Mapping) and "order" in network and digest_of_network(network) != made:
-        msg = (
-            f"adata.uns[{key!r}] was made from an older network than the one in adata.uns[{name!r}] now: run it again."
-        )
-        warn_user(msg)
-
-
-def fingerprint(screen: Screen, cell_names: pd.Index) -> str:
-    """Digest of everything that the arithmetic sees: cells, genes, counts, targets, depth, covariates.
-
-    It does not depend on the order of the cells, nor on the last bits of numbers that were standardised elsewhere.
-    """
-    hashes = pd.util.hash_array(cell_names[screen.cell].astype(str).to_numpy(dtype=object))
-    order = np.argsort(hashes, kind="stable")
-    design, stratum = screen.design, screen.stratum
-    # A sum of (hash of the cell) × (count) per gene, modulo 2⁶⁴: no order, no copy of the counts.
-    products = np.append(hashes[screen.indices] * screen.data.astype(np.uint64), np.uint64(0))
-    sums = np.add.reduceat(products, screen.indptr[:-1])
-    sums[np.diff(screen.indptr) == 0] = 0
-    columns = (
-        screen.group,
-        design.stratum_level[stratum],
-        design.stratum_dummies[stratum],
-        design.depth,
-        design.numeric,
-    )
-    digest = hashlib.sha256("\n".join(screen.genes).encode())
-    for array in (sums, hashes[order], *(np.asarray(column, dtype=np.float32)[order] for column in columns)):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def digest_of(tests: DescendantTests, relation: Relation) -> str:
-    """Digest of a descendant step's numbers: two steps on the same data may differ in their options."""
-    digest = hashlib.sha256()
-    for array in (np.nan_to_num(tests.effect), np.nan_to_num(tests.se), np.nan_to_num(tests.z), relation.descendant):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def provenance(screen: Screen, cell_names: pd.Index) -> dict[str, str]:
-    """Versions that made a result and the fingerprint of what it was made from."""
-    from importlib.metadata import version
-
-    return {**{f"{name}_version": version(name) for name in _VERSIONED}, "fingerprint": fingerprint(screen, cell_names)}
-
-
 def _storable(params: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters as h5ad and zarr can hold them: no None, sequences as string arrays."""
     kept = {name: value for name, value in params.items() if value is not None}
@@ -189,40 +82,6 @@ def _on_genes(adata: "AnnData", genes: Sequence[str], rows: np.ndarray, columns:
     at = adata.var_names.get_indexer(list(genes))
     shape = (adata.n_vars, adata.n_vars)
     return sparse.csr_matrix((values, (at[rows], at[columns])), shape=shape)
-
-
-def made_from(adata: "AnnData", key: str) -> list[str]:
-    """Networks in uns that were searched with the descendant step under `key`."""
-    networks = {name: entry for name, entry in adata.uns.items() if isinstance(entry, Mapping) and "edges" in entry}
-    return [name for name, entry in networks.items() if entry.get("params", {}).get("descendants_key") == key]
-
-
-def networks_step(adata: "AnnData", network: str, key: str) -> Mapping[str, Any] | None:
-    """The network ``uns[network]`` if it was searched with the step that is in ``uns[key]`` now, else None."""
-    found = adata.uns.get(network)
-    if not isinstance(found, Mapping) or "edges" not in found:
-        return None
-    if str(found.get("params", {}).get("descendants_key")) != key:
-        return None
-    return found if is_current(adata.uns[key], found) else None
-
-
-def step_of_network(adata: "AnnData", network: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The descendant step that a network was made from, None if it is not there any more."""
-    step = adata.uns.get(str(network.get("params", {}).get("descendants_key")))
-    is_step = isinstance(step, Mapping) and "pairs" in step and "targets" in step
-    return step if is_step and is_current(step, network) else None
-
-
-def is_current(step: Mapping[str, Any], network: Mapping[str, Any]) -> bool:
-    """Whether a network was made from this very descendant step: same data and, where it is known, same numbers."""
-    made = network["provenance"]
-    digest = made.get("descendants")
-    if digest is None:  # the network of a baseline
-        return str(made.get("fingerprint")) == str(step["provenance"]["fingerprint"])
-    targets = step["targets"]
-    genes = targets.loc[targets["status"].astype(str) == "kept", "target"].astype(str).tolist()
-    return digest_of(*read_descendants(step, genes)) == str(digest)
 
 
 def write_descendants(
@@ -413,24 +272,6 @@ def read_dag(result: Mapping[str, Any], genes: Sequence[str]) -> Dag:
         instruments=Instruments(*numbers),
         **columns,
     )
-
-
-def digest_of_network(result: Mapping[str, Any]) -> str:
-    """Digest of a stored network: order, candidates, their effects and which were selected."""
-    edges = result["edges"]
-    digest = hashlib.sha256("\n".join(str(gene) for gene in result["order"]).encode())
-    for end in ("source", "target"):
-        digest.update("\n".join(edges[end].astype(str)).encode())
-    for name in ("coef", "se", "selected"):
-        digest.update(np.nan_to_num(edges[name].to_numpy(dtype=np.float64)).tobytes())
-    return digest.hexdigest()
-
-
-def diagnostics_of(adata: "AnnData", key: str) -> list[str]:
-    """Names in uns of the diagnostics that were made from the network under `key`."""
-    entries = {name: entry for name, entry in adata.uns.items() if isinstance(entry, Mapping) and name != key}
-    own = {name: entry for name, entry in entries.items() if "network" in entry.get("provenance", {})}
-    return [name for name, entry in own.items() if str(entry.get("params", {}).get("key")) == key]
 
 
 def write_tables(

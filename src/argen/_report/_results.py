@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from argen._bridge.slots import digest_of_network, fits_data, is_current, read_result
+from argen._bridge.belonging import fits_data, is_current
+from argen._bridge.digests import digest_of_network
+from argen._bridge.slots import read_result
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from argen._bridge.belonging import networks_step, step_of_network
 from argen._bridge.power import with_edge_mde, with_pair_mde
-from argen._bridge.slots import networks_step, read_result, step_of_network
+from argen._bridge.slots import read_result
 from argen._bridge.tables import WEAK_F
 from argen._bridge.validate import check_level
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from argen._bridge import slots
+from argen._bridge.belonging import diagnostics_of
+from argen._bridge.digests import digest_of
 from argen._bridge.prior import read_prior
 from argen._bridge.runtime import progress, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_level, check_option, counted, name_some
@@ -185,9 +187,9 @@ def argen_dag(  # noqa: PLR0913
         _warn_lost(screen, dag)
         params = {"descendants_key": descendants_key, "first_stage": first_stage, "covariance": covariance}
         params |= {"edges_hc": edges_hc, "alpha": alpha, "fdr": fdr, "robust": tested}
-        digest, layers = slots.digest_of(step.tests, step.relation), layers_of(dag)
+        digest, layers = digest_of(step.tests, step.relation), layers_of(dag)
         written = {"digest": digest, "prior": (known, prior_table)}
-        outdated = slots.diagnostics_of(step.adata, key_added)
+        outdated = diagnostics_of(step.adata, key_added)
         slots.write_dag(step.adata, key_added, screen, relation, step.tests, dag, layers, params, **written)
         logg.info("    finished", time=start, deep=_summary(key_added, dag, relation, direction))
     if outdated:

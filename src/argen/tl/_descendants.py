@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from argen._bridge import slots
+from argen._bridge.belonging import check_free, made_from
 from argen._bridge.inputs import DesignParams, ScreenReport, read_screen
 from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs, warn_user
 from argen._bridge.tables import FAMILIES
@@ -176,7 +177,7 @@ def argen_descendants(  # noqa: PLR0913
     check_level("alpha", alpha)
     check_key("key_added", key_added)
     check_anndata(adata)
-    slots.check_free(adata, key_added, "argen_descendants")
+    check_free(adata, key_added, "argen_descendants")
     threads = resolve_n_jobs(n_jobs)
     params = DesignParams(
         target_key=target_key,
@@ -203,7 +204,7 @@ def argen_descendants(  # noqa: PLR0913
     stored = {name: getattr(params, name) for name in DesignParams.__slots__}
     stored |= {"family": family, "closure": closure, "test": test, "hc": hc}
     stored |= {"pooled": pooled, "alpha": alpha}
-    outdated = slots.made_from(adata, key_added)
+    outdated = made_from(adata, key_added)
     slots.write_descendants(adata, key_added, screen, report, tests, relation, dispersions, stored)
     if outdated:
         logg.warning(f"made from the result that is replaced now, run them again: {name_some(outdated)} (adata.uns)")

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, Literal
 
 from argen._bridge import slots
+from argen._bridge.digests import digest_of
 from argen._bridge.runtime import progress, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_anndata, check_level, check_option, counted, name_some
 from argen._core.naive import search_naive
@@ -111,7 +112,7 @@ def argen_naive(
         dag = search_naive(step.screen, step.tests, step.relation, alpha=alpha, fdr=fdr, map_=map_, track=track)
     _warn_lost(step.screen, dag)
     params = {"descendants_key": descendants_key, "method": "naive", "alpha": alpha, "fdr": fdr}
-    digest = slots.digest_of(step.tests, step.relation)
+    digest = digest_of(step.tests, step.relation)
     slots.write_dag(step.adata, key_added, step.screen, step.relation, step.tests, dag, layers_of(dag), params, digest)
     deep = f"{int(dag.selected.sum())} edges selected of {len(dag.selected)} candidates\nadded\n    {key_added!r}"
     logg.info("    finished", time=start, deep=f"{deep} (adata.uns, adata.varp)")

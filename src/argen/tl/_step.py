@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from argen._bridge import slots
+from argen._bridge.belonging import check_free
+from argen._bridge.digests import digest_of, fingerprint
 from argen._bridge.inputs import read_screen
 from argen._bridge.prior import stored_prior
 from argen._bridge.runtime import announce_compilation
@@ -50,7 +52,7 @@ def open_step(
     """Read ``uns[descendants_key]``; run the descendant step with the arguments `given` if it is not there."""
     check_anndata(adata)
     _check_keys(key_added, descendants_key)
-    slots.check_free(adata, key_added, function.__name__)
+    check_free(adata, key_added, function.__name__)
     _check_known(function, given)
     is_stored = descendants_key in adata.uns
     if is_stored:
@@ -108,7 +110,7 @@ def open_network(
     step = open_step(
         adata, function, {}, descendants_key=descendants_key, key_added=key_added, n_jobs=n_jobs, copy=copy
     )
-    if slots.digest_of(step.tests, step.relation) != result["provenance"].get("descendants"):
+    if digest_of(step.tests, step.relation) != result["provenance"].get("descendants"):
         msg = (
             f"adata.uns[{key!r}] was searched with another descendant step than the one that is now in "
             f"adata.uns[{descendants_key!r}]. Run ag.tl.argen_dag again."
@@ -186,7 +188,7 @@ def _screen_of(adata: "AnnData", step: Mapping[str, Any], key: str) -> Screen:
     except ArgenError as error:
         msg = f"The design of adata.uns[{key!r}] does not fit this object any more: {error} {cure}"
         raise StaleResultError(msg) from error
-    if slots.fingerprint(screen, adata.obs_names) != step["provenance"]["fingerprint"]:
+    if fingerprint(screen, adata.obs_names) != step["provenance"]["fingerprint"]:
         msg = f"adata.uns[{key!r}] was made from other cells, genes, counts, targets, depths or covariates. {cure}"
         raise StaleResultError(msg)
     return screen
