@@ -30,7 +30,7 @@ def test_edges_are_sorted_by_evidence(done):
     assert list(table.index) == list(range(len(table)))
     assert list(table.columns) == [
         "source", "target", "coef", "se", "ci_low", "ci_high", "z", "p", "batch", "alpha", "threshold", "selected",
-        "F", "weak", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "required", "direction",
+        "F", "weak", "condition", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "required", "direction",
         "flags", "mde", "mde_negative", "mde_positive", "mde_level", "verdict",
     ]  # fmt: skip
 
@@ -147,3 +147,9 @@ def test_keys(done):
         ag.get.edges(adata, key="argen_descendants")
     with pytest.raises(MissingResultError, match=r"'argen_dag'\] is not a result of ag\.tl\.argen_descendants"):
         ag.get.pairs(adata, key="argen_dag")
+
+
+def test_condition_is_that_of_the_childs_equation(done):
+    equations = done.uns["argen_dag"]["equations"].set_index("target")["condition"]
+    edges = ag.get.edges(done, selected=False)
+    assert edges["condition"].tolist() == [equations[child] for child in edges["target"]]

@@ -224,7 +224,7 @@ def test_results_without_a_single_edge_can_be_stored(fmt, tmp_path):
     path = tmp_path / f"empty.{fmt}"
     getattr(adata, f"write_{fmt}")(path)
     again = getattr(ad, f"read_{fmt}")(path)
-    assert ag.get.edges(again).shape == ag.get.edges(adata).shape == (0, 26)
+    assert ag.get.edges(again).shape == ag.get.edges(adata).shape == (0, 27)
     assert ag.get.graph(again).number_of_nodes() == 4
     assert len(ag.get.pairs(again, descendants=True)) == 0
 

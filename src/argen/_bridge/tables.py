@@ -198,6 +198,7 @@ def edges_table(screen: Screen, dag: Dag, direction: np.ndarray, prior: Prior) -
             "selected": dag.selected,
             "F": dag.instruments.strength,
             "weak": dag.instruments.strength < WEAK_F,
+            "condition": np.concatenate([np.empty(0), *(np.full(len(e.coef), e.condition) for e in dag.equations)]),
             "p_robust": dag.instruments.p,
             "ci_low_robust": dag.instruments.low,
             "ci_high_robust": dag.instruments.high,

@@ -26,6 +26,7 @@ _EDGE_COLUMNS = {
     "coef": "direct effect: change of the child's log expression per log expression of the parent",
     "se": "its standard error; ci_low and ci_high: 95 % interval; p: two-sided",
     "F": "strength of the instrument for this edge; weak: below 10",
+    "condition": "condition number of the child's system",
     "p_robust": "p-value that holds with a weak instrument; ci_low_robust, ci_high_robust: its 95 % set, robust_set: "
     "the shape of that set, which may be unbounded",
     "required": "put there by prior knowledge, not tested",
@@ -47,8 +48,8 @@ _EDGE_TABLES = {
         "coef", "se", "ci_low", "ci_high", "z", "p", "alpha", "threshold", "required", "direction", "flags",
     ),
     "The same edges: strength of the instruments, and what holds with weak ones": (
-        "F", "weak", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "mde", "mde_negative", "mde_positive",
-        "mde_level",
+        "F", "weak", "condition", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "mde",
+        "mde_negative", "mde_positive", "mde_level",
     ),
     "The same edges: would they come back, and do the guides agree": (
         "stability", "bootstrap_frequency", "candidate_frequency", "order_frequency", "ci_low_bootstrap",

@@ -38,11 +38,11 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, po
     One row per edge: ``source``, ``target``, ``coef`` (change of the child's log-expression per unit log-expression
     of the parent), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``batch``, ``alpha`` (BatchBH's level of the
     batch), ``threshold`` (the one applied to the p-values), ``selected``, ``F`` (strength of the instruments), ``weak``
-    (below 10), ``p_robust``, ``ci_low_robust``, ``ci_high_robust``, ``robust_set`` (test and 95 % confidence set that
-    stay valid with weak instruments, and the shape of the set, which may be unbounded), ``required`` (by prior
-    knowledge), ``direction`` (``"one way"``, or what decided between both: ``"evidence"``, ``"order"``, ``"tie"``,
-    ``"prior"``), ``flags``. Edges of genes that `adata` no
-    longer holds are left out.
+    (below 10), ``condition`` (number of the matrix M of the child's equation), ``p_robust``, ``ci_low_robust``,
+    ``ci_high_robust``, ``robust_set`` (test and 95 % confidence set that stay valid with weak instruments, and the
+    shape of the set, which may be unbounded), ``required`` (by prior knowledge), ``direction`` (``"one way"``, or what
+    decided between both: ``"evidence"``, ``"order"``, ``"tie"``, ``"prior"``), ``flags``. Edges of genes that `adata`
+    no longer holds are left out.
 
     What a missing edge means: ``verdict`` is ``"found"``, ``"tested"`` or ``"not testable"`` (no p-value). A negative
     effect of ``mde_negative`` and a positive one of ``mde_positive`` in size would have been found with the
