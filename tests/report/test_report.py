@@ -330,7 +330,21 @@ def test_command_line(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
     assert main([*arguments, "--report", str(tmp_path / "r.html")]) == 0
     assert f"wrote {tmp_path / 'r.html'}" in capsys.readouterr().err
-    check_self_contained((tmp_path / "r.html").read_text(encoding="utf-8"))
+    page = check_self_contained((tmp_path / "r.html").read_text(encoding="utf-8"))
+    for section in ("calibration", "stability", "sensitivity"):
+        assert "not computed" not in page.text(section)
+    assert "not computed: run ag.tl.argen_overidentification" in page.text("overidentification")  # labels, no guides
+
+
+def test_command_line_says_what_the_data_do_not_allow(tmp_path, capsys):
+    adata = toy(n_control=15)
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    files = "--out", str(tmp_path / "out"), "--report", str(tmp_path / "r.html")
+    assert main(["run", str(tmp_path / "x.h5ad"), "--target", "gene", "--control", "ctrl", *files]) == 0
+    assert "argen_calibration is left out: 15 control cells" in capsys.readouterr().err
+    page = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert "not computed" in page.text("calibration")
+    assert "not computed" not in page.text("stability")
 
 
 def test_other_data_than_those_of_the_results(done, tmp_path):

@@ -125,11 +125,29 @@ def _run(options: argparse.Namespace) -> None:
         fdr=options.fdr,
         n_jobs=options.n_jobs,
     )
+    if report is not None:
+        _diagnose(adata, options.n_jobs)
     _write_results(adata, _make_folder(options.out))  # before anything is printed: a closed pipe must not lose it
     if report is not None:
         with _announced(report):
             ag.report(adata, report)
     _print_network(adata)
+
+
+def _diagnose(adata: "AnnData", n_jobs: int | None) -> None:
+    """Run what the report shows; what these data do not allow is said and left out."""
+    from scanpy import logging as logg
+
+    import argen as ag
+
+    tools = [ag.tl.argen_calibration, ag.tl.argen_stability, ag.tl.argen_sensitivity]
+    if "argen_guides" in adata.uns:
+        tools.append(ag.tl.argen_overidentification)
+    for tool in tools:
+        try:
+            tool(adata, n_jobs=n_jobs)
+        except ArgenError as error:
+            logg.warning(f"{tool.__name__} is left out: {error}")
 
 
 def _read_targets(options: argparse.Namespace) -> "tuple[AnnData, dict[str, object]]":

@@ -44,7 +44,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_design_options(parser.add_argument_group("design and method"))
     _add_common(parser, out="argen-result")
     parser.add_argument(
-        "--report", type=Path, metavar="FILE.html", help="also write one self-contained page about the result"
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="also calibrate, test stability, sensitivity and agreement of guides, and write one page about it all",
     )
     parser.set_defaults(command="run")
 
