@@ -262,11 +262,11 @@ def _add_excluded(equation: Equation, step: Step, prior: Prior) -> Equation:
         coef=np.concatenate([equation.coef, nothing]),
         se=np.concatenate([equation.se, nothing]),
         status=np.concatenate([equation.status, status]),
-        instruments=Instruments.joined([_instruments_of(equation), Instruments.nothing(len(missing))]),
+        instruments=Instruments.joined([_instruments_or_nothing(equation), Instruments.nothing(len(missing))]),
     )
 
 
-def _instruments_of(equation: Equation) -> Instruments:
+def _instruments_or_nothing(equation: Equation) -> Instruments:
     return equation.instruments or Instruments.nothing(len(equation.coef))
 
 
@@ -309,5 +309,5 @@ def select_edges(
         threshold=np.where(tested, thresholds[step], np.nan),
         selected=selected,
         equations=tuple(equations),
-        instruments=Instruments.joined([_instruments_of(equation) for equation in equations]),
+        instruments=Instruments.joined([_instruments_or_nothing(equation) for equation in equations]),
     )
