@@ -10,6 +10,7 @@ import matplotlib as mpl
 
 mpl.use("agg")
 
+import anndata as ad
 import mudata
 
 import argen as ag
@@ -18,14 +19,19 @@ HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("ARGEN_DATA") or HERE.parents[1] / "shared" / "data")
 
 
-def papalexi() -> None:
-    """THP-1 cells (Papalexi et al. 2021): the network of the quick start, and its guides."""
+def papalexi() -> ad.AnnData:
+    """THP-1 cells (Papalexi et al. 2021) with the network of the quick start."""
     mudata.set_options(pull_on_update=False)
     mdata = mudata.read_h5mu(DATA / "papalexi2021_thp1_eccite" / "papalexi2021_thp1_eccite.h5mu")
     ag.pp.argen_guides(mdata, control="non-targeting")
     adata = mdata["rna"]
     ag.tl.argen_descendants(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")
     ag.tl.argen_dag(adata)
+    return adata
+
+
+def quickstart(adata: ad.AnnData) -> None:
+    """The network of the README, and the guides that it rests on."""
     ax = ag.pl.argen_network(adata, show=False)
     ax.figure.savefig(HERE / "_static" / "papalexi_network.png", dpi=160)
 
@@ -34,4 +40,4 @@ def papalexi() -> None:
 
 
 if __name__ == "__main__":
-    papalexi()
+    quickstart(papalexi())

@@ -38,7 +38,7 @@ LAYERS = {
 NOT_IN_CORE = {"anndata", "mudata", "scanpy", "pandas", "networkx", "matplotlib", "seaborn", "logging", "tqdm", "h5py"}
 HEAVY = {
     "anndata", "mudata", "scanpy", "pandas", "numpy", "scipy", "numba", "matplotlib", "glum", "tabmat", "formulaic",
-    "networkx", "sklearn", "statsmodels", "dask", "online_fdr", "tqdm",
+    "networkx", "sklearn", "statsmodels", "dask", "online_fdr", "textalloc", "tqdm",
 }  # fmt: skip
 
 

@@ -6,8 +6,8 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from argen.pl._layout import NODE_HEIGHT, layered_layout
-from argen.pl._sugiyama import _n_crossings, make_rows
+from argen.pl._network.layout import NODE_HEIGHT, layered_layout
+from argen.pl._network.sugiyama import _n_crossings, make_rows
 
 CASES = [(8, 10, 0), (8, 20, 0), (20, 30, 0), (20, 60, 2), (45, 9, 0), (45, 80, 4), (45, 160, 0), (100, 150, 3)]
 

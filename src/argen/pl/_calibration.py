@@ -9,6 +9,7 @@ import pandas as pd
 from argen._bridge.validate import check_option
 from argen.errors import InputError
 from argen.pl import _style as style
+from argen.pl._show import finish
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -77,8 +78,6 @@ def argen_calibration(
     >>> len(axes)
     2
     """
-    import scanpy as sc
-
     from argen import get
 
     check_option("kind", kind, [None, *KINDS])
@@ -101,10 +100,7 @@ def argen_calibration(
             one.set_title(f"pseudo-targets; {found}", fontsize=style.FONT_SIZE)
         else:
             one.set_title("placebo edges", fontsize=style.FONT_SIZE)
-    if sc.settings.autoshow if show is None else show:
-        plt.show()
-        return None
-    return axes[0] if kind else axes
+    return finish(axes[0] if kind else axes, show)
 
 
 def _new_axes(n: int) -> "list[Axes]":

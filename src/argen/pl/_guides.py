@@ -11,6 +11,7 @@ from argen._bridge.knockdown import KnockdownDesign, knockdown_tables, read_guid
 from argen._bridge.validate import check_option, name_some
 from argen.errors import InputError
 from argen.pl import _style as style
+from argen.pl._show import finish
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -87,8 +88,6 @@ def argen_guides(
     >>> len(axes)
     4
     """
-    import scanpy as sc
-
     from argen import get
 
     check_option("kind", kind, [None, *KINDS])
@@ -115,10 +114,7 @@ def argen_guides(
             draw_guides_per_cell(one, np.diff(adata.obsm[key].indptr))
         else:
             draw_knockdown(one, *knockdowns)
-    if sc.settings.autoshow if show is None else show:
-        plt.show()
-        return None
-    return axes[0] if kind else axes
+    return finish(axes[0] if kind else axes, show)
 
 
 def _possible(

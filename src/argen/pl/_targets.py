@@ -9,6 +9,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from argen.errors import InputError
 from argen.pl import _style as style
+from argen.pl._show import finish
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -83,15 +84,10 @@ def argen_targets(
     >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
     >>> axes = ag.pl.argen_targets(adata, show=False)
     """
-    import scanpy as sc  # slow to import, and only its setting is needed
-
     from argen import get
 
     ax = draw_targets(get.targets(adata, key=key, network=network), ax)
-    if sc.settings.autoshow if show is None else show:
-        plt.show()
-        return None
-    return ax
+    return finish(ax, show)
 
 
 def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import networkx as nx
 
 from argen.pl import _style as style
-from argen.pl._key import key_shape
-from argen.pl._layout import Layout
+from argen.pl._network.key import key_shape
+from argen.pl._network.layout import Layout
 
 __all__ = ["Sheet", "block_heading", "hidden_note", "make_sheet"]
 

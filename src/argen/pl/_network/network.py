@@ -12,10 +12,11 @@ from matplotlib.path import Path
 
 from argen._bridge.validate import check_option
 from argen.pl import _style as style
-from argen.pl._key import draw_key, key_entries
-from argen.pl._layout import NODE_HEIGHT, Layout, layered_layout
-from argen.pl._select import Genes, choose_genes, node_colors, shown_part
-from argen.pl._sheet import Sheet, block_heading, hidden_note, make_sheet
+from argen.pl._network.key import draw_key, key_entries
+from argen.pl._network.layout import NODE_HEIGHT, Layout, layered_layout
+from argen.pl._network.select import Genes, choose_genes, node_colors, shown_part
+from argen.pl._network.sheet import Sheet, block_heading, hidden_note, make_sheet
+from argen.pl._show import finish
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -91,8 +92,6 @@ def argen_network(
     >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
     >>> axes = ag.pl.argen_network(adata, min_abs_coef=0.1, color="layer", show=False)
     """
-    import scanpy as sc  # slow to import, and only its setting is needed
-
     from argen import get
 
     check_option("layout", layout, ("layered",))
@@ -105,10 +104,7 @@ def argen_network(
         color=color,
         ax=ax,
     )
-    if sc.settings.autoshow if show is None else show:
-        plt.show()
-        return None
-    return ax
+    return finish(ax, show)
 
 
 def draw_network(

@@ -8,7 +8,7 @@ from math import ceil, sqrt
 import networkx as nx
 import numpy as np
 
-from argen.pl._sugiyama import Rows, Vertex, align, make_rows
+from argen.pl._network.sugiyama import Rows, Vertex, align, make_rows
 
 __all__ = ["NODE_HEIGHT", "Layout", "layered_layout"]
 
