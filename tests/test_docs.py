@@ -14,7 +14,7 @@ from argen.cli import main
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FUNCTIONS = ("report",)
-MODULES = ("pp", "tl", "get", "pl", "datasets", "metrics", "errors")
+MODULES = ("pp", "tl", "get", "pl", "io", "datasets", "metrics", "errors")
 
 
 def test_api_page_lists_every_public_name_and_no_other():

@@ -30,15 +30,16 @@ LAYERS = {
     "get": {"errors", "_core", "_bridge"},
     "datasets": {"argen", "errors", "_core", "_bridge"},
     "pl": {"argen", "errors", "_bridge", "get"},
+    "io": {"argen", "errors", "_bridge", "get", "pl"},
     "metrics": {"errors", "_core", "_bridge", "get"},
     "causalbench": {"errors", "_bridge", "tl", "get"},
     "_report": {"argen", "errors", "_bridge", "get", "pl"},
-    "cli": {"argen", "errors", "_bridge", "_report", "pp", "tl", "get", "pl", "metrics", "datasets"},
+    "cli": {"argen", "errors", "_bridge", "_report", "pp", "tl", "get", "pl", "io", "metrics", "datasets"},
 }
 NOT_IN_CORE = {"anndata", "mudata", "scanpy", "pandas", "networkx", "matplotlib", "seaborn", "logging", "tqdm", "h5py"}
 HEAVY = {
     "anndata", "mudata", "scanpy", "pandas", "numpy", "scipy", "numba", "matplotlib", "glum", "tabmat", "formulaic",
-    "networkx", "sklearn", "statsmodels", "dask", "online_fdr", "textalloc", "tqdm",
+    "networkx", "sklearn", "statsmodels", "dask", "online_fdr", "textalloc", "tqdm", "pyarrow",
 }  # fmt: skip
 
 
@@ -122,7 +123,7 @@ def test_all_is_complete(module):
 
 def test_root_names():
     assert ag.__all__ == sorted(ag.__all__, key=lambda name: (not name.startswith("_"), name))
-    assert {"__version__", "errors", "datasets", "get", "pl", "pp", "tl"} <= set(ag.__all__)
+    assert {"__version__", "errors", "datasets", "get", "io", "pl", "pp", "tl"} <= set(ag.__all__)
     assert set(PUBLIC_MODULES) == ag._LAZY_MODULES
     assert set(ag._LAZY_FUNCTIONS) == ROOT_FUNCTIONS
     for name in ROOT_FUNCTIONS:  # its module was imported by now and must not have taken its place
@@ -151,6 +152,9 @@ def test_signature(name):
     assert len(positional) <= 3
     if name.startswith(("pp.", "tl.", "get.", "pl.")):
         assert positional == ["data" if name.startswith("pp.") else "adata"]
+    if name.startswith("io."):
+        assert len(positional) == 2
+        assert positional[0] in ("adata", "table")
     assert not [p for p in parameters.values() if p.kind in (p.VAR_POSITIONAL, p.POSITIONAL_ONLY)]
     for flag in ("copy", "key_added"):
         if flag in parameters:
@@ -177,7 +181,7 @@ def test_documentation(name):
     assert sorted(documented) == sorted(inspect.signature(function).parameters)
     assert sections["Returns"].strip()
     assert ">>>" in sections["Examples"]
-    if name.startswith(("pp.", "tl.", "get.")) or name in ROOT_FUNCTIONS:
+    if name.startswith(("pp.", "tl.", "get.", "io.")) or name in ROOT_FUNCTIONS:
         errors = re.findall(r"^argen\.errors\.(\w+)$", sections["Raises"], flags=re.M)
         assert errors
         assert set(errors) <= set(ag.errors.__all__)

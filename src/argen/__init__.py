@@ -4,8 +4,9 @@ argen turns the counts of a Perturb-seq screen into a directed acyclic gene netw
 every edge, using perturbations as instruments and predicted expression as proxies (ARGEN, Park & Li 2026).
 
 ``ag.pp`` prepares (guide calling), ``ag.tl`` computes, ``ag.get`` turns results into tables and graphs,
-``ag.pl`` draws, ``ag.datasets`` simulates screens with known truth, ``ag.metrics`` says how good a network is, and
-``ag.report`` writes a page about a network with everything that it rests on.
+``ag.pl`` draws, ``ag.io`` writes files for other programs, ``ag.datasets`` simulates screens with known truth,
+``ag.metrics`` says how good a network is, and ``ag.report`` writes a page about a network with everything that it rests
+on.
 """
 
 import importlib
@@ -14,13 +15,13 @@ from typing import TYPE_CHECKING
 from . import errors
 
 if TYPE_CHECKING:
-    from . import datasets, get, metrics, pl, pp, tl
+    from . import datasets, get, io, metrics, pl, pp, tl
     from ._report import report
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "datasets", "errors", "get", "metrics", "pl", "pp", "report", "tl"]
+__all__ = ["__version__", "datasets", "errors", "get", "io", "metrics", "pl", "pp", "report", "tl"]
 
-_LAZY_MODULES = frozenset({"datasets", "get", "metrics", "pl", "pp", "tl"})
+_LAZY_MODULES = frozenset({"datasets", "get", "io", "metrics", "pl", "pp", "tl"})
 _LAZY_FUNCTIONS = {"report": "_report"}  # the module has another name: importing it would hide the function
 
 

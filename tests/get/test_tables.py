@@ -1,12 +1,9 @@
 """Tables and graphs: order, columns, types, selections, and genes that are gone."""
 
-import io
-
-import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
-from toy import GENES, KWARGS, assert_same, toy
+from toy import KWARGS, assert_same, toy
 
 import argen as ag
 from argen.errors import MissingResultError
@@ -106,33 +103,6 @@ def test_no_gene_left(done):
 def test_cells_that_are_gone_change_nothing(done):
     part = done[:5].copy()
     pd.testing.assert_frame_equal(ag.get.edges(part), ag.get.edges(done))
-
-
-def test_graph(done):
-    graph, edges = ag.get.graph(done), ag.get.edges(done)
-    assert isinstance(graph, nx.DiGraph)
-    assert set(graph) == set(GENES)
-    assert set(graph.edges) == names(edges, "source", "target")
-    for edge in edges.itertuples():
-        assert graph.edges[edge.source, edge.target] == {
-            "weight": edge.coef, "se": edge.se, "z": edge.z, "p": edge.p,
-        }  # fmt: skip
-    assert {gene: graph.nodes[gene]["order"] for gene in graph} == done.var.loc[list(GENES), "argen_order"].to_dict()
-    assert {gene: graph.nodes[gene]["layer"] for gene in graph} == done.var.loc[list(GENES), "argen_layer"].to_dict()
-
-
-@pytest.mark.parametrize("write", [nx.write_graphml, nx.write_gexf, nx.write_gml, nx.write_edgelist])
-def test_graph_goes_through_every_writer(done, write):
-    buffer = io.BytesIO()
-    write(ag.get.graph(done), buffer)
-    assert b"weight" in buffer.getvalue()
-
-
-def test_graph_is_json(done):
-    import json
-
-    data = json.loads(json.dumps(nx.node_link_data(ag.get.graph(done), edges="edges")))
-    assert len(data["edges"]) == len(ag.get.edges(done))
 
 
 def test_keys(done):

@@ -101,9 +101,11 @@ def _verdict(edge: Any) -> str:
 
 def _run(options: argparse.Namespace) -> None:
     import argen as ag
-    from argen._report import check_path
+    from argen._bridge.files import check_path
 
-    report = None if options.report is None else check_path(options.report)  # before the work, not after it
+    # Before the work, not after it.
+    report = None if options.report is None else check_path(options.report, (".html",), "report.html")
+    exports = _exports(options.export)
     adata, target = _read_targets(options)
     design = {
         **target,
@@ -127,7 +129,10 @@ def _run(options: argparse.Namespace) -> None:
     )
     if report is not None:
         _diagnose(adata, options.n_jobs)
-    _write_results(adata, _make_folder(options.out))  # before anything is printed: a closed pipe must not lose it
+    out = _make_folder(options.out)
+    _write_results(adata, out)  # before anything is printed: a closed pipe must not lose it
+    for name in exports:
+        _EXPORTS[name](adata, out)
     if report is not None:
         with _announced(report):
             ag.report(adata, report)
@@ -259,16 +264,62 @@ def _shown(table: "pd.DataFrame", columns: list[str]) -> str:
     return f"{text}\n… and {more} more, see edges.csv" if more > 0 else text
 
 
-def _write_results(adata: "AnnData", out: Path) -> None:
+def _tables(adata: "AnnData") -> "dict[str, pd.DataFrame]":
     import argen as ag
 
-    _write_csv(ag.get.edges(adata), out / "edges.csv")
-    _write_csv(ag.get.edges(adata, selected=False), out / "candidates.csv")
-    _write_csv(ag.get.targets(adata), out / "targets.csv")
-    _write_csv(ag.get.pairs(adata), out / "pairs.csv")
+    return {
+        "edges": ag.get.edges(adata),
+        "candidates": ag.get.edges(adata, selected=False),
+        "targets": ag.get.targets(adata),
+        "pairs": ag.get.pairs(adata),
+    }
+
+
+def _write_results(adata: "AnnData", out: Path) -> None:
+    for name, table in _tables(adata).items():
+        _write_csv(table, out / f"{name}.csv")
     _write_network(adata, out / "network.png")
     with _announced(out / "result.h5ad") as path:
         adata.write_h5ad(path)
+
+
+def _exports(option: str | None) -> list[str]:
+    """Formats to write beside the CSV files, checked."""
+    names = list(dict.fromkeys(_names(option) or ()))
+    if unknown := [name for name in names if name not in _EXPORTS]:
+        msg = f"--export: {', '.join(unknown)} is not one of {', '.join(_EXPORTS)}."
+        raise InputError(msg)
+    if "parquet" in names:
+        from argen.io._tables import check_parquet
+
+        try:
+            check_parquet()
+        except ImportError as error:
+            msg = f"--export parquet: {' '.join(error.__notes__)}"
+            raise InputError(msg) from error
+    return names
+
+
+def _write_graphml(adata: "AnnData", out: Path) -> None:
+    import argen as ag
+
+    with _announced(out / "network.graphml") as path:
+        ag.io.write_graphml(adata, path)
+
+
+def _write_cyjs(adata: "AnnData", out: Path) -> None:
+    import argen as ag
+
+    with _announced(out / "network.cyjs") as path:
+        ag.io.write_cyjs(adata, path)
+
+
+def _write_parquet(adata: "AnnData", out: Path) -> None:
+    import argen as ag
+
+    for name, table in _tables(adata).items():
+        with _announced(out / f"{name}.parquet") as path:
+            ag.io.write_table(table, path)
 
 
 def _make_folder(out: Path) -> Path:
@@ -287,8 +338,10 @@ def _announced(path: Path) -> Iterator[Path]:
 
 
 def _write_csv(table: "pd.DataFrame", path: Path) -> None:
+    import argen as ag
+
     with _announced(path):
-        table.to_csv(path, index=False)
+        ag.io.write_table(table, path)
 
 
 def _write_network(adata: "AnnData", path: Path) -> None:
@@ -335,4 +388,5 @@ def _one_line(message: object) -> str:
     return " ".join(str(message).split())
 
 
+_EXPORTS = {"graphml": _write_graphml, "cyjs": _write_cyjs, "parquet": _write_parquet}
 _COMMANDS = {"demo": _demo, "run": _run}

@@ -49,6 +49,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.html",
         help="also calibrate, test stability, sensitivity and agreement of guides, and write one page about it all",
     )
+    parser.add_argument(
+        "--export",
+        metavar="A,B",
+        help="also write, of graphml, cyjs and parquet, those that are named: network.graphml (igraph, Gephi, "
+        "networkx), network.cyjs (Cytoscape, with the layout), the tables as .parquet (needs argen[parquet])",
+    )
     parser.set_defaults(command="run")
 
 

@@ -1,12 +1,13 @@
 """Results as tables and graphs."""
 
 from ._diagnostics import calibration, overidentification, sensitivity, stability
-from ._graph import graph
+from ._graph import decoupler_net, graph
 from ._guides import guides
 from ._tables import edges, genes, pairs, qc, targets
 
 __all__ = [
     "calibration",
+    "decoupler_net",
     "edges",
     "genes",
     "graph",
