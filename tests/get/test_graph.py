@@ -10,6 +10,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from toy import GENES, KWARGS, toy
 
 import argen as ag
@@ -191,7 +192,6 @@ class TestDecouplerNet:
         assert signs.tolist() == [1.0 if coef > 0 else -1.0 for coef in edges["coef"]]
 
     def test_decoupler_computes_the_regression_with_it(self):
-        statsmodels = pytest.importorskip("statsmodels.api")
         adata = ag.datasets.simulate("paper_fig2", rng=1, n_cells=3000)
         ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
         net = ag.get.decoupler_net(adata)
@@ -203,9 +203,9 @@ class TestDecouplerNet:
         scores = expression.obsm["score_ulm"]
         assert set(scores) == set(net["source"])
         for source, weights in net.set_index("target").groupby("source")["weight"]:
-            design = statsmodels.add_constant(weights.reindex(adata.var_names).fillna(0).to_numpy())
+            design = sm.add_constant(weights.reindex(adata.var_names).fillna(0).to_numpy())
             for cell in (0, 7):
-                fit = statsmodels.OLS(expression.X[cell], design).fit()
+                fit = sm.OLS(expression.X[cell], design).fit()
                 assert scores[source].iloc[cell] == pytest.approx(fit.tvalues[1], rel=1e-6)
 
     def test_nothing_is_twice_or_missing(self, cyclic):

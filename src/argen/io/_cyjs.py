@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["write_cyjs"]
 
 # Room for a node as Cytoscape draws it by default, 75 × 35, where ours are as wide as their names and 17 high.
-_LEAST_LABEL, _SPREAD = 50.0, 1.6
+_LETTER, _LEAST_LABEL, _SPREAD = 5.5, 50.0, 1.6
 
 
 def write_cyjs(
@@ -30,8 +30,8 @@ def write_cyjs(
 
     The file holds the graph of :func:`argen.get.graph` with all its attributes. Every node also has ``id``, ``name``
     and ``value`` (its gene; networkx wants the last) and a position; every edge ``id``, ``name``, ``source``,
-    ``target`` and ``interaction``, which is its ``sign``. Where an attribute has no value it is left out, so that the
-    file is JSON in the strict sense.
+    ``target`` and ``interaction`` (its ``sign``, or ``"unsigned"``). Where an attribute has no value it is left
+    out, so that the file is JSON in the strict sense.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _nodes(graph: "nx.DiGraph", positions: dict[str, dict[str, float]]) -> list[
 def _edges(graph: "nx.DiGraph") -> list[dict[str, Any]]:
     edges, taken = [], set(graph)
     for source, target, attributes in graph.edges(data=True):
-        sign = attributes.get("sign", "no estimate")
+        sign = attributes.get("sign", "unsigned")  # no estimate, or one of exactly 0
         name = f"{source} ({sign}) {target}"
         ends = {"id": _unused(name, taken), "name": name, "source": source, "target": target, "interaction": sign}
         edges.append({"data": ends | attributes})
@@ -124,13 +124,12 @@ def _positions(graph: "nx.DiGraph") -> dict[str, dict[str, float]]:
     """Middle of every node, y pointing down, as the drawing of the network has them."""
     import networkx as nx
 
-    from argen.pl import _style as style
     from argen.pl._network.layout import layered_layout
 
     order = graph.nodes(data="order")
     drawn = nx.DiGraph()
     drawn.add_nodes_from(graph)
     drawn.add_edges_from((u, v) for u, v, used in graph.edges(data="in_network") if used and order[u] < order[v])
-    widths = {gene: max(style.text_width(gene, style.FONT_SIZE), _LEAST_LABEL) for gene in graph}
+    widths = {gene: max(_LETTER * len(gene), _LEAST_LABEL) for gene in graph}  # the font is the reader's
     centers = layered_layout(drawn, widths).centers
     return {gene: {"x": round(_SPREAD * x, 2), "y": round(-_SPREAD * y, 2)} for gene, (x, y) in centers.items()}

@@ -84,7 +84,7 @@ def _graphml(graph: "nx.DiGraph") -> bytes:
 
         def add_data(self, name: str, element_type: type, value: object, *args: Any, **kwargs: Any) -> Any:
             element = super().add_data(name, element_type, value, *args, **kwargs)
-            if isinstance(value, bool):
+            if element_type is bool:
                 element.text = str(value).lower()
             return element
 
