@@ -251,6 +251,30 @@ def test_result_is_an_input_and_its_folder_is_written_again(h5mu, tmp_path, caps
     assert sorted(path.name for path in out.iterdir()) == sorted([*RUN_FILES, "mine.txt"])
 
 
+def test_exports_hold_what_the_functions_write(h5ad, design, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["run", str(h5ad), *design, "--export", "graphml, cyjs,parquet", "--out", str(out)]) == 0
+    printed = capsys.readouterr().err
+    tables = ["candidates", "edges", "pairs", "targets"]
+    added = ["network.cyjs", "network.graphml", *(f"{name}.parquet" for name in tables)]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*RUN_FILES, *added])
+    assert all(f"wrote {out / name}" in printed for name in added)
+    adata = anndata.read_h5ad(out / "result.h5ad")
+    assert ag.io.write_graphml(adata, tmp_path / "x.graphml").read_bytes() == (out / "network.graphml").read_bytes()
+    assert ag.io.write_cyjs(adata, tmp_path / "x.cyjs").read_bytes() == (out / "network.cyjs").read_bytes()
+    for name in tables:
+        same_table(out / f"{name}.csv", pd.read_parquet(out / f"{name}.parquet"))
+
+
+def test_exports_are_checked_before_the_work(h5ad, design, tmp_path, capsys, monkeypatch):
+    arguments = "run", h5ad, *design, "--out", tmp_path / "out", "--export"
+    assert "--export: gexf is not one of graphml, cyjs, parquet" in fails(capsys, *arguments, "graphml,gexf")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    assert 'pip install "argen[parquet]"' in fails(capsys, *arguments, "parquet")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture
 def svg_backend():
     before = mpl.get_backend()

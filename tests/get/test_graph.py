@@ -108,6 +108,7 @@ def test_values_are_pythons_own_and_the_same_from_a_file(done, tmp_path, suffix)
         assert {kind for entry in types(graph) for kind in entry.values()} <= {bool, int, float, str}
         assert types(graph) == types(again)
         assert plain(graph) == plain(again)
+        assert [list(entry) for entry in plain(graph)] == [list(entry) for entry in plain(again)]
         assert list(graph.edges) == list(again.edges)
         assert json.loads(json.dumps(plain(graph), allow_nan=False)) == plain(graph)
 

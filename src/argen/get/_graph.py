@@ -102,7 +102,8 @@ def graph(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
 def _about(key: str, result: Mapping[str, Any]) -> dict[str, Any]:
     """What the network is, and how it was made."""
     version = result["provenance"].get("argen_version", "")
-    return _scalars({"key": key, "argen_version": str(version)} | dict(result["params"]))
+    params = dict(sorted(result["params"].items()))  # a file does not keep their order
+    return _scalars({"key": key, "argen_version": str(version)} | params)
 
 
 def gene_table(adata: "AnnData", key: str) -> pd.DataFrame:

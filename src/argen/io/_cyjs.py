@@ -61,7 +61,7 @@ def write_cyjs(
 
     See Also
     --------
-    write_graphml : for igraph, Gephi and networkx.
+    argen.io.write_graphml : for igraph, Gephi and networkx.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def write_cyjs(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     network = json.loads(ag.io.write_cyjs(adata, Path(folder) / "network.cyjs").read_text())
     >>> min(edge["data"]["name"] for edge in network["elements"]["edges"])
-    'X1 (positive) X2'
+    'X1 (negative) X3'
     """
     path = check_path(path, (".cyjs", ".json"), "network.cyjs")
     check_option("layout", layout, ("layered", None))
@@ -129,7 +129,8 @@ def _positions(graph: "nx.DiGraph") -> dict[str, dict[str, float]]:
     order = graph.nodes(data="order")
     drawn = nx.DiGraph()
     drawn.add_nodes_from(graph)
-    drawn.add_edges_from((u, v) for u, v, used in graph.edges(data="in_network") if used and order[u] < order[v])
+    edges = ((u, v) for u, v, used in graph.edges(data="in_network") if used and order[u] < order[v])
+    drawn.add_edges_from(sorted(edges, key=lambda edge: (order[edge[0]], order[edge[1]])))
     widths = {gene: max(_LETTER * len(gene), _LEAST_LABEL) for gene in graph}  # the font is the reader's
     centers = layered_layout(drawn, widths).centers
     return {gene: {"x": round(_SPREAD * x, 2), "y": round(-_SPREAD * y, 2)} for gene, (x, y) in centers.items()}

@@ -53,7 +53,7 @@ def write_graphml(adata: "AnnData", path: str | Path, *, key: str = "argen_dag",
 
     See Also
     --------
-    write_cyjs : with a layout, for Cytoscape.
+    argen.io.write_cyjs : with a layout, for Cytoscape.
 
     Examples
     --------
