@@ -58,6 +58,15 @@ def test_edges_without_their_descendant_step(done):
     pd.testing.assert_frame_equal(ag.get.edges(other, selected=False), edges)
 
 
+def test_effects_of_the_naive_network_are_on_another_scale(done):
+    adata = done.copy()
+    ag.tl.argen_naive(adata)
+    edges = ag.get.edges(adata, key="argen_naive", selected=False)
+    formula = (norm.isf(edges["mde_level"] / 2) + norm.ppf(0.8)) * edges["se"]
+    np.testing.assert_allclose(edges["mde_positive"], formula)
+    np.testing.assert_array_equal(edges["mde_positive"], edges["mde_negative"])
+
+
 @pytest.mark.parametrize("fdr", ["batch-bh", "bh"])
 def test_level_where_nothing_was_found(done, fdr):
     adata = done.copy()

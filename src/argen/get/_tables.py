@@ -55,8 +55,8 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, po
     An effect that lowers the child in the cells of its parent leaves fewer counts, and noise of the first stage makes
     the test of a large effect stricter; both are counted, with the counts and the knock-down of the descendant step
     (and the strength F of the edge where the network has it). Infinite where no effect would be found. Where the
-    descendant step that the network was made from is not in `adata` any more, the formula stands for both. Networks
-    without p-values (:func:`argen.tl.inspre`, :func:`argen.tl.external_dag`) have none of these columns.
+    descendant step that the network was made from is not in `adata` any more, and for :func:`argen.tl.argen_naive`, the
+    formula stands for both. Networks without p-values (:func:`argen.tl.inspre`, :func:`argen.tl.external_dag`) have none of these columns.
 
     Raises
     ------
@@ -76,7 +76,9 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, po
     """
     check_level("power", power)
     network = read_result(adata, key, "ag.tl.argen_dag", "edges")
-    table = with_edge_mde(network["edges"], step_of_network(adata, network), power)
+    # The effects of a baseline are not per unit of log expression, which the counts of the step would be translated to.
+    step = None if "method" in network["params"] else step_of_network(adata, network)
+    table = with_edge_mde(network["edges"], step, power)
     table = table[held(adata, table["source"]) & held(adata, table["target"])]
     if selected:
         table = table[table["selected"]]
