@@ -1,6 +1,7 @@
 """Results as tables and graphs."""
 
 from ._diagnostics import calibration, overidentification, sensitivity, stability
+from ._effects import expression, sign_check
 from ._graph import graph
 from ._guides import guides
 from ._tables import edges, genes, pairs, qc, targets
@@ -8,6 +9,7 @@ from ._tables import edges, genes, pairs, qc, targets
 __all__ = [
     "calibration",
     "edges",
+    "expression",
     "genes",
     "graph",
     "guides",
@@ -15,6 +17,7 @@ __all__ = [
     "pairs",
     "qc",
     "sensitivity",
+    "sign_check",
     "stability",
     "targets",
 ]
