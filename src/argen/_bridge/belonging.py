@@ -131,8 +131,8 @@ def step_key_of_network(adata: "AnnData", key: str) -> str:
     step = read_result(adata, name, "ag.tl.argen_descendants", "pairs")
     if not is_current(step, network):
         msg = (
-            f"adata.uns[{key!r}] was made from another descendant step than the one that is now in adata.uns[{name!r}]. "
-            "Run ag.tl.argen_dag again, or name the step to compare with by descendants_key=."
+            f"adata.uns[{key!r}] was made from another descendant step than the one that is now in "
+            f"adata.uns[{name!r}]. Run ag.tl.argen_dag again, or name the step to compare with by descendants_key=."
         )
         raise StaleResultError(msg)
     return name

@@ -33,10 +33,10 @@ def expression(
 
     .. math:: \mu^0_i = \ell_i \exp(\hat\alpha + \hat\beta' X_i)
 
-    counts of gene :math:`k`, with the coefficients of the regression of the pair :math:`(j, k)`; for a control cell with
-    those of the regression on the controls alone (with ``pooled=True`` all are those of the one regression). The family
-    is that of the step. With Poisson the total effect of :func:`pairs` is the log ratio of sums over the cells of the
-    target, :math:`\hat\tau^*_{jk} = \log(\sum_i y_i / \sum_i \mu^0_i)`, and that ratio is 1 over the controls.
+    counts of gene :math:`k`, with the coefficients of the regression of the pair :math:`(j, k)`; for a control cell
+    with those of the regression on the controls alone (with ``pooled=True`` all are those of the one regression). The
+    family is that of the step. With Poisson the total effect of :func:`pairs` is the log ratio of sums over the cells
+    of the target, :math:`\hat\tau^*_{jk} = \log(\sum_i y_i / \sum_i \mu^0_i)`, and that ratio is 1 over the controls.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Mean of every cell as it would be without its perturbation, under the fits of the descendant step.
 
-The fit of target j on gene k (see :mod:`.pairs`) has μ = ℓ exp(β'x) exp(τ D_j). Without the perturbation a cell of j has
-the mean μ⁰ = ℓ exp(β'x) with the β of that very fit, so that for Poisson exp(τ̂) = Σ y / Σ μ⁰ over the group. A control
-cell enters every fit of the gene; its mean is that of the fit on the controls alone.
+The fit of target j on gene k (see :mod:`.pairs`) has μ = ℓ exp(β'x) exp(τ D_j). Without the perturbation a cell of j
+has the mean μ⁰ = ℓ exp(β'x) with the β of that very fit, so that for Poisson exp(τ̂) = Σ y / Σ μ⁰ over the group. A
+control cell enters every fit of the gene; its mean is that of the fit on the controls alone.
 """
 
 import numpy as np
