@@ -1,10 +1,12 @@
 """Expression by cell against statsmodels; signs of edges against merges and sums done here."""
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import sparse
+from shared_data import shared
 from statsmodels.stats.proportion import proportion_confint
 from toy import GENES, KWARGS, set_count, toy
 
@@ -241,6 +243,24 @@ def test_no_edges(done):
     summary = ag.get.sign_check(adata, table="summary")
     assert summary["n_edges"].tolist() == [0, 0]
     assert summary[["share", "ci_low", "ci_high"]].isna().all(axis=None)
+
+
+def test_a_published_screen():
+    adata = ad.read_h5ad(shared("data", "dixit2016_bmdc_24tf", "dixit2016_bmdc_24tf.h5ad"))
+    with pytest.warns(ArgenWarning, match="zero depth"):
+        ag.tl.argen_dag(adata, target_key="target", control="non-targeting", n_jobs=1)
+    pairs, edges = ag.get.pairs(adata), ag.get.edges(adata)
+    genes = sorted(set(pairs["gene"]))
+    sums = ag.get.expression(adata, genes=genes).groupby(["group", "gene"])[["count", "expected"]].sum()
+    at = pd.MultiIndex.from_frame(pairs[["target", "gene"]])
+    np.testing.assert_allclose(np.log(sums["count"] / sums["expected"])[at], pairs["effect"], atol=1e-7)
+    columns = {"target": "source", "gene": "target"}
+    forward = edges.merge(pairs.rename(columns=columns), on=["source", "target"])
+    back = edges.merge(pairs.rename(columns={"gene": "source"}), on=["source", "target"])
+    n_agree = [int((np.sign(t["coef"]) == -np.sign(t["effect"])).sum()) for t in (forward, back)]
+    summary = ag.get.sign_check(adata, table="summary")
+    assert summary["n_agree"].tolist() == n_agree
+    assert summary["n_tested"].tolist() == [len(edges)] * 2
 
 
 def test_which_step_the_signs_come_from(done):

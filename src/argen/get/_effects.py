@@ -150,8 +150,9 @@ def sign_check(
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
     >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
-    >>> ag.get.sign_check(adata, table="summary")[["direction", "n_edges", "n_agree"]].iloc[0].tolist()
-    ['forward', 6, 6]
+    >>> summary = ag.get.sign_check(adata, table="summary").set_index("direction")
+    >>> float(summary.loc["forward", "share"])
+    1.0
     """
     check_option("table", table, ("edges", "summary"))
     network = edges(adata, key=key)

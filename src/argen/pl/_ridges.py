@@ -65,7 +65,7 @@ def _curve(values: np.ndarray, edges: np.ndarray) -> Curve:
     bandwidth = max(positive.std() * len(positive) ** -0.2, 2 * step)
     counts = np.histogram(positive, edges)[0] / len(values)
     height = gaussian_filter1d(counts / step, bandwidth / step, mode="reflect")
-    return Curve(x, height, 1.0 - len(positive) / len(values))
+    return Curve(x, height, float((values == 0).mean()))
 
 
 def draw_curve(ax: "Axes", curve: Curve, y: float, scale: float, *, face: str | None) -> None:

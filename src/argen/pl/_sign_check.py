@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["argen_sign_check", "draw_sign_check"]
 
 _SIDE = (3.9, 3.7)  # inches: width and height of the axes
-_LEFT, _RIGHT, _BELOW, _ABOVE, _ENTRY = 0.78, 0.3, 0.62, 0.36, 0.19  # inches round them, and of an entry of the key
+_LEFT, _RIGHT, _BELOW, _ABOVE, _ENTRY = 0.84, 0.3, 0.62, 0.36, 0.19  # inches round them, and of an entry of the key
 _Z_95 = 1.959963984540054
 _FEW = 40  # edges up to which intervals are drawn
 _VERY_FEW = 12  # edges up to which all are named
@@ -251,11 +251,18 @@ def _notes(table: pd.DataFrame, found: Agreement, far: int, *, reverse: bool) ->
         notes.append(f"of {found.n_significant} with a significant effect {found.n_significant_agree} agree")
     if lost := found.n_edges - found.n_tested:
         agrees = table["reverse_agrees" if reverse else "agrees"]
-        names = (table["source"] + "→" + table["target"])[agrees.isna()]
-        notes.append(f"{counted(lost, 'edge')} without an effect: {name_some(names, 2)}")
+        names = (table["source"] + "→" + table["target"])[agrees.isna()].tolist()
+        notes.append(_first_that_fits(f"{counted(lost, 'edge')} without an effect", names))
     if far:
         notes.append(f"{counted(far, 'edge')} beyond the axes, drawn at the border")
     return notes
+
+
+def _first_that_fits(words: str, names: list[str]) -> str:
+    """The words and as many of the names as a line above the axes holds."""
+    lines = [f"{words}: {name_some(names, n)}" for n in range(min(len(names), 4), 0, -1)]
+    room = (_SIDE[0] + _RIGHT) * _POINTS
+    return next((line for line in lines if style.text_width(line, style.SMALL_FONT_SIZE) < room), words)
 
 
 def _write_heading(ax: "Axes", found: Agreement, notes: list[str]) -> None:
