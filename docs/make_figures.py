@@ -11,6 +11,7 @@ import matplotlib as mpl
 mpl.use("agg")
 
 import anndata as ad
+import matplotlib.pyplot as plt
 import mudata
 
 import argen as ag
@@ -39,5 +40,20 @@ def quickstart(adata: ad.AnnData) -> None:
     axes[0].get_figure(root=True).savefig(HERE / "_static" / "papalexi_guides.png", dpi=110)
 
 
+def effects(adata: ad.AnnData) -> None:
+    """A gene under perturbation of its parents, parents under that of a child, and the signs of all edges."""
+    for name, gene, reverse in (("effects", "UBE2L6", False), ("effects_reverse", "STAT1", True)):
+        ax = ag.pl.argen_effects(adata, gene=gene, reverse=reverse, show=False)
+        ax.figure.savefig(HERE / "_static" / f"papalexi_{name}.png", dpi=110)
+
+    figure, axes = plt.subplots(1, 2, figsize=(10.0, 5.6), layout="none")
+    figure.subplots_adjust(left=0.085, right=0.98, bottom=0.24, top=0.86, wspace=0.28)
+    for ax, reverse in zip(axes, (False, True), strict=True):
+        ag.pl.argen_sign_check(adata, reverse=reverse, ax=ax, show=False)
+    figure.savefig(HERE / "_static" / "papalexi_sign_check.png", dpi=110)
+
+
 if __name__ == "__main__":
-    quickstart(papalexi())
+    screen = papalexi()
+    quickstart(screen)
+    effects(screen)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from argen._bridge.digests import digest_of, digest_of_network, fingerprint
 from argen._bridge.inputs import read_screen
 from argen._bridge.runtime import warn_user
-from argen._bridge.slots import read_descendants, read_design_params
-from argen.errors import ArgenError, InputError
+from argen._bridge.slots import read_descendants, read_design_params, read_result
+from argen._core.screen import Screen
+from argen.errors import ArgenError, InputError, StaleResultError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -19,6 +20,8 @@ __all__ = [
     "is_current",
     "made_from",
     "networks_step",
+    "screen_of_step",
+    "step_key_of_network",
     "step_of_network",
     "warn_if_stale",
 ]
@@ -64,6 +67,20 @@ def fits_data(adata: "AnnData", step: Mapping[str, Any]) -> bool:
     return fingerprint(screen, adata.obs_names) == step["provenance"]["fingerprint"]
 
 
+def screen_of_step(adata: "AnnData", step: Mapping[str, Any], key: str) -> Screen:
+    """The data of the descendant step ``uns[key]``, checked to be what it was made from."""
+    cure = f"Run ag.tl.argen_descendants again to renew adata.uns[{key!r}]."
+    try:
+        screen, _ = read_screen(adata, read_design_params(step))
+    except ArgenError as error:
+        msg = f"The design of adata.uns[{key!r}] does not fit this object any more: {error} {cure}"
+        raise StaleResultError(msg) from error
+    if fingerprint(screen, adata.obs_names) != step["provenance"]["fingerprint"]:
+        msg = f"adata.uns[{key!r}] was made from other cells, genes, counts, targets, depths or covariates. {cure}"
+        raise StaleResultError(msg)
+    return screen
+
+
 def warn_if_stale(adata: "AnnData", key: str) -> None:
     """Warn if the diagnostic ``uns[key]`` was made from another network than the one that is there now."""
     result = adata.uns[key]
@@ -105,6 +122,20 @@ def step_of_network(adata: "AnnData", network: Mapping[str, Any]) -> Mapping[str
     step = adata.uns.get(str(network.get("params", {}).get("descendants_key")))
     is_step = isinstance(step, Mapping) and "pairs" in step and "targets" in step
     return step if is_step and is_current(step, network) else None
+
+
+def step_key_of_network(adata: "AnnData", key: str) -> str:
+    """Name of the descendant step that the network ``uns[key]`` was made from, checked to be that very step."""
+    network = read_result(adata, key, "ag.tl.argen_dag", "edges")
+    name = str(network["params"].get("descendants_key"))
+    step = read_result(adata, name, "ag.tl.argen_descendants", "pairs")
+    if not is_current(step, network):
+        msg = (
+            f"adata.uns[{key!r}] was made from another descendant step than the one that is now in "
+            f"adata.uns[{name!r}]. Run ag.tl.argen_dag again, or name the step to compare with by descendants_key=."
+        )
+        raise StaleResultError(msg)
+    return name
 
 
 def is_current(step: Mapping[str, Any], network: Mapping[str, Any]) -> bool:

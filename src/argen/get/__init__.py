@@ -1,6 +1,7 @@
 """Results as tables and graphs."""
 
 from ._diagnostics import calibration, overidentification, sensitivity, stability
+from ._effects import expression, sign_check
 from ._graph import decoupler_net, graph
 from ._guides import guides
 from ._tables import edges, genes, pairs, qc, targets
@@ -9,6 +10,7 @@ __all__ = [
     "calibration",
     "decoupler_net",
     "edges",
+    "expression",
     "genes",
     "graph",
     "guides",
@@ -16,6 +18,7 @@ __all__ = [
     "pairs",
     "qc",
     "sensitivity",
+    "sign_check",
     "stability",
     "targets",
 ]

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from argen._bridge import slots
-from argen._bridge.belonging import check_free
-from argen._bridge.digests import digest_of, fingerprint
-from argen._bridge.inputs import read_screen
+from argen._bridge.belonging import check_free, screen_of_step
+from argen._bridge.digests import digest_of
 from argen._bridge.prior import stored_prior
 from argen._bridge.runtime import announce_compilation
 from argen._bridge.validate import check_anndata, check_key, check_level, name_some
@@ -61,7 +60,7 @@ def open_step(
     if not is_stored:
         argen_descendants(adata, **given, n_jobs=n_jobs, key_added=descendants_key)
     step = _read_step(adata, descendants_key)
-    screen = _screen_of(adata, step, descendants_key)
+    screen = screen_of_step(adata, step, descendants_key)
     announce_compilation()
     tests, relation = slots.read_descendants(step, screen.genes)
     return OpenStep(
@@ -178,17 +177,3 @@ def _check_same(step: Mapping[str, Any], given: Mapping[str, Any], key: str) -> 
 def _texts(value: object) -> list[str] | None:
     """A parameter as it can be compared whatever file it went through; no names are the same as none."""
     return None if value is None else [str(item) for item in np.atleast_1d(np.asarray(value, dtype=object))] or None
-
-
-def _screen_of(adata: "AnnData", step: Mapping[str, Any], key: str) -> Screen:
-    """The data of the descendant step, checked to be what it was made from."""
-    cure = f"Run ag.tl.argen_descendants again to renew adata.uns[{key!r}]."
-    try:
-        screen, _ = read_screen(adata, slots.read_design_params(step))
-    except ArgenError as error:
-        msg = f"The design of adata.uns[{key!r}] does not fit this object any more: {error} {cure}"
-        raise StaleResultError(msg) from error
-    if fingerprint(screen, adata.obs_names) != step["provenance"]["fingerprint"]:
-        msg = f"adata.uns[{key!r}] was made from other cells, genes, counts, targets, depths or covariates. {cure}"
-        raise StaleResultError(msg)
-    return screen

@@ -8,7 +8,7 @@ from moment tables, exact to 1e-10. Where the move is too large for these, the p
 import numpy as np
 
 from argen._core.glm._fit_kernels import fit
-from argen._core.glm._moment_kernels import Monomials, empty_tables
+from argen._core.glm._moment_kernels import Monomials, empty_tables, monomials
 from argen._core.glm._nb_kernels import nb_fit
 from argen._core.glm._nb_pair_kernels import nb_pairs, nb_tabulate_controls
 from argen._core.glm._pair_kernels import (
@@ -23,7 +23,7 @@ from argen._core.glm._segment_kernels import count_totals, n_components
 from argen._core.glm.reduced_form import MAX_ITERATIONS, TOLERANCE, rows_of
 from argen._core.screen import Design
 
-__all__ = ["fit_controls", "fit_gene"]
+__all__ = ["fit_controls", "fit_gene", "fit_nuisance"]
 
 COLD = False
 
@@ -109,6 +109,19 @@ def fit_controls(y: np.ndarray, design: Design, series: Monomials) -> tuple[np.n
     """Poisson fit on the control cells: θ, their weights ℓ exp(m'γ), H⁻¹."""
     theta, w, H_inv, *_ = _fit_cells(y, design, series, _controls(design), np.empty(0, dtype=np.int64))
     return theta, w, H_inv
+
+
+def fit_nuisance(y: np.ndarray, design: Design, instruments: np.ndarray, *, phi: float, pooled: bool) -> np.ndarray:
+    """θ of the fit on the controls and the cells of `instruments`, with `pooled` of all targets; NaN if it failed."""
+    if pooled:
+        used, instruments = np.ones(len(design.seg_stratum), dtype=bool), np.arange(len(design.group_seg) - 2)
+    else:
+        row = rows_of(instruments, len(design.group_seg) - 2)
+        in_groups = np.repeat(row >= 0, np.diff(design.group_seg))
+        used = _controls(design) | (in_groups & design.stratum_supported[design.seg_stratum])
+    series = monomials(design.numeric.shape[1])
+    theta, _, _, _, last, *_ = _fit_cells(y, design, series, used, instruments, phi=phi)
+    return theta if last <= TOLERANCE else np.full(len(theta), np.nan)
 
 
 def _controls(design: Design) -> np.ndarray:

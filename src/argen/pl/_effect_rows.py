@@ -1,0 +1,87 @@
+"""Which perturbations, or which genes, get a row in the picture of a gene's expression."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from argen._bridge.validate import name_some
+from argen.errors import InputError
+
+__all__ = ["MAX_PARENTS", "MAX_TARGETS", "choose_targets", "effect_rows", "parents_of"]
+
+MAX_PARENTS = 12  # rows that a page holds beside other figures
+MAX_TARGETS = 16  # rows that a page holds
+
+
+def parents_of(edges: pd.DataFrame, gene: str, key: str, known: Sequence[str]) -> pd.Series:
+    """Direct effects on `gene` by parent, strongest first.
+
+    Raises
+    ------
+    argen.errors.InputError
+        The gene is not in the network, or has no parents there.
+    """
+    if gene not in known:
+        msg = f"gene={gene!r} is not in the network of adata.uns[{key!r}], which has {name_some(known)}."
+        raise InputError(msg)
+    own = edges[edges["target"] == gene]
+    if own.empty:
+        others = [name for name in known if name != gene]
+        msg = (
+            f"{gene} has no parents in adata.uns[{key!r}]: no edge to it was selected. Name perturbed genes to compare "
+            f"with by targets=[...], such as {name_some(others, 3)}."
+        )
+        raise InputError(msg)
+    own = own.assign(_size=own["coef"].abs()).sort_values(["_size", "source"], ascending=[False, True])
+    return own.set_index("source")["coef"]
+
+
+def choose_targets(targets: object, gene: str, pairs: pd.DataFrame) -> list[str]:
+    """The named targets, each once; all must be perturbed genes of the step other than `gene`."""
+    several = isinstance(targets, Iterable) and not isinstance(targets, str)
+    chosen = [str(name) for name in dict.fromkeys(targets)] if several else [str(targets)]
+    known = sorted(set(pairs["target"]))
+    if gene not in known:
+        msg = f"gene={gene!r} is not a gene of the descendant step, which has {name_some(known)}."
+        raise InputError(msg)
+    if not chosen:
+        msg = "targets names no gene; leave it None to see the parents of the network."
+        raise InputError(msg)
+    if unknown := [name for name in chosen if name not in known]:
+        msg = f"targets names {name_some(unknown)}, no targets of the descendant step, which has {name_some(known)}."
+        raise InputError(msg)
+    if gene in chosen:
+        msg = f"targets names {gene} itself; its own knock-down is in ag.get.targets and ag.pl.argen_targets."
+        raise InputError(msg)
+    return chosen
+
+
+def effect_rows(
+    pairs: pd.DataFrame, gene: str, others: Sequence[str], coef: pd.Series, *, reverse: bool, limit: int
+) -> tuple[pd.DataFrame, int]:
+    """Rows of ``get.pairs`` between `gene` and `others`, in their order.
+
+    Parameters
+    ----------
+    coef
+        Direct effects on `gene` by parent; others have no edge.
+    reverse
+        Effects of perturbing `gene` on the others, instead of theirs on it.
+    limit
+        Most rows; beyond, those with the smallest p-values are kept if not all have an edge, else the first.
+
+    Returns
+    -------
+    Rows with ``name`` (of the other gene), ``gene``, ``group``, ``effect``, ``se``, ``p``, ``significant``, ``flags``,
+    ``n_perturbed`` and ``coef``, and how many there would be.
+    """
+    looked_at, perturbed = ("target", "gene") if reverse else ("gene", "target")
+    own = pairs[pairs[looked_at] == gene].set_index(perturbed).loc[list(others)]
+    table = own[["effect", "se", "p", "significant", "flags", "n_perturbed"]].rename_axis("name").reset_index()
+    table["gene"], table["group"] = (table["name"], gene) if reverse else (gene, table["name"])
+    table["coef"] = coef.reindex(table["name"]).to_numpy(float)
+    table["flags"] = table["flags"].astype(str)
+    if len(table) > limit and table["coef"].isna().any():
+        kept = table["p"].fillna(2.0).sort_values(kind="stable").index[:limit].sort_values()
+        return table.loc[kept].reset_index(drop=True), len(table)
+    return table.head(limit), len(table)

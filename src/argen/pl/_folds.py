@@ -1,0 +1,99 @@
+"""Fold changes by row with their intervals, as points and in words."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from argen.pl import _style as style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["NO_COUNTS", "draw_folds"]
+
+NO_COUNTS = "separated"  # flag of a group without counts
+_MIDDLE = 0.34  # of a row: height of its estimate
+_Z_95 = 1.959963984540054
+_WIDE = 3.0  # intervals more than so many times the median are cut off, and marked
+# Ticks of fold changes, coarse to fine; the first row with three of them in the picture is taken.
+_FOLD_TICKS = (
+    (1e-4, 1e-2, 1.0, 1e2, 1e4), (1e-3, 0.1, 1.0, 10.0, 1e3), (0.01, 0.1, 1.0, 10.0, 100.0),
+    (1 / 16, 0.25, 1.0, 4.0, 16.0), (0.25, 0.5, 1.0, 2.0, 4.0), (0.5, 0.7, 1.0, 1.4, 2.0), (0.7, 0.85, 1.0, 1.2, 1.4),
+    (0.9, 1.0, 1.1), (0.95, 1.0, 1.05), (0.98, 0.99, 1.0, 1.01, 1.02),
+)  # fmt: skip
+
+
+def draw_folds(
+    strip: "Axes", rows: pd.DataFrame, heights: np.ndarray, faces: list[str], n_rows: int, base: float
+) -> None:
+    """Fold changes with their intervals, and in words."""
+    low, high = (np.exp(rows["effect"] + sign * _Z_95 * rows["se"]).to_numpy() for sign in (-1, 1))
+    strip.set_xscale("log")
+    limits = _fold_limits(rows)
+    strip.set(xlim=limits, ylim=(-0.12, n_rows), yticks=[])
+    strip.axvline(1.0, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=0)
+    for row, y, face, a, b in zip(rows.itertuples(), heights + _MIDDLE, faces, low, high, strict=True):
+        color = style.NOTE_COLOR if not row.significant else face
+        if row.flags == NO_COUNTS:
+            strip.plot([limits[0]], [y], "<", color=color, markersize=5.5, clip_on=False, zorder=2)
+        elif np.isfinite(row.effect):
+            strip.plot([max(a, limits[0]), min(b, limits[1])], [y, y], color=color, linewidth=1.3, zorder=1)
+            strip.plot(
+                [np.exp(row.effect)], [y], "o", markersize=5.5, markeredgecolor=color, markeredgewidth=1.3,
+                markerfacecolor=color if row.significant else "white", zorder=2,
+            )  # fmt: skip
+            for is_cut, edge, marker in ((a < limits[0], limits[0], "<"), (b > limits[1], limits[1], ">")):
+                if is_cut:
+                    strip.plot([edge], [y], marker, color=color, markersize=4.5, clip_on=False, zorder=2)
+        _write(strip, y, _words(row, a, b))
+    if n_rows > len(rows):
+        _write(strip, n_rows - 1 + _MIDDLE, f"mean {base:.3g}\nper control cell" if np.isfinite(base) else "no counts")
+    ticks = next((t for t in _FOLD_TICKS if sum(limits[0] <= x <= limits[1] for x in t) >= 3), _FOLD_TICKS[-1])
+    strip.xaxis.set_major_locator(FixedLocator([x for x in ticks if limits[0] <= x <= limits[1]]))
+    strip.xaxis.set_minor_locator(NullLocator())
+    strip.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.3g}"))
+    strip.set_xlabel("fold change of the mean\n(95 % interval)", fontsize=style.SMALL_FONT_SIZE)
+    strip.spines[["top", "right", "left"]].set_visible(False)
+    strip.tick_params(labelsize=style.SMALL_FONT_SIZE)
+
+
+def _write(strip: "Axes", y: float, words: str) -> None:
+    strip.text(
+        1.06, y, words, transform=strip.get_yaxis_transform(), va="center", ha="left", fontsize=style.SMALL_FONT_SIZE,
+        linespacing=1.15,
+    )  # fmt: skip
+
+
+def _words(row: object, low: float, high: float) -> str:
+    if not np.isfinite(row.effect):
+        return f"no estimate:\n{row.flags or 'not tested'}"
+    if row.flags == NO_COUNTS:
+        return f"no counts\n{_p_words(row.p)}"
+    return f"×{_number(np.exp(row.effect))} [{_number(low)}, {_number(high)}]\n{_p_words(row.p)}"
+
+
+def _number(x: float) -> str:
+    return f"{x:.2f}" if 0.1 <= x < 10 else f"{x:.2g}"
+
+
+def _p_words(p: float) -> str:
+    if not np.isfinite(p):
+        return "no p-value"
+    if p < 1e-300:  # smaller ones are rounded to 0
+        return "p < 1e-300"
+    return f"p = {p:.1e}" if p < 0.001 else f"p = {p:.2g}"
+
+
+def _fold_limits(rows: pd.DataFrame) -> tuple[float, float]:
+    """Room for every estimate, for 1, and for every interval but those far wider than usual."""
+    known = rows[np.isfinite(rows["effect"]) & (rows["flags"] != NO_COUNTS)]
+    if known.empty:
+        return 0.5, 2.0
+    half = _Z_95 * known["se"]
+    usual = half <= _WIDE * half.median()
+    low = min(known["effect"].min(), (known["effect"] - half)[usual].min(), 0.0)
+    high = max(known["effect"].max(), (known["effect"] + half)[usual].max(), 0.0)
+    room = max(0.06 * (high - low), 0.01)
+    return float(np.exp(low - room)), float(np.exp(high + room))
