@@ -1,5 +1,6 @@
 """Results as tables and graphs."""
 
+from ._centrality import centrality
 from ._diagnostics import calibration, overidentification, sensitivity, stability
 from ._graph import graph
 from ._guides import guides
@@ -7,6 +8,7 @@ from ._tables import edges, genes, pairs, qc, targets
 
 __all__ = [
     "calibration",
+    "centrality",
     "edges",
     "genes",
     "graph",

@@ -1,8 +1,9 @@
 """Plots of the network and of what it rests on."""
 
 from ._calibration import argen_calibration
+from ._descendants import argen_descendants
 from ._guides import argen_guides
 from ._network import argen_network
 from ._targets import argen_targets
 
-__all__ = ["argen_calibration", "argen_guides", "argen_network", "argen_targets"]
+__all__ = ["argen_calibration", "argen_descendants", "argen_guides", "argen_network", "argen_targets"]
