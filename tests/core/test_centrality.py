@@ -1,6 +1,6 @@
 """Sums over walks against counting them, and against networkx."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import networkx as nx
 import numpy as np
@@ -26,7 +26,7 @@ def counted_walks(edges, attenuation, longest):
     total = np.zeros(p)
     for k in range(1, longest + 1):
         for nodes in product(range(p), repeat=k + 1):
-            if all(edges[i, j] for i, j in zip(nodes, nodes[1:], strict=False)):
+            if all(edges[i, j] for i, j in pairwise(nodes)):
                 total[nodes[0]] += attenuation**k
     return total
 
@@ -72,4 +72,3 @@ def test_long_chains_and_nothing():
     np.testing.assert_allclose(attenuated_walks(chain, 2.0), expected, rtol=1e-12)
     assert attenuated_walks(np.zeros((3, 3), dtype=bool), 0.1).tolist() == [0.0, 0.0, 0.0]
     assert attenuated_walks(np.zeros((0, 0), dtype=bool), 0.1).shape == (0,)
-

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from argen._bridge.digests import digest_of, digest_of_network, fingerprint
 from argen._bridge.inputs import read_screen
 from argen._bridge.runtime import warn_user
-from argen._bridge.slots import read_descendants, read_design_params
-from argen.errors import ArgenError, InputError
+from argen._bridge.slots import read_descendants, read_design_params, read_result
+from argen.errors import ArgenError, InputError, StaleResultError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -17,6 +17,7 @@ __all__ = [
     "diagnostics_of",
     "fits_data",
     "is_current",
+    "key_of_step",
     "made_from",
     "networks_step",
     "step_of_network",
@@ -105,6 +106,19 @@ def step_of_network(adata: "AnnData", network: Mapping[str, Any]) -> Mapping[str
     step = adata.uns.get(str(network.get("params", {}).get("descendants_key")))
     is_step = isinstance(step, Mapping) and "pairs" in step and "targets" in step
     return step if is_step and is_current(step, network) else None
+
+
+def key_of_step(adata: "AnnData", network: str) -> str:
+    """Name of the descendant step that the network ``uns[network]`` was made from, if it is still there unchanged."""
+    result = read_result(adata, network, "ag.tl.argen_dag", "nodes")
+    key = str(result.get("params", {}).get("descendants_key"))
+    if step_of_network(adata, result) is None:
+        msg = (
+            f"adata.uns[{key!r}] is not the descendant step that the network in adata.uns[{network!r}] was made from: "
+            "it is gone or was replaced. Run ag.tl.argen_dag again."
+        )
+        raise StaleResultError(msg)
+    return key
 
 
 def is_current(step: Mapping[str, Any], network: Mapping[str, Any]) -> bool:

@@ -3,7 +3,8 @@
 from ._calibration import argen_calibration
 from ._descendants import argen_descendants
 from ._guides import argen_guides
+from ._heatmap import argen_heatmap
 from ._network import argen_network
 from ._targets import argen_targets
 
-__all__ = ["argen_calibration", "argen_descendants", "argen_guides", "argen_network", "argen_targets"]
+__all__ = ["argen_calibration", "argen_descendants", "argen_guides", "argen_heatmap", "argen_network", "argen_targets"]

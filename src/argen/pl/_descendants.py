@@ -21,9 +21,10 @@ __all__ = ["argen_descendants", "draw_descendants"]
 
 _MAX_NAMED = 60  # in a new figure; in the axes of the user it is their height that decides
 _ROW, _TALLEST, _WIDTH = 0.19, 6.6, 4.6  # inches
-_BELOW, _ABOVE, _RIGHT = 1.2, 0.5, 0.2  # inches round the bars
+_BELOW, _ABOVE, _RIGHT = 1.0, 0.5, 0.2  # inches round the bars
 _FARTHEST = 15  # of many targets, those named for their reach
 _POINTS = 72
+_CYCLE = "in a cycle of significant pairs"
 _CHILD, _INDIRECT, _SKIPPED = style.POSITIVE_COLOR, "#9CC3DE", "#FFFFFF"
 
 
@@ -40,9 +41,9 @@ def argen_descendants(
     A bar is a target: its children in the network in dark blue, its further descendants in light blue. The outlined
     end are genes that the target moves significantly and that are no descendants all the same, since the pair would
     have closed a cycle. An orange diamond marks targets that significant pairs join into a cycle; the heading counts
-    them. Where there are too many targets for a name each (60 in a new figure) the rows are ranks, and names are those
-    of the 15 with the most descendants and of targets in cycles, as far as there is room; the heading says how many
-    of these are not named.
+    them. Where there are too many targets for a name each (more than 60 in a new figure) the rows are ranks, those
+    without anything to draw are left out, and names are those of the 15 with the most descendants and of targets in
+    cycles, as far as there is room; the heading says how many are missing.
 
     Parameters
     ----------
@@ -86,18 +87,22 @@ def argen_descendants(
 
 def draw_descendants(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
     """Draw a table as :func:`argen.get.targets` returns it; see :func:`argen_descendants`."""
-    table = _sorted(table)
-    ax = ax or _new_axes(table)
+    every = _sorted(table)
+    ax = ax or _new_axes(every)
+    # Rows without a name say nothing if they hold nothing, and there are many of them.
+    table = every if all_fit(ax, len(every)) else _not_empty(every)
     n = len(table)
-    _draw_bars(ax, table)
+    _draw_bars(ax, table, len(every))
     ax.set_ylim(-0.7, n - 0.3)
     if all_fit(ax, n):
         ax.set_yticks(np.arange(n), table["target"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
         n_unnamed = 0
     else:
         n_unnamed = _name_some(ax, table)
-        ax.set_ylabel(f"rank of the target ({n} targets)", labelpad=NAMES_WIDTH, fontsize=style.FONT_SIZE)
-    ax.set_title(_heading(table, n_unnamed), fontsize=style.FONT_SIZE, loc="left", x=0.0)
+        ax.set_ylabel(
+            f"rank of the target ({n} of {len(every)} targets)", labelpad=NAMES_WIDTH, fontsize=style.FONT_SIZE
+        )
+    ax.set_title(_heading(every, n_unnamed, len(every) - n), fontsize=style.FONT_SIZE, loc="left", x=0.0)
     return ax
 
 
@@ -112,6 +117,12 @@ def _sorted(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["_reach", "_moved", "target"], ascending=[True, True, False], ignore_index=True)
 
 
+def _not_empty(table: pd.DataFrame) -> pd.DataFrame:
+    """Targets with a bar or in a cycle; all if there are none."""
+    kept = (table["_moved"] > 0) | (table["cycle"] >= 0)
+    return table[kept].reset_index(drop=True) if kept.any() else table
+
+
 def _new_axes(table: pd.DataFrame) -> "Axes":
     """Axes with a margin for the names."""
     many = len(table) > _MAX_NAMED
@@ -123,15 +134,16 @@ def _new_axes(table: pd.DataFrame) -> "Axes":
     return figure.add_axes((left / size[0], _BELOW / size[1], _WIDTH / size[0], inside / size[1]))
 
 
-def _draw_bars(ax: "Axes", table: pd.DataFrame) -> None:
+def _draw_bars(ax: "Axes", table: pd.DataFrame, n_genes: int) -> None:
     """Stacked bars, the symbols of the cycles at their ends, and the key below."""
     named = all_fit(ax, len(table))
     row, height = np.arange(len(table)), 0.75 if named else 1.0
     start = np.zeros(len(table))
     for values, face, label in _parts(table):
-        if values.any() or face == _INDIRECT:
+        there = values > 0
+        if there.any() or face == _INDIRECT:
             outlined = {"edgecolor": style.NODE_EDGE, "linewidth": 0.6} if face == _SKIPPED else {"linewidth": 0.0}
-            ax.barh(row, values, height=height, left=start, color=face, label=label, **outlined)
+            ax.barh(row[there], values[there], height=height, left=start[there], color=face, label=label, **outlined)
         start += values
     most = max(float(start.max()), 1.0)
     in_cycle = (table["cycle"] >= 0).to_numpy()
@@ -139,7 +151,7 @@ def _draw_bars(ax: "Axes", table: pd.DataFrame) -> None:
     if in_cycle.any():
         ax.scatter(
             start[in_cycle] + beside, row[in_cycle], marker="D", s=22.0 if named else 7.0, linewidths=0,
-            color=style.NEGATIVE_COLOR, label="in a cycle of significant pairs", clip_on=False, zorder=3,
+            color=style.NEGATIVE_COLOR, label=_CYCLE, clip_on=False, zorder=3,
         )  # fmt: skip
     if named:
         for y, moved, reach, cyclic in zip(row, start, table["_reach"], in_cycle, strict=True):
@@ -147,11 +159,13 @@ def _draw_bars(ax: "Axes", table: pd.DataFrame) -> None:
             ax.text(at, y, f"{reach}", va="center", fontsize=style.SMALL_FONT_SIZE - 1.0)
     ax.set_xlim(0.0, most * 1.1)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel(f"genes below the target (of {len(table) - 1} others)", fontsize=style.FONT_SIZE)
+    ax.set_xlabel(f"genes below the target (of {n_genes - 1} others)", fontsize=style.FONT_SIZE)
     below = -34.0 / points_of(ax)[1]  # clear of the label of the axis
+    handles, labels = ax.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda i: labels[i] == _CYCLE)
     ax.legend(
-        fontsize=style.SMALL_FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(0.0, below),
-        borderaxespad=0.0, ncols=2, columnspacing=1.2, handlelength=1.4,
+        [handles[i] for i in order], [labels[i] for i in order], fontsize=style.SMALL_FONT_SIZE, frameon=False,
+        loc="upper left", bbox_to_anchor=(0.0, below), borderaxespad=0.0, ncols=2, columnspacing=1.2, handlelength=1.4,
     )  # fmt: skip
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
@@ -163,7 +177,7 @@ def _parts(table: pd.DataFrame) -> list[tuple[np.ndarray, str, str]]:
         reach = [(table["n_edges"], _CHILD, "children"), (table["n_indirect"], _INDIRECT, "further descendants")]
     else:
         reach = [(table["n_descendants"], _INDIRECT, "descendants")]
-    parts = [*reach, (table["n_skipped"], _SKIPPED, "moved, but against the order")]
+    parts = [*reach, (table["n_skipped"], _SKIPPED, "significant, but against the order")]
     return [(values.to_numpy(float), face, label) for values, face, label in parts]
 
 
@@ -181,14 +195,15 @@ def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
     return len(in_cycle) - len(named)
 
 
-def _heading(table: pd.DataFrame, n_unnamed: int) -> str:
+def _heading(table: pd.DataFrame, n_unnamed: int, n_empty: int) -> str:
     n_none = int((table["_reach"] == 0).sum())
+    none = f"{n_none} of {counted(len(table), 'target')} without a descendant"
+    if n_empty:
+        none += " (not drawn)" if n_empty == n_none else f" ({n_empty} of them not drawn)"
+    between = "\n" if n_empty else ", "
     cycles = table.loc[table["cycle"] >= 0, "cycle"]
-    parts = [f"{n_none} of {counted(len(table), 'target')} without a descendant"]
-    if len(cycles):
-        parts.append(f"{len(cycles)} in {counted(cycles.nunique(), 'cycle')}")
-    else:
-        parts.append("none in a cycle")
-    if n_unnamed:
-        parts.append(f"{n_unnamed} of these not named")
-    return ", ".join(parts)
+    if cycles.empty:
+        return f"{none}{between}none in a cycle"
+    cyclic = f"{len(cycles)} in {counted(cycles.nunique(), 'cycle')}"
+    cyclic += f" ({n_unnamed} of them not named)" if n_unnamed else ""
+    return f"{none}{between}{cyclic}"

@@ -10,10 +10,10 @@ from argen.pl import _style as style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["NAMES_WIDTH", "all_fit", "apart", "name_rows", "points_of", "room_for_names", "short"]
+__all__ = ["LEADER", "NAMES_WIDTH", "all_fit", "apart", "name_rows", "points_of", "room_for_names", "short"]
 
 NAMES_WIDTH = 90.0  # points that the names and their leaders take beside the axis
-_LEADER, _TIP = 20.0, 3.0  # points from the axis to the name, and of the straight end of its leader
+LEADER, _TIP = 20.0, 3.0  # points from the axis to the name, and of the straight end of its leader
 _FONT_SIZE = style.SMALL_FONT_SIZE - 0.5
 _GAP = 1.3 * style.SMALL_FONT_SIZE  # points between the middles of two names
 _LEAST_ROW = 8.0  # points: lower rows cannot have a name each
@@ -64,7 +64,7 @@ def name_rows(
     upright = axis == "y"
     to_axis = ax.get_yaxis_transform() if upright else ax.get_xaxis_transform()
     width, height = points_of(ax)
-    out = -np.array([_LEADER, _TIP, 0.0]) / width if upright else 1.0 + np.array([_LEADER, _TIP, 0.0]) / height
+    out = -np.array([LEADER, _TIP, 0.0]) / width if upright else 1.0 + np.array([LEADER, _TIP, 0.0]) / height
     places = apart(rows, _rows_per_name(ax, n, axis), n)
     for row, place, name, color in zip(rows, places, names, colors, strict=True):
         leader = (out, [place, row, row]) if upright else ([place, row, row], out)

@@ -100,9 +100,7 @@ def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
         _draw_strip(ax.inset_axes([1.26, 0.0, 0.2, 1.0]), *counts, written=not many)
     if many:
         n_named = _name_some(ax, table)
-        ax.set_ylabel(
-            f"rank of the target ({len(table)} targets)", labelpad=NAMES_WIDTH, fontsize=style.FONT_SIZE
-        )
+        ax.set_ylabel(f"rank of the target ({len(table)} targets)", labelpad=NAMES_WIDTH, fontsize=style.FONT_SIZE)
     else:
         n_named = int(table["weak"].sum())
         ax.set_yticks(row, table["target"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
