@@ -1,10 +1,21 @@
 """Plots of the network and of what it rests on."""
 
 from ._calibration import argen_calibration
+from ._degree import argen_degree
 from ._descendants import argen_descendants
 from ._guides import argen_guides
 from ._heatmap import argen_heatmap
 from ._network import argen_network
 from ._targets import argen_targets
+from ._volcano import argen_volcano
 
-__all__ = ["argen_calibration", "argen_descendants", "argen_guides", "argen_heatmap", "argen_network", "argen_targets"]
+__all__ = [
+    "argen_calibration",
+    "argen_degree",
+    "argen_descendants",
+    "argen_guides",
+    "argen_heatmap",
+    "argen_network",
+    "argen_targets",
+    "argen_volcano",
+]
