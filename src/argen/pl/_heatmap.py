@@ -32,6 +32,7 @@ _OWN = "#C9CED3"
 _CELL, _SMALLEST, _LARGEST = 0.44, 1.9, 6.9  # inches
 _BESIDE, _BELOW, _ABOVE = 0.95, 0.52, 0.42  # inches for the colour bar, the note and the heading
 _AXIS_LABEL = 18.0  # points
+_NOTE_SIZE = style.SMALL_FONT_SIZE - 1.0
 _MAX_NAMED = 60  # in a new figure
 _NUMBER, _SIGN, _GRID = 25.0, 6.5, 5.0  # points that a cell needs for its number, a minus sign, a frame
 _VISIBLE, _SPARSE = 2.6, 0.1  # points of the smallest square; share of cells up to which squares may cover others
@@ -139,28 +140,29 @@ def draw_heatmap(graph: nx.DiGraph, table: pd.DataFrame, ax: "Axes | None" = Non
     effects, tested = table.attrs["effects"], table.attrs["tested"]
     # The subgraph of a network iterates in the order of a set: its order is an attribute.
     genes = sorted(graph, key=lambda gene: (graph.nodes[gene]["order"], gene))
-    shown = genes if len(genes) <= MAX_GENES else _only_hubs(graph, genes)
-    matrix = _matrix(table, shown)
+    every = _matrix(table, genes)
+    at = np.arange(len(genes)) if len(genes) <= MAX_GENES else _at_hubs(graph, genes)
+    shown, matrix = [genes[i] for i in at], every[np.ix_(at, at)]
     related = matrix if not tested else _matrix(table[table["related"]], shown)
-    ax = ax or _new_axes(shown)
+    ax = ax or _new_axes(shown, _UNITS[effects])
     norm = _norm(related if np.isfinite(related).any() else matrix)
     _draw_cells(ax, matrix, norm)
     _draw_bar(ax, matrix, norm, f"{effects} effect")
     _name_axes(ax, related, shown)
-    heading = _heading(matrix, effects, tested=tested)
+    heading = _heading(every, int(np.isfinite(matrix).sum()), effects, tested=tested)
     wide = style.text_width(heading, style.FONT_SIZE) > points_of(ax)[0]
     ax.set_title(heading.replace(", ", "\n") if wide else heading, fontsize=style.FONT_SIZE, loc="left", x=0.0)
     notes = [_key(effects, _cell_size(ax, len(shown))), _UNITS[effects], hidden_genes_note(len(shown), len(genes))]
     ax.text(
         0.0, -6.0 / points_of(ax)[1], "\n".join(note for note in notes if note), transform=ax.transAxes,
-        ha="left", va="top", fontsize=style.SMALL_FONT_SIZE - 1.0, color=style.NOTE_COLOR, linespacing=1.3,
+        ha="left", va="top", fontsize=_NOTE_SIZE, color=style.NOTE_COLOR, linespacing=1.3,
     )  # fmt: skip
     return ax
 
 
-def _only_hubs(graph: nx.DiGraph, genes: list[str]) -> list[str]:
+def _at_hubs(graph: nx.DiGraph, genes: list[str]) -> np.ndarray:
     chosen = set(hubs(graph, MAX_GENES))
-    return [gene for gene in genes if gene in chosen]
+    return np.array([i for i, gene in enumerate(genes) if gene in chosen])
 
 
 def _matrix(table: pd.DataFrame, genes: list[str]) -> np.ndarray:
@@ -187,14 +189,15 @@ def _colormap() -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list("argen_effects", stops)
 
 
-def _new_axes(genes: list[str]) -> "Axes":
+def _new_axes(genes: list[str], note: str) -> "Axes":
     """Square axes with margins for names, heading and colour bar."""
     n = len(genes)
     many = n > _MAX_NAMED
     longest = max((style.text_width(gene, style.SMALL_FONT_SIZE) for gene in genes), default=0.0)
     names = ((_names_width(genes) if many else longest + 12.0) + _AXIS_LABEL) / _POINTS
     side = min(max(_SMALLEST, _CELL * n), _LARGEST)
-    size = names + side + _BESIDE, names + side + _ABOVE + _BELOW
+    beside = max(_BESIDE, style.text_width(note, _NOTE_SIZE) / _POINTS - side + 0.1)
+    size = names + side + beside, names + side + _ABOVE + _BELOW
     figure = plt.figure(figsize=size, layout="none")
     return figure.add_axes((names / size[0], _BELOW / size[1], side / size[0], side / size[1]))
 
@@ -297,14 +300,17 @@ def _key(effects: str, cell: float) -> str:
     return f"grey: the gene itself; white: {absent}{sign}"
 
 
-def _heading(matrix: np.ndarray, effects: str, *, tested: bool) -> str:
-    """What is drawn, and how much of it runs against the order."""
-    there = np.isfinite(matrix)
+def _heading(every: np.ndarray, n_drawn: int, effects: str, *, tested: bool) -> str:
+    """What there is to draw, how much of it runs against the order, and how much is drawn."""
+    there = np.isfinite(every)
     n, n_against = int(there.sum()), int(np.tril(there, -1).sum())
     if effects == "direct":
-        words = counted(n, "selected edge") if n else "no edge was selected"
+        parts = [counted(n, "selected edge") if n else "no edge was selected"]
     else:
-        n_pairs = len(matrix) * (len(matrix) - 1)
-        words = f"{n} of {counted(n_pairs, 'pair')} {'with an estimate' if tested else 'significant or descendants'}"
-    against = f"{n_against} against the order" if n_against and not tested else ""
-    return ", ".join(part for part in (words, against) if part)
+        n_pairs = len(every) * (len(every) - 1)
+        parts = [f"{n} of {counted(n_pairs, 'pair')} {'with an estimate' if tested else 'significant or descendants'}"]
+    if n_against and not tested:
+        parts.append(f"{n_against} against the order")
+    if n_drawn < n:
+        parts.append(f"{n_drawn} among the genes shown")
+    return ", ".join(parts)
