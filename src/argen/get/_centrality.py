@@ -33,7 +33,7 @@ def centrality(adata: "AnnData", *, key: str = "argen_dag", attenuation: float =
     are total effects, which :func:`argen.get.pairs` estimates.
 
     Katz's sum starts with walks of one step: a gene without children has 0. ``katz_centrality`` of networkx (not
-    normalised, ``beta=1``) and ``alpha_centrality`` of igraph add 1 to every gene; theirs is the direction of
+    normalised, ``beta=1``) and ``alpha_centrality`` of R's igraph add 1 to every gene; theirs is the direction of
     ``katz_in``, and the graph has to be reversed for ``katz_out``.
 
     Parameters
@@ -71,7 +71,7 @@ def centrality(adata: "AnnData", *, key: str = "argen_dag", attenuation: float =
     >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
     >>> table = ag.get.centrality(adata)
     >>> table.loc[table["katz_out"].idxmax(), "gene"]
-    'X1'
+    'X7'
     """
     check_positive("attenuation", attenuation)
     network = graph(adata, key=key)

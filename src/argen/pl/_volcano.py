@@ -135,7 +135,9 @@ def draw_volcano(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
     """Draw a table as :func:`volcano_table` returns it; see :func:`argen_volcano`."""
     words, unit = _WORDS[table.attrs["kind"]]
     ax = ax or plt.figure(figsize=_SIZE, layout="constrained").add_subplot()
-    drawn = table[table["p"].notna() & table["effect"].notna()].reset_index(drop=True)
+    drawn = table[table["p"].notna() & table["effect"].notna()]
+    # The strongest last, on top; the same picture whatever the order of the rows.
+    drawn = drawn.sort_values(["p", "source", "target"], ascending=[False, True, True], ignore_index=True)
     with np.errstate(divide="ignore"):
         height = -np.log10(drawn["p"].to_numpy(float))
     effect = drawn["effect"].to_numpy(float)
