@@ -269,11 +269,13 @@ def test_which_step_the_signs_come_from(done):
     other = ag.get.sign_check(adata, descendants_key="other")
     assert other["effect_se"].ne(ag.get.sign_check(adata)["effect_se"]).all()
     run(adata, closure=False, test="wald")
-    with pytest.raises(StaleResultError, match=r"made from another descendant step.* ag\.tl\.argen_dag again"):
+    with pytest.raises(StaleResultError, match=r"made from: it is gone or was replaced. Run ag\.tl\.argen_dag again"):
         ag.get.sign_check(adata)
     assert len(ag.get.sign_check(adata, descendants_key="argen_descendants")) == len(other)
     del adata.uns["argen_descendants"]
-    with pytest.raises(MissingResultError, match=r"argen_descendants'\] is missing"):
+    with pytest.raises(
+        StaleResultError, match=r"argen_descendants'\] is not the descendant step .* gone or was replaced"
+    ):
         ag.get.sign_check(adata)
     with pytest.raises(MissingResultError, match=r"Run ag\.tl\.argen_dag first"):
         ag.get.sign_check(adata, key="nope")

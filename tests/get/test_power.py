@@ -260,7 +260,8 @@ def test_targets(done):
     table = ag.get.targets(done)
     assert list(table.columns) == [
         "target", "status", "reason", "n_cells", "effect", "se", "ci_low", "ci_high", "z", "p", "test", "flags",
-        "n_descendants", "z_squared", "weak", "n_candidate_edges", "n_edges", "min_F",
+        "n_descendants", "z_squared", "weak", "n_significant", "n_skipped", "cycle", "n_candidate_edges", "n_edges",
+        "n_indirect", "min_F",
     ]  # fmt: skip
     np.testing.assert_allclose(table["z_squared"], (table["effect"] / table["se"]) ** 2)
     np.testing.assert_allclose(table["ci_high"] - table["ci_low"], 2 * 1.959963984540054 * table["se"])

@@ -124,15 +124,18 @@ def step_of_network(adata: "AnnData", network: Mapping[str, Any]) -> Mapping[str
     return step if is_step and is_current(step, network) else None
 
 
-def step_key_of_network(adata: "AnnData", key: str) -> str:
-    """Name of the descendant step that the network ``uns[key]`` was made from, checked to be that very step."""
+def step_key_of_network(adata: "AnnData", key: str, *, can_name: bool = False) -> str:
+    """Name of the descendant step that the network ``uns[key]`` was made from, checked to be that very step.
+
+    `can_name`: whether the caller takes the name of another step as ``descendants_key``, which the message then says.
+    """
     network = read_result(adata, key, "ag.tl.argen_dag", "edges")
     name = str(network["params"].get("descendants_key"))
-    step = read_result(adata, name, "ag.tl.argen_descendants", "pairs")
-    if not is_current(step, network):
+    if step_of_network(adata, network) is None:
+        other = ", or name the step to compare with by descendants_key=" if can_name else ""
         msg = (
-            f"adata.uns[{key!r}] was made from another descendant step than the one that is now in "
-            f"adata.uns[{name!r}]. Run ag.tl.argen_dag again, or name the step to compare with by descendants_key=."
+            f"adata.uns[{name!r}] is not the descendant step that the network in adata.uns[{key!r}] was made from: it "
+            f"is gone or was replaced. Run ag.tl.argen_dag again{other}."
         )
         raise StaleResultError(msg)
     return name

@@ -14,6 +14,7 @@ __all__ = [
     "check_key",
     "check_level",
     "check_option",
+    "check_positive",
     "counted",
     "name_some",
     "read_seed",
@@ -84,6 +85,13 @@ def check_level(name: str, value: float) -> None:
     """Raise :class:`~argen.errors.InputError` unless `value` is a number strictly between 0 and 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < 1:
         msg = f"{name}={value!r} is not a level between 0 and 1."
+        raise InputError(msg)
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise :class:`~argen.errors.InputError` unless `value` is a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
+        msg = f"{name}={value!r} is not a finite number larger than 0."
         raise InputError(msg)
 
 

@@ -1,5 +1,6 @@
 """Results as tables and graphs."""
 
+from ._centrality import centrality
 from ._diagnostics import calibration, overidentification, sensitivity, stability
 from ._effects import expression, sign_check
 from ._graph import decoupler_net, graph
@@ -8,6 +9,7 @@ from ._tables import edges, genes, pairs, qc, targets
 
 __all__ = [
     "calibration",
+    "centrality",
     "decoupler_net",
     "edges",
     "expression",

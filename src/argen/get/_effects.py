@@ -156,6 +156,6 @@ def sign_check(
     """
     check_option("table", table, ("edges", "summary"))
     network = edges(adata, key=key)
-    step = step_key_of_network(adata, key) if descendants_key is None else descendants_key
+    step = step_key_of_network(adata, key, can_name=True) if descendants_key is None else descendants_key
     signs = sign_table(network, pairs(adata, key=step))
     return signs if table == "edges" else summary_table(signs)

@@ -1,6 +1,7 @@
 """Results as tidy data frames."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +57,8 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, po
     the test of a large effect stricter; both are counted, with the counts and the knock-down of the descendant step
     (and the strength F of the edge where the network has it). Infinite where no effect would be found. Where the
     descendant step that the network was made from is not in `adata` any more, and for :func:`argen.tl.argen_naive`, the
-    formula stands for both. Networks without p-values (:func:`argen.tl.inspre`, :func:`argen.tl.external_dag`) have none of these columns.
+    formula stands for both. Networks without p-values (:func:`argen.tl.inspre`, :func:`argen.tl.external_dag`) have
+    none of these columns.
 
     Raises
     ------
@@ -201,10 +203,13 @@ def targets(adata: "AnnData", *, key: str = "argen_descendants", network: str = 
     One row per target: ``target``, ``status`` (kept, dropped), ``reason``, ``n_cells``, the on-target ``effect`` (log
     fold change of the target itself) with ``se``, ``ci_low``, ``ci_high`` (95 %), ``z`` (normal score of p), ``p``,
     ``test``, ``flags``; ``n_descendants``, ``z_squared`` and ``weak`` (kept, with ``z_squared`` below 10 or
-    missing).
+    missing); ``n_significant`` (genes that it changes significantly), ``n_skipped`` (those of them that are no
+    descendants, since the pair would have closed a cycle) and ``cycle``: a number for targets that significant pairs
+    join into a cycle (0 for the largest), −1 for the others.
 
     If ``adata.uns[network]`` was made from this very result, also ``n_candidate_edges`` (candidate edges with the
-    target as parent, which rest on it), ``n_edges`` (those that were selected) and, if the network has the strength F
+    target as parent, which rest on it), ``n_edges`` (those that were selected), ``n_indirect`` (descendants that are
+    no child in it) and, if the network has the strength F
     of each edge, ``min_F``, the smallest of its candidate edges: another weak instrument can spoil an edge whose own is
     strong.
 
@@ -234,17 +239,41 @@ def targets(adata: "AnnData", *, key: str = "argen_descendants", network: str = 
         table.insert(at, name, table["effect"] + sign * _Z_95 * table["se"])
     table["z_squared"] = (table["effect"] / table["se"]) ** 2
     table["weak"] = ~(table["z_squared"] >= WEAK_F) & (table["status"].astype(str) == "kept")
+    result = adata.uns[key]
+    _add_cycles(table, result)
     made = networks_step(adata, network, key)
     if made is None:
         return table
     edges = made["edges"][made["edges"]["flags"].astype(str) != "forbidden"]
     source = edges["source"].astype(str)
     table["n_candidate_edges"] = _count(table["target"], source)
-    table["n_edges"] = _count(table["target"], source[edges["selected"].to_numpy(bool)])
+    chosen = edges["selected"].to_numpy(bool)
+    table["n_edges"] = _count(table["target"], source[chosen])
+    table["n_indirect"] = _count_indirect(table["target"], result["pairs"], edges[chosen])
     if "F" in edges:
         weakest = edges["F"].groupby(source).min()
         table["min_F"] = weakest.reindex(table["target"]).to_numpy(np.float64)
     return table
+
+
+def _add_cycles(table: pd.DataFrame, result: Mapping[str, Any]) -> None:
+    """What of a target's significant pairs became of the relation, and the cycle that they put it into."""
+    pairs, components = result["pairs"], result["components"]
+    significant = pairs["significant"].to_numpy(bool)
+    skipped = significant & ~pairs["descendant"].to_numpy(bool)
+    names = pairs["target"].astype(str)
+    table["n_significant"] = _count(table["target"], names[significant])
+    table["n_skipped"] = _count(table["target"], names[skipped])
+    number = pd.Series(components["component"].to_numpy(), components["gene"].astype(str))
+    table["cycle"] = number.reindex(table["target"]).fillna(-1).to_numpy().astype(np.int64)
+
+
+def _count_indirect(targets: pd.Series, pairs: pd.DataFrame, children: pd.DataFrame) -> np.ndarray:
+    """Descendants of each target that are not among its children."""
+    related = pairs[pairs["descendant"].to_numpy(bool)]
+    below = pd.MultiIndex.from_arrays([related["target"].astype(str), related["gene"].astype(str)])
+    direct = pd.MultiIndex.from_arrays([children["source"].astype(str), children["target"].astype(str)])
+    return _count(targets, pd.Series(below[~below.isin(direct)].get_level_values(0), dtype=object))
 
 
 def _count(targets: pd.Series, sources: pd.Series) -> np.ndarray:

@@ -108,7 +108,7 @@ def argen_effects(
     from argen import get
 
     has_network = key in adata.uns or targets is None
-    step = descendants_key or (step_key_of_network(adata, key) if has_network else "argen_descendants")
+    step = descendants_key or (step_key_of_network(adata, key, can_name=True) if has_network else "argen_descendants")
     pairs = get.pairs(adata, key=step)
     coef, limit = pd.Series(dtype=float), MAX_PARENTS
     if targets is not None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["label_points"]
 
 _LEADER_WIDTH = 0.6
-_NEAR, _FAR, _MARGIN = 0.008, 0.12, 0.004  # of the axes: distance of a name from its point, and between names
-_CANDIDATES = 300
+_NEAR, _FAR, _MARGIN = 0.008, 0.3, 0.004  # of the axes: distance of a name from its point, and between names
+_CANDIDATES = 600
 
 
 def label_points(

@@ -9,6 +9,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from argen.errors import InputError
 from argen.pl import _style as style
+from argen.pl._rows import NAMES_WIDTH, name_rows, room_for_names
 from argen.pl._show import finish
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ _ROW, _TALLEST, _WIDTH = 0.19, 6.6, 4.3  # inches
 _BELOW, _ABOVE = 0.62, 0.5  # inches below and above the rows
 _STRIPS = 0.46  # of the width of the knock-downs: room for the strips
 _STRONGEST = 5  # of many targets, those named at the strong end
-_LABEL_GAP = 1.3  # between names, in font sizes
-_NAMES_WIDTH = 70.0  # points for the names of some targets
-_LEADER = 20.0  # points from the axis to the name
-_LONGEST_NAME = 14
 _POINTS = 72  # per inch
 _WIDE = 3.0  # intervals more than so many times the median are cut off, and marked
 
@@ -103,9 +100,7 @@ def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
         _draw_strip(ax.inset_axes([1.26, 0.0, 0.2, 1.0]), *counts, written=not many)
     if many:
         n_named = _name_some(ax, table)
-        ax.set_ylabel(
-            f"rank of the target ({len(table)} targets)", labelpad=_NAMES_WIDTH + _LEADER, fontsize=style.FONT_SIZE
-        )
+        ax.set_ylabel(f"rank of the target ({len(table)} targets)", labelpad=NAMES_WIDTH, fontsize=style.FONT_SIZE)
     else:
         n_named = int(table["weak"].sum())
         ax.set_yticks(row, table["target"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
@@ -116,7 +111,7 @@ def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
 def _new_axes(table: pd.DataFrame, *, many: bool) -> "Axes":
     """Axes of the knock-downs with margins for names on the left and strips on the right."""
     longest = max(style.text_width(str(name), style.SMALL_FONT_SIZE) for name in table["target"])
-    left = (_NAMES_WIDTH + _LEADER + 18.0 if many else longest + 12.0) / _POINTS
+    left = (NAMES_WIDTH + 18.0 if many else longest + 12.0) / _POINTS
     inside = _TALLEST if many else max(1.1, _ROW * len(table))
     size = left + (1.0 + _STRIPS) * _WIDTH + 0.15, inside + _BELOW + _ABOVE
     figure = plt.figure(figsize=size, layout="none")
@@ -213,21 +208,11 @@ def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
     """Name the weakest and some of the strongest beside the axis; returns how many weak ones have a name."""
     ax.set_yticks([])
     n = len(table)
-    box = ax.get_window_extent()
-    width, height = (side / ax.figure.dpi * _POINTS for side in (box.width, box.height))
-    gap = n * _LABEL_GAP * style.SMALL_FONT_SIZE / max(height, 1.0)  # rows that a name takes
-    room = max(int(n / gap) - 1, 1)
     strongest = [i for i in range(n - _STRONGEST, n) if not table["weak"].iloc[i]]
-    weak = sorted(_first_weak(table)[: max(room - len(strongest), 0)])
-    to_axis = ax.get_yaxis_transform()
-    steps = -np.array([_LEADER, 3.0, 0.0]) / width
-    for i, y in zip([*weak, *strongest], _apart([*weak, *strongest], gap, n), strict=True):
-        color = style.NEGATIVE_COLOR if table["weak"].iloc[i] else style.INK
-        ax.plot(steps, [y, i, i], transform=to_axis, clip_on=False, color=style.ISOLATED_EDGE, linewidth=0.4)
-        ax.text(
-            steps[0], y, f"{_short(str(table['target'].iloc[i]))} ", transform=to_axis, ha="right", va="center",
-            color=color, fontsize=style.SMALL_FONT_SIZE - 0.5, parse_math=False,
-        )  # fmt: skip
+    weak = sorted(_first_weak(table)[: max(room_for_names(ax, n) - len(strongest), 0)])
+    rows = [*weak, *strongest]
+    colors = [style.NEGATIVE_COLOR if table["weak"].iloc[i] else style.INK for i in rows]
+    name_rows(ax, rows, table["target"].iloc[rows], n, colors=colors)
     return len(weak)
 
 
@@ -236,22 +221,6 @@ def _first_weak(table: pd.DataFrame) -> list[int]:
     weak = np.flatnonzero(table["weak"])
     resting = table["n_candidate_edges"].to_numpy()[weak] if "n_candidate_edges" in table else np.zeros(len(weak))
     return weak[np.lexsort((weak, -resting))].tolist()
-
-
-def _apart(rows: list[int], gap: float, n: int) -> np.ndarray:
-    """Heights for names at increasing rows, at least `gap` apart: a sweep up, then one down from the top."""
-    heights = np.array(rows, dtype=float)
-    for i in range(1, len(heights)):
-        heights[i] = max(heights[i], heights[i - 1] + gap)
-    top = n - 0.5
-    for i in range(len(heights) - 1, -1, -1):
-        heights[i] = min(heights[i], top)
-        top = heights[i] - gap
-    return heights
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _plain(ax: "Axes") -> None:

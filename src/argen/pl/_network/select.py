@@ -1,6 +1,6 @@
 """Which part of a network is drawn, and in which colours."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from numbers import Real
 
 import networkx as nx
@@ -11,16 +11,16 @@ from argen._bridge.validate import name_some
 from argen.errors import InputError
 from argen.pl import _style as style
 
-__all__ = ["Genes", "choose_genes", "node_colors", "shown_part"]
+__all__ = ["Genes", "choose_genes", "known_genes", "node_colors", "shown_part"]
 
 Genes = str | Iterable[str] | None
 
 
 def choose_genes(graph: nx.DiGraph, nodes: Genes, parents_of: Genes, children_of: Genes) -> list[str]:
     """Union of the named genes, in causal order; all genes if nothing is named."""
-    chosen = set(_known(graph, "nodes", nodes))
+    chosen = set(known_genes(graph, "nodes", nodes))
     for name, genes, neighbours in (("parents_of", parents_of, graph.pred), ("children_of", children_of, graph.succ)):
-        for gene in _known(graph, name, genes):
+        for gene in known_genes(graph, name, genes):
             chosen |= {gene, *neighbours[gene]}
     everything = nodes is None and parents_of is None and children_of is None
     if not everything and not chosen:
@@ -30,11 +30,11 @@ def choose_genes(graph: nx.DiGraph, nodes: Genes, parents_of: Genes, children_of
     return ordered if everything else [gene for gene in ordered if gene in chosen]
 
 
-def _known(graph: nx.DiGraph, name: str, genes: Genes) -> list[str]:
+def known_genes(present: Collection[str], name: str, genes: Genes) -> list[str]:
     """Read a gene or a list of genes; every one must be in the network."""
     genes = [] if genes is None else [genes] if isinstance(genes, str) else list(genes)
-    if unknown := [gene for gene in genes if gene not in graph]:
-        msg = f"{name} names genes that are not in the network: {name_some(unknown)}. It has {name_some(graph)}."
+    if unknown := [gene for gene in genes if gene not in present]:
+        msg = f"{name} names genes that are not in the network: {name_some(unknown)}. It has {name_some(present)}."
         raise InputError(msg)
     return genes
 

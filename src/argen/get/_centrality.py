@@ -1,0 +1,96 @@
+"""Which genes of a network regulate, and which are regulated."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from argen._bridge.validate import check_positive
+from argen._core.centrality import attenuated_walks
+from argen._core.closure import transitive_closure
+from argen.get._graph import graph
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["centrality"]
+
+
+def centrality(adata: "AnnData", *, key: str = "argen_dag", attenuation: float = 0.1) -> pd.DataFrame:
+    r"""Degree, layer and Katz centrality of every gene of the network, roots first.
+
+    Katz centrality counts the directed walks of the network, one of :math:`k` steps as :math:`\alpha^k`
+    :cite:p:`Katz1953`. With :math:`A_{ij} = 1` for an edge from i to j,
+
+    .. math::
+
+        \mathrm{katz\_out} = \sum_{k \ge 1} \alpha^k A^k 1 = (I - \alpha A)^{-1} 1 - 1, \qquad
+        \mathrm{katz\_in} = \sum_{k \ge 1} \alpha^k (A')^k 1
+
+    are the walks that start at a gene (its reach as a regulator, direct children first) and those that end at it (how
+    much acts on it). A walk in a directed acyclic graph is a path and :math:`A` is nilpotent, so that the sums are
+    finite for every :math:`\alpha`. The effects of the edges do not enter: effects multiplied along paths and added up
+    are total effects, which :func:`argen.get.pairs` estimates.
+
+    Katz's sum starts with walks of one step: a gene without children has 0. ``katz_centrality`` of networkx (not
+    normalised, ``beta=1``) and ``alpha_centrality`` of R's igraph add 1 to every gene; theirs is the direction of
+    ``katz_in``, and the graph has to be reversed for ``katz_out``.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_dag`.
+    key
+        Name of the result.
+    attenuation
+        :math:`\alpha`, larger than 0: what a further step costs. With 0.1 a gene two steps away counts a tenth of a
+        child.
+
+    Returns
+    -------
+    One row per gene of the network in causal order: ``gene``, ``order`` (position in it, from 0), ``layer`` (longest
+    path from a root), ``in_degree`` (parents), ``out_degree`` (children), ``n_upstream`` and ``n_downstream`` (genes
+    from which and to which a path of edges leads), ``katz_in``, ``katz_out``. Genes that `adata` no longer holds are
+    left out, and paths through them.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+    argen.errors.InputError
+        `attenuation` is not a positive number, or too large for a network with cycles (of a baseline).
+
+    See Also
+    --------
+    argen.pl.argen_degree : the same as a picture.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> table = ag.get.centrality(adata)
+    >>> table.loc[table["katz_out"].idxmax(), "gene"]
+    'X7'
+    """
+    check_positive("attenuation", attenuation)
+    network = graph(adata, key=key)
+    genes = list(network)
+    place = {gene: i for i, gene in enumerate(genes)}
+    edges = np.zeros((len(genes), len(genes)), dtype=bool)
+    for source, target in network.edges:
+        edges[place[source], place[target]] = True
+    reach = transitive_closure(edges)
+    return pd.DataFrame(
+        {
+            "gene": pd.Series(genes, dtype=object),
+            "order": np.array([order for _, order in network.nodes(data="order")], dtype=np.int64),
+            "layer": np.array([layer for _, layer in network.nodes(data="layer")], dtype=np.int64),
+            "in_degree": edges.sum(axis=0, dtype=np.int64),
+            "out_degree": edges.sum(axis=1, dtype=np.int64),
+            "n_upstream": reach.sum(axis=0, dtype=np.int64),
+            "n_downstream": reach.sum(axis=1, dtype=np.int64),
+            "katz_in": attenuated_walks(edges.T, attenuation),
+            "katz_out": attenuated_walks(edges, attenuation),
+        }
+    )

@@ -1,0 +1,193 @@
+"""Degrees, layers and centrality of the genes of a network."""
+
+from typing import TYPE_CHECKING, Literal
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from argen._bridge.validate import check_option, counted
+from argen.errors import InputError
+from argen.pl import _style as style
+from argen.pl._rows import NAMES_WIDTH, all_fit, name_rows, room_for_names
+from argen.pl._show import finish
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+
+__all__ = ["KINDS", "argen_degree", "draw_degree"]
+
+COUNTS = {"in_degree": "parents (in-degree)", "out_degree": "children (out-degree)", "layer": "layer (0: roots)"}
+RANKS = {"katz_out": "walks from the gene", "katz_in": "walks to the gene"}
+KINDS = (*COUNTS, *RANKS)
+_MAX_NAMED = 60  # in a new figure
+_ROW, _TALLEST = 0.16, 5.6  # inches
+_LEFT, _RIGHT, _BELOW, _ABOVE = 0.6, 0.25, 0.5, 0.35  # inches round the axes
+_NARROW, _LOW, _WIDE = 3.0, 2.2, 3.5  # inches: width and height of a distribution, width of a ranking
+_MOST_NAMED = 25
+_MOST_WRITTEN = 14  # bars that have room for their numbers
+_POINTS = 72
+
+
+def argen_degree(
+    adata: "AnnData",
+    *,
+    key: str = "argen_dag",
+    kind: Literal["in_degree", "out_degree", "layer", "katz_out", "katz_in"] | None = None,
+    attenuation: float = 0.1,
+    ax: "Axes | None" = None,
+    show: bool | None = None,
+) -> "Axes | list[Axes] | None":
+    """Draw how the edges of a network are spread over its genes.
+
+    ``"in_degree"``, ``"out_degree"`` and ``"layer"`` count genes by their number of parents, of children, and by the
+    longest path from a root; the heading names the genes with the largest value. ``"katz_out"`` and ``"katz_in"`` rank
+    the genes by Katz centrality, the attenuated number of directed walks that start and that end at them
+    (:func:`argen.get.centrality`): which genes regulate most, directly and through others, and which are regulated
+    most. Where there are too many genes for a name each, the rows are ranks, genes without a walk are left out, and the
+    first 25 have names.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_dag`.
+    key
+        Name of the result.
+    kind
+        Which picture; `None` draws all of them into a new figure.
+    attenuation
+        What a further step of a walk costs, as in :func:`argen.get.centrality`.
+    ax
+        Axes to draw into; needs a `kind`.
+    show
+        Show the figure and return `None`. Default: ``scanpy.settings.autoshow``.
+
+    Returns
+    -------
+    `None` if the figure is shown, else the :class:`~matplotlib.axes.Axes`, or a list of them without a `kind`.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+    argen.errors.InputError
+        An argument cannot be used.
+
+    See Also
+    --------
+    argen.get.centrality : the table that is drawn.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> axes = ag.pl.argen_degree(adata, show=False)
+    >>> len(axes)
+    5
+    """
+    from argen import get
+
+    check_option("kind", kind, [None, *KINDS])
+    if kind is None and ax is not None:
+        msg = f"ax holds one picture: name its kind, one of {', '.join(map(repr, KINDS))}."
+        raise InputError(msg)
+    table = get.centrality(adata, key=key, attenuation=attenuation)
+    if kind is None:
+        axes = _new_page(len(table))
+        drawn = [draw_degree(table, name, one, attenuation) for name, one in zip(KINDS, axes, strict=True)]
+        return finish(drawn, show)
+    return finish(draw_degree(table, kind, ax, attenuation), show)
+
+
+def draw_degree(table: pd.DataFrame, kind: str, ax: "Axes | None" = None, attenuation: float = 0.1) -> "Axes":
+    """Draw a column of a table as :func:`argen.get.centrality` returns it; see :func:`argen_degree`."""
+    ax = ax or _new_axes(kind, len(table))
+    if kind in COUNTS:
+        _draw_counts(ax, table, kind)
+    else:
+        _draw_ranks(ax, table, kind)
+        ax.set_xlabel(f"{RANKS[kind]} (attenuation {attenuation:g})", fontsize=style.FONT_SIZE)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
+    return ax
+
+
+def _rank_size(n: int) -> tuple[float, float]:
+    """Width of the names and height of the rows, in inches."""
+    return (NAMES_WIDTH + 20.0) / _POINTS, _TALLEST if n > _MAX_NAMED else min(max(1.4, _ROW * n), 1.5 * _TALLEST)
+
+
+def _new_axes(kind: str, n: int) -> "Axes":
+    if kind in COUNTS:
+        left, width, height = _LEFT, 1.3 * _NARROW, 1.2 * _LOW
+    else:
+        (left, height), width = _rank_size(n), _WIDE
+    size = left + width + _RIGHT, _BELOW + height + _ABOVE
+    figure = plt.figure(figsize=size, layout="none")
+    return figure.add_axes((left / size[0], _BELOW / size[1], width / size[0], height / size[1]))
+
+
+def _new_page(n: int) -> "list[Axes]":
+    """Distributions in a row, the two rankings below."""
+    names, tall = _rank_size(n)
+    step = _LEFT + _NARROW + _RIGHT
+    size = 3 * step, 2 * (_BELOW + _ABOVE) + _LOW + tall
+    figure = plt.figure(figsize=size, layout="none")
+    boxes = [(i * step + _LEFT, 2 * _BELOW + _ABOVE + tall, _NARROW, _LOW) for i in range(3)]
+    boxes += [(i * size[0] / 2 + names, _BELOW, size[0] / 2 - names - _RIGHT, tall) for i in range(2)]
+    return [figure.add_axes((x / size[0], y / size[1], w / size[0], h / size[1])) for x, y, w, h in boxes]
+
+
+def _draw_counts(ax: "Axes", table: pd.DataFrame, kind: str) -> None:
+    """Genes by a whole number."""
+    values = table[kind].to_numpy(np.int64)
+    n_genes = np.bincount(values, minlength=1)
+    bars = ax.bar(np.arange(len(n_genes)), n_genes, width=0.85, color=style.POSITIVE_COLOR)
+    if len(n_genes) <= _MOST_WRITTEN:
+        ax.bar_label(bars, fontsize=style.SMALL_FONT_SIZE - 1.0)
+    ax.set_ylim(0, 1.12 * max(n_genes.max(), 1))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    ax.set_xlabel(COUNTS[kind], fontsize=style.FONT_SIZE)
+    ax.set_ylabel("genes", fontsize=style.FONT_SIZE)
+    ax.set_title(_heading(table, kind), fontsize=style.FONT_SIZE, loc="left", parse_math=False)
+
+
+def _heading(table: pd.DataFrame, kind: str) -> str:
+    """Size of the network, and who holds the largest value."""
+    if table.empty:
+        return "the network has no genes"
+    n_edges, most = int(table["out_degree"].sum()), int(table[kind].max())
+    if n_edges == 0:
+        return f"{counted(len(table), 'gene')}, no edge was selected"
+    if kind == "layer":
+        return f"{counted(len(table), 'gene')} in {counted(most + 1, 'layer')}"
+    first = table.loc[table[kind] == most, "gene"].tolist()
+    others = f" and {len(first) - 1} more" if len(first) > 1 else ""
+    return f"mean {n_edges / len(table):.2g}; most {most}: {first[0]}{others}"
+
+
+def _draw_ranks(ax: "Axes", table: pd.DataFrame, kind: str) -> None:
+    """Genes by centrality, the largest at the top; ties in causal order."""
+    ranked = table.sort_values([kind, "order"], ascending=[True, False], ignore_index=True)
+    many = not all_fit(ax, len(ranked))
+    if many and (ranked[kind] > 0).any():
+        ranked = ranked[ranked[kind] > 0].reset_index(drop=True)
+    n, row = len(ranked), np.arange(len(ranked))
+    ax.hlines(row, 0.0, ranked[kind], color=style.ISOLATED_EDGE, linewidth=0.5 if many else 1.2)
+    ax.scatter(
+        ranked[kind], row, s=4.0 if many else 20.0, color=style.POSITIVE_COLOR, linewidths=0, clip_on=False, zorder=3
+    )
+    ax.set(xlim=(0.0, 1.06 * max(float(ranked[kind].max()) if n else 0.0, 1e-3)), ylim=(-0.7, max(n, 1) - 0.3))
+    if not all_fit(ax, n):
+        ax.set_yticks([])
+        first = np.arange(max(n - min(_MOST_NAMED, room_for_names(ax, n)), 0), n)
+        name_rows(ax, first.tolist(), ranked["gene"].iloc[first], n)
+        ax.set_ylabel("rank of the gene", labelpad=NAMES_WIDTH, fontsize=style.FONT_SIZE)
+    else:
+        ax.set_yticks(row, ranked["gene"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
+    hidden = f"; {len(table) - n} with 0 not drawn" if n < len(table) else ""
+    ax.set_title(f"Katz centrality, {counted(n, 'gene')}{hidden}", fontsize=style.FONT_SIZE, loc="left")

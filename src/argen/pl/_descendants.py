@@ -1,0 +1,209 @@
+"""How far the perturbation of each target reaches, and which targets lie in cycles."""
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from argen._bridge.validate import counted
+from argen.errors import InputError
+from argen.pl import _style as style
+from argen.pl._rows import NAMES_WIDTH, all_fit, name_rows, points_of, room_for_names
+from argen.pl._show import finish
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+
+__all__ = ["argen_descendants", "draw_descendants"]
+
+_MAX_NAMED = 60  # in a new figure; in the axes of the user it is their height that decides
+_ROW, _TALLEST, _WIDTH = 0.19, 6.6, 4.6  # inches
+_BELOW, _ABOVE, _RIGHT = 1.0, 0.5, 0.2  # inches round the bars
+_FARTHEST = 15  # of many targets, those named for their reach
+_POINTS = 72
+_CYCLE = "in a cycle of significant pairs"
+_CHILD, _INDIRECT, _SKIPPED = style.POSITIVE_COLOR, "#9CC3DE", "#FFFFFF"
+
+
+def argen_descendants(
+    adata: "AnnData",
+    *,
+    key: str = "argen_descendants",
+    network: str = "argen_dag",
+    ax: "Axes | None" = None,
+    show: bool | None = None,
+) -> "Axes | None":
+    """Draw how many genes of the network each target moves, those that move most at the top.
+
+    A bar is a target: its children in the network in dark blue, its further descendants in light blue. The outlined
+    end are genes that the target moves significantly and that are no descendants all the same, since the pair would
+    have closed a cycle. An orange diamond marks targets that significant pairs join into a cycle; the heading counts
+    them. Where there are too many targets for a name each (more than 60 in a new figure) the rows are ranks, those
+    without anything to draw are left out, and names are those of the 15 with the most descendants and of targets in
+    cycles, as far as there is room; the heading says how many are missing.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_descendants`.
+    key
+        Name of the result.
+    network
+        Name of a network that was made from it; without one all descendants have one colour.
+    ax
+        Axes to draw into; names stand to its left. Default: a new figure of the size that the targets need.
+    show
+        Show the figure and return `None`. Default: ``scanpy.settings.autoshow``.
+
+    Returns
+    -------
+    `None` if the figure is shown, else the :class:`~matplotlib.axes.Axes`.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+    argen.errors.InputError
+        No target was kept.
+
+    See Also
+    --------
+    argen.get.targets : the table that is drawn.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> axes = ag.pl.argen_descendants(adata, show=False)
+    """
+    from argen import get
+
+    return finish(draw_descendants(get.targets(adata, key=key, network=network), ax), show)
+
+
+def draw_descendants(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
+    """Draw a table as :func:`argen.get.targets` returns it; see :func:`argen_descendants`."""
+    every = _sorted(table)
+    ax = ax or _new_axes(every)
+    # Rows without a name say nothing if they hold nothing, and there are many of them.
+    table = every if all_fit(ax, len(every)) else _not_empty(every)
+    n = len(table)
+    _draw_bars(ax, table, len(every))
+    ax.set_ylim(-0.7, n - 0.3)
+    if all_fit(ax, n):
+        ax.set_yticks(np.arange(n), table["target"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
+        n_unnamed = 0
+    else:
+        n_unnamed = _name_some(ax, table)
+        ax.set_ylabel(
+            f"rank of the target ({n} of {len(every)} targets)", labelpad=NAMES_WIDTH, fontsize=style.FONT_SIZE
+        )
+    ax.set_title(_heading(every, n_unnamed, len(every) - n), fontsize=style.FONT_SIZE, loc="left", x=0.0)
+    return ax
+
+
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    """Kept targets with the reach of each, the shortest first, since rows are drawn from below."""
+    table = table[table["status"].astype(str) == "kept"]
+    if table.empty:
+        msg = "No target was kept, there is nothing to draw."
+        raise InputError(msg)
+    reach = table["n_edges"] + table["n_indirect"] if "n_edges" in table else table["n_descendants"]
+    table = table.assign(_reach=reach, _moved=reach + table["n_skipped"])
+    return table.sort_values(["_reach", "_moved", "target"], ascending=[True, True, False], ignore_index=True)
+
+
+def _not_empty(table: pd.DataFrame) -> pd.DataFrame:
+    """Targets with a bar or in a cycle; all if there are none."""
+    kept = (table["_moved"] > 0) | (table["cycle"] >= 0)
+    return table[kept].reset_index(drop=True) if kept.any() else table
+
+
+def _new_axes(table: pd.DataFrame) -> "Axes":
+    """Axes with a margin for the names."""
+    many = len(table) > _MAX_NAMED
+    longest = max(style.text_width(str(name), style.SMALL_FONT_SIZE) for name in table["target"])
+    left = (NAMES_WIDTH + 18.0 if many else longest + 12.0) / _POINTS
+    inside = _TALLEST if many else max(1.1, _ROW * len(table))
+    size = left + _WIDTH + _RIGHT, inside + _BELOW + _ABOVE
+    figure = plt.figure(figsize=size, layout="none")
+    return figure.add_axes((left / size[0], _BELOW / size[1], _WIDTH / size[0], inside / size[1]))
+
+
+def _draw_bars(ax: "Axes", table: pd.DataFrame, n_genes: int) -> None:
+    """Stacked bars, the symbols of the cycles at their ends, and the key below."""
+    named = all_fit(ax, len(table))
+    row, height = np.arange(len(table)), 0.75 if named else 1.0
+    start = np.zeros(len(table))
+    for values, face, label in _parts(table):
+        there = values > 0
+        if there.any() or face == _INDIRECT:
+            outlined = {"edgecolor": style.NODE_EDGE, "linewidth": 0.6} if face == _SKIPPED else {"linewidth": 0.0}
+            ax.barh(row[there], values[there], height=height, left=start[there], color=face, label=label, **outlined)
+        start += values
+    most = max(float(start.max()), 1.0)
+    in_cycle = (table["cycle"] >= 0).to_numpy()
+    beside = most * 7.0 / points_of(ax)[0]
+    if in_cycle.any():
+        ax.scatter(
+            start[in_cycle] + beside, row[in_cycle], marker="D", s=22.0 if named else 7.0, linewidths=0,
+            color=style.NEGATIVE_COLOR, label=_CYCLE, clip_on=False, zorder=3,
+        )  # fmt: skip
+    if named:
+        for y, moved, reach, cyclic in zip(row, start, table["_reach"], in_cycle, strict=True):
+            at = moved + beside * (2.0 if cyclic else 0.7)
+            ax.text(at, y, f"{reach}", va="center", fontsize=style.SMALL_FONT_SIZE - 1.0)
+    ax.set_xlim(0.0, most * 1.1)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel(f"genes below the target (of {n_genes - 1} others)", fontsize=style.FONT_SIZE)
+    below = -34.0 / points_of(ax)[1]  # clear of the label of the axis
+    handles, labels = ax.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda i: labels[i] == _CYCLE)
+    ax.legend(
+        [handles[i] for i in order], [labels[i] for i in order], fontsize=style.SMALL_FONT_SIZE, frameon=False,
+        loc="upper left", bbox_to_anchor=(0.0, below), borderaxespad=0.0, ncols=2, columnspacing=1.2, handlelength=1.4,
+    )  # fmt: skip
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
+
+
+def _parts(table: pd.DataFrame) -> list[tuple[np.ndarray, str, str]]:
+    """Lengths, colour and words of the parts of the bars, from the axis outwards."""
+    if "n_edges" in table:
+        reach = [(table["n_edges"], _CHILD, "children"), (table["n_indirect"], _INDIRECT, "further descendants")]
+    else:
+        reach = [(table["n_descendants"], _INDIRECT, "descendants")]
+    parts = [*reach, (table["n_skipped"], _SKIPPED, "significant, but against the order")]
+    return [(values.to_numpy(float), face, label) for values, face, label in parts]
+
+
+def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
+    """Name targets of far reach and those in cycles; returns how many of these have no name."""
+    ax.set_yticks([])
+    n = len(table)
+    room = room_for_names(ax, n)
+    farthest = [i for i in range(n - 1, -1, -1) if table["_reach"].iloc[i] > 0][: min(_FARTHEST, room)]
+    in_cycle = [i for i in range(n - 1, -1, -1) if table["cycle"].iloc[i] >= 0 and i not in farthest]
+    named = in_cycle[: room - len(farthest)]
+    rows = sorted([*farthest, *named])
+    colors = [style.NEGATIVE_COLOR if table["cycle"].iloc[i] >= 0 else style.INK for i in rows]
+    name_rows(ax, rows, table["target"].iloc[rows], n, colors=colors)
+    return len(in_cycle) - len(named)
+
+
+def _heading(table: pd.DataFrame, n_unnamed: int, n_empty: int) -> str:
+    n_none = int((table["_reach"] == 0).sum())
+    none = f"{n_none} of {counted(len(table), 'target')} without a descendant"
+    if n_empty:
+        none += " (not drawn)" if n_empty == n_none else f" ({n_empty} of them not drawn)"
+    between = "\n" if n_empty else ", "
+    cycles = table.loc[table["cycle"] >= 0, "cycle"]
+    if cycles.empty:
+        return f"{none}{between}none in a cycle"
+    cyclic = f"{len(cycles)} in {counted(cycles.nunique(), 'cycle')}"
+    cyclic += f" ({n_unnamed} of them not named)" if n_unnamed else ""
+    return f"{none}{between}{cyclic}"

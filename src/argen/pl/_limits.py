@@ -1,0 +1,30 @@
+"""Where an axis or a colour bar ends when a few values lie far outside of all others."""
+
+import numpy as np
+
+__all__ = ["upper_limit", "whisker"]
+
+
+def whisker(sizes: np.ndarray) -> float:
+    """The largest of some sizes that is no outlier: at most the upper quartile and 1.5 interquartile ranges; 1 if none.
+
+    For colours, where one large value would leave all others pale.
+    """
+    sizes = sizes[np.isfinite(sizes)]
+    if not len(sizes):
+        return 1.0
+    low, high = np.quantile(sizes, [0.25, 0.75])
+    inside = sizes[sizes <= high + 1.5 * (high - low)]
+    return float(inside.max()) or 1.0
+
+
+def upper_limit(sizes: np.ndarray) -> float:
+    """The largest of some sizes, but for few that are beyond twice the 99th percentile; 1 if there is none.
+
+    For axes, which are cut only where outliers would squeeze everything else.
+    """
+    sizes = sizes[np.isfinite(sizes)]
+    if not len(sizes):
+        return 1.0
+    inside = sizes[sizes <= 2.0 * np.quantile(sizes, 0.99)]
+    return float(inside.max()) or 1.0

@@ -1,0 +1,97 @@
+"""Names of some rows (or columns) of a drawing that has more of them than names have room."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from argen.pl import _style as style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["LEADER", "NAMES_WIDTH", "all_fit", "apart", "name_rows", "points_of", "room_for_names", "short"]
+
+NAMES_WIDTH = 90.0  # points that the names and their leaders take beside the axis
+LEADER, _TIP = 20.0, 3.0  # points from the axis to the name, and of the straight end of its leader
+_FONT_SIZE = style.SMALL_FONT_SIZE - 0.5
+_GAP = 1.3 * style.SMALL_FONT_SIZE  # points between the middles of two names
+_LEAST_ROW = 8.0  # points: lower rows cannot have a name each
+_LONGEST_NAME = 14
+_POINTS = 72
+
+
+def points_of(ax: "Axes") -> tuple[float, float]:
+    """Width and height of the axes in points."""
+    box = ax.get_window_extent()
+    width, height = (side / ax.figure.dpi * _POINTS for side in (box.width, box.height))
+    return max(width, 1.0), max(height, 1.0)
+
+
+def all_fit(ax: "Axes", n: int) -> bool:
+    """Whether `n` rows are high enough for a name each."""
+    return points_of(ax)[1] >= n * _LEAST_ROW
+
+
+def room_for_names(ax: "Axes", n: int, axis: Literal["x", "y"] = "y") -> int:
+    """How many names can stand beside `n` rows that fill the axis."""
+    return max(int(n / _rows_per_name(ax, n, axis)) - 1, 1)
+
+
+def name_rows(
+    ax: "Axes",
+    rows: Sequence[int],
+    names: Iterable[object],
+    n: int,
+    *,
+    colors: Sequence[object] | None = None,
+    axis: Literal["x", "y"] = "y",
+) -> None:
+    """Write names left of some rows, or above some columns, with leaders to them.
+
+    Parameters
+    ----------
+    rows
+        Positions, increasing; at most :func:`room_for_names`.
+    names
+        Their names; long ones are cut.
+    n
+        Rows that the axis has, at the positions 0 to n − 1.
+    colors
+        Of the names.
+    """
+    colors = [style.INK] * len(rows) if colors is None else colors
+    upright = axis == "y"
+    to_axis = ax.get_yaxis_transform() if upright else ax.get_xaxis_transform()
+    width, height = points_of(ax)
+    out = -np.array([LEADER, _TIP, 0.0]) / width if upright else 1.0 + np.array([LEADER, _TIP, 0.0]) / height
+    places = apart(rows, _rows_per_name(ax, n, axis), n)
+    for row, place, name, color in zip(rows, places, names, colors, strict=True):
+        leader = (out, [place, row, row]) if upright else ([place, row, row], out)
+        ax.plot(*leader, transform=to_axis, clip_on=False, color=style.ISOLATED_EDGE, linewidth=0.4)
+        look = {"color": color, "fontsize": _FONT_SIZE, "parse_math": False, "transform": to_axis}
+        if upright:
+            ax.text(out[0], place, f"{short(str(name))} ", ha="right", va="center", **look)
+        else:
+            ax.text(place, out[0], f" {short(str(name))}", ha="center", va="bottom", rotation=90, **look)
+
+
+def _rows_per_name(ax: "Axes", n: int, axis: str) -> float:
+    return n * _GAP / points_of(ax)[axis == "y"]
+
+
+def apart(rows: Sequence[int], gap: float, n: int) -> np.ndarray:
+    """Places for names at increasing rows, at least `gap` apart: a sweep up, then one down from the top."""
+    places = np.array(rows, dtype=float)
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + gap)
+    top = n - 0.5
+    for i in range(len(places) - 1, -1, -1):
+        places[i] = min(places[i], top)
+        top = places[i] - gap
+    return places
+
+
+def short(name: str) -> str:
+    """A name of at most 14 letters."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
