@@ -61,6 +61,7 @@ def label_points(
             x_scatter=every[:, 0], y_scatter=every[:, 1], scatter_sizes=sizes,
             textsize=font_size, textcolor=style.INK, linecolor=style.NOTE_COLOR, linewidth=_LEADER_WIDTH,
             min_distance=_NEAR, max_distance=_FAR, margin=_MARGIN, nbr_candidates=_CANDIDATES, draw_all=False,
+            avoid_label_lines_overlap=True, avoid_crossing_label_lines=True,
             va="bottom", parse_math=False, usetex=False,  # places are those of lower ends
         )  # fmt: skip
     ax.set(xlim=limits[0], ylim=limits[1])
