@@ -1,5 +1,5 @@
 """One page about a network, for a reviewer."""
 
-from ._report import check_path, report
+from ._report import report
 
-__all__ = ["check_path", "report"]
+__all__ = ["report"]

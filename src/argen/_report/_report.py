@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from argen._bridge.paths import check_page_path
 from argen._bridge.slots import read_result
-from argen.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["check_path", "report"]
+__all__ = ["report"]
 
 
 def report(
@@ -66,27 +66,9 @@ def report(
     >>> page.count("<h1>")
     1
     """
-    path = check_path(path)
+    path = check_page_path(path)
     read_result(adata, key, "ag.tl.argen_dag", "nodes")
     from argen._report._sections import write_page
 
     path.write_text(write_page(adata, key, title, date), encoding="utf-8", newline="\n")
     return path
-
-
-def check_path(path: str | Path) -> Path:
-    """The path, checked to be one that a page can be written to."""
-    try:
-        path = Path(path)
-    except TypeError as error:
-        msg = f"path={path!r} is not a path. Give the name of a file, such as 'report.html'."
-        raise InputError(msg) from error
-    if path.is_dir():
-        msg = f"path={str(path)!r} is a folder. Give the name of a file in it, such as {str(path / 'report.html')!r}."
-    elif path.suffix.lower() != ".html":
-        msg = f"path={str(path)!r} does not end in .html, and a browser would not know it for a page. Add the ending."
-    elif not path.parent.is_dir():
-        msg = f"path={str(path)!r}: the folder {str(path.parent)!r} is not there. Make it first."
-    else:
-        return path
-    raise InputError(msg)

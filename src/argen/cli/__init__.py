@@ -101,9 +101,9 @@ def _verdict(edge: Any) -> str:
 
 def _run(options: argparse.Namespace) -> None:
     import argen as ag
-    from argen._report import check_path
+    from argen._bridge.paths import check_page_path
 
-    report = None if options.report is None else check_path(options.report)  # before the work, not after it
+    report = None if options.report is None else check_page_path(options.report)  # before the work, not after it
     adata, target = _read_targets(options)
     design = {
         **target,
