@@ -32,8 +32,8 @@ function edgeTitle(edge) {
 }
 
 const SIGN_WORDS = {
-  positive: "positive effect: both change the same way",
-  negative: "negative effect: they change in opposite ways",
+  positive: "positive effect: both move the same way",
+  negative: "negative effect: they move opposite ways",
   unknown: "the effect has no estimate",
 };
 
@@ -44,26 +44,26 @@ function edgeFacts(edge) {
     known(edge, "se") && ["standard error", number("se", edge.se)],
     known(edge, "ci_low") && ["95 % interval", ...interval(edge, "ci_low", "ci_high")],
     HAS_P && ["p", number("p", edge.p)],
-    known(edge, "p_robust") && ["p, robust to weak instruments", number("p_robust", edge.p_robust)],
+    known(edge, "p_robust") && ["robust p", number("p_robust", edge.p_robust)],
     known(edge, "ci_low_robust") && ["robust 95 % set", ...interval(edge, "ci_low_robust", "ci_high_robust"),
       ...(known(edge, "robust_set") && edge.robust_set !== "interval" ? [` ${edge.robust_set}`] : [])],
     known(edge, "F") && ["strength F", number("F", edge.F), strength],
-    known(edge, "direction") && ["direction decided by", edge.direction],
-    has(edge, "required") && edge.required === true && ["prior knowledge", "required, not tested"],
+    known(edge, "direction") && ["direction", edge.direction],
+    has(edge, "required") && edge.required === true && ["prior", "required, not tested"],
     known(edge, "flags") && ["flags", edge.flags],
   ]);
 }
 
 function geneFacts(gene) {
   return factTable([
-    has(gene, "effect") && ["knock-down (log fold change)", number("effect", gene.effect)],
+    has(gene, "effect") && ["knock-down (log FC)", number("effect", gene.effect)],
     known(gene, "ci_low") && ["95 % interval", ...interval(gene, "ci_low", "ci_high")],
     known(gene, "p") && ["p", number("p", gene.p)],
     known(gene, "n_cells") && ["cells", number("n_cells", gene.n_cells)],
     has(gene, "weak") && gene.weak !== null && ["instrument", gene.weak ? "weak" : "strong",
-      ...(known(gene, "z_squared") ? [", z² = ", number("z_squared", gene.z_squared)] : [])],
+      ...(known(gene, "z_squared") ? [" (z² ", number("z_squared", gene.z_squared), ")"] : [])],
     known(gene, "layer") && ["layer", number("layer", gene.layer)],
-    known(gene, "order") && ["place in the causal order", number("order", gene.order)],
+    known(gene, "order") && ["causal order", number("order", gene.order)],
     ["parents", number("n_parents", gene.n_parents)],
     ["children", number("n_children", gene.n_children)],
     known(gene, "flags") && ["flags", gene.flags],

@@ -3,7 +3,6 @@
 
 const FONT = 'Arial, Helvetica, "Liberation Sans", "DejaVu Sans", sans-serif';
 const CALM = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-const MANY = 300; // edges from which movements are drawn from a picture of the drawing
 const READABLE = 1.25; // zoom at which a gene that was searched for is shown
 const view = document.getElementById("view");
 const COLOR_OF = { positive: LOOK.positive, negative: LOOK.negative, unknown: LOOK.note };
@@ -85,8 +84,6 @@ const cy = cytoscape({
   autoungrabify: true,
   autounselectify: true,
   boxSelectionEnabled: false,
-  textureOnViewport: EDGES.length > MANY,
-  pixelRatio: EDGES.length > MANY ? 1 : "auto",
   minZoom: 0.02,
   maxZoom: 6,
 });
