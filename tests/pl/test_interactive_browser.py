@@ -5,6 +5,7 @@ import json
 import math
 import re
 import struct
+import time
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
@@ -83,6 +84,18 @@ def check_number(found, value):
     assert float(exact) == float(value)
     shown = float(text.replace("−", "-").replace("∞", "inf"))
     assert shown == pytest.approx(value, rel=6e-3)
+
+
+def eventually(get, expected, seconds=10.0):
+    """Mouse and keys reach the page when it has time for them."""
+    end = time.monotonic() + seconds
+    while get() != expected and time.monotonic() < end:
+        time.sleep(0.02)
+    assert get() == expected
+
+
+def text_of(page, selector):
+    return lambda: page.locator(selector).text_content()
 
 
 def set_field(page, field, value):
@@ -184,38 +197,40 @@ class TestSearch:
     def test_finds_selects_and_centres(self, page, name):
         page.fill("#search", name.lower())
         page.press("#search", "Enter")
+        eventually(text_of(page, "#selected-title"), name)
         frame = page.locator("#view").bounding_box()
         x, y = spot(page, name)
         assert abs(x - frame["x"] - frame["width"] / 2) <= 1
         assert abs(y - frame["y"] - frame["height"] / 2) <= 1
-        assert page.locator("#selected-title").text_content() == name
         assert page.evaluate("cy.zoom()") >= 1.25
 
     def test_list_by_keyboard(self, page, network):
         page.keyboard.press("/")
         page.keyboard.type("geneg")
+        eventually(lambda: page.input_value("#search"), "geneg")
         options = page.locator("#matches [role=option]").all_text_contents()
         assert sorted(options) == sorted(name for name in network[0] if "geneg" in name.lower())
         starting = [name.lower().startswith("geneg") for name in options]
         assert starting == sorted(starting, reverse=True)
-        assert page.locator("#found").text_content() == f"{len(options)} matches"
+        eventually(text_of(page, "#found"), f"{len(options)} matches")
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowDown")
+        eventually(lambda: page.get_attribute("#search", "aria-activedescendant"), "match-2")
         active = page.get_attribute("#search", "aria-activedescendant")
         assert page.locator(f"#{active}").text_content() == options[2]
         page.keyboard.press("Enter")
-        assert page.locator("#selected-title").text_content() == options[2]
-        assert page.get_attribute("#search", "aria-expanded") == "false"
+        eventually(text_of(page, "#selected-title"), options[2])
+        eventually(lambda: page.get_attribute("#search", "aria-expanded"), "false")
 
     def test_says_when_there_is_none(self, page):
         page.fill("#search", "NOPE<b>")
-        assert page.locator("#found").text_content() == "No gene of the network has “NOPE<b>” in its name."
+        eventually(text_of(page, "#found"), "No gene of the network has “NOPE<b>” in its name.")
         assert page.locator("#matches").is_hidden()
 
     def test_click_on_a_match(self, page):
         page.fill("#search", "STAT")
         page.locator("#matches li", has_text="STAT1").click()
-        assert page.locator("#selected-title").text_content() == "STAT1"
+        eventually(text_of(page, "#selected-title"), "STAT1")
 
     def test_gene_hidden_by_the_filters_comes_back(self, page, network):
         alone = next(name for name in network[0] if network[0].degree[name] == 0)
@@ -223,7 +238,7 @@ class TestSearch:
         assert alone not in unfaded_genes(page)
         page.fill("#search", alone)
         page.press("#search", "Enter")
-        assert unfaded_genes(page) == {alone}
+        eventually(lambda: unfaded_genes(page), {alone})
         assert not page.is_checked("#hide-alone")
 
 
@@ -242,14 +257,14 @@ class TestDetails:
             middle = page.evaluate(f"elementOf({pair((row['source'], row['target']))}).renderedMidpoint()")
             page.mouse.move(5, 5)
             page.mouse.move(frame["x"] + middle["x"], frame["y"] + middle["y"])
-            assert page.locator("#tooltip h2").text_content() == f"{row['source']} → {row['target']}"
+            eventually(text_of(page, "#tooltip h2"), f"{row['source']} → {row['target']}")
             shown = facts(page, "#tooltip")
             assert {"coef", "se", "ci_low", "ci_high", "p", "p_robust", "F"} <= set(shown)
             for name, found in shown.items():
                 check_number(found, row[name])
             assert row["direction"] in page.locator("#tooltip").text_content()
         page.mouse.move(5, 5)
-        assert page.locator("#tooltip").is_hidden()
+        eventually(lambda: page.locator("#tooltip").is_hidden(), expected=True)
 
     def test_pointing_at_a_gene_shows_its_row(self, opened, analysed):
         page = opened.show(ag.pl.argen_interactive(analysed).html)
@@ -257,7 +272,7 @@ class TestDetails:
         for row in ag.get.targets(analysed).to_dict("records"):
             name = row["target"]
             page.mouse.move(*spot(page, name))
-            assert page.locator("#tooltip h2").text_content() == name
+            eventually(text_of(page, "#tooltip h2"), name)
             shown = facts(page, "#tooltip")
             assert {"effect", "ci_low", "n_cells", "layer", "order", "n_parents", "n_children"} <= set(shown)
             row |= graph.nodes[name] | {"n_parents": graph.in_degree[name], "n_children": graph.out_degree[name]}
@@ -322,7 +337,7 @@ class TestFilters:
             page.focus(slider)
             for step in range(1, 8):
                 page.keyboard.press("ArrowLeft" if slider == "#max-p-slider" else "ArrowRight")
-                assert len(drawn_edges(page)) == 45 - step
+                eventually(lambda n=45 - step: len(drawn_edges(page)) == n, expected=True)
                 assert count(float(page.input_value(field))) == 45 - step
                 assert len(page.input_value(field)) < 12
 
@@ -367,7 +382,7 @@ class TestNeighbours:
         graph = network[0]
         for name in sorted(graph, key=graph.degree, reverse=True)[:4]:
             page.mouse.click(*spot(page, name))
-            assert unfaded_genes(page) == {name, *nx.all_neighbors(graph, name)}
+            eventually(lambda n=name: unfaded_genes(page) == {n, *nx.all_neighbors(graph, n)}, expected=True)
             edges = page.evaluate("cy.edges().not('.faded').map(e => [nameOf(e).parent.name, nameOf(e).child.name])")
             assert {tuple(e) for e in edges} == {*graph.in_edges(name), *graph.out_edges(name)}
             parents, children = (
@@ -391,9 +406,9 @@ class TestNeighbours:
             lambda: page.click("#clear"),
         ):
             page.mouse.click(*spot(page, "STAT1"))
-            assert unfaded_genes(page) != set(network[0])
+            eventually(text_of(page, "#selected-title"), "STAT1")
             reset()
-            assert unfaded_genes(page) == set(network[0])
+            eventually(lambda: unfaded_genes(page), set(network[0]))
             assert page.locator("#selected").is_hidden()
 
     def test_filters_narrow_the_neighbourhood(self, page, network):
@@ -409,28 +424,33 @@ class TestNeighbours:
         page.evaluate(f"select({gene(edge[0])})")
         page.get_by_role("button", name=f"Edge {edge[0]} → {edge[1]}").focus()
         page.keyboard.press("Enter")
-        assert page.locator("#selected-title").text_content() == f"{edge[0]} → {edge[1]}"
+        eventually(text_of(page, "#selected-title"), f"{edge[0]} → {edge[1]}")
         assert unfaded_genes(page) == set(edge)
         page.locator(".neighbours .gene", has_text=re.compile(f"^{re.escape(edge[1])}$")).press("Enter")
-        assert page.locator("#selected-title").text_content() == edge[1]
+        eventually(text_of(page, "#selected-title"), edge[1])
 
 
 def test_keys_move_and_zoom(page):
     page.focus("#view")
     start = page.evaluate("({zoom: cy.zoom(), ...cy.pan()})")
-    page.keyboard.press("+")
-    assert page.evaluate("cy.zoom()") == pytest.approx(1.25 * start["zoom"])
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("0")
-    again = page.evaluate("({zoom: cy.zoom(), ...cy.pan()})")
-    assert again == pytest.approx(start)
+
+    def moved(**change):
+        wanted = pytest.approx({**start, **change})
+        eventually(lambda: page.evaluate("({zoom: cy.zoom(), ...cy.pan()})") == wanted, expected=True)
+
     page.keyboard.press("ArrowDown")
-    assert page.evaluate("cy.pan().y") == pytest.approx(start["y"] - 60)
+    moved(y=start["y"] - 60)
+    page.keyboard.press("ArrowLeft")
+    moved(y=start["y"] - 60, x=start["x"] + 60)
+    page.keyboard.press("0")
+    moved()
+    page.keyboard.press("+")
+    eventually(lambda: page.evaluate("cy.zoom()") == pytest.approx(1.25 * start["zoom"]), expected=True)
     page.click("#zoom-out")
-    assert page.evaluate("cy.zoom()") == pytest.approx(0.8 * start["zoom"])
+    eventually(lambda: page.evaluate("cy.zoom()") == pytest.approx(start["zoom"]), expected=True)
     page.focus("#search")
     page.keyboard.type("0+")
-    assert page.input_value("#search") == "0+"
+    eventually(lambda: page.input_value("#search"), "0+")
 
 
 def test_names_stay_text(opened):
