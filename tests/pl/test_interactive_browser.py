@@ -519,6 +519,8 @@ class TestExport:
         groups = list(root.iter(f"{SVG}g"))
         faded = [g for g in groups if g.get("data-gene") and g.get("opacity")]
         assert len(faded) == len(network[0]) - 1 - len(set(nx.all_neighbors(network[0], name)))
+        key = next(g for g in groups if g.get("id") == "key")
+        assert not [part for part in key.iter() if part.get("opacity")]
         effects = [text.text for text in root.iter(f"{SVG}text") if text.get("class") == "effect"]
         assert len(effects) == network[0].degree[name]
 

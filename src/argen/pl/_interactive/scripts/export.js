@@ -26,7 +26,8 @@ function drawnEdge(edge) {
   const color = COLOR_OF[edge.sign];
   const dashed = edge.weak === true ? { "stroke-dasharray": "4 2.5" } : {};
   const line = shape("path", { class: "edge", d: pathOf(edge), fill: "none", stroke: color, "stroke-width": edge.line, ...dashed });
-  const faded = kept !== null && !kept.has(edge.id) ? { opacity: 0.07 } : {};
+  const sample = edge.id === ""; // of the key
+  const faded = !sample && kept !== null && !kept.has(edge.id) ? { opacity: 0.07 } : {};
   return shape("g", { "data-edge": edge.index, ...faded }, line, shape("polygon", { points: headOf(edge), fill: color }));
 }
 
