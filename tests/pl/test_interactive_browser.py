@@ -100,6 +100,7 @@ def text_of(page, selector):
 
 def set_field(page, field, value):
     page.fill(field, repr(value))
+    eventually(lambda: page.evaluate("[limits.p, limits.effect]")[field == "#min-effect"], value)
 
 
 class TestLoading:
@@ -256,6 +257,7 @@ class TestDetails:
         for row in ag.get.edges(analysed).to_dict("records"):
             middle = page.evaluate(f"elementOf({pair((row['source'], row['target']))}).renderedMidpoint()")
             page.mouse.move(5, 5)
+            eventually(lambda: page.locator("#tooltip").is_hidden(), expected=True)
             page.mouse.move(frame["x"] + middle["x"], frame["y"] + middle["y"])
             eventually(text_of(page, "#tooltip h2"), f"{row['source']} → {row['target']}")
             shown = facts(page, "#tooltip")
@@ -346,10 +348,10 @@ class TestFilters:
         assert int(page.input_value("#max-p-slider")) == (network[1]["p"] <= 1e-5).sum()
         before = drawn_edges(page)
         page.fill("#max-p", "-1")
-        assert page.get_attribute("#max-p", "aria-invalid") == "true"
+        eventually(lambda: page.get_attribute("#max-p", "aria-invalid"), "true")
         assert drawn_edges(page) == before
         page.fill("#max-p", "")
-        assert len(drawn_edges(page)) == 45
+        eventually(lambda: len(drawn_edges(page)), 45)
         assert page.get_attribute("#max-p", "aria-invalid") is None
 
     def test_genes_without_a_shown_edge_can_be_hidden(self, page, network):

@@ -21,7 +21,7 @@ function refreshSelection() {
     cy.elements().removeClass("chosen effect-at-child effect-at-parent");
     cy.elements().forEach((element) => { element.toggleClass("faded", kept !== null && !kept.has(element.id())); });
     if (selected !== null) elementOf(selected).addClass("chosen");
-    for (const edge of effectsWritten()) elementOf(edge).addClass(edge.parent === selected ? "effect-at-child" : "effect-at-parent");
+    for (const edge of effectsWritten()) elementOf(edge).addClass(edge.child === selected ? "effect-at-parent" : "effect-at-child");
   });
   showSelected(edges);
   askForNames();
@@ -78,11 +78,13 @@ function connectPointer() {
   cy.on("mousemove", "node.gene, edge", (event) => {
     if (!tooltip.hidden) showTooltip(nameOf(event.target), event.originalEvent.clientX, event.originalEvent.clientY);
   });
-  cy.on("mouseout", "node.gene, edge", (event) => {
-    event.target.removeClass("hovered");
+  const leave = () => {
+    cy.$(".hovered").removeClass("hovered");
     view.style.cursor = "";
     hideTooltip();
-  });
+  };
+  cy.on("mouseout", "node.gene, edge", leave);
+  view.addEventListener("pointerleave", leave); // Cytoscape does not see where a pointer goes outside
   cy.on("tap", (event) => {
     const onBackground = event.target === cy;
     select(onBackground ? null : nameOf(event.target));
