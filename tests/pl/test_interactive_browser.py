@@ -321,13 +321,13 @@ class TestFilters:
         linked = {*left["source"], *left["target"]}
         n = "45 edges" if len(left) == 45 else f"{len(left)} of 45 edges"
         assert said.startswith(f"{n} shown, {30 - len(linked)} genes without a shown edge")
-        assert page.evaluate("cy.nodes('.gene.alone').length") == 30 - len(linked)
+        eventually(lambda: page.evaluate("cy.nodes('.gene.alone').length"), 30 - len(linked))
 
     def test_limits_include_their_own_edge(self, page, network):
         for row in network[1].head(5).itertuples():
             set_field(page, "#max-p", row.p)
             set_field(page, "#min-effect", abs(row.coef))
-            assert (row.source, row.target) in drawn_edges(page)
+            eventually(lambda edge=(row.source, row.target): edge in drawn_edges(page), expected=True)
 
     def test_every_step_of_the_sliders_changes_one_edge(self, page, network):
         edges = network[1]

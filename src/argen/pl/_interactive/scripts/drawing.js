@@ -93,7 +93,7 @@ const nameOf = (element) => (element.isNode() ? GENES : EDGES)[Number(element.id
 
 // Room for the key and the buttons, which lie over the drawing.
 function fitAll(animated = false) {
-  const shown = cy.elements(":visible");
+  const shown = cy.elements().not(".off"); // `:visible` may lag behind until the next frame
   if (shown.empty() || !cy.width()) return;
   const box = shown.boundingBox({ includeOverlays: false, includeUnderlays: false });
   const padding = { side: 24, top: 20, bottom: 20 + document.getElementById("key").offsetHeight };
