@@ -4,6 +4,7 @@
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import matplotlib as mpl
@@ -65,8 +66,36 @@ def overview(adata: ad.AnnData) -> None:
         ax.figure.savefig(HERE / "_static" / f"papalexi_{name}.png", dpi=110)
 
 
+def interactive(adata: ad.AnnData) -> None:
+    """The interactive page with a gene selected and the pointer on an edge, as a browser shows it.
+
+    Needs playwright and a Chromium (``ARGEN_CHROMIUM``, or one that is on the path).
+    """
+    from playwright.sync_api import sync_playwright
+
+    browsers = ("chromium", "chromium-browser", "google-chrome")
+    path = os.environ.get("ARGEN_CHROMIUM") or next(filter(None, map(shutil.which, browsers)))
+    page_text = ag.pl.argen_interactive(adata, title="Interferon cascade in THP-1 cells").html
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1240, "height": 740}, reduced_motion="reduce")
+        page.set_content(page_text)
+        page.fill("#search", "STAT1")
+        page.press("#search", "Enter")
+        page.evaluate("fitAll()")
+        page.wait_for_timeout(500)
+        edge = "EDGES.find((edge) => edge.parent.name === 'IFNGR2' && edge.child === selected)"
+        at = page.evaluate(f"elementOf({edge}).renderedSourceEndpoint()")
+        frame = page.locator("#view").bounding_box()
+        page.mouse.move(frame["x"] + at["x"], frame["y"] + at["y"] + 8)
+        page.wait_for_timeout(500)
+        page.screenshot(path=HERE / "_static" / "interactive.png")
+        browser.close()
+
+
 if __name__ == "__main__":
     screen = papalexi()
     quickstart(screen)
     effects(screen)
     overview(screen)
+    interactive(screen)

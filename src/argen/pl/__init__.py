@@ -6,6 +6,7 @@ from ._descendants import argen_descendants
 from ._effects import argen_effects
 from ._guides import argen_guides
 from ._heatmap import argen_heatmap
+from ._interactive import argen_interactive
 from ._network import argen_network
 from ._sign_check import argen_sign_check
 from ._targets import argen_targets
@@ -18,6 +19,7 @@ __all__ = [
     "argen_effects",
     "argen_guides",
     "argen_heatmap",
+    "argen_interactive",
     "argen_network",
     "argen_sign_check",
     "argen_targets",

@@ -1,0 +1,153 @@
+"""`ag.pl.argen_interactive`: a network to zoom, search and filter in the browser."""
+
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import networkx as nx
+import pandas as pd
+
+from argen._bridge.belonging import step_of_network
+from argen._bridge.files import check_path, replaced
+from argen._bridge.slots import read_result
+from argen._bridge.validate import check_count
+from argen.pl._interactive.content import MAX_GENES, page_content
+from argen.pl._interactive.page import make_page
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["InteractivePage", "argen_interactive", "draw_interactive"]
+
+_FRAME_HEIGHT = 640  # pixels in a notebook
+
+
+class InteractivePage:
+    """A page that a notebook shows in a frame of its own.
+
+    Attributes
+    ----------
+    html
+        The whole page.
+    """
+
+    __slots__ = ("html",)
+
+    def __init__(self, html: str) -> None:
+        self.html = html
+
+    def __repr__(self) -> str:
+        return f"<interactive network, {len(self.html) / 1e6:.1f} MB of HTML; a notebook shows it>"
+
+    def _repr_html_(self) -> str:
+        # Sandboxed: the page may run its scripts and save pictures, but knows nothing of the notebook.
+        return (
+            f'<iframe title="Interactive gene network" sandbox="allow-scripts allow-downloads" width="100%" '
+            f'height="{_FRAME_HEIGHT}" style="border:1px solid #ccd2d8" srcdoc="{escape(self.html)}"></iframe>'
+        )
+
+
+def argen_interactive(
+    adata: "AnnData",
+    *,
+    path: str | Path | None = None,
+    key: str = "argen_dag",
+    max_genes: int = MAX_GENES,
+    title: str | None = None,
+) -> "Path | InteractivePage":
+    """Make a page to explore the network in a browser: zoom, search, filter, neighbours of a gene, numbers of an edge.
+
+    One file that holds everything and opens without a network. Genes stand as in :func:`argen_network`, every one below
+    its parents; of networks with very many long edges the rows are kept and the edges run straight. A blue arrow is a
+    positive effect, an orange line that ends in a bar a negative one, width is size; edges with weak instruments are
+    dashed. Pointing at an edge or a gene shows what :func:`argen.get.edges` and :func:`argen.get.targets` know about
+    it. A click shows a gene with its parents and children; sliders and fields leave out edges by p and by effect, and
+    the page counts what is left. The picture as it is shown can be saved as SVG and PNG.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_dag`, or a baseline. The knock-downs are shown if the descendant step that the
+        network was made from is there.
+    path
+        File to write, ending in ``.html``; one that is there is replaced. Default: no file, but an object that a
+        notebook shows.
+    key
+        Name of the network.
+    max_genes
+        Of a larger network only so many genes are drawn, those with the most edges, and the page says so.
+    title
+        Heading; default ``"Causal gene network"``.
+
+    Returns
+    -------
+    The path of the file; without `path` an object with the page in ``html``, which a notebook shows.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No network under `key`.
+    argen.errors.InputError
+        `path` does not end in ``.html``, is a folder, or is in a folder that is not there; `max_genes` is not a
+        positive integer.
+
+    See Also
+    --------
+    argen.pl.argen_network : the network as a figure.
+    argen.report : a page about everything that the network rests on.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = ag.pl.argen_interactive(adata, path=Path(folder) / "network.html").read_text(encoding="utf-8")
+    >>> page.count("<h1")
+    1
+    """
+    from argen import get
+
+    path = None if path is None else check_path(path, (".html",), "network.html")
+    max_genes = check_count("max_genes", max_genes, 1)
+    graph, edges = get.graph(adata, key=key), get.edges(adata, key=key)
+    page = draw_interactive(graph, edges, _targets(adata, key), max_genes=max_genes, title=title)
+    if path is None:
+        return InteractivePage(page)
+    with replaced(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+    return path
+
+
+def draw_interactive(
+    graph: nx.DiGraph,
+    edges: pd.DataFrame,
+    targets: pd.DataFrame | None = None,
+    *,
+    max_genes: int = MAX_GENES,
+    title: str | None = None,
+) -> str:
+    """The page for a graph and tables as the `get` functions return them; see :func:`argen_interactive`.
+
+    Parameters
+    ----------
+    graph
+        As :func:`argen.get.graph` returns it.
+    edges
+        As :func:`argen.get.edges` returns it, a row for every edge of `graph`.
+    targets
+        As :func:`argen.get.targets` returns it; None if the knock-downs are not known.
+    """
+    return make_page(title or "Causal gene network", page_content(graph, edges, targets, max_genes))
+
+
+def _targets(adata: "AnnData", key: str) -> pd.DataFrame | None:
+    """The targets of the step that the network was made from, None if it is not there any more."""
+    from argen import get
+
+    network = read_result(adata, key, "ag.tl.argen_dag", "nodes")
+    if step_of_network(adata, network) is None:
+        return None
+    return get.targets(adata, key=str(network["params"]["descendants_key"]), network=key)
