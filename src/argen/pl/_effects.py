@@ -14,6 +14,7 @@ from matplotlib.transforms import ScaledTranslation
 from argen._bridge.belonging import step_key_of_network
 from argen._bridge.validate import counted
 from argen.pl import _style as style
+from argen.pl._axes import make_room
 from argen.pl._effect_rows import MAX_PARENTS, MAX_TARGETS, choose_targets, effect_rows, parents_of
 from argen.pl._folds import NO_COUNTS, draw_folds
 from argen.pl._ridges import RIDGE_HEIGHT, Curve, curves_of, draw_curve, draw_zeros, log_limits
@@ -74,8 +75,8 @@ def argen_effects(
         Name of the descendant step; default the one that the network was made from, ``"argen_descendants"`` if there is
         no network.
     ax
-        Axes to draw the curves into; names stand to its left, and the strips to its right take another 126 % of its
-        width. Default: a new figure of the size that the rows need.
+        Axes to draw the curves into; they are narrowed so that the strips stand in their place too. Names stand to the
+        left. Default: a new figure of the size that the rows need.
     show
         Show the figure and return `None`. Default: ``scanpy.settings.autoshow``.
 
@@ -147,7 +148,10 @@ def draw_effects(
     limits = log_limits([*own, *controls], np.append(means, base))
     curves, of_controls = curves_of(own, limits), curves_of(controls, limits)
     heading = _heading(rows, cells, gene, what, n_all, reverse=reverse)
-    ax = ax or _new_axes(rows, heading.count("\n") + 1, reverse=reverse)
+    if ax is None:
+        ax = _new_axes(rows, heading.count("\n") + 1, reverse=reverse)
+    else:
+        make_room(ax, _FOLDS[0] + _FOLDS[1] + _WORDS - 1.0)
     n_rows, heights = len(rows) + (not reverse), np.arange(len(rows))[::-1].astype(float)
     faces = [_face(row) for row in rows.itertuples()]
     _draw_curves(ax, heights, faces, curves, of_controls, means, with_control=not reverse)

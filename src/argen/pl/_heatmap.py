@@ -13,6 +13,7 @@ from argen._bridge.belonging import step_key_of_network
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
 from argen.pl import _style as style
+from argen.pl._axes import make_room
 from argen.pl._limits import whisker
 from argen.pl._network.hubs import MAX_GENES, hidden_genes_note, hubs
 from argen.pl._network.select import Genes, choose_genes
@@ -81,8 +82,8 @@ def argen_heatmap(
     nodes
         Genes to draw, in whatever order. Default: all genes of the network.
     ax
-        Axes to draw into; the names stand to the left and above, the colour bar to the right. Default: a new figure of
-        the size that the genes need.
+        Axes to draw into; they are narrowed so that the colour bar stands in their place too, names stand to the left
+        and above. Default: a new figure of the size that the genes need.
     show
         Show the figure and return `None`. Default: ``scanpy.settings.autoshow``.
 
@@ -144,7 +145,7 @@ def draw_heatmap(graph: nx.DiGraph, table: pd.DataFrame, ax: "Axes | None" = Non
     at = np.arange(len(genes)) if len(genes) <= MAX_GENES else _at_hubs(graph, genes)
     shown, matrix = [genes[i] for i in at], every[np.ix_(at, at)]
     related = matrix if not tested else _matrix(table[table["related"]], shown)
-    ax = ax or _new_axes(shown, _UNITS[effects])
+    ax = _new_axes(shown, _UNITS[effects]) if ax is None else _beside_bar(ax)
     norm = _norm(related if np.isfinite(related).any() else matrix)
     _draw_cells(ax, matrix, norm)
     _draw_bar(ax, matrix, norm, f"{effects} effect")
@@ -200,6 +201,11 @@ def _new_axes(genes: list[str], note: str) -> "Axes":
     size = names + side + beside, names + side + _ABOVE + _BELOW
     figure = plt.figure(figsize=size, layout="none")
     return figure.add_axes((names / size[0], _BELOW / size[1], side / size[0], side / size[1]))
+
+
+def _beside_bar(ax: "Axes") -> "Axes":
+    bar = _BESIDE * _POINTS
+    return make_room(ax, bar / max(points_of(ax)[0] - bar, bar))
 
 
 def _names_width(genes: list[str]) -> float:

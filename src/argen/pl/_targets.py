@@ -9,6 +9,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from argen.errors import InputError
 from argen.pl import _style as style
+from argen.pl._axes import make_room
 from argen.pl._rows import NAMES_WIDTH, name_rows, room_for_names
 from argen.pl._show import finish
 
@@ -54,8 +55,8 @@ def argen_targets(
     network
         Name of a network that was made from it; without one the candidate edges are left out.
     ax
-        Axes to draw the knock-downs into; the strips stand to its right and take another 46 % of its width, the names
-        to its left. Default: a new figure of the size that the targets need.
+        Axes to draw the knock-downs into; they are narrowed so that the strips stand in their place too. Names stand to
+        the left. Default: a new figure of the size that the targets need.
     show
         Show the figure and return `None`. Default: ``scanpy.settings.autoshow``.
 
@@ -91,7 +92,7 @@ def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
     """Draw a table as :func:`argen.get.targets` returns it; see :func:`argen_targets`."""
     table = _sorted(table)
     many = len(table) > MAX_NAMED
-    ax = ax or _new_axes(table, many=many)
+    ax = _new_axes(table, many=many) if ax is None else make_room(ax, _STRIPS)
     row = np.arange(len(table))
     _draw_knockdowns(ax, table)
     _draw_strip(ax.inset_axes([1.03, 0.0, 0.2, 1.0]), table["n_cells"].to_numpy(), None, written=not many)
