@@ -66,7 +66,10 @@ def plain_slot_names(app: object, what: str, name: str, obj: object, options: ob
 def check_api(app: object, error: Exception | None) -> None:
     """Stop if a public function did not make it into the reference: autodoc can fail without a warning."""
     documented = {entry[0] for entry in app.env.get_domain("py").get_objects()}
-    modules = (importlib.import_module(f"argen.{name}") for name in ("pp", "tl", "get", "pl", "datasets", "errors"))
+    modules = (
+        importlib.import_module(f"argen.{name}")
+        for name in ("pp", "tl", "get", "pl", "io", "datasets", "metrics", "errors")
+    )
     missing = {f"{module.__name__}.{name}" for module in modules for name in module.__all__} - documented
     if error is None and missing:
         message = f"Not in the API reference: {sorted(missing)}"
