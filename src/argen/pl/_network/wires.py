@@ -1,0 +1,86 @@
+"""Lines between genes that stand anywhere: straight, or bowed round the boxes in their way."""
+
+from collections.abc import Mapping
+
+import networkx as nx
+import numpy as np
+from matplotlib.path import Path
+
+from argen.pl._network.scene import Box, Dot, Edge
+
+__all__ = ["CLEARANCE", "points_on", "wire"]
+
+CLEARANCE = {True: 1.0, False: 3.5}  # from the head to the gene: arrow, bar (which is not to be taken for its border)
+_BOWS = (0.0, 0.13, -0.13, 0.26, -0.26, 0.4, -0.4, 0.6, -0.6)  # height of the bow over the length of the line
+_BOTH_WAYS = 0.13
+_FREE = 3.5  # points between a line and a gene that it passes
+_TESTED = 40  # points of a line that are tested
+
+
+def wire(graph: nx.DiGraph, shapes: Mapping[str, Box | Dot], *, round_boxes: bool) -> tuple[dict[Edge, Path], int]:
+    """Lines of all edges, and how many of them pass over a gene that is not theirs."""
+    genes = list(shapes)
+    low, high = _corners([shapes[gene] for gene in genes])
+    place = {gene: i for i, gene in enumerate(genes)}
+    lines, n_over = {}, 0
+    for source, target, weight in graph.edges(data="weight"):
+        own = [place[source], place[target]]
+        others = np.delete(low, own, axis=0), np.delete(high, own, axis=0)
+        both = graph.has_edge(target, source)
+        bows = [_BOTH_WAYS + max(bow, 0.0) for bow in _BOWS[::2]] if both else _BOWS
+        candidates = (_line(shapes[source], shapes[target], bow, CLEARANCE[weight >= 0]) for bow in bows)
+        fewest = None
+        for line in candidates:
+            over = _n_passed(line, *others) if round_boxes else 0
+            if fewest is None or over < fewest[0]:
+                fewest = over, line
+            if over == 0:
+                break
+        lines[source, target] = fewest[1]
+        n_over += fewest[0] > 0
+    return lines, n_over
+
+
+def points_on(line: Path, n: int = _TESTED) -> np.ndarray:
+    """`n` points at equal distances along a line, shape (n, 2)."""
+    flat = np.concatenate(line.to_polygons(closed_only=False))
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(flat, axis=0), axis=1))])
+    at = np.linspace(0.0, along[-1], n)
+    return np.column_stack([np.interp(at, along, flat[:, 0]), np.interp(at, along, flat[:, 1])])
+
+
+def _corners(shapes: list[Box | Dot]) -> tuple[np.ndarray, np.ndarray]:
+    half = np.array([
+        (shape.width / 2, shape.height / 2) if isinstance(shape, Box) else (shape.radius,) * 2 for shape in shapes
+    ]).reshape(-1, 2)  # fmt: skip
+    middle = np.array([(shape.x, shape.y) for shape in shapes]).reshape(-1, 2)
+    return middle - half - _FREE, middle + half + _FREE
+
+
+def _line(start: Box | Dot, end: Box | Dot, bow: float, clearance: float) -> Path:
+    """Line from border to border; a bow bends it to its left by this share of its length."""
+    a, b = np.array([start.x, start.y]), np.array([end.x, end.y])
+    if bow == 0.0:
+        return Path(np.array([_leave(start, b, 0.0), _leave(end, a, clearance)]), [Path.MOVETO, Path.LINETO])
+    bend = (a + b) / 2 + 2 * bow * np.array([a[1] - b[1], b[0] - a[0]])
+    ends = _leave(start, bend, 0.0), _leave(end, bend, clearance)
+    return Path(np.array([ends[0], bend, ends[1]]), [Path.MOVETO, Path.CURVE3, Path.CURVE3])
+
+
+def _leave(shape: Box | Dot, towards: np.ndarray, clearance: float) -> np.ndarray:
+    """Point on the border, or `clearance` outside it, on the way from the middle to another point."""
+    middle = np.array([shape.x, shape.y])
+    step = towards - middle
+    length = max(float(np.linalg.norm(step)), 1e-9)
+    if isinstance(shape, Dot):
+        way = shape.radius / length
+    else:
+        half = np.array([shape.width, shape.height]) / 2
+        way = float(np.min(half / np.maximum(np.abs(step), 1e-9)))
+    return middle + step * (way + clearance / length)
+
+
+def _n_passed(line: Path, low: np.ndarray, high: np.ndarray) -> int:
+    """Genes whose surroundings a line enters."""
+    points = points_on(line)[:, None]
+    return int(((points > low) & (points < high)).all(axis=-1).any(axis=0).sum())
