@@ -123,7 +123,7 @@ def _draw_fine_edges(ax: "Axes", graph: nx.DiGraph, scene: Scene, scale: float) 
     lines, triangles, bars = [], [], []
     for source, target, weight in edges:
         points = points_on(scene.lines[source, target], 9)
-        tip, way = points[-1], points[-1] - points[-2]
+        tip, way = points[-1].copy(), points[-1] - points[-2]
         way /= max(float(np.linalg.norm(way)), 1e-9)
         across = np.array([-way[1], way[0]])
         if weight < 0:

@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 
 from argen.pl import _style as style
-from argen.pl._network.apart import boxes_apart, dots_apart, evened
+from argen.pl._network.apart import boxes_off_lines, dots_apart, evened
 from argen.pl._network.force import force_positions, undirected
 from argen.pl._network.layout import NODE_HEIGHT
 from argen.pl._network.packing import pack
@@ -22,7 +22,8 @@ _STRETCH = 1.25  # boxes are wider than high, and so are their places
 _BOX_GAP = (16.0, 20.0)
 _ROOM_PER_BOX = (30.0, 40.0)  # points beside and below a box, for the lines
 _EVENED = 0.45
-_ROUNDS, _WIDER = 4, 1.15
+_ROUNDS, _WIDER = 4, 1.12
+_LARGEST = (860.0, 860.0)  # points up to which boxes move apart to clear the way of lines
 _GROUP_GAP = {True: 16.0, False: 34.0}  # between regions; between pieces without a frame
 _PADDING, _HEADING = 9.0, 13.0
 _LEAST_REGION = 58.0
@@ -60,8 +61,8 @@ def group_scene(
     best = None
     for step in range(_ROUNDS):  # lines that find no way round a box get more room
         shapes, size, regions = _boxes(graph, groups, page, spread * _WIDER**step)
-        lines, n_over = wire(graph, shapes, round_boxes=True)
-        if best is None or n_over < best[0]:
+        lines, n_over = wire(graph, shapes, size, round_boxes=True)
+        if best is None or (n_over < best[0] and size[0] <= _LARGEST[0] and size[1] <= _LARGEST[1]):
             best = n_over, Scene(shapes, lines, size, regions=regions, between=_between(graph, groups))
         if n_over == 0:
             break
@@ -103,9 +104,11 @@ def _boxes(
 
 def _box_piece(graph: nx.DiGraph, genes: Sequence[str], widths: Mapping[str, float], spread: float) -> _Piece:
     half = np.array([widths[gene] for gene in genes]) / 2
-    points = force_positions(undirected(graph, genes))
+    joined = undirected(graph, genes)
+    points = force_positions(joined)
     points = evened(points, _box_area(points, half, spread), _EVENED)
-    points = boxes_apart(points, 2 * half, NODE_HEIGHT, (_BOX_GAP[0] * spread, _BOX_GAP[1] * spread))
+    gap, ends = (_BOX_GAP[0] * spread, _BOX_GAP[1] * spread), np.array(joined.edges, dtype=int).reshape(-1, 2)
+    points = boxes_off_lines(points, 2 * half, NODE_HEIGHT, gap, ends)
     points -= np.array([(points[:, 0] - half).min(), points[:, 1].max() + NODE_HEIGHT / 2])
     size = float((points[:, 0] + half).max()), float(NODE_HEIGHT / 2 - points[:, 1].min())
     return _Piece(dict(zip(genes, map(tuple, points.tolist()), strict=True)), size)
@@ -165,7 +168,7 @@ def _dot_scene(graph: nx.DiGraph, groups: Groups, page: tuple[float, float]) -> 
     pieces = [_padded(piece) for piece in pieces] if groups.framed else pieces
     places, size, regions = _packed(pieces, groups, page[0], gap)
     shapes = {gene: Dot(x, y, radii[gene]) for gene, (x, y) in places.items()}
-    lines, _ = wire(graph, shapes, round_boxes=False)
+    lines, _ = wire(graph, shapes, size, round_boxes=False)
     thin = thinness(len(lines))
     return Scene(shapes, lines, size, regions=regions, between=_between(graph, groups), thin=thin)
 

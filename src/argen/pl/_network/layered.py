@@ -80,5 +80,6 @@ def _dot_scene(graph: nx.DiGraph, page: tuple[float, float]) -> Scene:
         for gene in row
     }
     shapes = {gene: shapes[gene] for gene in graph}
-    lines, _ = wire(graph, shapes, round_boxes=False)
-    return Scene(shapes, lines, (page[0], 2 * radius + step * depth), thin=thinness(len(lines)))
+    size = page[0], 2 * radius + step * depth
+    lines, _ = wire(graph, shapes, size, round_boxes=False)
+    return Scene(shapes, lines, size, thin=thinness(len(lines)))

@@ -11,14 +11,18 @@ from argen.pl._network.scene import Box, Dot, Edge
 __all__ = ["CLEARANCE", "points_on", "wire"]
 
 CLEARANCE = {True: 1.0, False: 3.5}  # from the head to the gene: arrow, bar (which is not to be taken for its border)
-_BOWS = (0.0, 0.13, -0.13, 0.26, -0.26, 0.4, -0.4, 0.6, -0.6)  # height of the bow over the length of the line
+_DOT_CLEARANCE = 1.0
+_BOWS = (0.0, *(sign * bow for bow in (0.06, 0.12, 0.18, 0.25, 0.33, 0.42) for sign in (1, -1)))  # height over length
+_HIGHEST_BOW = 100.0  # points
 _BOTH_WAYS = 0.13
 _FREE = 3.5  # points between a line and a gene that it passes
 _TESTED = 40  # points of a line that are tested
 
 
-def wire(graph: nx.DiGraph, shapes: Mapping[str, Box | Dot], *, round_boxes: bool) -> tuple[dict[Edge, Path], int]:
-    """Lines of all edges, and how many of them pass over a gene that is not theirs."""
+def wire(
+    graph: nx.DiGraph, shapes: Mapping[str, Box | Dot], size: tuple[float, float], *, round_boxes: bool
+) -> tuple[dict[Edge, Path], int]:
+    """Lines of all edges within an area of `size`, and how many of them pass a gene that is not theirs."""
     genes = list(shapes)
     low, high = _corners([shapes[gene] for gene in genes])
     place = {gene: i for i, gene in enumerate(genes)}
@@ -26,19 +30,30 @@ def wire(graph: nx.DiGraph, shapes: Mapping[str, Box | Dot], *, round_boxes: boo
     for source, target, weight in graph.edges(data="weight"):
         own = [place[source], place[target]]
         others = np.delete(low, own, axis=0), np.delete(high, own, axis=0)
-        both = graph.has_edge(target, source)
-        bows = [_BOTH_WAYS + max(bow, 0.0) for bow in _BOWS[::2]] if both else _BOWS
-        candidates = (_line(shapes[source], shapes[target], bow, CLEARANCE[weight >= 0]) for bow in bows)
         fewest = None
-        for line in candidates:
+        for bow in _bows(shapes[source], shapes[target], both_ways=graph.has_edge(target, source)):
+            clearance = _DOT_CLEARANCE if isinstance(shapes[target], Dot) else CLEARANCE[weight >= 0]
+            line = _line(shapes[source], shapes[target], bow, clearance)
             over = _n_passed(line, *others) if round_boxes else 0
-            if fewest is None or over < fewest[0]:
+            if fewest is None or (over < fewest[0] and _inside(line, size)):
                 fewest = over, line
             if over == 0:
                 break
         lines[source, target] = fewest[1]
         n_over += fewest[0] > 0
     return lines, n_over
+
+
+def _bows(start: Box | Dot, end: Box | Dot, *, both_ways: bool) -> list[float]:
+    """Bows to try, the flattest first; lines that lead both ways between two genes bend to their left."""
+    highest = _HIGHEST_BOW / max(float(np.hypot(start.x - end.x, start.y - end.y)), 1.0)
+    bows = [_BOTH_WAYS + bow for bow in _BOWS if bow >= 0] if both_ways else _BOWS
+    return [bows[0], *(bow for bow in bows[1:] if abs(bow) <= highest)]
+
+
+def _inside(line: Path, size: tuple[float, float]) -> bool:
+    points = points_on(line)
+    return bool(((points >= (0.0, -size[1])) & (points <= (size[0], 0.0))).all())
 
 
 def points_on(line: Path, n: int = _TESTED) -> np.ndarray:
