@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 
 import networkx as nx
 
 from argen.pl import _style as style
-from argen.pl._network.edge_labels import FONT_SIZE, Label, edge_texts, has_intervals, place_labels
+from argen.pl._network.edge_labels import FONT_SIZE, Placed, edge_texts, has_intervals, place_labels
 from argen.pl._network.hubs import by_edges
 from argen.pl._network.key import Entry, between_entry, dot_entries, edge_entries, face_entries, tint_entries
 from argen.pl._network.layered import layered_scene, too_dense
@@ -26,7 +26,8 @@ _PAGE = (575.0, 620.0)  # points that dots fill at most: with margins and key a 
 _FULL_PAGE, _LEAST_PAGE = 200, 0.55  # genes that fill it, smallest share of its sides
 _LEAST_ROOM = (110.0, 70.0)
 _ROUNDS = 4
-_SPREADS = (1.3, 1.6, 2.0, 2.5, 3.2)  # of pictures with numbers, until all numbers have a place
+_SPREADS = (1.3, 1.5, 1.75, 2.0, 2.4, 3.0)  # of pictures with numbers
+_MISSING_COST, _SIZE_COST = 100.0, 8.0  # of a number without a place, of spreading; covering another line costs 1
 _AREA_OF_NAME, _FEWEST_NAMES, _MOST_NAMES = 8500.0, 5, 40
 
 Room = tuple[float, float]
@@ -64,7 +65,7 @@ class Picture:
 
     scene: Scene
     sheet: Sheet
-    labels: list[Label]
+    placed: Placed
     names: list[str]
     entries: Callable[[float], list[Entry]]
 
@@ -106,13 +107,14 @@ def _boxes(request: Request, part: nx.DiGraph, alone: list[str], room: Room | No
         plain = _finished(request, with_block(draw(part, _PAGE, dots=False), alone, _PAGE[0], named=True), {})
     if request.numbers is False or part.number_of_edges() == 0:
         return plain or _boxes(_without_numbers(request), part, alone, room)
-    texts, best = edge_texts(part), None
+    texts, best, fewest = edge_texts(part), None, inf
     for spread in _SPREADS:
         scene = with_block(draw(part, _PAGE, dots=False, spread=spread), alone, _PAGE[0], named=True)
         picture = _finished(request, scene, texts)
-        if best is None or len(picture.labels) > len(best.labels):
-            best = picture
-        if len(picture.labels) == len(texts):
+        faults = _MISSING_COST * picture.placed.n_missing + picture.placed.n_covering
+        if faults + _SIZE_COST * spread < fewest:
+            best, fewest = picture, faults + _SIZE_COST * spread
+        if faults == 0:
             break
     unreadable = best.scale(room) * FONT_SIZE < _READABLE
     return plain if plain is not None and unreadable else best
@@ -140,7 +142,7 @@ def _dots(request: Request, part: nx.DiGraph, alone: list[str], room: Room | Non
 
 def _finished(request: Request, scene: Scene, texts: dict[tuple[str, str], str]) -> Picture:
     """Put numbers, headings, key and notes round a scene."""
-    labels, n_missing = place_labels(scene, texts) if texts else ([], 0)
+    placed = place_labels(scene, texts)
     weights = [weight for *_, weight in request.shown.edges(data="weight")]
     tints = {}
     for region in scene.regions:
@@ -159,14 +161,16 @@ def _finished(request: Request, scene: Scene, texts: dict[tuple[str, str], str])
     notes = [
         *request.notes,
         names_note(len(names), len(dots)) if dots else "",
-        ("numbers: effect [95 % interval]" if has_intervals(request.shown) else "numbers: effect") if labels else "",
-        f"{n_missing} of {len(texts)} numbers not written: no room" if n_missing else "",
+        ("numbers: effect [95 % interval]" if has_intervals(request.shown) else "numbers: effect")
+        if placed.labels
+        else "",
+        f"{placed.n_missing} of {len(texts)} numbers not written: no room" if placed.n_missing else "",
     ]
     heading = block_heading(request.graph, request.shown, scene.alone)
     if any(gene in scene.dots for gene in scene.alone):
         heading += f": {len(scene.alone)} gene{'s' * (len(scene.alone) != 1)}"
-    sheet = make_sheet(scene, heading, [label for label, _ in entries(1.0)], notes, labels)
-    return Picture(scene, sheet, labels, names, entries)
+    sheet = make_sheet(scene, heading, [label for label, _ in entries(1.0)], notes, placed.labels)
+    return Picture(scene, sheet, placed, names, entries)
 
 
 def _names(graph: nx.DiGraph, dots: Sequence[str], area: float) -> list[str]:

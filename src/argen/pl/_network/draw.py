@@ -201,7 +201,7 @@ def _module_color(scene: Scene, gene: str) -> str:
 
 
 def _write_numbers(ax: "Axes", picture: Picture, scale: float) -> None:
-    for label in picture.labels:
+    for label in picture.placed.labels:
         text = _write(
             ax, label.x, label.y, label.text, color=style.INK, fontsize=edge_labels.FONT_SIZE * scale, zorder=3
         )
@@ -243,7 +243,7 @@ def _kept_free(picture: Picture) -> list[tuple[float, float]]:
         half = style.text_width(region.heading, style.SMALL_FONT_SIZE) / 2
         x, y = region.x + region.width / 2, region.y - style.SMALL_FONT_SIZE
         areas.append((x - half, x + half, y - 4.0, y + 4.0))
-    for label in picture.labels:
+    for label in picture.placed.labels:
         areas.append((label.x - label.width / 2, label.x + label.width / 2, label.y - 4.0, label.y + 4.0))
     return [
         (float(x), float(y))

@@ -11,13 +11,14 @@ from argen.pl import _style as style
 from argen.pl._network.scene import Box, Edge, Scene
 from argen.pl._network.wires import points_on
 
-__all__ = ["FONT_SIZE", "Label", "edge_texts", "has_intervals", "place_labels"]
+__all__ = ["FONT_SIZE", "Label", "Placed", "edge_texts", "has_intervals", "place_labels"]
 
 FONT_SIZE = 7.5
 _HEIGHT = 1.15 * FONT_SIZE
 _GAP = 2.0  # free points round a number
 _Z_95 = 1.959963984540054
 _DIGITS = (2, 4)  # least and largest number of decimals
+_HEAD = 5.0  # points round the tip of a head that stay free
 _STEPS = 33  # places along a line that are tried
 _LINE_COST, _OFF_MIDDLE_COST = 1.0, 2.0
 
@@ -74,8 +75,17 @@ def _number(value: float, decimals: int) -> str:
     return f"{value:.{decimals}f}".replace("-", "−")
 
 
-def place_labels(scene: Scene, texts: Mapping[Edge, str]) -> tuple[list[Label], int]:
-    """Put the texts on their lines, off all genes, headings and other texts; how many find no place.
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Numbers at their places; how many have none, and how many cover the line of another edge."""
+
+    labels: list[Label]
+    n_missing: int = 0
+    n_covering: int = 0
+
+
+def place_labels(scene: Scene, texts: Mapping[Edge, str]) -> Placed:
+    """Put the texts on their lines, off all genes, heads, headings and other texts.
 
     Lines with the least choice come first. Of the free places on a line the best covers no other line and is near the
     middle.
@@ -84,14 +94,15 @@ def place_labels(scene: Scene, texts: Mapping[Edge, str]) -> tuple[list[Label], 
     taken = _obstacles(scene)
     sizes = {edge: (style.text_width(text, FONT_SIZE) + 2 * _GAP, _HEIGHT + _GAP) for edge, text in texts.items()}
     order = sorted(texts, key=lambda edge: _n_free(points[edge], sizes[edge], taken))
-    placed = {}
+    placed, n_covering = {}, 0
     for edge in order:
         others = np.concatenate([points[other] for other in points if other != edge] or [np.empty((0, 2))])
-        at = _best_place(points[edge], sizes[edge], taken, others)
+        at, n_lines = _best_place(points[edge], sizes[edge], taken, others)
         if at is not None:
+            n_covering += n_lines > 0
             placed[edge] = Label(edge, texts[edge], float(at[0]), float(at[1]), sizes[edge][0] - 2 * _GAP)
             taken = np.vstack([taken, _rectangles(at[None], sizes[edge])])
-    return [placed[edge] for edge in texts if edge in placed], len(texts) - len(placed)
+    return Placed([placed[edge] for edge in texts if edge in placed], len(texts) - len(placed), n_covering)
 
 
 def _obstacles(scene: Scene) -> np.ndarray:
@@ -103,6 +114,8 @@ def _obstacles(scene: Scene) -> np.ndarray:
         for s in scene.genes.values()
     ]
     found += [(r.x, r.y - 2 * style.SMALL_FONT_SIZE, r.x + r.width, r.y) for r in scene.regions]
+    tips = [line.vertices[-1] for line in scene.lines.values()]
+    found += [(x - _HEAD, y - _HEAD, x + _HEAD, y + _HEAD) for x, y in tips]
     return np.array(found, dtype=float).reshape(-1, 4)
 
 
@@ -123,12 +136,14 @@ def _n_free(points: np.ndarray, size: tuple[float, float], taken: np.ndarray) ->
 
 def _best_place(
     points: np.ndarray, size: tuple[float, float], taken: np.ndarray, others: np.ndarray
-) -> np.ndarray | None:
+) -> tuple[np.ndarray | None, int]:
+    """The best free place, if there is one, and how many points of other lines a text there covers."""
     free = _free(points, size, taken)
     if not free.any():
-        return None
+        return None, 0
     candidates = points[free]
     mine = _rectangles(candidates, size)[:, None]
     covered = ((others > mine[..., :2]) & (others < mine[..., 2:])).all(axis=-1).sum(axis=1)
     off = np.abs(np.linspace(-1.0, 1.0, len(points)))[free]
-    return candidates[np.argmin(_LINE_COST * covered + _OFF_MIDDLE_COST * off)]
+    best = np.argmin(_LINE_COST * covered + _OFF_MIDDLE_COST * off)
+    return candidates[best], int(covered[best])

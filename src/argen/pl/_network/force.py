@@ -20,7 +20,7 @@ def undirected(graph: nx.DiGraph, genes: Sequence[str]) -> nx.Graph:
     place = {gene: i for i, gene in enumerate(genes)}
     found = nx.empty_graph(len(genes))
     for gene in genes:
-        for child in sorted(graph.succ[gene].keys() & place.keys(), key=place.get):
+        for child in sorted((other for other in graph.succ[gene] if other in place), key=place.get):
             weight = abs(graph.edges[gene, child]["weight"])
             u, v = place[gene], place[child]
             found.add_edge(u, v, weight=weight + (found.edges[u, v]["weight"] if found.has_edge(u, v) else 0.0))

@@ -27,6 +27,7 @@ _LARGEST = (860.0, 860.0)  # points up to which boxes move apart to clear the wa
 _GROUP_GAP = {True: 16.0, False: 34.0}  # between regions; between pieces without a frame
 _PADDING, _HEADING = 9.0, 13.0
 _LEAST_REGION = 58.0
+_MIRROR_ROUNDS = 3
 _ROOM_PER_DOT = 1.0
 _SHRINK = 0.96
 _LARGEST_DOT, _SMALLEST_DOT, _DOT_GAP = 9.0, 1.0, 1.5
@@ -98,7 +99,7 @@ def _boxes(
     gap = _GROUP_GAP[groups.framed] * sqrt(spread)
     area = sum((piece.size[0] + gap) * (piece.size[1] + gap) for piece in pieces)
     width = max([page[0] * 0.8 * min(spread, 1.0), sqrt(_PAGE_SHAPE * area), *(piece.size[0] for piece in pieces)])
-    places, size, regions = _packed(pieces, groups, width, gap)
+    places, size, regions = _packed(graph, pieces, groups, width, gap)
     return {gene: Box(x, y, widths[gene]) for gene, (x, y) in places.items()}, size, regions
 
 
@@ -134,10 +135,11 @@ def _padded(piece: _Piece) -> _Piece:
 
 
 def _packed(
-    pieces: Sequence[_Piece], groups: Groups, width: float, gap: float
+    graph: nx.DiGraph, pieces: Sequence[_Piece], groups: Groups, width: float, gap: float
 ) -> tuple[dict[str, tuple[float, float]], tuple[float, float], list[Region]]:
     """Places of all genes on one page, its size and the regions."""
     corners, size = pack([piece.size for piece in pieces], width, gap)
+    pieces = _facing(graph, groups, pieces, corners) if groups.framed else pieces
     places, regions = {}, []
     for i, (piece, (x, y)) in enumerate(zip(pieces, corners, strict=True)):
         places |= {gene: (x + dx, y + dy) for gene, (dx, dy) in piece.places.items()}
@@ -145,6 +147,46 @@ def _packed(
             regions.append(Region(x, y, *piece.size, i + 1, _fitting(groups.names[i], piece.size[0])))
     order = {gene: places[gene] for genes in groups.genes for gene in genes}
     return order, size, regions
+
+
+def _facing(
+    graph: nx.DiGraph, groups: Groups, pieces: Sequence[_Piece], corners: Sequence[tuple[float, float]]
+) -> list[_Piece]:
+    """Mirror regions so that the lines between them get short."""
+    pieces, group = list(pieces), {gene: i for i, genes in enumerate(groups.genes) for gene in genes}
+    out = [[] for _ in pieces]
+    for u, v in sorted(_between(graph, groups)):
+        out[group[u]].append((u, v))
+        out[group[v]].append((v, u))
+
+    def place(piece: _Piece, i: int, gene: str) -> np.ndarray:
+        return np.array(piece.places[gene]) + corners[i]
+
+    for _ in range(_MIRROR_ROUNDS):
+        for i, piece in enumerate(pieces):
+            ends = [place(pieces[group[other]], group[other], other) for _, other in out[i]]
+            costs = []
+            for candidate in (candidates := _mirrored(piece)):
+                mine = [place(candidate, i, gene) for gene, _ in out[i]]
+                costs.append(round(sum(float(np.hypot(*(a - b))) for a, b in zip(mine, ends, strict=True)), 6))
+            pieces[i] = candidates[int(np.argmin(costs))]
+    return pieces
+
+
+def _mirrored(piece: _Piece) -> list[_Piece]:
+    """A region as it is and mirrored; the heading stays at its upper end."""
+    width, low = piece.size[0], -piece.size[1] - _HEADING
+    return [
+        _Piece(
+            {
+                gene: (width - x if left_right else x, low - y if up_down else y)
+                for gene, (x, y) in piece.places.items()
+            },
+            piece.size,
+        )
+        for left_right in (False, True)
+        for up_down in (False, True)
+    ]
 
 
 def _fitting(names: Sequence[str], width: float) -> str:
@@ -166,7 +208,7 @@ def _dot_scene(graph: nx.DiGraph, groups: Groups, page: tuple[float, float]) -> 
     radii = dot_radii(graph, spacing)
     pieces = [_dot_piece(graph, genes, radii, size) for genes, size in zip(groups.genes, sizes, strict=True)]
     pieces = [_padded(piece) for piece in pieces] if groups.framed else pieces
-    places, size, regions = _packed(pieces, groups, page[0], gap)
+    places, size, regions = _packed(graph, pieces, groups, page[0], gap)
     shapes = {gene: Dot(x, y, radii[gene]) for gene, (x, y) in places.items()}
     lines, _ = wire(graph, shapes, size, round_boxes=False)
     thin = thinness(len(lines))

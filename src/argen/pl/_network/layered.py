@@ -20,6 +20,7 @@ _UPRIGHT = 8.0  # an edge arrives upright over this length, so that its head sta
 _MOST_SEGMENTS = 1200  # pieces of edges between rows up to which every edge has a way of its own
 _DOT_GAP = 3.0
 _LARGEST_ROW_GAP = 42.0
+_SIDEWAYS = 7.0  # of spreading: numbers are wider than high
 
 
 def too_dense(graph: nx.DiGraph) -> bool:
@@ -36,9 +37,11 @@ def layered_scene(graph: nx.DiGraph, page: tuple[float, float], *, dots: bool, s
             "use layout='spring' or layout='module'."
         )
         raise InputError(msg)
+    if len(graph) == 0:
+        return Scene({}, {}, (0.0, 0.0))
     if dots:
         return _dot_scene(graph, page)
-    stretch = (1.0 + 3.0 * (spread - 1.0), spread)
+    stretch = (1.0 + _SIDEWAYS * (spread - 1.0), spread)
     layout = layered_layout(graph, {gene: style.text_width(gene, style.FONT_SIZE) for gene in graph}, stretch=stretch)
     shapes = {gene: Box(x, y, layout.widths[gene]) for gene, (x, y) in layout.centers.items()}
     lines = {}
