@@ -29,6 +29,7 @@ def label_points(
     others: np.ndarray | None = None,
     sizes: np.ndarray | None = None,
     font_size: float = style.SMALL_FONT_SIZE,
+    near: float = _NEAR,
 ) -> list["Text"]:
     """Write names beside their points, the first ones first; a name that finds no free place is left out.
 
@@ -44,6 +45,8 @@ def label_points(
         Shape (m, 2), points that names must not cover; `points` are always kept free.
     sizes
         Areas (points squared, as ``Axes.scatter`` takes them) of `points` and then of `others`, shape (n + m,).
+    near
+        Smallest distance of a name from its point, as a share of the axes.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def label_points(
             x_scatter=every[:, 0], y_scatter=every[:, 1], scatter_sizes=radii,
             text_scatter_sizes=None if radii is None else radii[: len(named)],
             textsize=font_size, textcolor=style.INK, linecolor=style.NOTE_COLOR, linewidth=_LEADER_WIDTH,
-            min_distance=_NEAR, max_distance=_FAR, margin=_MARGIN, nbr_candidates=_CANDIDATES, draw_all=False,
+            min_distance=near, max_distance=_FAR, margin=_MARGIN, nbr_candidates=_CANDIDATES, draw_all=False,
             va="bottom", parse_math=False, usetex=False,  # places are those of lower ends
         )  # fmt: skip
     ax.set(xlim=limits[0], ylim=limits[1])

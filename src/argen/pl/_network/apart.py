@@ -1,5 +1,7 @@
 """Clean-up of places: nothing overlaps, and as little as possible moves."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -7,6 +9,7 @@ __all__ = ["boxes_apart", "boxes_off_lines", "dots_apart", "evened"]
 
 _STEPS = 400
 _GROWTH = 1.06
+_ROOM_STEPS, _ROOM_PUSH = 330, 0.6
 _LINE_STEPS, _LINE_FREE, _LINE_PUSH = 40, 7.0, 0.35
 
 
@@ -75,19 +78,33 @@ def _pushes(points: np.ndarray, half: np.ndarray, ends: np.ndarray) -> tuple[np.
     return moves, int(hit.sum())
 
 
-def dots_apart(points: np.ndarray, radii: np.ndarray, gap: float, size: tuple[float, float]) -> np.ndarray:
-    """Move dots within an area of `size` (upper left at 0, y down to -height) until `gap` is between any two."""
+def dots_apart(
+    points: np.ndarray,
+    radii: np.ndarray,
+    gap: float,
+    size: tuple[float, float],
+    rooms: Mapping[int, float],
+    room_height: float,
+) -> np.ndarray:
+    """Move dots within an area of `size` (upper left at 0, y down to -height) until `gap` is between any two.
+
+    Dots also make room of a width above the dots in `rooms`, for their names, as far as there is any.
+    """
+    hubs, widths = np.array(list(rooms), dtype=int), np.array(list(rooms.values()))
     points = np.array(points, dtype=float)
     low, high = np.column_stack([radii, radii - size[1]]), np.column_stack([size[0] - radii, -radii])
-    for _ in range(_STEPS):
+    for step in range(_STEPS):
         points = np.clip(points, low, np.maximum(low, high))
+        if step < _ROOM_STEPS:
+            points = points + _out_of_rooms(points, radii, hubs, widths, room_height)
         pairs = cKDTree(points).query_pairs(2 * radii.max() + gap, output_type="ndarray")
         pairs = pairs[np.lexsort(pairs.T[::-1])]
         i, j = pairs.T
         difference = points[i] - points[j]
         distance = np.linalg.norm(difference, axis=1)
         excess = radii[i] + radii[j] + gap - distance
-        if not (hit := excess > 1e-6).any():
+        hit = excess > 1e-6
+        if step >= _ROOM_STEPS and not hit.any():
             break
         i, j, distance, excess = i[hit], j[hit], distance[hit], excess[hit]
         turn = 2.4 * (i + j)  # dots at one place leave it in a direction of their own
@@ -97,6 +114,21 @@ def dots_apart(points: np.ndarray, radii: np.ndarray, gap: float, size: tuple[fl
         np.add.at(points, i, push)
         np.add.at(points, j, -push)
     return np.clip(points, low, np.maximum(low, high))
+
+
+def _out_of_rooms(
+    points: np.ndarray, radii: np.ndarray, hubs: np.ndarray, widths: np.ndarray, height: float
+) -> np.ndarray:
+    """Move dots out of the rooms above hubs, sideways or up or down, whichever is nearer."""
+    middle = points[hubs] + np.column_stack([np.zeros(len(hubs)), radii[hubs] + height / 2])
+    difference = points[None] - middle[:, None]
+    need = np.stack([widths[:, None] / 2 + radii, np.full((len(hubs), 1), height / 2) + radii], axis=-1)
+    excess = need - np.abs(difference)
+    hit = (excess > 0).all(axis=-1)
+    hit[np.arange(len(hubs)), hubs] = False
+    along_x = excess[..., 0] < excess[..., 1]
+    push = excess * np.where(difference < 0, -1.0, 1.0) * np.stack([along_x, ~along_x], axis=-1) * hit[..., None]
+    return _ROOM_PUSH * push.sum(axis=0)
 
 
 def evened(points: np.ndarray, size: tuple[float, float], share: float = 0.5) -> np.ndarray:

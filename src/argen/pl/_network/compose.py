@@ -8,7 +8,6 @@ import networkx as nx
 
 from argen.pl import _style as style
 from argen.pl._network.edge_labels import FONT_SIZE, Placed, edge_texts, has_intervals, place_labels
-from argen.pl._network.hubs import by_edges
 from argen.pl._network.key import Entry, between_entry, dot_entries, edge_entries, face_entries, tint_entries
 from argen.pl._network.layered import layered_scene, too_dense
 from argen.pl._network.modules import module_scene
@@ -26,9 +25,9 @@ _PAGE = (575.0, 620.0)  # points that dots fill at most: with margins and key a 
 _FULL_PAGE, _LEAST_PAGE = 200, 0.55  # genes that fill it, smallest share of its sides
 _LEAST_ROOM = (110.0, 70.0)
 _ROUNDS = 4
+_LEAST_SPACING = 8.0  # points from dot to dot
 _SPREADS = (1.3, 1.5, 1.75, 2.0, 2.4, 3.0)  # of pictures with numbers
 _MISSING_COST, _SIZE_COST = 100.0, 8.0  # of a number without a place, of spreading; covering another line costs 1
-_AREA_OF_NAME, _FEWEST_NAMES, _MOST_NAMES = 8500.0, 5, 40
 
 Room = tuple[float, float]
 
@@ -61,12 +60,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Everything that is drawn, in points: the scene, the sheet round it, numbers on edges, names beside dots."""
+    """Everything that is drawn, in points: the scene, the sheet round it, numbers on edges."""
 
     scene: Scene
     sheet: Sheet
     placed: Placed
-    names: list[str]
     entries: Callable[[float], list[Entry]]
 
     def scale(self, room: Room | None) -> float:
@@ -130,14 +128,21 @@ def _dots(request: Request, part: nx.DiGraph, alone: list[str], room: Room | Non
     share = min(max(sqrt(len(part) / _FULL_PAGE), _LEAST_PAGE), 1.0)
     wanted = (_PAGE[0] * share, _PAGE[1] * share)
     for named in (True, False):
-        page = wanted if room is None else (max(room[0] - 2 * style.MARGIN, _LEAST_ROOM[0]), room[1])
+        page = wanted if room is None else _grown((room[0] - 2 * style.MARGIN, room[1]), len(part))
         for _ in range(_ROUNDS):
             scene = LAYOUTS[request.layout](part, page, dots=True)
             picture = _finished(request, with_block(scene, alone, page[0], named=named), texts)
             yield picture
             if room is not None:
                 over = picture.sheet.size[1] - room[1], picture.sheet.size[0] - room[0]
-                page = max(page[0] - max(over[1], 0.0), _LEAST_ROOM[0]), max(page[1] - over[0], _LEAST_ROOM[1])
+                page = _grown((page[0] - max(over[1], 0.0), page[1] - over[0]), len(part))
+
+
+def _grown(page: Room, n: int) -> Room:
+    """A page with room for `n` dots that can be seen."""
+    page = max(page[0], _LEAST_ROOM[0]), max(page[1], _LEAST_ROOM[1])
+    factor = max(1.0, _LEAST_SPACING * sqrt(n / (page[0] * page[1])))
+    return page[0] * factor, page[1] * factor
 
 
 def _finished(request: Request, scene: Scene, texts: dict[tuple[str, str], str]) -> Picture:
@@ -157,10 +162,9 @@ def _finished(request: Request, scene: Scene, texts: dict[tuple[str, str], str])
             found.append(between_entry(max(map(abs, weights)), scale * scene.thin))
         return found + face_entries(request.colors, scale) + tint_entries(tints, scale)
 
-    names = _names(request.shown, list(dots), scene.size[0] * scene.size[1])
     notes = [
         *request.notes,
-        names_note(len(names), len(dots)) if dots else "",
+        names_note(len(scene.names), len(dots)) if dots else "",
         ("numbers: effect [95 % interval]" if has_intervals(request.shown) else "numbers: effect")
         if placed.labels
         else "",
@@ -170,11 +174,4 @@ def _finished(request: Request, scene: Scene, texts: dict[tuple[str, str], str])
     if any(gene in scene.dots for gene in scene.alone):
         heading += f": {len(scene.alone)} gene{'s' * (len(scene.alone) != 1)}"
     sheet = make_sheet(scene, heading, [label for label, _ in entries(1.0)], notes, placed.labels)
-    return Picture(scene, sheet, placed, names, entries)
-
-
-def _names(graph: nx.DiGraph, dots: Sequence[str], area: float) -> list[str]:
-    """The dots to be named, the first the most important: as many as may find a place."""
-    most = int(min(max(area / _AREA_OF_NAME, _FEWEST_NAMES), _MOST_NAMES))
-    among = set(dots)
-    return [gene for gene in by_edges(graph) if gene in among][:most] if dots else []
+    return Picture(scene, sheet, placed, entries)

@@ -14,6 +14,7 @@ from argen.pl import _style as style
 from argen.pl._labels import label_points
 from argen.pl._network import edge_labels
 from argen.pl._network.compose import Picture, names_note
+from argen.pl._network.groups import NAME_SIZE
 from argen.pl._network.key import BETWEEN_DASHES, DOT_FACE, draw_key
 from argen.pl._network.scene import Scene
 from argen.pl._network.tints import shade, tint
@@ -29,7 +30,7 @@ _HEAD_LENGTH, _HEAD_HALF_WIDTH, _BAR_HALF_WIDTH = 5.6, 2.6, 3.2  # of edges betw
 _CROWDED, _CROWDED_ALPHA = 300, 0.75  # lines from which they let others shine through
 _BETWEEN_ALPHA = 0.75
 _DOT_RIM = 0.6
-_NAME_FONT, _NAME_HALO = 7.0, 1.6
+_NAME_HALO, _NAME_DISTANCE = 1.6, 1.5  # points
 _KEPT_FREE = 7.0  # distance of the points that keep names off headings, key and boxes
 
 
@@ -59,7 +60,7 @@ def draw_picture(ax: "Axes | None", picture: Picture, graph: nx.DiGraph, faces: 
         _write(ax, x, y, text, color=style.NOTE_COLOR, fontsize=style.SMALL_FONT_SIZE * scale)
     if entries := picture.entries(scale):
         draw_key(ax, entries, sheet.key_columns, sheet.key_top, scale)
-    if picture.names:
+    if scene.names:
         _name_dots(ax, picture, scale)
     return ax
 
@@ -211,27 +212,31 @@ def _write_numbers(ax: "Axes", picture: Picture, scale: float) -> None:
 
 def _name_dots(ax: "Axes", picture: Picture, scale: float) -> None:
     """Write names of hubs beside their dots, and how many that are into the note."""
-    scene, names = picture.scene, picture.names
+    scene, names = picture.scene, picture.scene.names
     dots = [gene for gene in scene.dots if gene not in set(scene.alone)]
     rest = [scene.genes[gene] for gene in dots if gene not in set(names)]
     first = [scene.genes[gene] for gene in names]
     kept_free = _kept_free(picture)
     points = [(dot.x, dot.y) for dot in rest]
     sizes = [_area(dot.radius, scale) for dot in (*first, *rest)] + [1.0] * len(kept_free)
+    before = len(ax.lines)
     texts = label_points(
         ax,
         np.array([(dot.x, dot.y) for dot in first]),
         names,
         others=np.array([*points, *kept_free]).reshape(-1, 2),
         sizes=np.array(sizes),
-        font_size=_NAME_FONT * scale,
+        font_size=NAME_SIZE * scale,
+        near=_NAME_DISTANCE * scale / min(room_of(ax)),
     )
+    for leader in ax.lines[before:]:
+        leader.set(zorder=1.8, linewidth=0.7 * scale, color=style.INK)
     for text in texts:
         text.set_gid(f"name:{text.get_text()}")
         text.set_zorder(5)
         text.set_path_effects([withStroke(linewidth=2 * _NAME_HALO * scale, foreground="white", alpha=0.85)])
-    before, after = names_note(len(names), len(dots)), names_note(len(texts), len(dots))
-    next(text for text in ax.texts if text.get_text() == before).set_text(after)
+    written, after = names_note(len(names), len(dots)), names_note(len(texts), len(dots))
+    next(text for text in ax.texts if text.get_text() == written).set_text(after)
 
 
 def _kept_free(picture: Picture) -> list[tuple[float, float]]:

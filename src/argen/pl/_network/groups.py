@@ -10,12 +10,13 @@ import numpy as np
 from argen.pl import _style as style
 from argen.pl._network.apart import boxes_off_lines, dots_apart, evened
 from argen.pl._network.force import force_positions, undirected
+from argen.pl._network.hubs import named_hubs
 from argen.pl._network.layout import NODE_HEIGHT
 from argen.pl._network.packing import pack
 from argen.pl._network.scene import Box, Dot, Region, Scene, box_width
 from argen.pl._network.wires import wire
 
-__all__ = ["Groups", "dot_radii", "group_scene", "thinness"]
+__all__ = ["NAME_SIZE", "Groups", "dot_radii", "group_scene", "thinness"]
 
 _PAGE_SHAPE = 1.25  # width over height that a picture of boxes is to have
 _STRETCH = 1.25  # boxes are wider than high, and so are their places
@@ -31,6 +32,8 @@ _MIRROR_ROUNDS = 3
 _ROOM_PER_DOT = 1.0
 _SHRINK = 0.96
 _LARGEST_DOT, _SMALLEST_DOT, _DOT_GAP = 9.0, 1.0, 1.5
+_LEAST_SPACING = 7.0
+NAME_SIZE = 7.0  # font size of names beside dots
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,17 +205,18 @@ def _dot_scene(graph: nx.DiGraph, groups: Groups, page: tuple[float, float]) -> 
         outer = [_frame(size) for size in sizes] if groups.framed else sizes
         gap = min(_GROUP_GAP[groups.framed], spacing) * 0.6
         width, height = pack(outer, page[0], gap)[1]
-        if (width <= page[0] + 1e-6 and height <= page[1]) or spacing < 2 * _SMALLEST_DOT:
+        if (width <= page[0] + 1e-6 and height <= page[1]) or spacing <= _LEAST_SPACING:
             break
         spacing *= _SHRINK
     radii = dot_radii(graph, spacing)
-    pieces = [_dot_piece(graph, genes, radii, size) for genes, size in zip(groups.genes, sizes, strict=True)]
+    names = named_hubs(graph, page)
+    pieces = [_dot_piece(graph, genes, radii, size, names) for genes, size in zip(groups.genes, sizes, strict=True)]
     pieces = [_padded(piece) for piece in pieces] if groups.framed else pieces
     places, size, regions = _packed(graph, pieces, groups, page[0], gap)
     shapes = {gene: Dot(x, y, radii[gene]) for gene, (x, y) in places.items()}
     lines, _ = wire(graph, shapes, size, round_boxes=False)
     thin = thinness(len(lines))
-    return Scene(shapes, lines, size, regions=regions, between=_between(graph, groups), thin=thin)
+    return Scene(shapes, lines, size, regions=regions, between=_between(graph, groups), thin=thin, names=names)
 
 
 def _frame(size: tuple[float, float]) -> tuple[float, float]:
@@ -229,7 +233,7 @@ def _dot_size(n: int, spacing: float, page: tuple[float, float], n_all: int) -> 
 
 
 def _dot_piece(
-    graph: nx.DiGraph, genes: Sequence[str], radii: Mapping[str, float], size: tuple[float, float]
+    graph: nx.DiGraph, genes: Sequence[str], radii: Mapping[str, float], size: tuple[float, float], names: Sequence[str]
 ) -> _Piece:
     points = force_positions(undirected(graph, genes))
     if size[1] > size[0]:
@@ -237,5 +241,6 @@ def _dot_piece(
     radius = np.array([radii[gene] for gene in genes])
     inner = size[0] - 2 * radius.max(), size[1] - 2 * radius.max()
     points = evened(points, (max(inner[0], 0.0), max(inner[1], 0.0))) + np.array([1.0, -1.0]) * radius.max()
-    points = dots_apart(points, radius, _DOT_GAP, size)
+    rooms = {i: style.text_width(gene, NAME_SIZE) + 2.0 for i, gene in enumerate(genes) if gene in set(names)}
+    points = dots_apart(points, radius, _DOT_GAP, size, rooms, 1.6 * NAME_SIZE)
     return _Piece(dict(zip(genes, map(tuple, points.tolist()), strict=True)), size)

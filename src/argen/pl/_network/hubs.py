@@ -2,9 +2,10 @@
 
 import networkx as nx
 
-__all__ = ["MAX_GENES", "by_edges", "hidden_genes_note", "hubs"]
+__all__ = ["MAX_GENES", "by_edges", "hidden_genes_note", "hubs", "named_hubs"]
 
 MAX_GENES = 500  # more boxes than that fill no page that can be read
+_AREA_OF_NAME, _FEWEST_NAMES, _MOST_NAMES = 8500.0, 5, 40
 
 
 def by_edges(graph: nx.DiGraph) -> list[str]:
@@ -16,6 +17,12 @@ def by_edges(graph: nx.DiGraph) -> list[str]:
         return -graph.degree[gene], -strength, graph.nodes[gene].get("order", 0), gene
 
     return sorted(graph, key=rank)
+
+
+def named_hubs(graph: nx.DiGraph, page: tuple[float, float]) -> list[str]:
+    """The dots to be named on a page of this size (points), the first the most important."""
+    most = min(max(page[0] * page[1] / _AREA_OF_NAME, _FEWEST_NAMES), _MOST_NAMES)
+    return by_edges(graph)[: int(most)]
 
 
 def hubs(graph: nx.DiGraph, limit: int) -> list[str]:

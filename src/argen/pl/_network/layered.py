@@ -9,6 +9,7 @@ from matplotlib.path import Path
 from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._network.groups import dot_radii, thinness
+from argen.pl._network.hubs import named_hubs
 from argen.pl._network.layout import layered_layout, n_segments
 from argen.pl._network.rows import compact_rows
 from argen.pl._network.scene import Box, Dot, Scene
@@ -85,4 +86,4 @@ def _dot_scene(graph: nx.DiGraph, page: tuple[float, float]) -> Scene:
     shapes = {gene: shapes[gene] for gene in graph}
     size = page[0], 2 * radius + step * depth
     lines, _ = wire(graph, shapes, size, round_boxes=False)
-    return Scene(shapes, lines, size, thin=thinness(len(lines)))
+    return Scene(shapes, lines, size, thin=thinness(len(lines)), names=named_hubs(graph, page))

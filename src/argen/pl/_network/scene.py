@@ -73,6 +73,8 @@ class Scene:
         Modules, the largest first; `between` has the edges that join two of them.
     thin
         Factor of the widths of lines and of the sizes of heads.
+    names
+        Dots to be named, the most important first.
     """
 
     genes: dict[str, Box | Dot]
@@ -83,6 +85,7 @@ class Scene:
     regions: list[Region] = field(default_factory=list)
     between: frozenset[Edge] = frozenset()
     thin: float = 1.0
+    names: list[str] = field(default_factory=list)
 
     @property
     def dots(self) -> dict[str, Dot]:

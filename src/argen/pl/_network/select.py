@@ -23,7 +23,11 @@ def shown_part(graph: nx.DiGraph, genes: list[str], min_abs_coef: float) -> tupl
     shown = nx.DiGraph()
     shown.add_nodes_from((gene, graph.nodes[gene]) for gene in genes)
     place = {gene: i for i, gene in enumerate(genes)}
-    edges = [(gene, child) for gene in genes for child in sorted((other for other in graph.succ[gene] if other in place), key=place.get)]
+    edges = [
+        (gene, child)
+        for gene in genes
+        for child in sorted((other for other in graph.succ[gene] if other in place), key=place.get)
+    ]
     shown.add_edges_from(
         (u, v, graph.edges[u, v]) for u, v in edges if abs(graph.edges[u, v]["weight"]) >= min_abs_coef
     )
