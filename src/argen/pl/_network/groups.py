@@ -241,6 +241,6 @@ def _dot_piece(
     radius = np.array([radii[gene] for gene in genes])
     inner = size[0] - 2 * radius.max(), size[1] - 2 * radius.max()
     points = evened(points, (max(inner[0], 0.0), max(inner[1], 0.0))) + np.array([1.0, -1.0]) * radius.max()
-    rooms = {i: style.text_width(gene, NAME_SIZE) + 2.0 for i, gene in enumerate(genes) if gene in set(names)}
-    points = dots_apart(points, radius, _DOT_GAP, size, rooms, 1.6 * NAME_SIZE)
+    rooms = {i: style.text_width(gene, NAME_SIZE) + 6.0 for i, gene in enumerate(genes) if gene in set(names)}
+    points = dots_apart(points, radius, _DOT_GAP, size, rooms, 2.2 * NAME_SIZE)
     return _Piece(dict(zip(genes, map(tuple, points.tolist()), strict=True)), size)
