@@ -64,7 +64,7 @@ def test_path_is_a_pair(ifn, path):
 def test_unknown_genes_are_named(ifn):
     with pytest.raises(InputError, match=r"^path names genes that are not in the network: NOPE\. It has IFNGR2"):
         view(ifn, path=("JAK2", "NOPE"))
-    with pytest.raises(InputError, match="^ego names genes .*: NOPE"):
+    with pytest.raises(InputError, match=r"^ego names genes .*: NOPE"):
         view(ifn, ego="NOPE")
 
 

@@ -1,6 +1,6 @@
 """Lines between genes that stand anywhere: straight, or bowed round the boxes in their way."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import networkx as nx
 import numpy as np
@@ -13,7 +13,11 @@ __all__ = ["CLEARANCE", "points_on", "wire"]
 CLEARANCE = {True: 1.0, False: 3.5}  # from the head to the gene: arrow, bar (which is not to be taken for its border)
 _DOT_CLEARANCE = 1.0
 _BOWS = (0.0, *(sign * bow for bow in (0.06, 0.12, 0.18, 0.25, 0.33, 0.42) for sign in (1, -1)))  # height over length
-_HIGHEST_BOW = 100.0  # points
+# Lines with two bends: heights at a third and at two thirds of the way, over the length.
+_BENDS = tuple(
+    (a, b) for a in (-0.3, -0.15, 0.0, 0.15, 0.3) for b in (-0.3, -0.15, 0.0, 0.15, 0.3) if a * b <= 0 and a != b
+)
+_HIGHEST_BOW = 140.0  # points
 _BOTH_WAYS = 0.13
 _FREE = 3.5  # points between a line and a gene that it passes
 _TESTED = 40  # points of a line that are tested
@@ -31,9 +35,9 @@ def wire(
         own = [place[source], place[target]]
         others = np.delete(low, own, axis=0), np.delete(high, own, axis=0)
         fewest = None
-        for bow in _bows(shapes[source], shapes[target], both_ways=graph.has_edge(target, source)):
-            clearance = _DOT_CLEARANCE if isinstance(shapes[target], Dot) else CLEARANCE[weight >= 0]
-            line = _line(shapes[source], shapes[target], bow, clearance)
+        clearance = _DOT_CLEARANCE if isinstance(shapes[target], Dot) else CLEARANCE[weight >= 0]
+        for bends in _bends(shapes[source], shapes[target], both_ways=graph.has_edge(target, source)):
+            line = _line(shapes[source], shapes[target], bends, clearance)
             over = _n_passed(line, *others) if round_boxes else 0
             if fewest is None or (over < fewest[0] and _inside(line, size)):
                 fewest = over, line
@@ -44,11 +48,16 @@ def wire(
     return lines, n_over
 
 
-def _bows(start: Box | Dot, end: Box | Dot, *, both_ways: bool) -> list[float]:
-    """Bows to try, the flattest first; lines that lead both ways between two genes bend to their left."""
+def _bends(start: Box | Dot, end: Box | Dot, *, both_ways: bool) -> Iterator[tuple[float, ...]]:
+    """Bends to try, the flattest first; lines that lead both ways between two genes bend to their left."""
     highest = _HIGHEST_BOW / max(float(np.hypot(start.x - end.x, start.y - end.y)), 1.0)
-    bows = [_BOTH_WAYS + bow for bow in _BOWS if bow >= 0] if both_ways else _BOWS
-    return [bows[0], *(bow for bow in bows[1:] if abs(bow) <= highest)]
+    if both_ways:
+        yield (_BOTH_WAYS,)
+        yield from ((_BOTH_WAYS + bow,) for bow in _BOWS if 0 < bow <= highest)
+        return
+    yield (0.0,)
+    yield from ((bow,) for bow in _BOWS[1:] if abs(bow) <= highest)
+    yield from (pair for pair in _BENDS if max(map(abs, pair)) <= highest)
 
 
 def _inside(line: Path, size: tuple[float, float]) -> bool:
@@ -72,14 +81,18 @@ def _corners(shapes: list[Box | Dot]) -> tuple[np.ndarray, np.ndarray]:
     return middle - half - _FREE, middle + half + _FREE
 
 
-def _line(start: Box | Dot, end: Box | Dot, bow: float, clearance: float) -> Path:
-    """Line from border to border; a bow bends it to its left by this share of its length."""
+def _line(start: Box | Dot, end: Box | Dot, bends: tuple[float, ...], clearance: float) -> Path:
+    """Line from border to border; bends take it to its left by these shares of its length."""
     a, b = np.array([start.x, start.y]), np.array([end.x, end.y])
-    if bow == 0.0:
+    if bends == (0.0,):
         return Path(np.array([_leave(start, b, 0.0), _leave(end, a, clearance)]), [Path.MOVETO, Path.LINETO])
-    bend = (a + b) / 2 + 2 * bow * np.array([a[1] - b[1], b[0] - a[0]])
-    ends = _leave(start, bend, 0.0), _leave(end, bend, clearance)
-    return Path(np.array([ends[0], bend, ends[1]]), [Path.MOVETO, Path.CURVE3, Path.CURVE3])
+    left = np.array([a[1] - b[1], b[0] - a[0]])
+    steps = np.arange(1, len(bends) + 1) / (len(bends) + 1)
+    # A curve stays below its control points, by a half if there is one of them.
+    middle = [a + step * (b - a) + 2.0 * bend * left for step, bend in zip(steps, bends, strict=True)]
+    ends = _leave(start, middle[0], 0.0), _leave(end, middle[-1], clearance)
+    code = Path.CURVE3 if len(bends) == 1 else Path.CURVE4
+    return Path(np.array([ends[0], *middle, ends[1]]), [Path.MOVETO] + [code] * (len(bends) + 1))
 
 
 def _leave(shape: Box | Dot, towards: np.ndarray, clearance: float) -> np.ndarray:
