@@ -25,6 +25,7 @@ _PAGE = (575.0, 620.0)  # points that dots fill at most: with margins and key a 
 _FULL_PAGE, _LEAST_PAGE = 200, 0.55  # genes that fill it, smallest share of its sides
 _LEAST_ROOM = (110.0, 70.0)
 _ROUNDS = 4
+_KEY_ROOM = 240.0  # points that the key of a small network may be wide
 _LEAST_SPACING = 8.0  # points from dot to dot
 _SPREADS = (1.3, 1.5, 1.75, 2.0, 2.4, 3.0)  # of pictures with numbers
 _MISSING_COST, _SIZE_COST = 100.0, 8.0  # of a number without a place, of spreading; covering another line costs 1
@@ -127,11 +128,12 @@ def _dots(request: Request, part: nx.DiGraph, alone: list[str], room: Room | Non
     texts = edge_texts(part) if request.numbers and part.number_of_edges() else {}
     share = min(max(sqrt(len(part) / _FULL_PAGE), _LEAST_PAGE), 1.0)
     wanted = (_PAGE[0] * share, _PAGE[1] * share)
+    key_room = _KEY_ROOM if room is None else max(room[0] - 2 * style.MARGIN, _KEY_ROOM)
     for named in (True, False):
         page = wanted if room is None else _grown((room[0] - 2 * style.MARGIN, room[1]), len(part))
         for _ in range(_ROUNDS):
             scene = LAYOUTS[request.layout](part, page, dots=True)
-            picture = _finished(request, with_block(scene, alone, page[0], named=named), texts)
+            picture = _finished(request, with_block(scene, alone, page[0], named=named), texts, key_room)
             yield picture
             if room is not None:
                 over = picture.sheet.size[1] - room[1], picture.sheet.size[0] - room[0]
@@ -145,7 +147,9 @@ def _grown(page: Room, n: int) -> Room:
     return page[0] * factor, page[1] * factor
 
 
-def _finished(request: Request, scene: Scene, texts: dict[tuple[str, str], str]) -> Picture:
+def _finished(
+    request: Request, scene: Scene, texts: dict[tuple[str, str], str], key_room: float = _KEY_ROOM
+) -> Picture:
     """Put numbers, headings, key and notes round a scene."""
     placed = place_labels(scene, texts)
     weights = [weight for *_, weight in request.shown.edges(data="weight")]
@@ -173,5 +177,5 @@ def _finished(request: Request, scene: Scene, texts: dict[tuple[str, str], str])
     heading = block_heading(request.graph, request.shown, scene.alone)
     if any(gene in scene.dots for gene in scene.alone):
         heading += f": {len(scene.alone)} gene{'s' * (len(scene.alone) != 1)}"
-    sheet = make_sheet(scene, heading, [label for label, _ in entries(1.0)], notes, placed.labels)
+    sheet = make_sheet(scene, heading, [label for label, _ in entries(1.0)], notes, placed.labels, key_room)
     return Picture(scene, sheet, placed, entries)

@@ -34,6 +34,8 @@ _SHRINK = 0.96
 _LARGEST_DOT, _SMALLEST_DOT, _DOT_GAP = 9.0, 1.0, 1.5
 _LEAST_SPACING = 7.0
 NAME_SIZE = 7.0  # font size of names beside dots
+_NAME_ROOM = (6.0, 15.4)  # points free beside a name, height of its room
+_SHARE_OF_NAMES = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,19 @@ def _dot_size(n: int, spacing: float, page: tuple[float, float], n_all: int) -> 
     return width, max(room / width, spacing)
 
 
+def _rooms(genes: Sequence[str], names: Sequence[str], size: tuple[float, float]) -> dict[int, float]:
+    """Width to keep free for the names of hubs, the most important first, as long as that leaves room for the rest."""
+    place, rooms = {gene: i for i, gene in enumerate(genes)}, {}
+    free = _SHARE_OF_NAMES * size[0] * size[1]
+    for gene in filter(place.__contains__, names):
+        width = style.text_width(gene, NAME_SIZE) + _NAME_ROOM[0]
+        free -= width * _NAME_ROOM[1]
+        if free < 0:
+            break
+        rooms[place[gene]] = width
+    return rooms
+
+
 def _dot_piece(
     graph: nx.DiGraph, genes: Sequence[str], radii: Mapping[str, float], size: tuple[float, float], names: Sequence[str]
 ) -> _Piece:
@@ -241,6 +256,5 @@ def _dot_piece(
     radius = np.array([radii[gene] for gene in genes])
     inner = size[0] - 2 * radius.max(), size[1] - 2 * radius.max()
     points = evened(points, (max(inner[0], 0.0), max(inner[1], 0.0))) + np.array([1.0, -1.0]) * radius.max()
-    rooms = {i: style.text_width(gene, NAME_SIZE) + 6.0 for i, gene in enumerate(genes) if gene in set(names)}
-    points = dots_apart(points, radius, _DOT_GAP, size, rooms, 2.2 * NAME_SIZE)
+    points = dots_apart(points, radius, _DOT_GAP, size, _rooms(genes, names, size), _NAME_ROOM[1])
     return _Piece(dict(zip(genes, map(tuple, points.tolist()), strict=True)), size)

@@ -12,7 +12,6 @@ from argen.pl._network.scene import Scene
 
 __all__ = ["Sheet", "block_heading", "hidden_note", "make_sheet"]
 
-_LEAST_ROOM = 240.0  # the key of a small network may be this wide
 _SPACE = 14.0
 
 
@@ -38,16 +37,24 @@ class Sheet:
 
 
 def make_sheet(
-    scene: Scene, heading: str, key_labels: Sequence[str], notes: Sequence[str], labels: Sequence[Label]
+    scene: Scene,
+    heading: str,
+    key_labels: Sequence[str],
+    notes: Sequence[str],
+    labels: Sequence[Label],
+    key_room: float,
 ) -> Sheet:
-    """Stack heading, key and notes round a scene; an empty string takes no room."""
+    """Stack heading, key and notes round a scene; an empty string takes no room.
+
+    The key is as wide as the scene, or as `key_room` if that is more.
+    """
     left = min([0.0, *(label.x - label.width / 2 for label in labels)])
     right = max([scene.size[0], *(label.x + label.width / 2 for label in labels)])
     middle, bottom = (left + right) / 2, -scene.size[1]
     texts, widths = [], [right - left]
     if heading:
         texts.append((scene.size[0] / 2, scene.block_top + 0.6 * _SPACE, heading))
-    n_columns, key_width, key_height = key_shape(key_labels, max(right - left, _LEAST_ROOM))
+    n_columns, key_width, key_height = key_shape(key_labels, max(right - left, key_room))
     key_top = (middle, bottom - _SPACE)
     if key_labels:
         bottom -= _SPACE + key_height
