@@ -77,7 +77,7 @@ def group_scene(
 
 def thinness(n_edges: int) -> float:
     """Factor of the widths of lines: many of them have to be thin."""
-    return min(max(sqrt(120.0 / max(n_edges, 1)), 0.3), 0.8)
+    return min(max(sqrt(120.0 / max(n_edges, 1)), 0.3), 0.6)
 
 
 def dot_radii(graph: nx.DiGraph, spacing: float) -> dict[str, float]:
