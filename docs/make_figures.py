@@ -5,6 +5,7 @@
 
 import os
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,6 +15,10 @@ mpl.use("agg")
 import anndata as ad
 import matplotlib.pyplot as plt
 import mudata
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
 
 import argen as ag
 
@@ -93,9 +98,45 @@ def interactive(adata: ad.AnnData) -> None:
         browser.close()
 
 
+def modular(n_modules: int = 6, size: int = 16) -> ad.AnnData:
+    """Simulated screen whose genes act on genes of their own module most of the time."""
+    rng = np.random.default_rng(1)
+    genes = [f"M{k + 1}G{i + 1:02d}" for i in range(size) for k in range(n_modules)]
+    edges = []
+    for j in range(n_modules, len(genes)):
+        own = [i for i in range(j) if i % n_modules == j % n_modules]
+        parents = {int(rng.choice(own[: 1 + len(own) // 3]))}
+        if rng.random() < 0.25:
+            parents.add(int(rng.integers(j)))
+        edges += [(genes[i], genes[j], rng.choice([-1, 1], p=[0.3, 0.7]) * rng.uniform(0.3, 0.7)) for i in parents]
+    dag = pd.DataFrame(edges, columns=["parent", "child", "coef"])
+    adata = ag.datasets.simulate(genes=genes, dag=dag, n_controls=4000, cells_per_target=150, rng=1)
+    ag.tl.argen_descendants(adata, target_key="target", depth="depth", closure="acyclic")
+    ag.tl.argen_dag(adata)
+    return adata
+
+
+def _save(figure: Figure, name: str) -> None:
+    """Write a picture with few colours, which makes a small file."""
+    buffer = BytesIO()
+    figure.savefig(buffer, dpi=110)
+    Image.open(buffer).convert("RGB").quantize(64).save(HERE / "_static" / f"{name}.png", optimize=True)
+
+
+def network(adata: ad.AnnData) -> None:
+    """Views and layouts of a network."""
+    ax = ag.pl.argen_network(adata, path=("IFNGR2", "UBE2L6"), show=False)
+    _save(ax.figure, "network_path")
+    ax = ag.pl.argen_network(adata, ego="STAT1", layout="spring", show=False)
+    _save(ax.figure, "network_ego")
+    ax = ag.pl.argen_network(modular(), layout="module", show=False)
+    _save(ax.figure, "network_modules")
+
+
 if __name__ == "__main__":
     screen = papalexi()
     quickstart(screen)
+    network(screen)
     effects(screen)
     overview(screen)
     interactive(screen)

@@ -16,7 +16,7 @@ from argen.pl import _style as style
 from argen.pl._axes import make_room
 from argen.pl._limits import whisker
 from argen.pl._network.hubs import MAX_GENES, hidden_genes_note, hubs
-from argen.pl._network.select import Genes, choose_genes
+from argen.pl._network.views import Genes, Views
 from argen.pl._rows import LEADER, NAMES_WIDTH, all_fit, name_rows, points_of, room_for_names, short
 from argen.pl._show import finish
 
@@ -115,7 +115,7 @@ def argen_heatmap(
         msg = "tested=True is for effects='total': of the candidate edges, use ag.pl.argen_volcano."
         raise InputError(msg)
     graph = get.graph(adata, key=key)
-    genes = choose_genes(graph, nodes, None, None)
+    genes = Views(nodes=nodes).genes(graph)
     pairs = get.pairs(adata, key=step_key_of_network(adata, key)) if effects == "total" else None
     return finish(draw_heatmap(graph.subgraph(genes), effects_table(graph, pairs, tested=tested), ax), show)
 

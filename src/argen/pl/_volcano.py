@@ -11,7 +11,7 @@ from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._labels import label_points
 from argen.pl._limits import upper_limit
-from argen.pl._network.select import Genes, known_genes
+from argen.pl._network.views import Genes, known_genes
 from argen.pl._rows import points_of
 from argen.pl._show import finish
 

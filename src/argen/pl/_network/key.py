@@ -1,43 +1,88 @@
 """The key of a network: what heads, line widths and node colours mean."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.legend import Legend
 from matplotlib.legend_handler import HandlerPatch
+from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Patch
 
 from argen.pl import _style as style
 
-__all__ = ["draw_key", "key_entries", "key_shape"]
+__all__ = [
+    "BETWEEN_DASHES",
+    "DOT_FACE",
+    "between_entry",
+    "dot_entries",
+    "draw_key",
+    "edge_entries",
+    "face_entries",
+    "key_shape",
+    "tint_entries",
+]
 
-Entry = tuple[str, Patch]
+BETWEEN_DASHES = (0, (3.0, 1.6))
+DOT_FACE = "#7C8993"
+_MOST_NUMBERS = 5
+
+Entry = tuple[str, Artist]
 
 _HANDLE_LENGTH, _HANDLE_PAD, _COLUMN_GAP, _LINE_GAP = 2.6, 0.7, 1.8, 0.5  # in font sizes, as Legend counts
 
 
-def key_entries(weights: Sequence[float], colors: Sequence[tuple[str, object]], scale: float) -> list[Entry]:
-    """Labels and handles: both signs, the weakest and the strongest line drawn, colours of nodes."""
-    entries = [
+def face_entries(colors: Sequence[tuple[str, object]], scale: float) -> list[Entry]:
+    """Colours of genes."""
+    return [
         (label, Patch(facecolor=face, edgecolor=style.NODE_EDGE, linewidth=style.BOX_LINE_WIDTH * scale))
         for label, face in colors
     ]
+
+
+def edge_entries(weights: Sequence[float], scale: float) -> list[Entry]:
+    """Both signs, the weakest and the strongest line drawn."""
     if not len(weights):
-        return entries
+        return []
     sizes = np.abs(weights)
     smallest, largest = float(sizes.min()), float(sizes.max())
     samples = dict.fromkeys(f"{size:.2g}" for size in (smallest, largest))
+    plain = {"arrowstyle": "-", "color": style.NOTE_COLOR}
     looks = {
         "positive effect": style.edge_look(largest / 2, largest, scale),
         "negative effect": style.edge_look(-largest / 2, largest, scale),
-    } | {
-        f"|effect| {size}": style.edge_look(float(size), largest, scale)
-        | {"arrowstyle": "-", "color": style.NOTE_COLOR}
-        for size in samples
-    }
-    return [(label, FancyArrowPatch((0, 0), (1, 0), **look)) for label, look in looks.items()] + entries
+    } | {f"|effect| {size}": style.edge_look(float(size), largest, scale) | plain for size in samples}
+    return [(label, FancyArrowPatch((0, 0), (1, 0), **look)) for label, look in looks.items()]
+
+
+def between_entry(largest: float, scale: float) -> Entry:
+    """Dashes of edges between modules."""
+    look = style.edge_look(largest / 2, largest, scale)
+    look |= {"arrowstyle": "-", "color": style.NOTE_COLOR, "linestyle": BETWEEN_DASHES}
+    return "between modules", FancyArrowPatch((0, 0), (1, 0), **look)
+
+
+def dot_entries(sizes: Mapping[int, float], scale: float) -> list[Entry]:
+    """The smallest and the largest dot: number of edges → radius in points."""
+    look = {"marker": "o", "linestyle": "none", "markerfacecolor": DOT_FACE, "markeredgecolor": "white"}
+    return [
+        (f"{n} edge{'s' * (n != 1)} at the gene", Line2D([], [], markersize=2 * radius * scale, **look))
+        for n, radius in sizes.items()
+    ]
+
+
+def tint_entries(tints: Mapping[str, Sequence[int]], scale: float) -> list[Entry]:
+    """Tint → numbers of the modules that have it."""
+    return [
+        (
+            f"module{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers[:_MOST_NUMBERS]))}"
+            + (" …" if len(numbers) > _MOST_NUMBERS else ""),
+            Patch(facecolor=tint, edgecolor=style.ISOLATED_EDGE, linewidth=style.BOX_LINE_WIDTH * scale),
+        )
+        for tint, numbers in tints.items()
+    ]
 
 
 def key_shape(labels: Sequence[str], room: float) -> tuple[int, float, float]:
@@ -46,7 +91,8 @@ def key_shape(labels: Sequence[str], room: float) -> tuple[int, float, float]:
         return 1, 0.0, 0.0
     em = style.SMALL_FONT_SIZE
     texts = [style.text_width(label, em) for label in labels]
-    for n_columns in (len(labels), ceil(len(labels) / 2), 1):  # pairs stay together: signs, widths, colours
+    n = len(labels)
+    for n_columns in dict.fromkeys(ceil(n / n_rows) for n_rows in (1, *range(2, n, 2), n)):  # pairs stay together
         columns = np.array_split(texts, n_columns)  # as Legend fills them
         width = sum(column.max() for column in columns) + em * (
             n_columns * (_HANDLE_LENGTH + _HANDLE_PAD) + (n_columns - 1) * _COLUMN_GAP
@@ -89,6 +135,7 @@ def _arrow(
         (width - xdescent, middle),
         arrowstyle=orig_handle.get_arrowstyle(),
         mutation_scale=orig_handle.get_mutation_scale(),
+        linestyle=orig_handle.get_linestyle(),
         shrinkA=0,
         shrinkB=0,
     )

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, sqrt
+from math import ceil, inf, sqrt
 
 import networkx as nx
 import numpy as np
 
+from argen.pl._network.rows import compact_rows
 from argen.pl._network.sugiyama import Rows, Vertex, align, make_rows
 
-__all__ = ["NODE_HEIGHT", "Layout", "layered_layout"]
+__all__ = ["NODE_HEIGHT", "Layout", "Part", "grid", "layered_layout", "n_segments"]
 
 NODE_HEIGHT = 17.0
 _LABEL_PADDING = 6.0
@@ -22,6 +23,8 @@ _SHELF_GAP, _HEADING_GAP = 34.0, 18.0
 _GRID_GAP = 8.0
 _SHELF_AREA = 150.0  # mean height of a component times the wanted ratio of width to height
 _LEAST_BLOCK = 240.0  # width to which the isolated genes may always spread
+_MOST_SEGMENTS = 2500  # beyond, ways for all edges fill no page and take minutes
+_CROWD_AREA = 90.0  # height of a row of genes with the space below, times the wanted ratio of width to height
 _LEAST_LIMIT = 480.0  # the same for components that stand side by side: a page
 
 Edge = tuple[str, str]
@@ -57,7 +60,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """A piece of the drawing with its own origin at the upper left."""
 
     centers: dict[str, tuple[float, float]]
@@ -65,10 +68,17 @@ class _Part:
     size: tuple[float, float]
 
 
-def layered_layout(graph: nx.DiGraph, label_widths: Mapping[str, float], block_gap: float = 44.0) -> Layout:
+def layered_layout(
+    graph: nx.DiGraph,
+    label_widths: Mapping[str, float],
+    block_gap: float = 44.0,
+    *,
+    stretch: tuple[float, float] = (1.0, 1.0),
+) -> Layout:
     """Place genes in layers, roots on top, with the genes that have no edge in a block below.
 
-    The result depends on the order of the nodes and edges of `graph`, and on nothing else.
+    The result depends on the order of the nodes and edges of `graph`, and on nothing else. If the edges pass more than
+    some thousand rows in all, there is no way of its own for each: they run straight, and pass behind genes.
 
     Parameters
     ----------
@@ -76,14 +86,19 @@ def layered_layout(graph: nx.DiGraph, label_widths: Mapping[str, float], block_g
         Width of every gene's label in points.
     block_gap
         Space above the block of isolated genes, for its heading.
+    stretch
+        Factors of the free space between the genes of a row, and between rows.
     """
     widths = {gene: _box_width(graph, gene, label_widths[gene]) for gene in graph}
     isolated = [gene for gene in graph if graph.degree[gene] == 0]
-    parts = [_shelf(shelf, capacity, widths) for shelf, capacity in _shelves(graph, widths)]
+    if n_segments(graph) > _MOST_SEGMENTS:
+        parts = [_crowd(graph, widths)]
+    else:
+        parts = [_shelf(shelf, capacity, widths, stretch) for shelf, capacity in _shelves(graph, widths)]
     gaps = [0.0] + [_SHELF_GAP] * (len(parts) - 1)
     if isolated:
         gaps = [*gaps[: len(parts)], block_gap if parts else _HEADING_GAP]
-        parts.append(_grid(isolated, widths, max((part.size[0] for part in parts), default=0.0)))
+        parts.append(grid(isolated, widths, max((part.size[0] for part in parts), default=0.0)))
     width, depth, centers, routes = max((part.size[0] for part in parts), default=0.0), 0.0, {}, {}
     for part, gap in zip(parts, gaps, strict=False):
         depth += gap
@@ -92,6 +107,28 @@ def layered_layout(graph: nx.DiGraph, label_widths: Mapping[str, float], block_g
         routes |= {edge: points + shift for edge, points in part.routes.items()}
         depth += part.size[1]
     return Layout(centers, widths, routes, isolated, (width, depth), block_top if isolated else -depth)
+
+
+def n_segments(graph: nx.DiGraph) -> int:
+    """Pieces into which the layers of an acyclic graph cut its edges."""
+    layer = {gene: i for i, genes in enumerate(nx.topological_generations(graph)) for gene in genes}
+    return sum(layer[child] - layer[gene] for gene, child in graph.edges)
+
+
+def _crowd(graph: nx.DiGraph, widths: Mapping[str, float]) -> Part:
+    """Rows of genes with straight edges between them."""
+    part = _induced(graph, [gene for gene in graph if graph.degree[gene]])
+    room = sqrt(_CROWD_AREA * sum(widths[gene] for gene in part))
+    rows, x, layers = compact_rows(part, {gene: widths[gene] + _GAP[True] for gene in part}, room)
+    y, row_of = [-NODE_HEIGHT / 2], {gene: i for i, row in enumerate(rows) for gene in row}
+    for upper, lower in pairwise(layers):
+        y.append(y[-1] - NODE_HEIGHT - (_LEAST_SUBROW_GAP if upper == lower else _LEAST_ROW_GAP))
+    width = max(x[gene] + widths[gene] / 2 for gene in part)
+    routes = {}
+    for u, v in part.edges:
+        ends = (x[u], y[row_of[u]] - NODE_HEIGHT / 2), (x[v], y[row_of[v]] + NODE_HEIGHT / 2)
+        routes[u, v] = np.array(ends)
+    return Part({gene: (x[gene], y[row_of[gene]]) for gene in part}, routes, (width, NODE_HEIGHT / 2 - y[-1]))
 
 
 def _box_width(graph: nx.DiGraph, gene: str, label_width: float) -> float:
@@ -135,18 +172,18 @@ def _induced(graph: nx.DiGraph, genes: Sequence[str]) -> nx.DiGraph:
     return part
 
 
-def _shelf(graph: nx.DiGraph, capacity: int, widths: Mapping[str, float]) -> _Part:
+def _shelf(graph: nx.DiGraph, capacity: int, widths: Mapping[str, float], stretch: tuple[float, float]) -> Part:
     """Draw one or more components side by side, their layers at the same heights."""
     proper, rows, layers = make_rows(graph, capacity)
     half = {v: widths[v] / 2 if isinstance(v, str) else _DUMMY_HALF_WIDTH for v in proper}
     port = _ports(proper, rows)
-    x = align(proper, rows, half, port, _GAP)
+    x = align(proper, rows, half, port, {both: gap * stretch[0] for both, gap in _GAP.items()})
     shift = min(x[v] - half[v] for v in proper)
     x = {v: x[v] - shift for v in proper}
-    y = _heights(proper, rows, layers, x, port)
+    y = _heights(proper, rows, layers, x, port, stretch[1])
     centers = {gene: (x[gene], y[proper.nodes[gene]["row"]]) for gene in graph}
     routes = {edge: _route(edge, proper, x, y, port) for edge in graph.edges}
-    return _Part(centers, routes, (max(x[v] + half[v] for v in proper), NODE_HEIGHT / 2 - y[-1]))
+    return Part(centers, routes, (max(x[v] + half[v] for v in proper), NODE_HEIGHT / 2 - y[-1]))
 
 
 def _ports(proper: nx.DiGraph, rows: Rows) -> dict[tuple[Vertex, Vertex], tuple[float, float]]:
@@ -166,13 +203,14 @@ def _heights(
     layers: Sequence[int],
     x: Mapping[Vertex, float],
     port: Mapping[tuple[Vertex, Vertex], tuple[float, float]],
+    stretch: float,
 ) -> list[float]:
     """Middle of every row: the farther edges travel sideways between two rows, the more room they get."""
     y = [-NODE_HEIGHT / 2]
     for i, row in enumerate(rows[:-1]):
         travel = [abs(x[u] + port[u, v][0] - x[v] - port[u, v][1]) for u in row for v in proper.succ[u]]
         least = _LEAST_ROW_GAP if layers[i] != layers[i + 1] else _LEAST_SUBROW_GAP
-        gap = min(least + 0.16 * max(travel, default=0.0), _LARGEST_ROW_GAP)
+        gap = min(least + 0.16 * max(travel, default=0.0), _LARGEST_ROW_GAP) * stretch
         y.append(y[-1] - NODE_HEIGHT - gap)
     return y
 
@@ -195,18 +233,23 @@ def _route(
     return np.array(points)
 
 
-def _grid(genes: Sequence[str], widths: Mapping[str, float], width: float) -> _Part:
-    """Stand genes in equal columns, about as wide as the drawing above them."""
-    column = max(widths[gene] for gene in genes) + _GRID_GAP
-    wanted = max(width, _LEAST_BLOCK, sqrt(4.0 * len(genes) * column * (NODE_HEIGHT + _GRID_GAP)))
-    n_columns = min(len(genes), max(1, int((wanted + _GRID_GAP) // column)))
+def grid(
+    genes: Sequence[str],
+    widths: Mapping[str, float],
+    width: float,
+    *,
+    height: float = NODE_HEIGHT,
+    gap: float = _GRID_GAP,
+    most: float = inf,
+) -> Part:
+    """Stand genes in equal columns, about as wide as the drawing above them and not wider than `most`."""
+    column = max(widths[gene] for gene in genes) + gap
+    wanted = min(max(width, _LEAST_BLOCK, sqrt(4.0 * len(genes) * column * (height + gap))), max(most, column))
+    n_columns = min(len(genes), max(1, int((wanted + gap) // column)))
     n_rows = ceil(len(genes) / n_columns)
     n_columns = ceil(len(genes) / n_rows)
     centers = {
-        gene: (
-            (i % n_columns + 0.5) * column - _GRID_GAP / 2,
-            -(i // n_columns) * (NODE_HEIGHT + _GRID_GAP) - NODE_HEIGHT / 2,
-        )
+        gene: ((i % n_columns + 0.5) * column - gap / 2, -(i // n_columns) * (height + gap) - height / 2)
         for i, gene in enumerate(genes)
     }
-    return _Part(centers, {}, (n_columns * column - _GRID_GAP, n_rows * (NODE_HEIGHT + _GRID_GAP) - _GRID_GAP))
+    return Part(centers, {}, (n_columns * column - gap, n_rows * (height + gap) - gap))

@@ -1,6 +1,6 @@
 """Which part of a network is drawn, and in which colours."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from numbers import Real
 
 import networkx as nx
@@ -11,32 +11,7 @@ from argen._bridge.validate import name_some
 from argen.errors import InputError
 from argen.pl import _style as style
 
-__all__ = ["Genes", "choose_genes", "known_genes", "node_colors", "shown_part"]
-
-Genes = str | Iterable[str] | None
-
-
-def choose_genes(graph: nx.DiGraph, nodes: Genes, parents_of: Genes, children_of: Genes) -> list[str]:
-    """Union of the named genes, in causal order; all genes if nothing is named."""
-    chosen = set(known_genes(graph, "nodes", nodes))
-    for name, genes, neighbours in (("parents_of", parents_of, graph.pred), ("children_of", children_of, graph.succ)):
-        for gene in known_genes(graph, name, genes):
-            chosen |= {gene, *neighbours[gene]}
-    everything = nodes is None and parents_of is None and children_of is None
-    if not everything and not chosen:
-        msg = "nodes, parents_of and children_of name no gene; leave them None to draw the whole network."
-        raise InputError(msg)
-    ordered = sorted(graph, key=lambda gene: (graph.nodes[gene].get("order", 0), gene))
-    return ordered if everything else [gene for gene in ordered if gene in chosen]
-
-
-def known_genes(present: Collection[str], name: str, genes: Genes) -> list[str]:
-    """Read a gene or a list of genes; every one must be in the network."""
-    genes = [] if genes is None else [genes] if isinstance(genes, str) else list(genes)
-    if unknown := [gene for gene in genes if gene not in present]:
-        msg = f"{name} names genes that are not in the network: {name_some(unknown)}. It has {name_some(present)}."
-        raise InputError(msg)
-    return genes
+__all__ = ["node_colors", "shown_part"]
 
 
 def shown_part(graph: nx.DiGraph, genes: list[str], min_abs_coef: float) -> tuple[nx.DiGraph, int]:
@@ -48,7 +23,11 @@ def shown_part(graph: nx.DiGraph, genes: list[str], min_abs_coef: float) -> tupl
     shown = nx.DiGraph()
     shown.add_nodes_from((gene, graph.nodes[gene]) for gene in genes)
     place = {gene: i for i, gene in enumerate(genes)}
-    edges = [(gene, child) for gene in genes for child in sorted(graph.succ[gene].keys() & place, key=place.get)]
+    edges = [
+        (gene, child)
+        for gene in genes
+        for child in sorted((other for other in graph.succ[gene] if other in place), key=place.get)
+    ]
     shown.add_edges_from(
         (u, v, graph.edges[u, v]) for u, v in edges if abs(graph.edges[u, v]["weight"]) >= min_abs_coef
     )

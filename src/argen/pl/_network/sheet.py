@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import networkx as nx
 
 from argen.pl import _style as style
+from argen.pl._network.edge_labels import Label
 from argen.pl._network.key import key_shape
-from argen.pl._network.layout import Layout
+from argen.pl._network.scene import Scene
 
 __all__ = ["Sheet", "block_heading", "hidden_note", "make_sheet"]
 
-_LEAST_ROOM = 240.0  # the key of a small network may be this wide
 _SPACE = 14.0
 
 
@@ -36,19 +36,32 @@ class Sheet:
     key_top: tuple[float, float]
 
 
-def make_sheet(layout: Layout, heading: str, key_labels: Sequence[str], note: str) -> Sheet:
-    """Stack heading, key and note round a layout; an empty string takes no room."""
-    middle, bottom = layout.size[0] / 2, -layout.size[1]
-    texts, widths = [], [layout.size[0]]
+def make_sheet(
+    scene: Scene,
+    heading: str,
+    key_labels: Sequence[str],
+    notes: Sequence[str],
+    labels: Sequence[Label],
+    key_room: float,
+) -> Sheet:
+    """Stack heading, key and notes round a scene; an empty string takes no room.
+
+    The key is as wide as the scene, or as `key_room` if that is more.
+    """
+    left = min([0.0, *(label.x - label.width / 2 for label in labels)])
+    right = max([scene.size[0], *(label.x + label.width / 2 for label in labels)])
+    middle, bottom = (left + right) / 2, -scene.size[1]
+    texts, widths = [], [right - left]
     if heading:
-        texts.append((middle, layout.block_top + 0.6 * _SPACE, heading))
-    n_columns, key_width, key_height = key_shape(key_labels, max(layout.size[0], _LEAST_ROOM))
+        texts.append((scene.size[0] / 2, scene.block_top + 0.6 * _SPACE, heading))
+    n_columns, key_width, key_height = key_shape(key_labels, max(right - left, key_room))
     key_top = (middle, bottom - _SPACE)
     if key_labels:
         bottom -= _SPACE + key_height
-    if note:
+    for note in filter(None, notes):
         bottom -= _SPACE
         texts.append((middle, bottom, note))
+    if any(notes):
         bottom -= style.SMALL_FONT_SIZE / 2
     widths += [key_width, *(style.text_width(text, style.SMALL_FONT_SIZE) for *_, text in texts)]
     size = (max(widths) + 2 * style.MARGIN, -bottom + 2 * style.MARGIN)

@@ -17,6 +17,7 @@ __all__ = ["align", "make_rows"]
 
 Vertex = str | tuple[str, str, int]
 Rows = list[list[Vertex]]
+Neighbours = tuple[list[Vertex], list[Vertex]]  # in the row above, in the row below
 
 _SWEEPS = 12
 # What a slanted segment costs by the number of its ends that are dummies: long edges are to run straight.
@@ -115,27 +116,29 @@ def _sort_rows(proper: nx.DiGraph, rows: Rows, *, down: bool) -> Rows:
 
 def _swap_neighbours(proper: nx.DiGraph, rows: Rows) -> Rows:
     """Swap adjacent vertices of a row as long as that removes crossings."""
-    place, component = _places(rows), proper.nodes(data="component")
+    place, component = _places(rows), dict(proper.nodes(data="component"))
+    near = {vertex: (list(proper.pred[vertex]), list(proper.succ[vertex])) for vertex in proper}
     improved = True
     while improved:
         improved = False
         for row in rows:
             for i in range(len(row) - 1):
                 left, right = row[i], row[i + 1]
-                if component[left] == component[right] and _gain(proper, place, left, right) > 0:
+                if component[left] == component[right] and _gain(near[left], near[right], place) > 0:
                     row[i], row[i + 1] = right, left
                     place[left], place[right] = i + 1, i
                     improved = True
     return rows
 
 
-def _gain(proper: nx.DiGraph, place: Mapping[Vertex, float], left: Vertex, right: Vertex) -> int:
-    """Crossings that go away when two adjacent vertices change places."""
+def _gain(left: Neighbours, right: Neighbours, place: Mapping[Vertex, float]) -> int:
+    """Crossings that go away when two adjacent vertices, given by their neighbours, change places."""
     gain = 0
-    for neighbours in (proper.pred, proper.succ):
-        for a in neighbours[left]:
-            for b in neighbours[right]:
-                gain += (place[a] > place[b]) - (place[a] < place[b])
+    for mine, others in zip(left, right, strict=True):
+        for a in mine:
+            at = place[a]
+            for b in others:
+                gain += (at > place[b]) - (at < place[b])
     return gain
 
 
