@@ -1,11 +1,15 @@
 """Axes that a user gives: strips and colour bars stay within their place, so that neighbours are not covered."""
 
+import io
+
 import anndata
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from toy import KWARGS, toy
 
 import argen as ag
+from argen.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -27,3 +31,32 @@ def test_nothing_is_drawn_over_the_neighbour(done, plot, arguments):
     assert axes[0].get_tightbbox().x1 <= edge
     assert axes[0].get_position(original=True).bounds[:2] == before[:2]
     assert not axes[1].has_data()
+
+
+@pytest.mark.parametrize("plot", ["argen_effects", "argen_volcano", "argen_heatmap", "argen_network", "argen_degree"])
+def test_pictures_do_not_depend_on_the_style_in_force(done, plot):
+    arguments = {"gene": "C"} if plot == "argen_effects" else {}
+    drawn = []
+    for theme in ("default", "dark_background", "ggplot"):
+        with plt.style.context(theme), plt.rc_context({"axes.grid": True, "font.size": 20.0}):
+            ax = getattr(ag.pl, plot)(done, show=False, **arguments)
+            figure = (ax[0] if isinstance(ax, list) else ax).get_figure(root=True)
+            buffer = io.BytesIO()
+            figure.savefig(buffer, dpi=60, format="raw")
+        drawn.append(buffer.getvalue())
+        plt.close(figure)
+    assert drawn[0] == drawn[1] == drawn[2]
+
+
+def test_given_axes_lose_their_grid(done):
+    with plt.rc_context({"axes.grid": True}):
+        _, ax = plt.subplots()
+        ag.pl.argen_heatmap(done, ax=ax, show=False)
+    assert not [line for axis in (ax.xaxis, ax.yaxis) for line in axis.get_gridlines() if line.get_visible()]
+
+
+@pytest.mark.parametrize("ax", [3, np.array([1, 2])])
+def test_what_is_no_axes(done, ax):
+    with pytest.raises(InputError, match=r"ax is a .*: give one matplotlib Axes"):
+        ag.pl.argen_volcano(done, ax=ax, show=False)
+    assert not plt.get_fignums()

@@ -1,14 +1,63 @@
-"""The place of axes that a user gives."""
+"""Figures and axes: a style of our own, and the place of axes that a user gives."""
 
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from argen.errors import InputError
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["make_room"]
+__all__ = ["make_room", "on_paper"]
+
+Plot = TypeVar("Plot", bound=Callable)
+
+# Sizes and places are computed for these; font family and resolution are the user's.
+_OURS = ("axes", "errorbar", "figure.edgecolor", "figure.facecolor", "font.size", "grid", "hatch", "legend", "lines",
+         "patch", "savefig.facecolor", "scatter", "text.color", "xtick", "ytick")  # fmt: skip
 
 
-def make_room(ax: "Axes", right: float) -> "Axes":
+def on_paper(plot: Plot) -> Plot:
+    """Let a public plot draw on white and without a grid, whatever style is in force."""
+
+    @functools.wraps(plot)
+    def styled(adata: object, **arguments: object) -> object:
+        given = arguments.get("ax")
+        if given is not None:
+            _check_axes(given)
+            given.grid(visible=False)
+        before = set(plt.get_fignums())
+        with plt.rc_context({name: value for name, value in mpl.rcParamsDefault.items() if name.startswith(_OURS)}):
+            drawn = plot(adata, **arguments)
+        for number in set(plt.get_fignums()) - before:
+            _lay_paper(plt.figure(number))
+        return drawn
+
+    return styled
+
+
+def _check_axes(ax: object) -> None:
+    if not isinstance(ax, Axes):
+        msg = f"ax is a {type(ax).__name__}: give one matplotlib Axes, such as plt.subplots()[1]."
+        raise InputError(msg)
+
+
+def _lay_paper(figure: "Figure") -> None:
+    """Stay white where a style has `savefig` paint figures in another colour."""
+    if mpl.rcParams["savefig.facecolor"] == "auto":
+        return
+    paper = Rectangle((0, 0), 1, 1, transform=figure.transFigure, facecolor="white", edgecolor="none", zorder=-10)
+    paper.set_in_layout(False)
+    figure.add_artist(paper)
+
+
+def make_room(ax: Axes, right: float) -> Axes:
     """Narrow the axes so that strips of `right` times their new width fit between them and where they ended."""
     place = ax.get_position(original=True)
     ax.set_position((place.x0, place.y0, place.width / (1.0 + right), place.height))

@@ -9,6 +9,7 @@ import pandas as pd
 from argen._bridge.validate import check_option
 from argen.errors import InputError
 from argen.pl import _style as style
+from argen.pl._axes import on_paper
 from argen.pl._show import finish
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ OF_KIND = {"descendants": ("splits", "guides"), "edges": ("edges",)}
 BAND_FACE = "#DDE2E6"
 
 
+@on_paper
 def argen_calibration(
     adata: "AnnData",
     *,

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
 from argen.pl import _style as style
+from argen.pl._axes import on_paper
 from argen.pl._rows import NAMES_WIDTH, all_fit, name_rows, room_for_names
 from argen.pl._show import finish
 
@@ -31,6 +32,7 @@ _MOST_WRITTEN = 14  # bars that have room for their numbers
 _POINTS = 72
 
 
+@on_paper
 def argen_degree(
     adata: "AnnData",
     *,

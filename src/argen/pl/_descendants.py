@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from argen._bridge.validate import counted
 from argen.errors import InputError
 from argen.pl import _style as style
+from argen.pl._axes import on_paper
 from argen.pl._rows import NAMES_WIDTH, all_fit, name_rows, points_of, room_for_names
 from argen.pl._show import finish
 
@@ -28,6 +29,7 @@ _CYCLE = "in a cycle of significant pairs"
 _CHILD, _INDIRECT, _SKIPPED = style.POSITIVE_COLOR, "#9CC3DE", "#FFFFFF"
 
 
+@on_paper
 def argen_descendants(
     adata: "AnnData",
     *,

@@ -14,7 +14,7 @@ from matplotlib.transforms import ScaledTranslation
 from argen._bridge.belonging import step_key_of_network
 from argen._bridge.validate import counted
 from argen.pl import _style as style
-from argen.pl._axes import make_room
+from argen.pl._axes import make_room, on_paper
 from argen.pl._effect_rows import MAX_PARENTS, MAX_TARGETS, choose_targets, effect_rows, parents_of
 from argen.pl._folds import NO_COUNTS, draw_folds
 from argen.pl._ridges import RIDGE_HEIGHT, Curve, curves_of, draw_curve, draw_zeros, log_limits
@@ -34,6 +34,7 @@ _POINTS = 72  # per inch
 _LONGEST_NAME = 18
 
 
+@on_paper
 def argen_effects(
     adata: "AnnData",
     *,

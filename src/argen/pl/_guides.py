@@ -11,6 +11,7 @@ from argen._bridge.knockdown import KnockdownDesign, knockdown_tables, read_guid
 from argen._bridge.validate import check_option, name_some
 from argen.errors import InputError
 from argen.pl import _style as style
+from argen.pl._axes import on_paper
 from argen.pl._show import finish
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _MOST_GUIDES = 5  # more guides than this in a cell share a bar
 _TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000)
 
 
+@on_paper
 def argen_guides(
     adata: "AnnData",
     *,

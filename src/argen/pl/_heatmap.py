@@ -13,7 +13,7 @@ from argen._bridge.belonging import step_key_of_network
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
 from argen.pl import _style as style
-from argen.pl._axes import make_room
+from argen.pl._axes import make_room, on_paper
 from argen.pl._limits import whisker
 from argen.pl._network.hubs import MAX_GENES, hidden_genes_note, hubs
 from argen.pl._network.views import Genes, Views
@@ -45,6 +45,7 @@ _UNITS = {
 }
 
 
+@on_paper
 def argen_heatmap(
     adata: "AnnData",
     *,

@@ -11,6 +11,7 @@ from matplotlib.transforms import ScaledTranslation
 from argen._bridge.signs import Agreement, agreement
 from argen._bridge.validate import counted, name_some
 from argen.pl import _style as style
+from argen.pl._axes import on_paper
 from argen.pl._labels import label_points
 from argen.pl._show import finish
 
@@ -31,6 +32,7 @@ _LINE_ABOVE = 1.4  # of a font size
 _POINTS = 72  # per inch
 
 
+@on_paper
 def argen_sign_check(
     adata: "AnnData",
     *,

@@ -9,7 +9,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from argen.errors import InputError
 from argen.pl import _style as style
-from argen.pl._axes import make_room
+from argen.pl._axes import make_room, on_paper
 from argen.pl._rows import NAMES_WIDTH, name_rows, room_for_names
 from argen.pl._show import finish
 
@@ -29,6 +29,7 @@ _POINTS = 72  # per inch
 _WIDE = 3.0  # intervals more than so many times the median are cut off, and marked
 
 
+@on_paper
 def argen_targets(
     adata: "AnnData",
     *,

@@ -9,6 +9,7 @@ import pandas as pd
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
 from argen.pl import _style as style
+from argen.pl._axes import on_paper
 from argen.pl._labels import label_points
 from argen.pl._limits import upper_limit
 from argen.pl._network.views import Genes, known_genes
@@ -35,6 +36,7 @@ _WORDS = {
 }
 
 
+@on_paper
 def argen_volcano(
     adata: "AnnData",
     *,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from argen._bridge.validate import check_count, check_option
+from argen.pl._axes import on_paper
 from argen.pl._network.compose import LAYOUTS, Request, compose
 from argen.pl._network.draw import draw_picture, room_of
 from argen.pl._network.hubs import MAX_GENES, hidden_genes_note, hubs
@@ -23,6 +24,7 @@ __all__ = ["argen_network", "draw_network"]
 _MOST_NUMBERS = 15  # edges of a view up to which each carries its numbers
 
 
+@on_paper
 def argen_network(  # noqa: PLR0913
     adata: "AnnData",
     *,
