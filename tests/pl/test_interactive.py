@@ -232,7 +232,7 @@ class TestPublicFunction:
             ag.pl.argen_interactive(done, path=tmp_path / "a.htm")
         with pytest.raises(InputError, match=r"is a folder.*network\.html"):
             ag.pl.argen_interactive(done, path=tmp_path)
-        with pytest.raises(InputError, match="path is empty. Give the name of a file"):
+        with pytest.raises(InputError, match=r"path is empty\. Give the name of a file"):
             ag.pl.argen_interactive(done, path="")
         with pytest.raises(InputError, match="title=3 is not a text"):
             ag.pl.argen_interactive(done, title=3)

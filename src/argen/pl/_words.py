@@ -1,10 +1,12 @@
 """What several pictures say in the same words."""
 
+import re
 from collections.abc import Sequence
 
 from argen._bridge.validate import counted, name_some
+from argen.pl import _style as style
 
-__all__ = ["left_out_words", "no_edge_words", "no_network_words"]
+__all__ = ["left_out_words", "no_edge_words", "no_network_words", "on_lines"]
 
 
 def no_edge_words(n_left_out: int) -> str:
@@ -23,3 +25,15 @@ def no_network_words(missing: str, networks: Sequence[str]) -> str:
     """What a picture cannot show without a network, and which ones would."""
     cure = f" (there is network={name_some(map(repr, networks), 3)})" if networks else ""
     return f"no network: {missing}{cure}"
+
+
+def on_lines(text: str, width: float, size: float = style.FONT_SIZE) -> str:
+    """Break a heading after commas and semicolons where it would be wider than `width` points."""
+    lines = [""]
+    for part in re.split(r"(?<=[,;]) ", text):
+        longer = f"{lines[-1]} {part}".strip()
+        if lines[-1] and style.text_width(longer, size) > width:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
