@@ -25,7 +25,7 @@ DEMO_TRUTH = {  # the figure of the paper without X7 and X8
     ("X4", "X5"): 0.5,
     ("X5", "X6"): -0.5,
 }
-RUN_FILES = ["candidates.csv", "edges.csv", "network.png", "pairs.csv", "result.h5ad", "targets.csv"]
+RUN_FILES = ["candidates.csv", "edges.csv", "network.png", "nodes.csv", "pairs.csv", "result.h5ad", "targets.csv"]
 
 
 @pytest.fixture(autouse=True)
@@ -255,20 +255,26 @@ def test_exports_hold_what_the_functions_write(h5ad, design, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["run", str(h5ad), *design, "--export", "graphml, cyjs,parquet", "--out", str(out)]) == 0
     printed = capsys.readouterr().err
-    tables = ["candidates", "edges", "pairs", "targets"]
+    tables = ["candidates", "edges", "nodes", "pairs", "targets"]
     added = ["network.cyjs", "network.graphml", *(f"{name}.parquet" for name in tables)]
     assert sorted(path.name for path in out.iterdir()) == sorted([*RUN_FILES, *added])
     assert all(f"wrote {out / name}" in printed for name in added)
     adata = anndata.read_h5ad(out / "result.h5ad")
     assert ag.io.write_graphml(adata, tmp_path / "x.graphml").read_bytes() == (out / "network.graphml").read_bytes()
     assert ag.io.write_cyjs(adata, tmp_path / "x.cyjs").read_bytes() == (out / "network.cyjs").read_bytes()
+    whole = {path.stem: path for path in ag.io.write_tables(adata, tmp_path / "tables", format="parquet")}
+    assert sorted(whole) == tables
     for name in tables:
         same_table(out / f"{name}.csv", pd.read_parquet(out / f"{name}.parquet"))
+        pd.testing.assert_frame_equal(pd.read_parquet(whole[name]), pd.read_parquet(out / f"{name}.parquet"))
 
 
 def test_exports_are_checked_before_the_work(h5ad, design, tmp_path, capsys, monkeypatch):
     arguments = "run", h5ad, *design, "--out", tmp_path / "out", "--export"
     assert "--export: gexf is not one of graphml, cyjs, parquet" in fails(capsys, *arguments, "graphml,gexf")
+    for nothing in ("", " , "):
+        message = fails(capsys, *arguments, nothing)
+        assert "--export names no format: give one or more of graphml, cyjs, parquet" in message
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     assert 'pip install "argen[parquet]"' in fails(capsys, *arguments, "parquet")

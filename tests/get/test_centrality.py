@@ -96,7 +96,36 @@ def test_indirect_descendants(done):
         assert row["n_indirect"] == len(set(pairs.loc[pairs["target"] == target, "gene"]) - children)
         assert row["n_edges"] == len(children)
     assert (table["n_indirect"] > 0).any()
-    assert "n_indirect" not in ag.get.targets(done, network="nothing")
+    assert "n_indirect" not in ag.get.targets(done, network=False)
+
+
+def test_counts_are_those_of_the_genes_that_are_left(done):
+    """Brute force over what the object still holds; order and layer stay as they were found."""
+    whole = ag.get.graph(done)
+    gone = max(whole, key=lambda gene: whole.in_degree(gene) * whole.out_degree(gene))
+    left = done[:, done.var_names != gone].copy()
+    table, network = ag.get.targets(left).set_index("target"), ag.get.graph(left)
+    assert set(table.index[table["status"].astype(str) == "kept"]) == set(whole) - {gone} == set(network)
+    pairs, edges = ag.get.pairs(left), ag.get.edges(left, selected=False)
+    chosen = edges[edges["selected"]]
+    for gene in network:
+        own, children = pairs[pairs["target"] == gene], set(chosen.loc[chosen["source"] == gene, "target"])
+        below = set(own.loc[own["descendant"], "gene"])
+        row, node = table.loc[gene], network.nodes[gene]
+        assert row["n_descendants"] == node["n_descendants"] == len(below)
+        assert type(node["n_descendants"]) is type(node["n_cells"]) is int
+        assert row["n_significant"] == own["significant"].sum()
+        assert (row["n_edges"], row["n_indirect"]) == (len(children), len(below - children))
+        assert row["n_candidate_edges"] == (edges["source"] == gene).sum()
+        assert (node["order"], node["layer"]) == (whole.nodes[gene]["order"], whole.nodes[gene]["layer"])
+    before = ag.get.targets(done).set_index("target")["n_descendants"]
+    assert (table["n_descendants"] < before[table.index]).any()
+    assert network.graph["n_edges_left_out"] == whole.degree[gone] > 0
+    assert "n_edges_left_out" not in whole.graph
+    kept = whole.subgraph(set(whole) - {gone}).edges
+    assert set(network.edges) == set(kept)
+    centrality = ag.get.centrality(left).set_index("gene")
+    assert centrality["layer"].to_dict() == {gene: whole.nodes[gene]["layer"] for gene in network}
 
 
 def test_a_required_child_is_no_descendant():

@@ -21,7 +21,7 @@ from argen._core.power import (
     wald_mde,
     with_first_stage,
 )
-from argen.errors import InputError
+from argen.errors import InputError, MissingResultError, StaleResultError
 
 
 @pytest.fixture(scope="module")
@@ -299,9 +299,33 @@ def test_networks_of_another_step_do_not_count(done):
     assert "n_edges" not in ag.get.targets(adata)
     ag.tl.argen_dag(adata, key_added="new")
     assert "n_edges" in ag.get.targets(adata, network="new")
-    assert "n_edges" not in ag.get.targets(adata, network="nothing")
+    assert "n_edges" not in ag.get.targets(adata)  # argen_dag is still of the old step
+    assert "n_edges" not in ag.get.targets(adata, network=False)
     ag.tl.argen_naive(adata)
     assert "n_edges" in ag.get.targets(adata, network="argen_naive")
+
+
+@pytest.mark.parametrize("read", ["get.targets", "pl.argen_targets", "pl.argen_descendants"])
+def test_a_network_that_is_named_must_be_of_the_step(done, read):
+    module, name = read.split(".")
+    function = getattr(getattr(ag, module), name)
+    adata = done.copy()
+    with pytest.raises(MissingResultError, match=r"uns\['nope'\] is missing.*Made from it: argen_dag\."):
+        function(adata, network="nope")
+    with pytest.raises(MissingResultError, match=r"'argen_descendants'\] is not a result of ag\.tl\.argen_dag"):
+        function(adata, network="argen_descendants")
+    with pytest.raises(InputError, match="network=3 is not the name of a network"):
+        function(adata, network=3)
+    adata.uns["other_step"] = adata.uns["argen_descendants"]
+    with pytest.raises(
+        InputError, match=r"'argen_dag' was made from the descendant step 'argen_descendants', not from"
+    ):
+        function(adata, key="other_step", network="argen_dag")
+    ag.tl.argen_descendants(adata, **{**KWARGS, "covariates": None})
+    with pytest.raises(
+        StaleResultError, match=r"not made from the descendant step .* now\. Run ag\.tl\.argen_dag again"
+    ):
+        function(adata, network="argen_dag")
 
 
 @pytest.mark.parametrize("suffix", ["h5ad", "zarr"])

@@ -10,6 +10,7 @@ from toy import KWARGS, assert_same, toy
 import argen as ag
 from argen.errors import InputError, MissingResultError
 from argen.pl._degree import KINDS, draw_degree
+from argen.pl._rows import short
 
 
 def table_of(graph):
@@ -38,7 +39,8 @@ def test_distributions(make_dag, n, n_edges, kind):
     else:
         most = table[kind].max()
         assert f"mean {n_edges / n:.2g}; most {most}: " in heading
-        assert table.set_index("gene").loc[heading.split(": ")[1].split(" and ")[0], kind] == most
+        holders = {short(gene) for gene in table.loc[table[kind] == most, "gene"]}
+        assert heading.split(": ")[1].split(" and ")[0] in holders
     assert not overlaps(texts_of(ax))
     assert not outside(texts_of(ax))
 
@@ -54,10 +56,10 @@ def test_rankings(make_dag, n, n_edges, kind):
     np.testing.assert_allclose(dots[::-1, 0], drawn[kind])
     assert "(attenuation 0.25)" in ax.get_xlabel()
     if n <= 60:
-        assert [text.get_text() for text in ax.get_yticklabels()][::-1] == ranked["gene"].tolist()
+        assert [text.get_text() for text in ax.get_yticklabels()][::-1] == [short(gene) for gene in ranked["gene"]]
     else:
         names = [text.get_text().strip() for text in ax.texts][::-1]
-        assert names == [g if len(g) <= 14 else f"{g[:13]}…" for g in ranked["gene"][:25]]
+        assert names == [short(gene) for gene in ranked["gene"][:25]]
         assert ax.get_title(loc="left").endswith(f"{len(drawn)} genes; {n - len(drawn)} with 0 not drawn")
     assert not overlaps(texts_of(ax))
     assert not outside(texts_of(ax))
@@ -97,6 +99,30 @@ def test_nothing_selected(done):
     empty = ag.pl.argen_degree(adata[:, ["other0"]].copy(), show=False)
     assert empty[0].get_title(loc="left") == "the network has no genes"
     empty[0].figure.canvas.draw()
+
+    for ax in axes[3:]:  # an axis of numbers would show sizes that there are not
+        assert ax.get_title(loc="left") == "Katz centrality, 4 genes; no gene has a walk"
+        assert [text.get_text() for text in ax.get_xticklabels()] == ["0"]
+        assert ax.get_xlim() == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("n", [9, 45, 400])
+def test_long_names_on_a_page(done, make_dag, monkeypatch, n):
+    """Headings side by side, and names between the rankings: nothing over anything."""
+    table = table_of(make_dag(n, 2 * n, 1, hubs=2))
+    table["gene"] = [f"WWWWWWWW-{i:03}-LONG-NAME-OF-A-LOCUS" for i in range(n)]
+    monkeypatch.setattr(ag.get, "centrality", lambda *_, **__: table)
+    axes = ag.pl.argen_degree(done, show=False)
+    assert not overlaps(texts_of(*axes))
+    assert not outside(texts_of(*axes))
+    own = ag.pl.argen_degree(done, kind="katz_in", show=False)
+    assert not outside(texts_of(own))
+    table.attrs["n_edges_left_out"] = 14
+    table[["in_degree", "out_degree", "layer", "katz_in", "katz_out"]] = 0
+    monkeypatch.setattr(ag.get, "graph", lambda *_, **__: type("G", (), {"graph": {"n_edges_left_out": 14}}))
+    axes = ag.pl.argen_degree(done, show=False)
+    assert "14 edges selected,\nnone with both genes" in axes[0].get_title(loc="left")
+    assert not overlaps(texts_of(*axes))
 
 
 def test_names_are_texts(make_dag):

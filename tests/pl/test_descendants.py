@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from boxes import outside, overlaps, texts_of
+from matplotlib.colors import to_hex
 from toy import KWARGS, assert_same, toy
 
 import argen as ag
@@ -95,6 +96,7 @@ def test_many_targets_are_ranks(n_cyclic):
 def test_without_a_network_or_cycles_or_descendants():
     ax = draw_descendants(table_of(8, network=False, n_cyclic=0))
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["descendants"]
+    assert ax.get_title(loc="left").startswith("no network: children not marked\n")
     assert ax.get_title(loc="left").endswith("none in a cycle")
     for n in (8, 100):
         nothing = table_of(n, n_cyclic=0).assign(n_descendants=0, n_edges=0, n_indirect=0)
@@ -126,6 +128,34 @@ def test_of_a_result(done, monkeypatch):
     monkeypatch.setattr(plt, "show", lambda: shown.append(True))
     assert ag.pl.argen_descendants(done, show=True) is None
     assert shown == [True]
+
+
+def test_the_key_holds_what_is_drawn():
+    """An entry without a bar would have a colour that stands for nothing."""
+    table = table_of(8, n_cyclic=0)
+    table = table.assign(n_edges=table["n_descendants"], n_indirect=0)
+    ax = draw_descendants(table)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["children"]
+    (patch,) = ax.get_legend().get_patches()
+    assert to_hex(patch.get_facecolor()).upper() == style.POSITIVE_COLOR
+    assert draw_descendants(table.assign(n_edges=0, n_descendants=0)).get_legend() is None
+
+
+@pytest.mark.parametrize("plot", [ag.pl.argen_descendants, ag.pl.argen_targets])
+def test_a_network_of_another_name_is_pointed_at(done, plot):
+    adata = done.copy()
+    adata.uns["my$net"] = adata.uns.pop("argen_dag")
+    ax = plot(adata, show=False)
+    assert ax.get_title(loc="left").split("\n")[0].endswith("(there is network='my$net')")
+    assert not outside(texts_of(ax))
+    assert not overlaps(texts_of(ax))
+    assert "no network" not in plot(adata, network="my$net", show=False).get_title(loc="left")
+
+
+def test_genes_that_left_have_no_row(done):
+    ax = ag.pl.argen_descendants(done[:, done.var_names != "B"].copy(), show=False)
+    assert {text.get_text() for text in ax.get_yticklabels()} == {"A", "C", "D"}
+    assert ax.get_xlabel() == "genes below the target (of 2 others)"
 
 
 def test_rows_and_texts():

@@ -122,6 +122,48 @@ def test_total_effects_and_the_order(ifn):
     assert "71 of 72" in draw_heatmap(ifn, effects_table(ifn, pairs, tested=True)).get_title(loc="left")
 
 
+@pytest.mark.parametrize(("n", "n_edges", "mark"), [(9, 12, "−∞"), (45, 90, "∞"), (400, 900, None)])
+def test_groups_without_counts_are_no_estimates(make_dag, n, n_edges, mark):
+    """They are marked and counted, and the scale is that of the others."""
+    graph = make_dag(n, n_edges, 1)
+    pairs = pairs_of(graph)
+    scale = draw_heatmap(graph, effects_table(graph, pairs)).child_axes[0].get_ylim()
+    absent = pairs.index[~pairs["significant"]][:2]
+    pairs.loc[absent, ["effect", "significant", "descendant"]] = [-7.6, True, True]
+    pairs["flags"] = pd.Categorical(np.where(pairs.index.isin(absent), "separated", ""))
+    ax = draw_heatmap(graph, effects_table(graph, pairs))
+    assert ax.child_axes[0].get_ylim() == scale
+    assert not [text.get_text() for text in ax.child_axes[0].texts if "7.6" in text.get_text()]
+    assert any("−∞ (full vermillion): no count of the target there (2 pairs)" in text.get_text() for text in ax.texts)
+    genes = order_of(graph)
+    for source, target in pairs.loc[absent, ["target", "gene"]].itertuples(index=False):
+        at = genes.index(source), genes.index(target)
+        np.testing.assert_allclose(cells(ax)[at], to_rgba(style.NEGATIVE_COLOR), atol=1e-6)
+        assert texts_at(ax).get(at) == mark
+    assert not outside(texts_of(ax))
+    assert "−∞" not in "".join(t.get_text() for t in draw_heatmap(graph, effects_table(graph, pairs_of(graph))).texts)
+
+
+def test_genes_that_left(done):
+    """What was found is not denied: the picture counts it."""
+    edges, pairs = ag.get.edges(done), ag.get.pairs(done)
+    alone, three = done[:, ["B"]].copy(), done[:, ["A", "B", "C"]].copy()
+    heading = ag.pl.argen_heatmap(alone, show=False).get_title(loc="left").replace("\n", ", ")
+    assert heading == f"{len(edges)} edges selected, none with both genes still in the object"
+    gone = int((edges[["source", "target"]] == "D").any(axis=1).sum())
+    ax = ag.pl.argen_heatmap(three, show=False)
+    assert any(f"{gone} selected edge" in text.get_text() for text in ax.texts)
+    related = pairs[pairs["significant"] | pairs["descendant"]]
+    gone = int((related[["target", "gene"]] == "D").any(axis=1).sum())
+    ax = ag.pl.argen_heatmap(three, effects="total", show=False)
+    assert any(f"{gone} significant or descendant pairs of genes that left" in text.get_text() for text in ax.texts)
+    assert not outside(texts_of(ax))
+    ax = ag.pl.argen_heatmap(done, nodes=["D"], show=False)
+    assert ax.get_title(loc="left").replace("\n", " ") == "no selected edge among these genes"
+    ax = ag.pl.argen_degree(alone, kind="in_degree", show=False)
+    assert "none with both genes still in the object" in ax.get_title(loc="left")
+
+
 def test_thousands_of_genes(make_dag):
     graph = make_dag(1200, 3000, 1, hubs=10)
     ax = draw_heatmap(graph, effects_table(graph))

@@ -232,6 +232,10 @@ class TestPublicFunction:
             ag.pl.argen_interactive(done, path=tmp_path / "a.htm")
         with pytest.raises(InputError, match=r"is a folder.*network\.html"):
             ag.pl.argen_interactive(done, path=tmp_path)
+        with pytest.raises(InputError, match=r"path is empty\. Give the name of a file"):
+            ag.pl.argen_interactive(done, path="")
+        with pytest.raises(InputError, match="title=3 is not a text"):
+            ag.pl.argen_interactive(done, title=3)
         with pytest.raises(InputError, match="is not there"):
             ag.pl.argen_interactive(done, path=tmp_path / "no" / "a.html")
         for wrong in (0, 1.5, "9", True):

@@ -348,3 +348,11 @@ class TestPublicFunction:
         with pytest.raises(MissingResultError, match="no argen_dag"):
             ag.pl.argen_network(None)
         assert not plt.get_fignums()
+
+
+def test_edges_of_genes_that_left_are_not_denied(ifn):
+    """`get.graph` counts them; a graph without an edge was not one without a selected edge."""
+    ifn.graph["n_edges_left_out"] = 9
+    assert "9 selected edges of genes that left the object not drawn" in words(draw_network(ifn))
+    ifn.remove_edges_from(list(ifn.edges))
+    assert words(draw_network(ifn))[-1] == "9 edges selected, none with both genes still in the object"

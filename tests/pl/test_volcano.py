@@ -13,6 +13,7 @@ from toy import KWARGS, assert_same, toy
 import argen as ag
 from argen.errors import InputError, MissingResultError
 from argen.pl import _style as style
+from argen.pl._rows import short
 from argen.pl._volcano import draw_volcano, volcano_table
 
 
@@ -52,7 +53,9 @@ def test_points_and_states(n_genes, n):
     assert (drawn.loc[expected["weak"], "shape"] == 5).all()  # a diamond has four corners
     assert (drawn.loc[~expected["weak"], "shape"] > 5).all()
     n_found = int(edges["selected"].sum())
-    assert ax.get_title(loc="left") == f"{n} candidate edges, {n_found} selected"
+    named = f", {len(ax.texts)} of them named" if len(ax.texts) < n_found else ""
+    assert ax.get_title(loc="left") == f"{n} candidate edges, {n_found} selected{named}"
+    assert n_genes == 8 or named
     entries = [text.get_text() for text in ax.get_legend().get_texts()]
     positive = int((edges["selected"] & (edges["coef"] >= 0)).sum())
     assert entries == [
@@ -101,6 +104,52 @@ def test_outliers_zeros_and_missing_values_are_counted():
 def pairs_of(edges):
     columns = {"source": "target", "target": "gene", "coef": "effect", "selected": "significant"}
     return edges[[*columns, "p"]].rename(columns=columns).assign(mde_level=0.01)
+
+
+def test_long_names_are_shortened_and_counted():
+    edges = edges_of(45, 350)
+    for name in ("source", "target"):
+        edges[name] = edges[name] + "-a-very-long-name-of-a-locus-that-fills-the-whole-picture"
+    ax = draw_volcano(volcano_table(edges))
+    names = [text.get_text() for text in ax.texts]
+    assert len(names) >= 3
+    assert {end for name in names for end in name.split(" → ")} <= {short(name) for name in edges["source"]} | {
+        short(name) for name in edges["target"]
+    }
+    assert ax.get_title(loc="left").endswith(f" selected, {len(names)} of them named")
+    assert not overlaps(texts_of(ax))
+
+
+def test_groups_without_counts_stand_at_the_border():
+    edges = edges_of(45, 350)
+    pairs = pairs_of(edges).assign(flags="")
+    limits = draw_volcano(volcano_table(pairs)).get_xlim()
+    pairs.loc[[0, 1], ["effect", "p", "significant", "flags"]] = [-7.6, 1e-30, True, "separated"]
+    ax = draw_volcano(volcano_table(pairs))
+    assert "◂ 2 pairs without a count in the perturbed cells: −∞" in ax.get_title(loc="left").split("\n")
+    assert "beyond" not in ax.get_title(loc="left")
+    drawn = symbols(ax)
+    triangles = drawn[drawn["shape"] == 4]
+    assert len(triangles) == 2
+    rest = drawn.drop(triangles.index)["x"]
+    assert rest.min() - np.ptp(limits) / 10 < triangles["x"].iloc[0] < rest.min()
+    assert np.ptp(ax.get_xlim()) < 1.2 * np.ptp(limits)
+    only = pairs.iloc[:2].assign(gene=["A", "B"], target="C")
+    assert draw_volcano(volcano_table(only)).get_title(loc="left").startswith("2 pairs of C, 2 significant")
+
+
+def test_genes_that_left_are_counted(done):
+    left = done[:, done.var_names != "B"].copy()
+    for table, whole, ends, noun in (
+        ("edges", ag.get.edges(done, selected=False), ["source", "target"], "candidate edge"),
+        ("pairs", ag.get.pairs(done), ["target", "gene"], "pair"),
+    ):
+        gone = int((whole[ends] == "B").any(axis=1).sum())
+        heading = ag.pl.argen_volcano(left, table=table, show=False).get_title(loc="left")
+        assert heading.startswith(f"{len(whole) - gone} {noun}")
+        assert heading.endswith(f"\n{gone} {noun}s of genes that left the object not drawn")
+    heading = ag.pl.argen_volcano(done[:, ["B"]].copy(), show=False).get_title(loc="left")
+    assert heading.startswith("no candidate edge is left\n")
 
 
 def test_pairs_have_one_level():
@@ -188,6 +237,13 @@ def test_errors(done):
         ag.pl.argen_volcano(toy(), table="pairs")
     with pytest.raises(InputError, match=r"table='pair' is not one of 'edges', 'pairs'"):
         ag.pl.argen_volcano(done, table="pair")
+    for table in ("edges", "pairs"):
+        with pytest.raises(InputError, match="of=3: give the name of a gene"):
+            ag.pl.argen_volcano(done, table=table, of=3)
+        with pytest.raises(InputError, match="No gene is named by on"):
+            ag.pl.argen_volcano(done, table=table, on=[])
+    with pytest.raises(InputError, match=r"not in the descendant step in .*'argen_descendants'\]: x\. It has A, B, C"):
+        ag.pl.argen_volcano(done, table="pairs", of="x")
     with pytest.raises(InputError, match=r"on names genes that are not in the network: other0, x\. It has A, B, C, D"):
         ag.pl.argen_volcano(done, on=["other0", "x"])
 

@@ -7,8 +7,9 @@ from argen._bridge.digests import digest_of, digest_of_network, fingerprint
 from argen._bridge.inputs import read_screen
 from argen._bridge.runtime import warn_user
 from argen._bridge.slots import read_descendants, read_design_params, read_result
+from argen._bridge.validate import name_some
 from argen._core.screen import Screen
-from argen.errors import ArgenError, InputError, StaleResultError
+from argen.errors import ArgenError, InputError, MissingResultError, StaleResultError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -19,6 +20,8 @@ __all__ = [
     "fits_data",
     "is_current",
     "made_from",
+    "named_network",
+    "networks_of_step",
     "networks_step",
     "screen_of_step",
     "step_key_of_network",
@@ -115,6 +118,40 @@ def networks_step(adata: "AnnData", network: str, key: str) -> Mapping[str, Any]
     if str(found.get("params", {}).get("descendants_key")) != key:
         return None
     return found if is_current(adata.uns[key], found) else None
+
+
+def networks_of_step(adata: "AnnData", key: str) -> list[str]:
+    """Networks in uns that were searched with the very step that is in ``uns[key]`` now."""
+    return [name for name in made_from(adata, key) if networks_step(adata, name, key) is not None]
+
+
+def named_network(adata: "AnnData", network: object, key: str) -> Mapping[str, Any]:
+    """The network that a user named, checked to be made from the step that is in ``uns[key]`` now."""
+    if not isinstance(network, str):
+        msg = f"network={network!r} is not the name of a network, such as 'argen_dag'."
+        raise InputError(msg)
+    try:
+        found = read_result(adata, network, "ag.tl.argen_dag", "nodes")
+    except MissingResultError as error:
+        msg = f"{error} {_others_to_name(adata, key)}"
+        raise MissingResultError(msg) from error
+    step = found["params"].get("descendants_key")
+    if str(step) != key:
+        made = f"from the descendant step {str(step)!r}" if step is not None else "without a descendant step"
+        msg = f"network={network!r} was made {made}, not from key={key!r}. {_others_to_name(adata, key)}"
+        raise InputError(msg)
+    if not is_current(adata.uns[key], found):
+        msg = (
+            f"network={network!r} was not made from the descendant step that is in adata.uns[{key!r}] now. Run "
+            "ag.tl.argen_dag again."
+        )
+        raise StaleResultError(msg)
+    return found
+
+
+def _others_to_name(adata: "AnnData", key: str) -> str:
+    others = networks_of_step(adata, key)
+    return f"Made from it: {name_some(others)}." if others else f"None was made from {key!r} yet: run ag.tl.argen_dag."
 
 
 def step_of_network(adata: "AnnData", network: Mapping[str, Any]) -> Mapping[str, Any] | None:

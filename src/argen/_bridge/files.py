@@ -42,6 +42,9 @@ def check_folder(folder: str | Path) -> Path:
 
 
 def _as_path(path: str | Path, what: str, name: str = "path") -> Path:
+    if path == "":  # which pathlib takes for the folder one is in
+        msg = f"{name} is empty. Give {what}."
+        raise InputError(msg)
     try:
         return Path(path)
     except TypeError as error:

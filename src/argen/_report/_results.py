@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from argen._bridge.belonging import fits_data, is_current
 from argen._bridge.digests import digest_of_network
@@ -45,6 +45,11 @@ class Results:
     step: Entry | None
     doubts: tuple[str, ...]
     diagnostics: Mapping[str, Diagnostic]
+
+    @property
+    def network_of_step(self) -> str | Literal[False]:
+        """The network to count with the targets; none if it was made from another step than the one shown."""
+        return self.key if self.step is not None and is_current(self.step, self.network) else False
 
 
 def read_results(adata: "AnnData", key: str) -> Results:

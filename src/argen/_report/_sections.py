@@ -65,7 +65,7 @@ def _data(results: Results) -> Iterator[Text]:
         yield _no_step(results)
     else:
         yield table(results.step["cells"], caption="What became of the cells")
-        targets = get.targets(adata, key=results.step_key, network=results.key)
+        targets = get.targets(adata, key=results.step_key, network=results.network_of_step)
         kept = targets["status"].astype(str) == "kept"
         yield paragraph(f"{int(kept.sum())} of {counted(len(targets), 'target')} in the analysis.")
         dropped = targets.loc[~kept, ["target", "reason", "n_cells"]]
@@ -146,7 +146,7 @@ def _instruments(results: Results) -> Iterator[Text]:
         yield _no_step(results)
         return
     where = f"ag.get.targets(adata, key={results.step_key!r})"
-    targets = get.targets(results.adata, key=results.step_key, network=results.key)
+    targets = get.targets(results.adata, key=results.step_key, network=results.network_of_step)
     kept = targets[targets["status"].astype(str) == "kept"]
     n_weak = int(kept["weak"].sum())
     yield paragraph(
@@ -155,7 +155,7 @@ def _instruments(results: Results) -> Iterator[Text]:
         "standard errors."
     )
     if len(kept):
-        axes = pl.argen_targets(results.adata, key=results.step_key, network=results.key, show=False)
+        axes = pl.argen_targets(results.adata, key=results.step_key, network=results.network_of_step, show=False)
         yield from _drawn(axes, "knock-down of every target with its cells and candidate edges")
     shown = kept.drop(columns=["status", "reason"]).sort_values("z_squared", na_position="first", kind="stable")
     yield table(shown, caption="Targets, the weakest first", where=where)

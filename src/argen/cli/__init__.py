@@ -8,7 +8,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -266,10 +266,12 @@ def _shown(table: "pd.DataFrame", columns: list[str]) -> str:
 
 def _tables(adata: "AnnData") -> "dict[str, pd.DataFrame]":
     import argen as ag
+    from argen.get._graph import gene_table
 
     return {
         "edges": ag.get.edges(adata),
         "candidates": ag.get.edges(adata, selected=False),
+        "nodes": gene_table(adata, "argen_dag"),
         "targets": ag.get.targets(adata),
         "pairs": ag.get.pairs(adata),
     }
@@ -286,6 +288,9 @@ def _write_results(adata: "AnnData", out: Path) -> None:
 def _exports(option: str | None) -> list[str]:
     """Formats to write beside the CSV files, checked."""
     names = list(dict.fromkeys(_names(option) or ()))
+    if option is not None and not names:
+        msg = f"--export names no format: give one or more of {', '.join(_EXPORTS)}, with commas between them."
+        raise InputError(msg)
     if unknown := [name for name in names if name not in _EXPORTS]:
         msg = f"--export: {', '.join(unknown)} is not one of {', '.join(_EXPORTS)}."
         raise InputError(msg)
@@ -317,9 +322,11 @@ def _write_cyjs(adata: "AnnData", out: Path) -> None:
 def _write_parquet(adata: "AnnData", out: Path) -> None:
     import argen as ag
 
-    for name, table in _tables(adata).items():
-        with _announced(out / f"{name}.parquet") as path:
-            ag.io.write_table(table, path)
+    paths = [out / f"{name}.parquet" for name in ("edges", "candidates", "nodes", "targets", "pairs")]
+    with ExitStack() as announced:
+        for path in paths:
+            announced.enter_context(_announced(path))
+        ag.io.write_tables(adata, out, format="parquet")
 
 
 def _make_folder(out: Path) -> Path:

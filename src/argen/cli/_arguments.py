@@ -36,8 +36,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Find the causal network of the genes that are both perturbed and measured. The perturbed gene of each cell is "
         "in an obs column (--target; argen_target if an .h5ad file has it), or the guides are called from their UMI "
-        "counts. Writes edges.csv (the network), candidates.csv (every edge that was tested), targets.csv, pairs.csv, "
-        "network.png and result.h5ad."
+        "counts. Writes edges.csv (the network), candidates.csv (every edge that was tested), nodes.csv, targets.csv, "
+        "pairs.csv, network.png and result.h5ad."
     )
     parser.add_argument("file", type=Path, metavar="FILE", help=".h5ad, or .h5mu with an RNA modality; raw counts")
     _add_target_options(parser.add_argument_group("which cell carries what"))

@@ -51,7 +51,7 @@ def centrality(adata: "AnnData", *, key: str = "argen_dag", attenuation: float =
     One row per gene of the network in causal order: ``gene``, ``order`` (position in it, from 0), ``layer`` (longest
     path from a root), ``in_degree`` (parents), ``out_degree`` (children), ``n_upstream`` and ``n_downstream`` (genes
     from which and to which a path of edges leads), ``katz_in``, ``katz_out``. Genes that `adata` no longer holds are
-    left out, and paths through them.
+    left out, and paths through them; ``order`` and ``layer`` are those of the network as it was found.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from argen._bridge.runtime import warn_user
 from argen._bridge.slots import read_result
 from argen._bridge.validate import check_option, counted, name_some
 from argen.errors import InputError
-from argen.get._tables import edges, held, targets
+from argen.get._tables import edges, held, n_left_out, targets
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -63,8 +63,11 @@ def graph(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     still there, of :func:`argen.get.targets` ``n_cells``, ``knockdown_effect``, ``knockdown_se``, ``knockdown_p``,
     ``knockdown_flags``, ``z_squared``, ``weak`` (the instrument) and ``n_descendants``.
 
-    Graph attributes: ``key``, ``argen_version`` (the one that found the network) and the parameters of the method that
-    are single values.
+    Genes that `adata` no longer holds are left out. What is counted is then counted among the others; ``order`` and
+    ``layer`` are those of the network as it was found.
+
+    Graph attributes: ``key``, ``argen_version`` (the one that found the network), the parameters of the method that are
+    single values and, if any, ``n_edges_left_out``: edges one of whose genes `adata` no longer holds.
 
     Raises
     ------
@@ -92,6 +95,9 @@ def graph(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     result = read_result(adata, key, "ag.tl.argen_dag", "nodes")
     network = nx.DiGraph()
     network.graph.update(_about(key, result))
+    stored = result["edges"]
+    if gone := n_left_out(adata, stored[stored["selected"]] if selected else stored):
+        network.graph["n_edges_left_out"] = gone
     for gene in gene_table(adata, key).to_dict("records"):
         network.add_node(gene.pop("gene"), **_scalars(gene))
     for edge in _edge_table(adata, key, selected).to_dict("records"):
@@ -111,13 +117,14 @@ def gene_table(adata: "AnnData", key: str) -> pd.DataFrame:
     result = read_result(adata, key, "ag.tl.argen_dag", "nodes")
     genes, network = result["nodes"]["gene"].astype(str), edges(adata, key=key)
     table = pd.DataFrame({"gene": genes, "order": np.arange(len(genes)), "layer": result["nodes"]["layer"]})
+    table = table[held(adata, genes)].reset_index(drop=True)
     for name, end in (("in_degree", "target"), ("out_degree", "source")):
-        table[name] = genes.map(network[end].value_counts()).fillna(0).astype(np.int64)
+        table[name] = table["gene"].map(network[end].value_counts()).fillna(0).astype(np.int64)
     if step_of_network(adata, result) is not None:
-        known = targets(adata, key=str(result["params"]["descendants_key"]), network="")
+        known = targets(adata, key=str(result["params"]["descendants_key"]), network=False)
         known = known[known["status"].astype(str) == "kept"].set_index("target")[list(_TARGET_NAMES)]
         table = table.join(known.rename(columns=_TARGET_NAMES), on="gene")
-    return table[held(adata, genes)].reset_index(drop=True)
+    return table
 
 
 def _edge_table(adata: "AnnData", key: str, selected: bool) -> pd.DataFrame:  # noqa: FBT001

@@ -1,12 +1,12 @@
 """Results as tidy data frames."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from argen._bridge.belonging import networks_step, step_of_network
+from argen._bridge.belonging import named_network, networks_step, step_of_network
 from argen._bridge.power import with_edge_mde, with_pair_mde
 from argen._bridge.slots import read_result
 from argen._bridge.tables import WEAK_F
@@ -15,9 +15,10 @@ from argen._bridge.validate import check_level
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["edges", "genes", "held", "pairs", "qc", "targets"]
+__all__ = ["edges", "genes", "held", "n_left_out", "pairs", "qc", "targets"]
 
 _Z_95 = 1.959963984540054
+_NETWORK = "argen_dag"
 
 
 def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, power: float = 0.8) -> pd.DataFrame:
@@ -183,7 +184,9 @@ def pairs(
     return table.assign(target=table["target"].astype(str), gene=table["gene"].astype(str)).reset_index(drop=True)
 
 
-def targets(adata: "AnnData", *, key: str = "argen_descendants", network: str = "argen_dag") -> pd.DataFrame:
+def targets(
+    adata: "AnnData", *, key: str = "argen_descendants", network: str | Literal[False] | None = None
+) -> pd.DataFrame:
     r"""Targets with the strength of their knock-down, and what rests on it; the dropped ones with the reason.
 
     A target is the instrument of every edge that starts at it. Its strength is
@@ -196,7 +199,7 @@ def targets(adata: "AnnData", *, key: str = "argen_descendants", network: str = 
     key
         Name of the result.
     network
-        Name of a network that was made from it.
+        Name of a network that was made from it. Default: ``"argen_dag"`` if that was, else none; ``False``: none.
 
     Returns
     -------
@@ -207,16 +210,22 @@ def targets(adata: "AnnData", *, key: str = "argen_descendants", network: str = 
     descendants, since the pair would have closed a cycle) and ``cycle``: a number for targets that significant pairs
     join into a cycle (0 for the largest), −1 for the others.
 
-    If ``adata.uns[network]`` was made from this very result, also ``n_candidate_edges`` (candidate edges with the
-    target as parent, which rest on it), ``n_edges`` (those that were selected), ``n_indirect`` (descendants that are
-    no child in it) and, if the network has the strength F
-    of each edge, ``min_F``, the smallest of its candidate edges: another weak instrument can spoil an edge whose own is
-    strong.
+    With a network also ``n_candidate_edges`` (candidate edges with the target as parent, which rest on it), ``n_edges``
+    (those that were selected), ``n_indirect`` (descendants that are no child in it) and, if the network has the
+    strength F of each edge, ``min_F``, the smallest of its candidate edges: another weak instrument can spoil an edge
+    whose own is strong.
+
+    Kept targets that `adata` no longer holds are left out, and whatever is counted is counted among the genes that it
+    holds; ``cycle`` is that of the step as it was run.
 
     Raises
     ------
     argen.errors.MissingResultError
-        No result under `key`.
+        No result under `key`, or no network under the name that is given.
+    argen.errors.StaleResultError
+        The step under `key` was run again since the network of that name was made.
+    argen.errors.InputError
+        The network of that name was made from another step.
 
     See Also
     --------
@@ -232,40 +241,52 @@ def targets(adata: "AnnData", *, key: str = "argen_descendants", network: str = 
     >>> ag.get.targets(adata)["weak"].any().item()
     False
     """
-    stored = read_result(adata, key, "ag.tl.argen_descendants", "targets")["targets"]
-    table = stored.assign(target=stored["target"].astype(str)).reset_index(drop=True)
+    result = read_result(adata, key, "ag.tl.argen_descendants", "targets")
+    made = _network_of(adata, key, network)
+    stored = result["targets"]
+    there = held(adata, stored["target"]) | (stored["status"].astype(str) != "kept")
+    table = stored[there].assign(target=stored["target"].astype(str)).reset_index(drop=True)
     at = table.columns.get_loc("se") + 1
     for sign, name in ((1, "ci_high"), (-1, "ci_low")):
         table.insert(at, name, table["effect"] + sign * _Z_95 * table["se"])
     table["z_squared"] = (table["effect"] / table["se"]) ** 2
     table["weak"] = ~(table["z_squared"] >= WEAK_F) & (table["status"].astype(str) == "kept")
-    result = adata.uns[key]
-    _add_cycles(table, result)
-    made = networks_step(adata, network, key)
-    if made is None:
-        return table
-    edges = made["edges"][made["edges"]["flags"].astype(str) != "forbidden"]
-    source = edges["source"].astype(str)
-    table["n_candidate_edges"] = _count(table["target"], source)
-    chosen = edges["selected"].to_numpy(bool)
-    table["n_edges"] = _count(table["target"], source[chosen])
-    table["n_indirect"] = _count_indirect(table["target"], result["pairs"], edges[chosen])
-    if "F" in edges:
-        weakest = edges["F"].groupby(source).min()
-        table["min_F"] = weakest.reindex(table["target"]).to_numpy(np.float64)
+    pairs = result["pairs"]
+    pairs = pairs[held(adata, pairs["target"]) & held(adata, pairs["gene"])]
+    _add_reach(table, pairs, result["components"])
+    if made is not None:
+        edges = made["edges"][made["edges"]["flags"].astype(str) != "forbidden"]
+        _add_edges(table, pairs, edges[held(adata, edges["source"]) & held(adata, edges["target"])])
     return table
 
 
-def _add_cycles(table: pd.DataFrame, result: Mapping[str, Any]) -> None:
+def _network_of(adata: "AnnData", key: str, network: str | Literal[False] | None) -> Mapping[str, Any] | None:
+    """The network that is asked for; only what a user has named must be there."""
+    if network is None:
+        return networks_step(adata, _NETWORK, key)
+    return None if network is False else named_network(adata, network, key)
+
+
+def _add_reach(table: pd.DataFrame, pairs: pd.DataFrame, components: pd.DataFrame) -> None:
     """What of a target's significant pairs became of the relation, and the cycle that they put it into."""
-    pairs, components = result["pairs"], result["components"]
-    significant = pairs["significant"].to_numpy(bool)
-    skipped = significant & ~pairs["descendant"].to_numpy(bool)
+    significant, descendant = (pairs[name].to_numpy(bool) for name in ("significant", "descendant"))
     names = pairs["target"].astype(str)
+    table["n_descendants"] = _count(table["target"], names[descendant])
     table["n_significant"] = _count(table["target"], names[significant])
-    table["n_skipped"] = _count(table["target"], names[skipped])
+    table["n_skipped"] = _count(table["target"], names[significant & ~descendant])
     number = pd.Series(components["component"].to_numpy(), components["gene"].astype(str))
     table["cycle"] = number.reindex(table["target"]).fillna(-1).to_numpy().astype(np.int64)
+
+
+def _add_edges(table: pd.DataFrame, pairs: pd.DataFrame, edges: pd.DataFrame) -> None:
+    """What rests on a target in a network, and which of its descendants are no children."""
+    source, chosen = edges["source"].astype(str), edges["selected"].to_numpy(bool)
+    table["n_candidate_edges"] = _count(table["target"], source)
+    table["n_edges"] = _count(table["target"], source[chosen])
+    table["n_indirect"] = _count_indirect(table["target"], pairs, edges[chosen])
+    if "F" in edges:
+        weakest = edges["F"].groupby(source).min()
+        table["min_F"] = weakest.reindex(table["target"]).to_numpy(np.float64)
 
 
 def _count_indirect(targets: pd.Series, pairs: pd.DataFrame, children: pd.DataFrame) -> np.ndarray:
@@ -314,3 +335,8 @@ def qc(adata: "AnnData", *, key: str = "argen_qc") -> pd.DataFrame:
 
 def held(adata: "AnnData", names: pd.Series) -> pd.Series:
     return names.astype(str).isin(adata.var_names)
+
+
+def n_left_out(adata: "AnnData", table: pd.DataFrame, ends: tuple[str, str] = ("source", "target")) -> int:
+    """Rows of a stored table one of whose genes `adata` no longer holds."""
+    return int((~(held(adata, table[ends[0]]) & held(adata, table[ends[1]]))).sum())

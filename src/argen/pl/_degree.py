@@ -11,8 +11,9 @@ from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._axes import on_paper
-from argen.pl._rows import NAMES_WIDTH, all_fit, name_rows, room_for_names
+from argen.pl._rows import LEADER, all_fit, name_rows, points_of, room_for_names, short
 from argen.pl._show import finish
+from argen.pl._words import no_edge_words, on_lines
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -25,7 +26,7 @@ RANKS = {"katz_out": "walks from the gene", "katz_in": "walks to the gene"}
 KINDS = (*COUNTS, *RANKS)
 _MAX_NAMED = 60  # in a new figure
 _ROW, _TALLEST = 0.16, 5.6  # inches
-_LEFT, _RIGHT, _BELOW, _ABOVE = 0.6, 0.25, 0.5, 0.35  # inches round the axes
+_LEFT, _RIGHT, _BELOW, _ABOVE = 0.6, 0.25, 0.5, 0.5  # inches round the axes
 _NARROW, _LOW, _WIDE = 3.0, 2.2, 3.5  # inches: width and height of a distribution, width of a ranking
 _MOST_NAMED = 25
 _MOST_WRITTEN = 14  # bars that have room for their numbers
@@ -97,8 +98,9 @@ def argen_degree(
         msg = f"ax holds one picture: name its kind, one of {', '.join(map(repr, KINDS))}."
         raise InputError(msg)
     table = get.centrality(adata, key=key, attenuation=attenuation)
+    table.attrs["n_edges_left_out"] = get.graph(adata, key=key).graph.get("n_edges_left_out", 0)
     if kind is None:
-        axes = _new_page(len(table))
+        axes = _new_page(table)
         drawn = [draw_degree(table, name, one, attenuation) for name, one in zip(KINDS, axes, strict=True)]
         return finish(drawn, show)
     return finish(draw_degree(table, kind, ax, attenuation), show)
@@ -106,7 +108,7 @@ def argen_degree(
 
 def draw_degree(table: pd.DataFrame, kind: str, ax: "Axes | None" = None, attenuation: float = 0.1) -> "Axes":
     """Draw a column of a table as :func:`argen.get.centrality` returns it; see :func:`argen_degree`."""
-    ax = ax or _new_axes(kind, len(table))
+    ax = ax or _new_axes(kind, table)
     if kind in COUNTS:
         _draw_counts(ax, table, kind)
     else:
@@ -117,24 +119,32 @@ def draw_degree(table: pd.DataFrame, kind: str, ax: "Axes | None" = None, attenu
     return ax
 
 
-def _rank_size(n: int) -> tuple[float, float]:
+def _names_width(table: pd.DataFrame) -> float:
+    """Points that the names take beside the rows, leaders included."""
+    longest = max((style.text_width(short(gene), style.SMALL_FONT_SIZE) for gene in table["gene"]), default=0.0)
+    return longest + LEADER
+
+
+def _rank_size(table: pd.DataFrame) -> tuple[float, float]:
     """Width of the names and height of the rows, in inches."""
-    return (NAMES_WIDTH + 20.0) / _POINTS, _TALLEST if n > _MAX_NAMED else min(max(1.4, _ROW * n), 1.5 * _TALLEST)
+    n = len(table)
+    height = _TALLEST if n > _MAX_NAMED else min(max(1.4, _ROW * n), 1.5 * _TALLEST)
+    return (_names_width(table) + 20.0) / _POINTS, height
 
 
-def _new_axes(kind: str, n: int) -> "Axes":
+def _new_axes(kind: str, table: pd.DataFrame) -> "Axes":
     if kind in COUNTS:
         left, width, height = _LEFT, 1.3 * _NARROW, 1.2 * _LOW
     else:
-        (left, height), width = _rank_size(n), _WIDE
+        (left, height), width = _rank_size(table), _WIDE
     size = left + width + _RIGHT, _BELOW + height + _ABOVE
     figure = plt.figure(figsize=size, layout="none")
     return figure.add_axes((left / size[0], _BELOW / size[1], width / size[0], height / size[1]))
 
 
-def _new_page(n: int) -> "list[Axes]":
+def _new_page(table: pd.DataFrame) -> "list[Axes]":
     """Distributions in a row, the two rankings below."""
-    names, tall = _rank_size(n)
+    names, tall = _rank_size(table)
     step = _LEFT + _NARROW + _RIGHT
     size = 3 * step, 2 * (_BELOW + _ABOVE) + _LOW + tall
     figure = plt.figure(figsize=size, layout="none")
@@ -155,7 +165,8 @@ def _draw_counts(ax: "Axes", table: pd.DataFrame, kind: str) -> None:
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.set_xlabel(COUNTS[kind], fontsize=style.FONT_SIZE)
     ax.set_ylabel("genes", fontsize=style.FONT_SIZE)
-    ax.set_title(_heading(table, kind), fontsize=style.FONT_SIZE, loc="left", parse_math=False)
+    heading = on_lines(_heading(table, kind), points_of(ax)[0])
+    ax.set_title(heading, fontsize=style.FONT_SIZE, loc="left", parse_math=False)
 
 
 def _heading(table: pd.DataFrame, kind: str) -> str:
@@ -164,32 +175,36 @@ def _heading(table: pd.DataFrame, kind: str) -> str:
         return "the network has no genes"
     n_edges, most = int(table["out_degree"].sum()), int(table[kind].max())
     if n_edges == 0:
-        return f"{counted(len(table), 'gene')}, no edge was selected"
+        return f"{counted(len(table), 'gene')}, {no_edge_words(table.attrs.get('n_edges_left_out', 0))}"
     if kind == "layer":
         return f"{counted(len(table), 'gene')} in {counted(most + 1, 'layer')}"
     first = table.loc[table[kind] == most, "gene"].tolist()
     others = f" and {len(first) - 1} more" if len(first) > 1 else ""
-    return f"mean {n_edges / len(table):.2g}; most {most}: {first[0]}{others}"
+    return f"mean {n_edges / len(table):.2g}; most {most}: {short(first[0])}{others}"
 
 
 def _draw_ranks(ax: "Axes", table: pd.DataFrame, kind: str) -> None:
     """Genes by centrality, the largest at the top; ties in causal order."""
     ranked = table.sort_values([kind, "order"], ascending=[True, False], ignore_index=True)
-    many = not all_fit(ax, len(ranked))
-    if many and (ranked[kind] > 0).any():
+    many, any_walk = not all_fit(ax, len(ranked)), bool((ranked[kind] > 0).any())
+    if many and any_walk:
         ranked = ranked[ranked[kind] > 0].reset_index(drop=True)
     n, row = len(ranked), np.arange(len(ranked))
     ax.hlines(row, 0.0, ranked[kind], color=style.ISOLATED_EDGE, linewidth=0.5 if many else 1.2)
     ax.scatter(
         ranked[kind], row, s=4.0 if many else 20.0, color=style.POSITIVE_COLOR, linewidths=0, clip_on=False, zorder=3
     )
-    ax.set(xlim=(0.0, 1.06 * max(float(ranked[kind].max()) if n else 0.0, 1e-3)), ylim=(-0.7, max(n, 1) - 0.3))
+    ax.set(xlim=(0.0, 1.06 * float(ranked[kind].max()) if any_walk else 1.0), ylim=(-0.7, max(n, 1) - 0.3))
+    if not any_walk:
+        ax.set_xticks([0.0], ["0"])
     if not all_fit(ax, n):
         ax.set_yticks([])
         first = np.arange(max(n - min(_MOST_NAMED, room_for_names(ax, n)), 0), n)
         name_rows(ax, first.tolist(), ranked["gene"].iloc[first], n)
-        ax.set_ylabel("rank of the gene", labelpad=NAMES_WIDTH, fontsize=style.FONT_SIZE)
+        ax.set_ylabel("rank of the gene", labelpad=_names_width(ranked.iloc[first]), fontsize=style.FONT_SIZE)
     else:
-        ax.set_yticks(row, ranked["gene"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
+        ax.set_yticks(row, [short(gene) for gene in ranked["gene"]], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
     hidden = f"; {len(table) - n} with 0 not drawn" if n < len(table) else ""
-    ax.set_title(f"Katz centrality, {counted(n, 'gene')}{hidden}", fontsize=style.FONT_SIZE, loc="left")
+    none = "" if any_walk else "; no gene has a walk"
+    heading = on_lines(f"Katz centrality, {counted(n, 'gene')}{hidden}{none}", points_of(ax)[0])
+    ax.set_title(heading, fontsize=style.FONT_SIZE, loc="left")

@@ -1,18 +1,21 @@
 """How far the perturbation of each target reaches, and which targets lie in cycles."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from argen._bridge.belonging import networks_of_step
 from argen._bridge.validate import counted
 from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._axes import on_paper
 from argen.pl._rows import NAMES_WIDTH, all_fit, name_rows, points_of, room_for_names
 from argen.pl._show import finish
+from argen.pl._words import no_network_words
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -22,7 +25,7 @@ __all__ = ["argen_descendants", "draw_descendants"]
 
 _MAX_NAMED = 60  # in a new figure; in the axes of the user it is their height that decides
 _ROW, _TALLEST, _WIDTH = 0.19, 6.6, 4.6  # inches
-_BELOW, _ABOVE, _RIGHT = 1.0, 0.5, 0.2  # inches round the bars
+_BELOW, _ABOVE, _RIGHT = 1.0, 0.65, 0.2  # inches round the bars
 _FARTHEST = 15  # of many targets, those named for their reach
 _POINTS = 72
 _CYCLE = "in a cycle of significant pairs"
@@ -34,7 +37,7 @@ def argen_descendants(
     adata: "AnnData",
     *,
     key: str = "argen_descendants",
-    network: str = "argen_dag",
+    network: str | Literal[False] | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
@@ -54,7 +57,8 @@ def argen_descendants(
     key
         Name of the result.
     network
-        Name of a network that was made from it; without one all descendants have one colour.
+        Name of a network that was made from it. Default: ``"argen_dag"`` if that was, else none; ``False``: none.
+        Without one all descendants have one colour, which the heading says.
     ax
         Axes to draw into; names stand to its left. Default: a new figure of the size that the targets need.
     show
@@ -67,9 +71,11 @@ def argen_descendants(
     Raises
     ------
     argen.errors.MissingResultError
-        No result under `key`.
+        No result under `key`, or no network under the name that is given.
+    argen.errors.StaleResultError
+        The step under `key` was run again since the network of that name was made.
     argen.errors.InputError
-        No target was kept.
+        The network of that name was made from another step; no target was kept.
 
     See Also
     --------
@@ -84,11 +90,15 @@ def argen_descendants(
     """
     from argen import get
 
-    return finish(draw_descendants(get.targets(adata, key=key, network=network), ax), show)
+    table = get.targets(adata, key=key, network=network)
+    return finish(draw_descendants(table, ax, networks=networks_of_step(adata, key)), show)
 
 
-def draw_descendants(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
-    """Draw a table as :func:`argen.get.targets` returns it; see :func:`argen_descendants`."""
+def draw_descendants(table: pd.DataFrame, ax: "Axes | None" = None, *, networks: Sequence[str] = ()) -> "Axes":
+    """Draw a table as :func:`argen.get.targets` returns it; see :func:`argen_descendants`.
+
+    `networks` are those that could have been named, for a table without one.
+    """
     every = _sorted(table)
     ax = ax or _new_axes(every)
     # Rows without a name say nothing if they hold nothing, and there are many of them.
@@ -104,7 +114,10 @@ def draw_descendants(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
         ax.set_ylabel(
             f"rank of the target ({n} of {len(every)} targets)", labelpad=NAMES_WIDTH, fontsize=style.FONT_SIZE
         )
-    ax.set_title(_heading(every, n_unnamed, len(every) - n), fontsize=style.FONT_SIZE, loc="left", x=0.0)
+    heading = _heading(every, n_unnamed, len(every) - n)
+    if "n_edges" not in table:
+        heading = f"{no_network_words('children not marked', networks)}\n{heading}"
+    ax.set_title(heading, fontsize=style.FONT_SIZE, loc="left", x=0.0, parse_math=False)
     return ax
 
 
@@ -143,7 +156,7 @@ def _draw_bars(ax: "Axes", table: pd.DataFrame, n_genes: int) -> None:
     start = np.zeros(len(table))
     for values, face, label in _parts(table):
         there = values > 0
-        if there.any() or face == _INDIRECT:
+        if there.any():
             outlined = {"edgecolor": style.NODE_EDGE, "linewidth": 0.6} if face == _SKIPPED else {"linewidth": 0.0}
             ax.barh(row[there], values[there], height=height, left=start[there], color=face, label=label, **outlined)
         start += values
@@ -162,15 +175,22 @@ def _draw_bars(ax: "Axes", table: pd.DataFrame, n_genes: int) -> None:
     ax.set_xlim(0.0, most * 1.1)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(f"genes below the target (of {n_genes - 1} others)", fontsize=style.FONT_SIZE)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
+    _draw_key(ax)
+
+
+def _draw_key(ax: "Axes") -> None:
+    """What the parts of the bars and the symbols mean, as far as there are any."""
     below = -34.0 / points_of(ax)[1]  # clear of the label of the axis
     handles, labels = ax.get_legend_handles_labels()
+    if not handles:
+        return
     order = sorted(range(len(labels)), key=lambda i: labels[i] == _CYCLE)
     ax.legend(
         [handles[i] for i in order], [labels[i] for i in order], fontsize=style.SMALL_FONT_SIZE, frameon=False,
         loc="upper left", bbox_to_anchor=(0.0, below), borderaxespad=0.0, ncols=2, columnspacing=1.2, handlelength=1.4,
     )  # fmt: skip
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
 
 
 def _parts(table: pd.DataFrame) -> list[tuple[np.ndarray, str, str]]:

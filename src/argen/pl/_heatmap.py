@@ -1,6 +1,7 @@
 """Matrix of the effects of a network, sources in rows and targets in columns, in causal order."""
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib.pyplot as plt
 import networkx as nx
@@ -12,13 +13,15 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 from argen._bridge.belonging import step_key_of_network
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
+from argen.get._tables import n_left_out
 from argen.pl import _style as style
 from argen.pl._axes import make_room, on_paper
-from argen.pl._limits import whisker
+from argen.pl._limits import whisker, without_counts
 from argen.pl._network.hubs import MAX_GENES, hidden_genes_note, hubs
 from argen.pl._network.views import Genes, Views
 from argen.pl._rows import LEADER, NAMES_WIDTH, all_fit, name_rows, points_of, room_for_names, short
 from argen.pl._show import finish
+from argen.pl._words import left_out_words, no_edge_words
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -39,6 +42,7 @@ _NUMBER, _SIGN, _GRID = 25.0, 6.5, 5.0  # points that a cell needs for its numbe
 _VISIBLE, _SPARSE = 2.6, 0.1  # points of the smallest square; share of cells up to which squares may cover others
 _MOST_NAMED = 30
 _POINTS = 72
+_NOUNS = {"direct": "selected edge", "total": "significant or descendant pair"}
 _UNITS = {
     "direct": "direct effect: change of the target's log expression per unit of the source's",
     "total": "total effect: log fold change of the target where the source is perturbed",
@@ -68,7 +72,8 @@ def argen_heatmap(
     is no outlier (upper quartile and 1.5 interquartile ranges); an arrow at the colour bar says how many are beyond.
     Where there are too many genes for a name each (more than 60 in a new figure), names are those of the rows and of
     the columns with the most effects. Of more than 500 genes those with the most edges are drawn, and the picture says
-    so.
+    so. Where the perturbed cells hold no count of the column, the estimate stands for −∞: such cells have the colour of
+    the end and an ∞, and the scale is that of the others.
 
     Parameters
     ----------
@@ -117,22 +122,31 @@ def argen_heatmap(
         raise InputError(msg)
     graph = get.graph(adata, key=key)
     genes = Views(nodes=nodes).genes(graph)
-    pairs = get.pairs(adata, key=step_key_of_network(adata, key)) if effects == "total" else None
-    return finish(draw_heatmap(graph.subgraph(genes), effects_table(graph, pairs, tested=tested), ax), show)
+    step = step_key_of_network(adata, key) if effects == "total" else None
+    table = effects_table(graph, None if step is None else get.pairs(adata, key=step), tested=tested)
+    table.attrs["n_left_out"] = graph.graph.get("n_edges_left_out", 0)
+    if step is not None:
+        stored = adata.uns[step]["pairs"]
+        related = stored["significant"].to_numpy(bool) | stored["descendant"].to_numpy(bool)
+        table.attrs["n_left_out"] = n_left_out(adata, stored[related], ("target", "gene"))
+    return finish(draw_heatmap(graph.subgraph(genes), table, ax), show)
 
 
 def effects_table(graph: nx.DiGraph, pairs: pd.DataFrame | None = None, *, tested: bool = False) -> pd.DataFrame:
-    """Cells of the matrix: ``source``, ``target``, ``effect`` and ``related`` of the edges or of pairs.
+    """Cells of the matrix: ``source``, ``target``, ``effect``, ``related`` and ``no_counts`` of the edges or of pairs.
 
-    ``attrs`` tell which of the two; `related` are edges, and pairs that are significant or descendants.
+    ``attrs`` tell which of the two; `related` are edges, and pairs that are significant or descendants; `no_counts` are
+    pairs whose estimate stands for −∞, as the perturbed cells hold no count.
     """
     names = ["source", "target", "effect"]
     if pairs is None:
-        table = pd.DataFrame(list(graph.edges(data="weight")), columns=names).assign(related=True)
+        table = pd.DataFrame(list(graph.edges(data="weight")), columns=names)
+        table = table.assign(related=True, no_counts=False)
     else:
-        pairs = pairs.assign(related=pairs["significant"] | pairs["descendant"])
+        pairs = pairs.assign(related=pairs["significant"] | pairs["descendant"], no_counts=without_counts(pairs))
         kept = pairs["effect"].notna() & (pairs["related"] | tested)
-        table = pairs.loc[kept, ["target", "gene", "effect", "related"]].set_axis([*names, "related"], axis=1)
+        columns = {"target": "source", "gene": "target"}
+        table = pairs.loc[kept, ["target", "gene", "effect", "related", "no_counts"]].rename(columns=columns)
     table.attrs = {"effects": "direct" if pairs is None else "total", "tested": tested}
     return table
 
@@ -146,17 +160,23 @@ def draw_heatmap(graph: nx.DiGraph, table: pd.DataFrame, ax: "Axes | None" = Non
     at = np.arange(len(genes)) if len(genes) <= MAX_GENES else _at_hubs(graph, genes)
     shown, matrix = [genes[i] for i in at], every[np.ix_(at, at)]
     related = matrix if not tested else _matrix(table[table["related"]], shown)
-    ax = _new_axes(shown, _UNITS[effects]) if ax is None else _beside_bar(ax)
-    norm = _norm(related if np.isfinite(related).any() else matrix)
-    _draw_cells(ax, matrix, norm)
-    _draw_bar(ax, matrix, norm, f"{effects} effect")
+    empty = np.isfinite(_matrix(table[table["no_counts"]], shown))
+    notes = [
+        _no_counts_note(int(empty.sum())), hidden_genes_note(len(shown), len(genes)),
+        left_out_words(table.attrs.get("n_left_out", 0), _NOUNS[effects]) if np.isfinite(every).any() else "",
+    ]  # fmt: skip
+    notes = [note for note in notes if note]
+    ax = _new_axes(shown, [_UNITS[effects], *notes]) if ax is None else _beside_bar(ax)
+    norm = _norm(np.where(empty, np.nan, related if np.isfinite(related).any() else matrix))
+    _draw_cells(ax, matrix, empty, norm)
+    _draw_bar(ax, np.where(empty, np.nan, matrix), norm, f"{effects} effect")
     _name_axes(ax, related, shown)
-    heading = _heading(every, int(np.isfinite(matrix).sum()), effects, tested=tested)
+    heading = _heading(every, int(np.isfinite(matrix).sum()), table.attrs, any_edge=len(table) > 0)
     wide = style.text_width(heading, style.FONT_SIZE) > points_of(ax)[0]
     ax.set_title(heading.replace(", ", "\n") if wide else heading, fontsize=style.FONT_SIZE, loc="left", x=0.0)
-    notes = [_key(effects, _cell_size(ax, len(shown))), _UNITS[effects], hidden_genes_note(len(shown), len(genes))]
+    notes = [_key(effects, _cell_size(ax, len(shown))), _UNITS[effects], *notes]
     ax.text(
-        0.0, -6.0 / points_of(ax)[1], "\n".join(note for note in notes if note), transform=ax.transAxes,
+        0.0, -6.0 / points_of(ax)[1], "\n".join(notes), transform=ax.transAxes,
         ha="left", va="top", fontsize=_NOTE_SIZE, color=style.NOTE_COLOR, linespacing=1.3,
     )  # fmt: skip
     return ax
@@ -191,17 +211,19 @@ def _colormap() -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list("argen_effects", stops)
 
 
-def _new_axes(genes: list[str], note: str) -> "Axes":
+def _new_axes(genes: list[str], notes: list[str]) -> "Axes":
     """Square axes with margins for names, heading and colour bar."""
     n = len(genes)
     many = n > _MAX_NAMED
     longest = max((style.text_width(gene, style.SMALL_FONT_SIZE) for gene in genes), default=0.0)
     names = ((_names_width(genes) if many else longest + 12.0) + _AXIS_LABEL) / _POINTS
     side = min(max(_SMALLEST, _CELL * n), _LARGEST)
-    beside = max(_BESIDE, style.text_width(note, _NOTE_SIZE) / _POINTS - side + 0.1)
-    size = names + side + beside, names + side + _ABOVE + _BELOW
+    widest = max(style.text_width(note, _NOTE_SIZE) for note in notes)
+    beside = max(_BESIDE, widest / _POINTS - side + 0.1)
+    below = _BELOW + 1.35 * _NOTE_SIZE / _POINTS * (len(notes) - 1)
+    size = names + side + beside, names + side + _ABOVE + below
     figure = plt.figure(figsize=size, layout="none")
-    return figure.add_axes((names / size[0], _BELOW / size[1], side / size[0], side / size[1]))
+    return figure.add_axes((names / size[0], below / size[1], side / size[0], side / size[1]))
 
 
 def _beside_bar(ax: "Axes") -> "Axes":
@@ -215,10 +237,11 @@ def _names_width(genes: list[str]) -> float:
     return min(LEADER + longest + 4.0, NAMES_WIDTH)
 
 
-def _draw_cells(ax: "Axes", matrix: np.ndarray, norm: Normalize) -> None:
+def _draw_cells(ax: "Axes", matrix: np.ndarray, empty: np.ndarray, norm: Normalize) -> None:
     """Coloured cells, the diagonal, and in large cells what the colour says in words."""
     n = len(matrix)
-    image = _colormap()(norm(np.nan_to_num(matrix)))
+    matrix = np.where(empty, -np.inf, matrix)
+    image = _colormap()(norm(np.clip(np.nan_to_num(matrix), norm.vmin, norm.vmax)))
     image[np.isnan(matrix)] = to_rgba("white")
     image[np.diag_indices(n)] = to_rgba(_OWN)
     ax.set_aspect("equal", adjustable="box")
@@ -232,7 +255,7 @@ def _draw_cells(ax: "Axes", matrix: np.ndarray, norm: Normalize) -> None:
         for i in range(1, n):
             ax.axhline(i - 0.5, color=style.NODE_FACE, linewidth=0.5, zorder=1.5)
             ax.axvline(i - 0.5, color=style.NODE_FACE, linewidth=0.5, zorder=1.5)
-    if cell < _VISIBLE and np.isfinite(matrix).mean() < _SPARSE:
+    if cell < _VISIBLE and (~np.isnan(matrix)).mean() < _SPARSE:
         _enlarge_cells(ax, matrix, image)
     if cell >= _SIGN:
         _write_values(ax, matrix, image, cell)
@@ -240,7 +263,7 @@ def _draw_cells(ax: "Axes", matrix: np.ndarray, norm: Normalize) -> None:
 
 def _enlarge_cells(ax: "Axes", matrix: np.ndarray, image: np.ndarray) -> None:
     """Squares that can be seen over the cells of a sparse matrix, the largest effects on top."""
-    at = np.argwhere(np.isfinite(matrix))
+    at = np.argwhere(~np.isnan(matrix))
     at = at[np.argsort(np.abs(matrix[tuple(at.T)]), kind="stable")]
     ax.scatter(
         at[:, 1], at[:, 0], s=_VISIBLE**2, c=image[tuple(at.T)], marker="s", linewidths=0, rasterized=True, zorder=2
@@ -251,8 +274,10 @@ def _write_values(ax: "Axes", matrix: np.ndarray, image: np.ndarray, cell: float
     """The value of each cell, or a minus sign for the negative ones where the cells are too small for it."""
     whole = cell >= _NUMBER
     size = style.SMALL_FONT_SIZE - 1.0 if whole else min(0.9 * cell, style.FONT_SIZE)
-    for i, j in np.argwhere(np.isfinite(matrix) if whole else matrix < 0).tolist():
+    for i, j in np.argwhere(~np.isnan(matrix) if whole else matrix < 0).tolist():
         text = f"{matrix[i, j].round(2) + 0.0:.2f}".replace("-", "−") if whole else "−"
+        if np.isinf(matrix[i, j]):
+            text = "−∞" if whole else "∞"
         vertical = "center_baseline" if whole else "center"
         ax.text(j, i, text, ha="center", va=vertical, fontsize=size, color=style.ink_on(image[i, j]))
 
@@ -307,12 +332,18 @@ def _key(effects: str, cell: float) -> str:
     return f"grey: the gene itself; white: {absent}{sign}"
 
 
-def _heading(every: np.ndarray, n_drawn: int, effects: str, *, tested: bool) -> str:
+def _no_counts_note(n: int) -> str:
+    return f"−∞ (full vermillion): no count of the target there ({counted(n, 'pair')})" if n else ""
+
+
+def _heading(every: np.ndarray, n_drawn: int, attrs: Mapping[Hashable, Any], *, any_edge: bool) -> str:
     """What there is to draw, how much of it runs against the order, and how much is drawn."""
     there = np.isfinite(every)
     n, n_against = int(there.sum()), int(np.tril(there, -1).sum())
-    if effects == "direct":
-        parts = [counted(n, "selected edge") if n else "no edge was selected"]
+    tested = attrs["tested"]
+    if attrs["effects"] == "direct":
+        none = "no selected edge among these genes" if any_edge else no_edge_words(attrs.get("n_left_out", 0))
+        parts = [counted(n, "selected edge") if n else none]
     else:
         n_pairs = len(every) * (len(every) - 1)
         parts = [f"{n} of {counted(n_pairs, 'pair')} {'with an estimate' if tested else 'significant or descendants'}"]

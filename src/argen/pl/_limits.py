@@ -1,8 +1,9 @@
 """Where an axis or a colour bar ends when a few values lie far outside of all others."""
 
 import numpy as np
+import pandas as pd
 
-__all__ = ["upper_limit", "whisker"]
+__all__ = ["upper_limit", "whisker", "without_counts"]
 
 
 def whisker(sizes: np.ndarray) -> float:
@@ -28,3 +29,10 @@ def upper_limit(sizes: np.ndarray) -> float:
         return 1.0
     inside = sizes[sizes <= 2.0 * np.quantile(sizes, 0.99)]
     return float(inside.max()) or 1.0
+
+
+def without_counts(pairs: pd.DataFrame) -> np.ndarray:
+    """Pairs whose effect is a number that stands for −∞: the gene has no count in the perturbed cells."""
+    if "flags" not in pairs:
+        return np.zeros(len(pairs), dtype=bool)
+    return pairs["flags"].astype(str).eq("separated").to_numpy()

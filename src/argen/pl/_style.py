@@ -1,5 +1,7 @@
 """Sizes, colours and signs of the drawings; lengths are points at the natural size of a figure."""
 
+import warnings
+
 from matplotlib.colors import to_rgb
 from matplotlib.font_manager import FontProperties
 from matplotlib.patheffects import withStroke
@@ -23,7 +25,9 @@ MARGIN = 10.0
 
 def text_width(text: str, size: float) -> float:
     """Width of `text` in points, without a renderer and without mathtext."""
-    return text_to_path.get_text_width_height_descent(text, FontProperties(size=size), ismath=False)[0]
+    with warnings.catch_warnings():  # drawing warns about glyphs that the font lacks; measuring need not too
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font", category=UserWarning)
+        return text_to_path.get_text_width_height_descent(text, FontProperties(size=size), ismath=False)[0]
 
 
 def line_width(weight: float, largest: float) -> float:

@@ -1,17 +1,20 @@
 """How strong the instruments of a network are: knock-down, cells and edges of every target."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.transforms import ScaledTranslation
 
+from argen._bridge.belonging import networks_of_step
 from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._axes import make_room, on_paper
 from argen.pl._rows import NAMES_WIDTH, name_rows, room_for_names
 from argen.pl._show import finish
+from argen.pl._words import no_network_words
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -34,7 +37,7 @@ def argen_targets(
     adata: "AnnData",
     *,
     key: str = "argen_descendants",
-    network: str = "argen_dag",
+    network: str | Literal[False] | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
@@ -54,7 +57,8 @@ def argen_targets(
     key
         Name of the result.
     network
-        Name of a network that was made from it; without one the candidate edges are left out.
+        Name of a network that was made from it. Default: ``"argen_dag"`` if that was, else none; ``False``: none.
+        Without one the candidate edges are left out, which the heading says.
     ax
         Axes to draw the knock-downs into; they are narrowed so that the strips stand in their place too. Names stand to
         the left. Default: a new figure of the size that the targets need.
@@ -68,9 +72,11 @@ def argen_targets(
     Raises
     ------
     argen.errors.MissingResultError
-        No result under `key`.
+        No result under `key`, or no network under the name that is given.
+    argen.errors.StaleResultError
+        The step under `key` was run again since the network of that name was made.
     argen.errors.InputError
-        No target was kept.
+        The network of that name was made from another step; no target was kept.
 
     See Also
     --------
@@ -85,12 +91,15 @@ def argen_targets(
     """
     from argen import get
 
-    ax = draw_targets(get.targets(adata, key=key, network=network), ax)
-    return finish(ax, show)
+    table = get.targets(adata, key=key, network=network)
+    return finish(draw_targets(table, ax, networks=networks_of_step(adata, key)), show)
 
 
-def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
-    """Draw a table as :func:`argen.get.targets` returns it; see :func:`argen_targets`."""
+def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None, *, networks: Sequence[str] = ()) -> "Axes":
+    """Draw a table as :func:`argen.get.targets` returns it; see :func:`argen_targets`.
+
+    `networks` are those that could have been named, for a table without one.
+    """
     table = _sorted(table)
     many = len(table) > MAX_NAMED
     ax = _new_axes(table, many=many) if ax is None else make_room(ax, _STRIPS)
@@ -106,7 +115,10 @@ def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
     else:
         n_named = int(table["weak"].sum())
         ax.set_yticks(row, table["target"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
-    ax.set_title(_heading(table, n_named), fontsize=style.FONT_SIZE, loc="left", x=0.0)
+    heading = _heading(table, n_named)
+    if "n_candidate_edges" not in table:
+        heading = f"{no_network_words('candidate edges not counted', networks)}\n{heading}"
+    ax.set_title(heading, fontsize=style.FONT_SIZE, loc="left", x=0.0, parse_math=False)
     return ax
 
 

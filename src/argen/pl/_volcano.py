@@ -8,13 +8,15 @@ import pandas as pd
 
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
+from argen.get._tables import n_left_out
 from argen.pl import _style as style
 from argen.pl._axes import on_paper
 from argen.pl._labels import label_points
-from argen.pl._limits import upper_limit
+from argen.pl._limits import upper_limit, without_counts
 from argen.pl._network.views import Genes, known_genes
-from argen.pl._rows import points_of
+from argen.pl._rows import points_of, short
 from argen.pl._show import finish
+from argen.pl._words import left_out_words
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -53,8 +55,8 @@ def argen_volcano(
     rings were tested and not found. The level of online FDR control differs from gene to gene, so that no line parts
     edges that were selected from the others; of pairs there is one level, the dotted line. Diamonds are edges with weak
     instruments (F below 10), whose p-values are not to be trusted. The strongest have names. Triangles at the border
-    are values beyond it (more than twice the 99th percentile) and p-values of 0; notes count them, and what has no
-    p-value.
+    are values beyond it (more than twice the 99th percentile), effects that stand for −∞ (no count in the perturbed
+    cells) and p-values of 0; notes count them, and what has no p-value. The heading says how many have names.
 
     Parameters
     ----------
@@ -98,6 +100,7 @@ def argen_volcano(
     key = _KEYS[table] if key is None else key
     if table == "edges":
         tests, genes = get.edges(adata, key=key, selected=False), list(get.graph(adata, key=key))
+        where, gone = "the network", n_left_out(adata, adata.uns[key]["edges"])
         if "threshold" not in tests:
             msg = (
                 f"The network in adata.uns[{key!r}] has no p-values: its method tests no edge. "
@@ -105,17 +108,29 @@ def argen_volcano(
             )
             raise InputError(msg)
     else:
-        tests = get.pairs(adata, key=key)
-        genes = pd.unique(tests[["target", "gene"]].to_numpy().ravel()).tolist()
-    chosen = {name: known_genes(genes, name, value) for name, value in (("of", of), ("on", on)) if value is not None}
-    return finish(draw_volcano(volcano_table(tests, **chosen), ax), show)
+        tests, genes = get.pairs(adata, key=key), get.genes(adata, key=key)["gene"].tolist()
+        where = f"the descendant step in adata.uns[{key!r}]"
+        gone = n_left_out(adata, adata.uns[key]["pairs"], ("target", "gene"))
+    chosen = {name: _chosen(genes, name, value, where) for name, value in (("of", of), ("on", on)) if value is not None}
+    drawn = volcano_table(tests, **chosen)
+    drawn.attrs["n_left_out"] = gone
+    return finish(draw_volcano(drawn, ax), show)
+
+
+def _chosen(genes: list[str], name: str, value: Genes, where: str) -> list[str]:
+    chosen = known_genes(genes, name, value, where)
+    if not chosen:
+        msg = f"No gene is named by {name}; leave it None to draw the effects {name} all genes."
+        raise InputError(msg)
+    return chosen
 
 
 def volcano_table(tests: pd.DataFrame, of: Genes = None, on: Genes = None) -> pd.DataFrame:
     """Candidates of :func:`argen.get.edges` or pairs of :func:`argen.get.pairs` with one set of names.
 
-    ``source``, ``target``, ``effect``, ``p``, ``found``, ``weak``, ``required``; ``attrs`` hold the kind of the table,
-    the level of pairs, and which end all rows share, if one of them.
+    ``source``, ``target``, ``effect``, ``p``, ``found``, ``weak``, ``required``, ``no_counts`` (the effect of a pair
+    stands for −∞); ``attrs`` hold the kind of the table, the level of pairs, and which end all rows share, if one of
+    them.
     """
     edges = "coef" in tests
     names = ["source", "target", "coef", "p", "selected"] if edges else ["target", "gene", "effect", "p", "significant"]
@@ -123,6 +138,7 @@ def volcano_table(tests: pd.DataFrame, of: Genes = None, on: Genes = None) -> pd
     # Not every network has these columns.
     for name in ("weak", "required"):
         table[name] = tests[name].to_numpy(bool) if edges and name in tests else False
+    table["no_counts"] = False if edges else without_counts(tests)
     for name, genes in (("source", of), ("target", on)):
         if genes is not None:
             table = table[table[name].isin(genes)]
@@ -143,10 +159,13 @@ def draw_volcano(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
     with np.errstate(divide="ignore"):
         height = -np.log10(drawn["p"].to_numpy(float))
     effect = drawn["effect"].to_numpy(float)
-    wide, high = (_limit(values, drawn["found"].to_numpy(bool)) for values in (np.abs(effect), height))
+    empty, found = drawn["no_counts"].to_numpy(bool), drawn["found"].to_numpy(bool)
+    wide, high = _limit(np.abs(effect[~empty]), found[~empty]), _limit(height, found)
     points = np.column_stack([np.clip(effect, -wide, wide), np.minimum(height, high)])
+    points[empty, 0] = _left_of(points[~empty, 0])
     marker = np.where(drawn["weak"], "D", "o").astype(object)
     marker[effect < -wide], marker[effect > wide], marker[height > high] = "<", ">", "^"
+    marker[empty] = "<"
     _set_limits(ax, points, high)
     areas = _draw_points(ax, points, marker, drawn, words)
     _draw_level(ax, table.attrs["level"])
@@ -155,13 +174,23 @@ def draw_volcano(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
     notes = _notes(table, drawn, effect, height, (wide, high))
-    heading = "\n".join([_heading(table, words), *notes])
-    ax.set_title(heading, fontsize=style.FONT_SIZE, loc="left", parse_math=False)
+    n_found = int(drawn["found"].sum())
+    heading = [_heading(table, words, n_found), *notes]
+    ax.set_title("\n".join(heading), fontsize=style.FONT_SIZE, loc="left", parse_math=False)
     if len(drawn):
         ax.legend(fontsize=style.SMALL_FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(0.0, -0.13), ncols=2)
     ax.figure.draw_without_rendering()  # names need the final place of the axes
-    _name_strongest(ax, points, areas, drawn, one_end=table.attrs["one_end"])
+    n_named = _name_strongest(ax, points, areas, drawn, one_end=table.attrs["one_end"])
+    heading[0] = _heading(table, words, n_found - n_named)
+    ax.set_title("\n".join(heading), fontsize=style.FONT_SIZE, loc="left", parse_math=False)
     return ax
+
+
+def _left_of(effects: np.ndarray) -> float:
+    """Where −∞ stands: a little left of all that is drawn, and of zero."""
+    low, high = (min(effects.min(), 0.0), max(effects.max(), 0.0)) if len(effects) else (0.0, 1.0)
+    span = max(high - low, 1e-3)
+    return float(min(low - 0.06 * span, -0.15 * span))
 
 
 def _limit(sizes: np.ndarray, found: np.ndarray) -> float:
@@ -216,16 +245,17 @@ def _draw_level(ax: "Axes", level: float) -> None:
         )
 
 
-def _heading(table: pd.DataFrame, words: str) -> str:
+def _heading(table: pd.DataFrame, words: str, n_unnamed: int) -> str:
     kind, n = table.attrs["kind"], int(table["found"].sum())
     if table.empty:
-        return "no candidate edge" if kind == "edges" else "no pair"
+        nothing = "no candidate edge" if kind == "edges" else "no pair"
+        return f"{nothing} is left" if table.attrs.get("n_left_out") else nothing
     every = counted(len(table), "candidate edge" if kind == "edges" else "pair")
     if end := table.attrs["one_end"]:
         every += f" {'of' if end == 'source' else 'on'} {table[end].iloc[0]}"
     if n == 0:
         return f"{every}, no edge was selected" if kind == "edges" else f"{every}, none is significant"
-    return f"{every}, {n} {words}"
+    return f"{every}, {n} {words}" + (f", {n - n_unnamed} of them named" if n_unnamed else "")
 
 
 def _notes(
@@ -233,10 +263,14 @@ def _notes(
 ) -> list[str]:
     """What cannot be seen, or not where it is."""
     wide, high = limits
+    empty = drawn["no_counts"].to_numpy(bool)
+    effect, n_empty = effect[~empty], int(empty.sum())
     n_wide, n_high, n_zero = int((np.abs(effect) > wide).sum()), int((height > high).sum()), int(np.isinf(height).sum())
     notes = []
     if n_wide:
         notes.append(f"◂▸ {counted(n_wide, 'effect')} beyond ±{wide:.2g}, to {np.abs(effect).max():.2g} in size")
+    if n_empty:
+        notes.append(f"◂ {counted(n_empty, 'pair')} without a count in the perturbed cells: −∞")
     if n_high:
         zero = f", {n_zero} of them 0 in floating point" if n_zero else ""
         notes.append(f"▴ {counted(n_high, 'p-value')} below 1e−{high:.0f}{zero}")
@@ -244,21 +278,25 @@ def _notes(
         notes.append(f"{n_gone} without a p-value not drawn")
     if n_required := int(table["required"].sum()):
         notes.append(f"{n_required} required by prior knowledge, not tested")
+    if gone := table.attrs.get("n_left_out", 0):
+        notes.append(left_out_words(gone, "candidate edge" if table.attrs["kind"] == "edges" else "pair"))
     return notes
 
 
-def _name_strongest(ax: "Axes", points: np.ndarray, areas: np.ndarray, drawn: pd.DataFrame, *, one_end: str) -> None:
-    """Names of the found with the smallest p-values, and of these the largest effects first."""
+def _name_strongest(ax: "Axes", points: np.ndarray, areas: np.ndarray, drawn: pd.DataFrame, *, one_end: str) -> int:
+    """Names of the found with the smallest p-values, and of these the largest effects first; how many found a place."""
     found = np.flatnonzero(drawn["found"])
     size = np.abs(drawn["effect"].to_numpy(float)[found])
     strongest = found[np.lexsort((size, -drawn["p"].to_numpy(float)[found]))[::-1]][:_MOST_NAMED]
     rows = drawn.iloc[strongest]
     if one_end:  # it need not be said at every point
-        names = rows["target" if one_end == "source" else "source"].tolist()
+        names = [short(name) for name in rows["target" if one_end == "source" else "source"]]
     else:
-        names = [f"{source} → {target}" for source, target in zip(rows["source"], rows["target"], strict=True)]
+        names = [
+            f"{short(source)} → {short(target)}" for source, target in zip(rows["source"], rows["target"], strict=True)
+        ]
     others = _spread(ax, points, strongest)
-    label_points(ax, points[strongest], names, others=points[others], sizes=areas[[*strongest, *others]])
+    return len(label_points(ax, points[strongest], names, others=points[others], sizes=areas[[*strongest, *others]]))
 
 
 def _spread(ax: "Axes", points: np.ndarray, without: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from argen._bridge.belonging import step_of_network
 from argen._bridge.files import check_path, replaced
 from argen._bridge.slots import read_result
 from argen._bridge.validate import check_count
+from argen.errors import InputError
 from argen.pl._interactive.content import MAX_GENES, page_content
 from argen.pl._interactive.page import make_page
 
@@ -89,7 +90,7 @@ def argen_interactive(
         No network under `key`.
     argen.errors.InputError
         `path` does not end in ``.html``, is a folder, or is in a folder that is not there; `max_genes` is not a
-        positive integer.
+        positive integer, or `title` no text.
 
     See Also
     --------
@@ -112,6 +113,9 @@ def argen_interactive(
 
     path = None if path is None else check_path(path, (".html",), "network.html")
     max_genes = check_count("max_genes", max_genes, 1)
+    if title is not None and not isinstance(title, str):
+        msg = f"title={title!r} is not a text."
+        raise InputError(msg)
     graph, edges = get.graph(adata, key=key), get.edges(adata, key=key)
     page = draw_interactive(graph, edges, _targets(adata, key), max_genes=max_genes, title=title)
     if path is None:

@@ -14,6 +14,7 @@ from argen.pl._network.select import node_colors, shown_part
 from argen.pl._network.sheet import hidden_note
 from argen.pl._network.views import Genes, Views
 from argen.pl._show import finish
+from argen.pl._words import left_out_words
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -152,7 +153,8 @@ def draw_network(
     numbers = edge_labels
     if numbers is None and (not views.any or shown.number_of_edges() > _MOST_NUMBERS):
         numbers = False
-    notes = [few, hidden_note(n_hidden, min_abs_coef)]
+    gone = graph.graph.get("n_edges_left_out", 0) if graph.number_of_edges() else 0  # the heading says it if all are
+    notes = [few, hidden_note(n_hidden, min_abs_coef), left_out_words(gone)]
     picture = compose(Request(graph, shown, layout, numbers, explained, notes), None if ax is None else room_of(ax))
     return draw_picture(ax, picture, shown, faces)
 

@@ -9,6 +9,7 @@ from argen.pl import _style as style
 from argen.pl._network.edge_labels import Label
 from argen.pl._network.key import key_shape
 from argen.pl._network.scene import Scene
+from argen.pl._words import no_edge_words
 
 __all__ = ["Sheet", "block_heading", "hidden_note", "make_sheet"]
 
@@ -69,11 +70,11 @@ def make_sheet(
 
 
 def block_heading(graph: nx.DiGraph, shown: nx.DiGraph, isolated: Sequence[str]) -> str:
-    """Say why genes stand without an edge: because none was selected, or because the drawing leaves theirs out."""
+    """Say why genes stand without an edge: none was selected, genes left, or the drawing leaves theirs out."""
     if not isolated:
         return "" if len(shown) else "the network has no genes"
     if graph.number_of_edges() == 0:
-        return "no edge was selected"
+        return no_edge_words(graph.graph.get("n_edges_left_out", 0))
     return "no selected edge" if not any(graph.degree[gene] for gene in isolated) else "no edge shown"
 
 

@@ -83,10 +83,13 @@ def _ends(graph: nx.DiGraph, path: object) -> tuple[str, str]:
     return source, target
 
 
-def known_genes(present: Collection[str], name: str, genes: Genes) -> list[str]:
-    """Read a gene or a list of genes; every one must be in the network."""
+def known_genes(present: Collection[str], name: str, genes: Genes, where: str = "the network") -> list[str]:
+    """Read a gene or a list of genes; every one must be in the network, or `where` else they are looked for."""
+    if genes is not None and not isinstance(genes, Iterable):
+        msg = f"{name}={genes!r}: give the name of a gene, or a list of names."
+        raise InputError(msg)
     genes = [] if genes is None else [genes] if isinstance(genes, str) else list(genes)
     if unknown := [gene for gene in genes if gene not in present]:
-        msg = f"{name} names genes that are not in the network: {name_some(unknown)}. It has {name_some(present)}."
+        msg = f"{name} names genes that are not in {where}: {name_some(unknown)}. It has {name_some(present)}."
         raise InputError(msg)
     return genes
