@@ -173,6 +173,35 @@ def test_stale_data_and_unknown_names(done):
         ag.get.expression(done, genes="B", key="nope")
 
 
+def test_what_is_no_anndata():
+    for function, arguments in ((ag.get.expression, {"genes": "B"}), (ag.get.sign_check, {})):
+        with pytest.raises(InputError, match="takes an AnnData, not a NoneType"):
+            function(None, **arguments)
+
+
+def test_counts_in_a_file_are_not_stale(done, tmp_path):
+    done.write_h5ad(tmp_path / "x.h5ad")
+    backed = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
+    with pytest.raises(InputError, match=r"adata\.X is a \w+; .*adata\.to_memory\(\) first\.$"):
+        ag.get.expression(backed, genes="B")
+    with pytest.raises(InputError, match=r"adata\.to_memory\(\) first\.$"):
+        ag.pl.argen_effects(backed, gene="B", show=False)
+    assert len(ag.get.expression(backed.to_memory(), genes="B"))
+    backed.file.close()
+
+
+def test_a_perturbed_gene_called_control():
+    adata = toy(genes=["A", "B", "control"])
+    run(adata)
+    for targets in (None, "control", ["A", "control"]):
+        with pytest.raises(InputError, match=r"perturbed gene 'control' .* the group of control cells.* another name"):
+            ag.get.expression(adata, genes="B", targets=targets)
+    with pytest.raises(InputError, match="perturbed gene 'control'"):
+        ag.pl.argen_effects(adata, gene="B", targets="control", show=False)
+    table = ag.get.expression(adata, genes="control", targets="A")
+    assert table["group"].value_counts().to_dict() == {"control": 200, "A": 60}
+
+
 def test_the_object_is_not_changed(done):
     before = done.copy()
     ag.get.expression(done, genes="B")

@@ -1,11 +1,13 @@
 """What the picture of a gene under perturbation shows: curves, zeros, fold changes, words."""
 
+import re
 from itertools import combinations
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from boxes import overlaps
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from scipy.stats import gaussian_kde
@@ -16,6 +18,7 @@ from argen.errors import InputError, MissingResultError, StaleResultError
 from argen.pl import _style as style
 from argen.pl._effect_rows import MAX_PARENTS, MAX_TARGETS
 from argen.pl._effects import draw_effects
+from argen.pl._folds import fold_words
 from argen.pl._ridges import curves_of, log_limits
 
 
@@ -141,10 +144,10 @@ def test_fold_changes_and_words(reverse):
     assert words[len(rows) - 1].endswith("p = 3.2e-12")
     if reverse:
         assert len(words) == len(rows)
-        assert "relative to the control mean" in ax.get_xlabel()
+        assert "relative to the control level" in ax.get_xlabel()
         assert np.isclose([line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == "--"], 1.0).any()
     else:
-        assert words[len(rows)].startswith("mean ")
+        assert words[len(rows)].startswith("level ")
         assert ax.get_xlabel() == "adjusted counts of CHILD per cell"
 
 
@@ -245,13 +248,17 @@ def test_parents_of_a_result(done, monkeypatch):
     assert shown == [True]
 
 
-def test_the_mean_line_is_the_mean_of_the_cells(done):
-    """The ratio of sums that the step's fit makes of raw counts, seen in the picture."""
+def test_lines_are_the_level_of_the_controls_and_its_fold_change(done):
+    """The ratio of sums that the step's fit makes of raw counts, seen in the picture, and no mean of what is drawn."""
     ax = ag.pl.argen_effects(done, gene="D", targets="A", show=False)
     cells = ag.get.expression(done, genes="D", targets="A")
     sums = cells.groupby("group")[["count", "expected"]].sum()
     mean = cells.loc[cells["group"] == "control", "count"].mean()
     assert upright(ax)[0] == pytest.approx(mean * sums.loc["A", "count"] / sums.loc["A", "expected"])
+    assert not np.isclose(upright(ax)[0], cells.loc[cells["group"] == "A", "adjusted"].mean(), rtol=1e-4)
+    said = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert said[1:3] == ["control level", "control level × fold change"]
+    assert not any("mean" in text.get_text() for text in (*texts_of(ax), *ax.get_legend().get_texts()))
 
 
 def test_named_targets_with_and_without_a_network(done):
@@ -260,7 +267,13 @@ def test_named_targets_with_and_without_a_network(done):
     assert [text.get_text() for text in ax.texts][1] == "no edge, 60 cells"
     alone = toy()
     ag.tl.argen_descendants(alone, **KWARGS)
-    assert names_of(ag.pl.argen_effects(alone, gene="B", targets="D", show=False)) == ["D", "control"]
+    ax = ag.pl.argen_effects(alone, gene="B", targets="D", show=False)
+    assert [text.get_text() for text in ax.texts] == ["D", "60 cells", "control", "200 cells"]
+    back = ag.pl.argen_effects(alone, gene="B", targets="D", reverse=True, show=False)
+    assert [text.get_text() for text in back.texts] == ["D"]
+    for adata in (done, alone):
+        with pytest.raises(MissingResultError, match=r"argen_dga'\] is missing"):
+            ag.pl.argen_effects(adata, gene="B", targets="D", key="argen_dga")
     ag.tl.argen_descendants(alone, **KWARGS, key_added="other")
     del alone.uns["argen_descendants"]
     assert ag.pl.argen_effects(alone, gene="B", targets="D", descendants_key="other", show=False)
@@ -280,9 +293,119 @@ def test_too_many_rows_are_counted():
     template = edges[edges["selected"]].iloc[[0] * 15].reset_index(drop=True)
     coef = np.linspace(0.1, 1.5, 15) * np.where(np.arange(15) % 2, 1, -1)
     adata.uns["argen_dag"]["edges"] = template.assign(source=genes[:15], target="G19", coef=coef)
+    # Many targets that all have an edge: still those with the smallest p-values, as the heading says.
+    adata.uns["argen_dag"]["edges"] = template.iloc[[0] * 19].assign(source=genes[1:], target="G00")
+    order = p.index[::-1].tolist()
+    ax = ag.pl.argen_effects(adata, gene="G00", targets=order, show=False)
+    assert names_of(ax) == [*order[19 - MAX_TARGETS :], "control"]
+    assert f"{MAX_TARGETS} of 19 targets shown, those with the smallest p-values" in ax.get_title(loc="left")
+    assert not any(text.get_text().startswith("no edge") for text in ax.texts)
+    adata.uns["argen_dag"]["edges"] = template.assign(source=genes[:15], target="G19", coef=coef)
     ax = ag.pl.argen_effects(adata, gene="G19", show=False)
     assert names_of(ax) == [*genes[14 : 14 - MAX_PARENTS : -1], "control"]
     assert f"{MAX_PARENTS} of 15 parents shown, those with the strongest edges" in ax.get_title(loc="left")
+
+
+def test_cells_of_a_row_are_those_of_its_estimate():
+    adata = toy()
+    alone = (adata.obs["gene"] == "A") & (np.arange(adata.n_obs) % 4 == 0)
+    adata.obs["batch"] = pd.Categorical(np.where(alone, "b9", adata.obs["batch"].astype(str)))
+    ag.tl.argen_descendants(adata, **KWARGS)
+    ax = ag.pl.argen_effects(adata, gene="B", targets=["A", "C"], show=False)
+    n = int(alone.sum())
+    assert [text.get_text() for text in ax.texts][1::2] == [f"{60 - n} of 60 cells", "60 cells", "200 cells"]
+    assert f"{n} cells left out" in ax.get_title(loc="left")
+
+
+@pytest.mark.parametrize(
+    ("fold", "words"),
+    [
+        (0.000123, "×0.00012"), (0.0123, "×0.012"), (0.5, "×0.50"), (9.5, "×9.50"), (12.3, "×12"), (95.4, "×95"),
+        (123.4, "×123"), (4321.0, "×4,321"), (2.5e7, "×2.5e+07"),
+    ],
+)  # fmt: skip
+def test_numbers_of_fold_changes(fold, words):
+    _, rows = tables(1)
+    (text,) = fold_words(rows.assign(effect=np.log(fold)), None, tall=False)
+    assert text.split(" ")[0] == words
+
+
+def test_names_of_a_family_stay_apart():
+    cells, rows = tables(8)
+    names = [f"VERY_LONG_GENE_NAME_{i}" for i in range(8)]
+    cells["group"] = cells["group"].replace(dict(zip(rows["name"], names, strict=True)))
+    ax = draw_effects(cells, rows.assign(name=names, group=names), gene="VERY_LONG_GENE_NAME_9")
+    assert names_of(ax) == [*(f"VERY_LONG_G…NAME_{i}" for i in range(8)), "control"]
+    assert "VERY_LONG_G…NAME_9" in ax.get_xlabel()
+
+
+def boxes_of(ax):
+    renderer = ax.figure.canvas.get_renderer()
+    return [t.get_window_extent(renderer) for t in [*texts_of(ax), *ax.get_legend().get_texts()]]
+
+
+@pytest.mark.parametrize("layout", ["none", "constrained"])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("n", [1, 3, 5])
+@pytest.mark.parametrize("size", [(12, 5), (10, 4)])
+def test_given_axes_hold_everything(size, n, reverse, layout):
+    cells, rows = tables(n, reverse=reverse)
+    rows.loc[0, "p"] = 1.2e-110
+    figure, axes = plt.subplots(1, 2, figsize=size, layout=layout)
+    places = [ax.get_window_extent().frozen() for ax in axes]
+    for ax in axes:
+        draw_effects(cells, rows, gene="CHILD", reverse=reverse, n_all=40, ax=ax)
+    figure.canvas.draw()
+    left, right = ([*boxes_of(ax), ax.get_legend().get_window_extent()] for ax in axes)
+    for boxes, place in ((left, places[0]), (right, places[1])):
+        assert max(box.x1 for box in boxes) <= place.x1
+        assert min(box.y0 for box in boxes) >= place.y0
+    assert min(box.x0 for box in left) >= 0
+    assert min(box.x0 for box in right) >= max(box.x1 for box in left)
+    assert max(box.y1 for box in [*left, *right]) <= figure.bbox.y1
+    for ax in axes:
+        assert not overlaps([*texts_of(ax), *ax.get_legend().get_texts()])
+        assert ax.get_tightbbox().x1 <= places[axes.tolist().index(ax)].x1
+        assert min(text.get_fontsize() for text in texts_of(ax)) >= 5.0
+
+
+def test_a_neighbour_that_is_laid_out_is_not_covered():
+    cells, rows = tables(3)
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    draw_effects(cells, rows, gene="CHILD", ax=axes[0])
+    figure.canvas.draw()
+    assert axes[0].get_tightbbox().x1 <= axes[1].get_tightbbox().x0
+
+
+def test_a_later_layout_does_not_move_it():
+    cells, rows = tables(3)
+    figure, axes = plt.subplots(1, 2, figsize=(12, 5), layout="none")
+    draw_effects(cells, rows, gene="CHILD", ax=axes[0])
+    figure.canvas.draw()
+    before = axes[0].get_tightbbox().bounds
+    with pytest.warns(UserWarning, match="not compatible with tight_layout"):
+        figure.tight_layout()
+    figure.canvas.draw()
+    assert axes[0].get_tightbbox().bounds == pytest.approx(before)
+
+
+def test_narrow_axes_say_what_is_left_out_or_needed():
+    cells, rows = tables(3)
+    _, ax = plt.subplots(figsize=(4.4, 4.8))
+    draw_effects(cells, rows, gene="CHILD", ax=ax)
+    assert len(ax.child_axes) == 1
+    assert "cells without a count are not shown" in ax.get_title(loc="left").replace("\n", " ")
+    ax.figure.canvas.draw()
+    assert not overlaps([*texts_of(ax), *ax.get_legend().get_texts()])
+    assert max(box.x1 for box in boxes_of(ax)) <= 0.9 * ax.figure.bbox.width
+    for size in ((2, 4), (7, 1)):
+        _, ax = plt.subplots(figsize=size)
+        with pytest.raises(InputError, match=r"ax is \d\.\d × \d\.\d inches; a picture of 4 rows needs") as error:
+            draw_effects(cells, rows, gene="CHILD", ax=ax)
+        place = ax.get_position()
+        need = [float(x) for x in re.search(r"needs (\S+) × (\S+) there", str(error.value)).groups()]
+        enough = plt.figure(figsize=(max(need[0], 2) / place.width + 1, need[1] / place.height + 1))
+        draw_effects(cells, rows, gene="CHILD", ax=enough.subplots())
 
 
 def test_order_of_cells_changes_nothing(done):
@@ -324,6 +447,15 @@ def test_errors(done):
         ag.pl.argen_effects(done, gene="A", key="nope")
     with pytest.raises(MissingResultError, match=r"Run ag\.tl\.argen_descendants first"):
         ag.pl.argen_effects(toy(), gene="A", targets="B")
+    with pytest.raises(InputError, match="takes an AnnData, not a NoneType"):
+        ag.pl.argen_effects(None, gene="A")
+    for gene in (["D"], None, 3):
+        with pytest.raises(InputError, match="has to be the name of one gene"):
+            ag.pl.argen_effects(done, gene=gene)
+    nothing = done[:, ["other1"]].copy()
+    for arguments in ({}, {"targets": "B"}):
+        with pytest.raises(InputError, match="which has no gene that adata still holds"):
+            ag.pl.argen_effects(nothing, gene="A", **arguments)
     changed = done.copy()
     set_count(changed, np.arange(changed.n_obs) == 0, "B", 99)
     with pytest.raises(StaleResultError, match="made from other cells, genes, counts"):

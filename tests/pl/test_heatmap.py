@@ -65,7 +65,7 @@ def test_names(make_dag, n, n_edges):
     beside = [t.get_text().strip() for t in ax.texts if t.get_rotation() == 0 and t.get_position()[0] < 0]
     above = [t.get_text().strip() for t in ax.texts if t.get_rotation() == 90]
     assert len(beside) == len(above) == 30
-    short = {gene: gene if len(gene) <= 14 else f"{gene[:13]}…" for gene in genes}
+    short = {gene: gene if len(gene) <= 14 else f"{gene[:8]}…{gene[-5:]}" for gene in genes}
     for shown, degree in ((beside, graph.out_degree), (above, graph.in_degree)):
         fewest = min(degree(gene) for gene in genes if short[gene] in shown)
         assert all(short[gene] in shown for gene in genes if degree(gene) > fewest)

@@ -6,7 +6,7 @@ import pytest
 from boxes import overlaps
 
 from argen.pl._limits import upper_limit, whisker
-from argen.pl._rows import all_fit, apart, name_rows, room_for_names
+from argen.pl._rows import all_fit, apart, name_rows, room_for_names, short, short_names
 
 
 @pytest.fixture
@@ -40,7 +40,19 @@ def test_names_do_not_overlap(ax, axis, first):
 
 def test_long_names_are_cut(ax):
     name_rows(ax, [7], ["ENSG00000279457.4"], 400)
-    assert ax.texts[0].get_text() == "ENSG000002794… "
+    assert ax.texts[0].get_text() == "ENSG0000…457.4 "
+
+
+def test_names_of_a_family_stay_apart():
+    family = [f"VERY_LONG_GENE_NAME_{i}" for i in range(120)]
+    assert short_names(family) == [short(name) for name in family]
+    assert len(set(short_names(family))) == 120
+    assert max(map(len, short_names(family))) == 14
+    assert short(family[7], 18) == "VERY_LONG_G…NAME_7"
+    middle = [f"VERY_LONG_{i}_GENE_NAME" for i in range(100, 140)]
+    assert len({short(name) for name in middle}) == 1
+    assert len(set(short_names([*middle, *family, "A"]))) == 161
+    assert short_names([*middle, "A"])[-1] == "A"
 
 
 def test_whether_all_fit_depends_on_the_height(ax):

@@ -82,14 +82,31 @@ def test_share_and_interval(n, n_wrong):
     ax = draw_sign_check(table_of(n, n_wrong=n_wrong))
     low, high = (round(100 * x) for x in proportion_confint(n - n_wrong, n, method="wilson"))
     share = round(100 * (n - n_wrong) / n)
-    assert ax.get_title(loc="left") == f"{share} % of {n} edges agree in sign (95 % interval {low}–{high} %)"
+    assert ax.get_title(loc="left") == f"{n - n_wrong} of {n} edges agree in sign"
+    assert f"{share} %, 95 % interval {low}–{high} %" in words_of(ax)
+
+
+@pytest.mark.parametrize(
+    ("n", "n_wrong", "digits"), [(100, 1, 1), (400, 1, 2), (400, 399, 2), (2000, 1, 2), (9000, 1, 3)]
+)
+def test_nothing_is_rounded_to_none_or_all(n, n_wrong, digits):
+    words = next(word for word in words_of(draw_sign_check(table_of(n, n_wrong=n_wrong))) if "interval" in word)
+    low, high = (100 * x for x in proportion_confint(n - n_wrong, n, method="wilson"))
+    numbers = [f"{x:.{digits}f}" for x in (100 * (n - n_wrong) / n, low, high)]
+    assert words == "{} %, 95 % interval {}–{} %".format(*numbers)
+    assert all(0 < float(x) < 100 for x in numbers)
+
+
+def test_most_digits():
+    words = words_of(draw_sign_check(table_of(60_000, n_wrong=1)))
+    assert any(word.startswith("99.998 %, 95 % interval 99.991–99.999 %") for word in words)
 
 
 def test_what_is_not_compared_is_counted():
     table = table_of(30, n_untested=4)
     ax = draw_sign_check(table)
     assert "4 edges without an effect: SOURCE26→T26, SOURCE27→T27 and 2 more" in words_of(ax)
-    assert ax.get_title(loc="left").startswith("100 % of 26 edges")
+    assert ax.get_title(loc="left") == "26 of 26 edges agree in sign"
     n = int(table["significant"].sum())
     assert f"of {n} with a significant effect {n} agree" in words_of(ax)
     assert len(list(symbols(ax))) == 26
@@ -162,7 +179,7 @@ def test_nothing_to_compare():
     untested = draw_sign_check(table_of(3, n_untested=3))
     assert "no edge has an effect to compare with" in words_of(untested)
     assert "3 edges without an effect: SOURCE0→T0, SOURCE1→T1, SOURCE2→T2" in words_of(untested)
-    assert draw_sign_check(table_of(1)).get_title(loc="left").startswith("100 % of 1 edge agrees in sign")
+    assert draw_sign_check(table_of(1)).get_title(loc="left") == "1 of 1 edge agrees in sign"
 
 
 @pytest.fixture(scope="module")

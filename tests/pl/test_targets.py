@@ -83,8 +83,8 @@ def test_names_do_not_overlap_and_stay_inside(n):
         ranked = table[table["weak"]].assign(s=table["z_squared"].fillna(-1), n=-table["n_candidate_edges"])
         weakest = ranked.sort_values(["n", "s", "target"])["target"].tolist()[: len(shown)]
         assert len(shown) >= 10
-        short = {name if len(name) <= 14 else f"{name[:13]}…" for name in weakest}
-        assert {t.get_text().strip() for t in shown} == short
+        ends = {name if len(name) <= 14 else f"{name[:8]}…{name[-5:]}" for name in weakest}
+        assert {t.get_text().strip() for t in shown} == ends
         assert sum(t.get_color() == style.INK for t in ax.texts) == 5
 
 

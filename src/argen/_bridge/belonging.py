@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from argen._bridge.digests import digest_of, digest_of_network, fingerprint
-from argen._bridge.inputs import read_screen
+from argen._bridge.inputs import check_in_memory, read_screen
 from argen._bridge.runtime import warn_user
 from argen._bridge.slots import read_descendants, read_design_params, read_result
 from argen._bridge.validate import name_some
@@ -71,10 +71,15 @@ def fits_data(adata: "AnnData", step: Mapping[str, Any]) -> bool:
 
 
 def screen_of_step(adata: "AnnData", step: Mapping[str, Any], key: str) -> Screen:
-    """The data of the descendant step ``uns[key]``, checked to be what it was made from."""
+    """The data of the descendant step ``uns[key]``, checked to be what it was made from.
+
+    Data that were not read from their file yet need not be stale: they are an error of their own.
+    """
+    params = read_design_params(step)
+    check_in_memory(adata, params.layer)
     cure = f"Run ag.tl.argen_descendants again to renew adata.uns[{key!r}]."
     try:
-        screen, _ = read_screen(adata, read_design_params(step))
+        screen, _ = read_screen(adata, params)
     except ArgenError as error:
         msg = f"The design of adata.uns[{key!r}] does not fit this object any more: {error} {cure}"
         raise StaleResultError(msg) from error

@@ -28,6 +28,7 @@ def expression_table(
     screen = screen_of_step(adata, step, key)
     phi, pooled = read_dispersions(step, screen.genes), bool(step["params"]["pooled"])
     wanted = np.arange(screen.n_genes) if targets is None else _positions("targets", targets, screen, key)
+    _check_names(screen, wanted, key)
     cells, group = _cells(screen, wanted)
     parts = []
     for k in _positions("genes", genes, screen, key).tolist():
@@ -40,6 +41,17 @@ def expression_table(
     table.insert(0, "cell", np.tile(cell_names, len(parts)))
     table.insert(2, "group", np.tile(names[group], len(parts)))
     return table
+
+
+def _check_names(screen: Screen, wanted: np.ndarray, key: str) -> None:
+    """No target may have the name that the table gives to the controls."""
+    if CONTROL_GROUP in (screen.genes[j] for j in wanted):
+        msg = (
+            f"The perturbed gene {CONTROL_GROUP!r} of adata.uns[{key!r}] has the name of the group of control cells, "
+            f"so that the two could not be told apart. Leave it out of targets, or give it another name (in "
+            f"adata.var_names and among the labels of the targets) and run ag.tl.argen_descendants again."
+        )
+        raise InputError(msg)
 
 
 def _of_gene(gene: str, y: np.ndarray, expected: np.ndarray, control: np.ndarray) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from argen.errors import DesignError, InputError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["DesignParams", "ScreenReport", "read_counts", "read_depth", "read_screen"]
+__all__ = ["DesignParams", "ScreenReport", "check_in_memory", "read_counts", "read_depth", "read_screen"]
 
 _NO_TARGET = ("multiple", "unassigned")
 _NO_CONTROLS = "no control cells in its covariate levels"
@@ -141,13 +141,21 @@ def read_counts(adata: "AnnData", layer: str | None):
     if matrix is None:
         msg = f"{where} is empty. Name the layer that holds the raw counts."
         raise InputError(msg)
-    if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):
-        msg = f"{where} is a {type(matrix).__name__}; argen needs it in memory: call adata.to_memory() first."
-        raise InputError(msg)
+    check_in_memory(adata, layer)
     check_counts(matrix, where)
     if sparse.issparse(matrix):
         return sparse.csc_array(matrix) if matrix.format == "csc" else sparse.csr_array(matrix)
     return matrix
+
+
+def check_in_memory(adata: "AnnData", layer: str | None) -> None:
+    """Raise :class:`~argen.errors.InputError` if the counts are those of a file; none at all are no matter here."""
+    matrix = adata.layers.get(layer) if layer is not None else adata.X
+    if matrix is None or sparse.issparse(matrix) or isinstance(matrix, np.ndarray):
+        return
+    where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
+    msg = f"{where} is a {type(matrix).__name__}; argen needs it in memory: call adata.to_memory() first."
+    raise InputError(msg)
 
 
 def read_depth(obs: pd.DataFrame, depth: str | None, counts) -> np.ndarray:

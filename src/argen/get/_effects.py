@@ -66,7 +66,8 @@ def expression(
     argen.errors.StaleResultError
         The cells, counts, targets, depths or covariates are not those that the step was made from.
     argen.errors.InputError
-        A gene or target is not in the step.
+        A gene or target is not in the step, a target is called ``"control"`` as the controls are, or the counts are
+        not in memory.
 
     See Also
     --------

@@ -8,13 +8,14 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.transforms import Bbox
 
 from argen.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["make_room", "on_paper"]
+__all__ = ["make_room", "on_paper", "put"]
 
 Plot = TypeVar("Plot", bound=Callable)
 
@@ -60,5 +61,11 @@ def _lay_paper(figure: "Figure") -> None:
 def make_room(ax: Axes, right: float) -> Axes:
     """Narrow the axes so that strips of `right` times their new width fit between them and where they ended."""
     place = ax.get_position(original=True)
-    ax.set_position((place.x0, place.y0, place.width / (1.0 + right), place.height))
+    return put(ax, (place.x0, place.y0, place.width / (1.0 + right), place.height))
+
+
+def put(ax: Axes, place: tuple[float, float, float, float]) -> Axes:
+    """Let axes stand at left, bottom, width and height in shares of the figure, whatever a layout engine wants."""
+    ax.set_position(place)
+    ax.set_axes_locator(lambda *_: Bbox.from_bounds(*place))
     return ax

@@ -22,7 +22,7 @@ def parents_of(edges: pd.DataFrame, gene: str, key: str, known: Sequence[str]) -
         The gene is not in the network, or has no parents there.
     """
     if gene not in known:
-        msg = f"gene={gene!r} is not in the network of adata.uns[{key!r}], which has {name_some(known)}."
+        msg = f"gene={gene!r} is not in the network of adata.uns[{key!r}], which {_which(known)}."
         raise InputError(msg)
     own = edges[edges["target"] == gene]
     if own.empty:
@@ -36,19 +36,23 @@ def parents_of(edges: pd.DataFrame, gene: str, key: str, known: Sequence[str]) -
     return own.set_index("source")["coef"]
 
 
+def _which(known: Sequence[str]) -> str:
+    return f"has {name_some(known)}" if known else "has no gene that adata still holds"
+
+
 def choose_targets(targets: object, gene: str, pairs: pd.DataFrame) -> list[str]:
     """The named targets, each once; all must be perturbed genes of the step other than `gene`."""
     several = isinstance(targets, Iterable) and not isinstance(targets, str)
     chosen = [str(name) for name in dict.fromkeys(targets)] if several else [str(targets)]
     known = sorted(set(pairs["target"]))
     if gene not in known:
-        msg = f"gene={gene!r} is not a gene of the descendant step, which has {name_some(known)}."
+        msg = f"gene={gene!r} is not a gene of the descendant step, which {_which(known)}."
         raise InputError(msg)
     if not chosen:
         msg = "targets names no gene; leave it None to see the parents of the network."
         raise InputError(msg)
     if unknown := [name for name in chosen if name not in known]:
-        msg = f"targets names {name_some(unknown)}, no targets of the descendant step, which has {name_some(known)}."
+        msg = f"targets names {name_some(unknown)}, no targets of the descendant step, which {_which(known)}."
         raise InputError(msg)
     if gene in chosen:
         msg = f"targets names {gene} itself; its own knock-down is in ag.get.targets and ag.pl.argen_targets."
@@ -57,31 +61,41 @@ def choose_targets(targets: object, gene: str, pairs: pd.DataFrame) -> list[str]
 
 
 def effect_rows(
-    pairs: pd.DataFrame, gene: str, others: Sequence[str], coef: pd.Series, *, reverse: bool, limit: int
+    pairs: pd.DataFrame,
+    gene: str,
+    others: Sequence[str],
+    coef: pd.Series | None,
+    *,
+    reverse: bool,
+    limit: int,
+    by_p: bool = False,
 ) -> tuple[pd.DataFrame, int]:
     """Rows of ``get.pairs`` between `gene` and `others`, in their order.
 
     Parameters
     ----------
     coef
-        Direct effects on `gene` by parent; others have no edge.
+        Direct effects on `gene` by parent; others have no edge. None without a network.
     reverse
         Effects of perturbing `gene` on the others, instead of theirs on it.
     limit
-        Most rows; beyond, those with the smallest p-values are kept if not all have an edge, else the first.
+        Most rows; of more the first are kept.
+    by_p
+        Keep those with the smallest p-values instead.
 
     Returns
     -------
     Rows with ``name`` (of the other gene), ``gene``, ``group``, ``effect``, ``se``, ``p``, ``significant``, ``flags``,
-    ``n_perturbed`` and ``coef``, and how many there would be.
+    ``n_perturbed`` and, with a network, ``coef``, and how many there would be.
     """
     looked_at, perturbed = ("target", "gene") if reverse else ("gene", "target")
     own = pairs[pairs[looked_at] == gene].set_index(perturbed).loc[list(others)]
     table = own[["effect", "se", "p", "significant", "flags", "n_perturbed"]].rename_axis("name").reset_index()
     table["gene"], table["group"] = (table["name"], gene) if reverse else (gene, table["name"])
-    table["coef"] = coef.reindex(table["name"]).to_numpy(float)
+    if coef is not None:
+        table["coef"] = coef.reindex(table["name"]).to_numpy(float)
     table["flags"] = table["flags"].astype(str)
-    if len(table) > limit and table["coef"].isna().any():
+    if by_p and len(table) > limit:
         kept = table["p"].fillna(2.0).sort_values(kind="stable").index[:limit].sort_values()
         return table.loc[kept].reset_index(drop=True), len(table)
     return table.head(limit), len(table)

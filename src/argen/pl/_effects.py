@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
@@ -12,12 +11,15 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from argen._bridge.belonging import step_key_of_network
-from argen._bridge.validate import counted
+from argen._bridge.validate import check_anndata, counted
+from argen.errors import InputError
 from argen.pl import _style as style
-from argen.pl._axes import make_room, on_paper
+from argen.pl._axes import on_paper
+from argen.pl._effect_layout import Contents, Layout, axes_for
 from argen.pl._effect_rows import MAX_PARENTS, MAX_TARGETS, choose_targets, effect_rows, parents_of
-from argen.pl._folds import NO_COUNTS, draw_folds
+from argen.pl._folds import NO_COUNTS, draw_folds, fold_words
 from argen.pl._ridges import RIDGE_HEIGHT, Curve, curves_of, draw_curve, draw_zeros, log_limits
+from argen.pl._rows import short, short_names
 from argen.pl._show import finish
 
 if TYPE_CHECKING:
@@ -27,9 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["argen_effects", "draw_effects"]
 
 _CONTROL = "control"
-_ROW, _WIDTH = 0.54, 3.0  # inches
-_BELOW, _ABOVE, _LINE = 0.98, 0.16, 0.16  # inches below and above the rows, and of a line of the heading
-_ZEROS, _FOLDS, _WORDS = (1.05, 0.17), (1.29, 0.5), 0.47  # of the width of the curves: left end and width of the strips
+_DEFAULT_KEY = "argen_dag"
+_NAME_AT = 0.33  # of a row: between the name and what stands below
+_USUAL_WIDTH = 216.0  # points: of the curves, for which their ticks are chosen
 _POINTS = 72  # per inch
 _LONGEST_NAME = 18
 
@@ -39,7 +41,7 @@ def argen_effects(
     adata: "AnnData",
     *,
     gene: str,
-    key: str = "argen_dag",
+    key: str = _DEFAULT_KEY,
     reverse: bool = False,
     targets: str | Sequence[str] | None = None,
     descendants_key: str | None = None,
@@ -51,13 +53,17 @@ def argen_effects(
     One row per parent, the strongest edge on top (12 at most; the heading says if there are more). The filled curve is
     the distribution of the gene in the cells of that parent, the grey line that in the control cells: counts adjusted
     for depth and covariates as the descendant step has fitted them, on a log scale. The area of a curve is the share of
-    cells that have a count at all; the share of the others is the bar beside it, with a tick for the controls. The
-    upright lines are the means of all cells, zeros included: dashed for the controls. On the right stands the total
-    effect of :func:`argen.get.pairs`: fold change with its 95 % interval, and the p-value of that step. Filled symbols
-    are significant (adjusted p), orange falls, blue rises.
+    cells that have a count at all; the share of the others is the bar beside it, with a tick for the controls. On the
+    right stands the total effect of :func:`argen.get.pairs`: fold change with its 95 % interval, and the p-value of
+    that step. Filled symbols are significant (adjusted p), orange falls, blue rises. The upright lines show that fold
+    change beside the curves: dashed the level of the controls (the mean count that the step expects of a control cell;
+    with Poisson the mean of their counts), solid that level times the fold change. It is a ratio of sums, in which
+    cells with many expected counts weigh more; the plain mean of the values that are drawn can differ from it.
 
     With ``reverse=True`` it is the other way round: the expression of each parent where `gene` is perturbed, relative
-    to the mean of the controls. If the edges point the right way there should be little to see.
+    to what is expected of a control cell. If the edges point the right way there should be little to see.
+
+    Below the name of a parent stand the edge and the cells that the estimate rests on, of those that there are.
 
     Parameters
     ----------
@@ -66,7 +72,7 @@ def argen_effects(
     gene
         The child.
     key
-        Name of the network; it is not needed with `targets`.
+        Name of the network. With `targets` it may be missing if none is named; edges are then not spoken of.
     reverse
         Perturb the gene and look at its parents.
     targets
@@ -76,8 +82,10 @@ def argen_effects(
         Name of the descendant step; default the one that the network was made from, ``"argen_descendants"`` if there is
         no network.
     ax
-        Axes to draw the curves into; they are narrowed so that the strips stand in their place too. Names stand to the
-        left. Default: a new figure of the size that the rows need.
+        Axes to draw the curves into. They are narrowed and lowered so that strips, words, labels and key stand in their
+        place too, and the names as far as the room on their left is not enough; in small axes letters are smaller,
+        and at last the cells without a count are left out (the heading says so). Default: a new figure of the size
+        that the rows need.
     show
         Show the figure and return `None`. Default: ``scanpy.settings.autoshow``.
 
@@ -93,7 +101,8 @@ def argen_effects(
     argen.errors.StaleResultError
         The data, or the descendant step, are not those that the network was made from.
     argen.errors.InputError
-        The gene has no parents in the network, or a gene is not in it.
+        The gene has no parents in the network, or a gene is not in it; a perturbed gene is called ``"control"`` as the
+        controls are; `ax` is too small.
 
     See Also
     --------
@@ -109,10 +118,15 @@ def argen_effects(
     """
     from argen import get
 
-    has_network = key in adata.uns or targets is None
+    check_anndata(adata)
+    if not isinstance(gene, str):
+        msg = f"gene={gene!r} has to be the name of one gene; draw several in a picture each."
+        raise InputError(msg)
+    # A network that is named has to be there.
+    has_network = key in adata.uns or targets is None or key != _DEFAULT_KEY
     step = descendants_key or (step_key_of_network(adata, key, can_name=True) if has_network else "argen_descendants")
     pairs = get.pairs(adata, key=step)
-    coef, limit = pd.Series(dtype=float), MAX_PARENTS
+    coef, limit = None, MAX_PARENTS
     if targets is not None:
         others, limit = choose_targets(targets, gene, pairs), MAX_TARGETS
     if has_network:
@@ -120,7 +134,7 @@ def argen_effects(
         edges = edges[edges["target"] == gene]
         coef = edges.set_index("source")["coef"] if targets is not None else parents_of(edges, gene, key, _genes(pairs))
     others = others if targets is not None else coef.index.tolist()
-    rows, n_all = effect_rows(pairs, gene, others, coef, reverse=reverse, limit=limit)
+    rows, n_all = effect_rows(pairs, gene, others, coef, reverse=reverse, limit=limit, by_p=targets is not None)
     looked_at, perturbed = (rows["name"].tolist(), [gene]) if reverse else ([gene], rows["name"].tolist())
     cells = get.expression(adata, genes=looked_at, targets=perturbed, key=step)
     what = "parents" if targets is None else "targets"
@@ -148,22 +162,31 @@ def draw_effects(
     means = base * np.exp(rows["effect"].mask(rows["flags"] == NO_COUNTS).to_numpy(float))
     limits = log_limits([*own, *controls], np.append(means, base))
     curves, of_controls = curves_of(own, limits), curves_of(controls, limits)
-    heading = _heading(rows, cells, gene, what, n_all, reverse=reverse)
-    if ax is None:
-        ax = _new_axes(rows, heading.count("\n") + 1, reverse=reverse)
-    else:
-        make_room(ax, _FOLDS[0] + _FOLDS[1] + _WORDS - 1.0)
-    n_rows, heights = len(rows) + (not reverse), np.arange(len(rows))[::-1].astype(float)
-    faces = [_face(row) for row in rows.itertuples()]
+    heights, faces = np.arange(len(rows))[::-1].astype(float), [_face(row) for row in rows.itertuples()]
+    key = _key(set(faces))
+    contents = Contents(
+        n_rows=len(rows) + (not reverse),
+        names=[*short_names(rows["name"].astype(str), _LONGEST_NAME), *([] if reverse else [_CONTROL])],
+        abouts={tall: _abouts(rows, cells, reverse=reverse, tall=tall) for tall in (False, True)},
+        words={tall: fold_words(rows, None if reverse else base, tall=tall) for tall in (False, True)},
+        label=_labels(gene, reverse=reverse),
+        key=[handle.get_label() for handle in key],
+        heading=_heading(rows, cells, gene, what, n_all, reverse=reverse),
+    )
+    ax, layout = axes_for(contents, ax)
     _draw_curves(ax, heights, faces, curves, of_controls, means, with_control=not reverse)
     if np.isfinite(base):
         ax.axvline(base, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1.5)
-    _finish_curves(ax, limits, n_rows, gene, reverse=reverse)
-    _draw_zero_strip(ax.inset_axes([_ZEROS[0], 0.0, _ZEROS[1], 1.0]), heights, faces, curves, of_controls, n_rows)
-    draw_folds(ax.inset_axes([_FOLDS[0], 0.0, _FOLDS[1], 1.0]), rows, heights, faces, n_rows, base)
-    _name_rows(ax, rows, cells, heights, reverse=reverse)
-    ax.set_title(heading, fontsize=style.FONT_SIZE, loc="left", x=0.0, parse_math=False)
-    _draw_key(ax, set(faces))
+    _finish_curves(ax, limits, contents, layout)
+    zeros, folds = layout.strips
+    if zeros is not None:
+        strip = ax.inset_axes([zeros[0], 0.0, zeros[1], 1.0])
+        _draw_zero_strip(strip, heights, faces, curves, of_controls, contents.n_rows, layout)
+    strip = ax.inset_axes([folds[0], 0.0, folds[1], 1.0])
+    draw_folds(strip, rows, heights, faces, contents.words[layout.tall], layout)
+    _name_rows(ax, [*heights, *([] if reverse else [len(rows)])], contents, layout)
+    ax.set_title("\n".join(layout.heading), fontsize=layout.font + 1, loc="left", x=0.0, parse_math=False)
+    _draw_key(ax, key, layout)
     return ax
 
 
@@ -204,77 +227,99 @@ def _mean_control(cells: pd.DataFrame) -> float:
     return float(expected.mean()) if len(expected) else np.nan
 
 
-def _new_axes(rows: pd.DataFrame, n_lines: int, *, reverse: bool) -> "Axes":
-    """Axes of the curves with margins for names on the left and strips on the right."""
-    names = [_short(str(name)) for name in rows["name"]]
-    longest = max(
-        [style.text_width(name, style.FONT_SIZE) for name in names]
-        + [style.text_width("edge +0.000, 00,000 cells", style.SMALL_FONT_SIZE - 1.0)]
-    )
-    left = (longest + 16.0) / _POINTS
-    inside = _ROW * (len(rows) + (not reverse))
-    size = left + (sum(_FOLDS) + _WORDS) * _WIDTH, inside + _BELOW + _ABOVE + _LINE * n_lines
-    figure = plt.figure(figsize=size, layout="none")
-    return figure.add_axes((left / size[0], _BELOW / size[1], _WIDTH / size[0], inside / size[1]))
-
-
 def _face(row: object) -> str:
     if not row.significant:
         return style.ISOLATED_EDGE
     return style.NEGATIVE_COLOR if row.effect < 0 else style.POSITIVE_COLOR
 
 
-def _finish_curves(ax: "Axes", limits: tuple[float, float], n_rows: int, gene: str, *, reverse: bool) -> None:
+def _finish_curves(ax: "Axes", limits: tuple[float, float], contents: Contents, layout: Layout) -> None:
     ax.set_xscale("log")
-    ax.set(xlim=limits, ylim=(-0.12, n_rows), yticks=[])
-    decades = np.log10(limits[1] / limits[0])
+    ax.set(xlim=limits, ylim=(-0.12, contents.n_rows), yticks=[])
+    decades = np.log10(limits[1] / limits[0]) * _USUAL_WIDTH / layout.curves
     subs = (1.0,) if decades > 3 else (1.0, 2.0, 5.0) if decades < 1.6 else (1.0, 3.0)
     ax.xaxis.set_major_locator(LogLocator(subs=subs))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
-    label = "expression relative to the control mean" if reverse else f"adjusted counts of {_short(gene)} per cell"
-    ax.set_xlabel(label, fontsize=style.FONT_SIZE, parse_math=False)
+    label = contents.label[layout.label_lines > 1]
+    ax.set_xlabel(label, fontsize=layout.font + (layout.label_lines == 1), parse_math=False)
     ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
+    ax.tick_params(labelsize=layout.font)
+
+
+def _labels(gene: str, *, reverse: bool) -> tuple[str, str]:
+    """Of the axis of the curves, in one line and in two."""
+    if reverse:
+        return "expression relative to the control level", "expression relative to\nthe control level"
+    name = short(gene, _LONGEST_NAME)
+    return f"adjusted counts of {name} per cell", f"adjusted counts of\n{name} per cell"
 
 
 def _draw_zero_strip(
-    strip: "Axes", heights: np.ndarray, faces: list[str], curves: list[Curve], controls: list[Curve], n_rows: int
+    strip: "Axes",
+    heights: np.ndarray,
+    faces: list[str],
+    curves: list[Curve],
+    controls: list[Curve],
+    n_rows: int,
+    layout: Layout,
 ) -> None:
     """Cells without a count."""
+    font = layout.font - 0.5
     for y, face, curve, control in zip(heights, faces, curves, controls, strict=True):
-        draw_zeros(strip, y, curve.zeros, control.zeros, face)
+        draw_zeros(strip, y, curve.zeros, control.zeros, face, font)
     if n_rows > len(heights):
-        draw_zeros(strip, n_rows - 1, controls[0].zeros, None, style.ISOLATED_EDGE)
+        draw_zeros(strip, n_rows - 1, controls[0].zeros, None, style.ISOLATED_EDGE, font)
     strip.set(xlim=(0.0, 1.0), ylim=(-0.12, n_rows), yticks=[], xticks=[])
-    strip.set_xlabel("cells without\na count", fontsize=style.SMALL_FONT_SIZE, labelpad=12.0)  # clear of the ticks
+    label = "cells without\na count" if layout.label_lines == 1 else "cells\nwithout\na count"
+    strip.set_xlabel(label, fontsize=layout.font, labelpad=1.5 * layout.font)  # clear of the ticks
     strip.spines[["top", "right", "left", "bottom"]].set_visible(False)
 
 
-def _name_rows(ax: "Axes", rows: pd.DataFrame, cells: pd.DataFrame, heights: np.ndarray, *, reverse: bool) -> None:
-    """Names of the other genes, with the direct effect and the cells."""
-    n_cells = cells.drop_duplicates(["cell", "group"])["group"].value_counts()
-    for row, y in zip(rows.itertuples(), heights, strict=True):
-        edge = f"edge {_signed(row.coef)}" if np.isfinite(row.coef) else "no edge"
-        about = edge if reverse else f"{edge}, {n_cells.get(row.group, 0):,} cells"
-        _name(ax, y, _short(str(row.name)), about)
-    if not reverse:
-        _name(ax, len(rows), _CONTROL, f"{n_cells.get(_CONTROL, 0):,} cells")
+def _abouts(rows: pd.DataFrame, cells: pd.DataFrame, *, reverse: bool, tall: bool) -> list[str]:
+    """What stands below the names: the direct effect if there is a network, and the cells of the estimate."""
+    edges = [[_edge(coef)] for coef in rows["coef"]] if "coef" in rows else [[] for _ in range(len(rows))]
+    if reverse:
+        return ["".join(edge) for edge in edges]
+    numbers = [_n_cells(cells, group) for group in [*rows["group"], _CONTROL]]
+    return [("\n" if tall else ", ").join([*edge, n]) for edge, n in zip([*edges, []], numbers, strict=True)]
 
 
-def _name(ax: "Axes", y: float, name: str, about: str) -> None:
-    options = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center", "parse_math": False}
-    ax.text(-0.02, y + 0.48, name, fontsize=style.FONT_SIZE, color=style.INK, **options)
-    ax.text(-0.02, y + 0.17, about, fontsize=style.SMALL_FONT_SIZE - 1.0, color=style.NOTE_COLOR, **options)
+def _edge(coef: float) -> str:
+    return f"edge {_signed(coef)}" if np.isfinite(coef) else "no edge"
+
+
+def _n_cells(cells: pd.DataFrame, group: str) -> str:
+    """Cells that the estimate rests on, and of how many."""
+    own = cells[cells["group"] == group]
+    n, known = own["cell"].nunique(), own.loc[own["relative"].notna(), "cell"].nunique()
+    return f"{n:,} cell{'' if n == 1 else 's'}" if known == n else f"{known:,} of {n:,} cells"
+
+
+def _name_rows(ax: "Axes", heights: list[float], contents: Contents, layout: Layout) -> None:
+    """Names, and in grey below them what there is to say."""
+    for y, name, about in zip(heights, contents.names, contents.abouts[layout.tall], strict=True):
+        lines = about.count("\n") + 1 if about else 0
+        texts = [(name, layout.font * (0.0, 0.75, 1.25)[lines], layout.font + 1, style.INK)]
+        if about:
+            texts.append((about, -0.72 * layout.font, layout.font - 1, style.NOTE_COLOR))
+        for text, up, size, color in texts:
+            ax.annotate(
+                text, (layout.name_place, y + _NAME_AT), (0.0, up), xycoords=ax.get_yaxis_transform(),
+                textcoords="offset points", ha="right", va="center", fontsize=size, color=color, parse_math=False,
+                linespacing=1.1, annotation_clip=False,
+            )  # fmt: skip
 
 
 def _signed(x: float) -> str:
     return f"{x:+.2f}".replace("-", "−")
 
 
-def _heading(rows: pd.DataFrame, cells: pd.DataFrame, gene: str, what: str, n_all: int | None, *, reverse: bool) -> str:
-    """What is drawn, what is not, and which cells are left out."""
-    name, n = _short(gene), len(rows)
+def _heading(
+    rows: pd.DataFrame, cells: pd.DataFrame, gene: str, what: str, n_all: int | None, *, reverse: bool
+) -> list[str]:
+    """What is drawn, what is not, and which cells are left out; a line each."""
+    name, n = short(gene, _LONGEST_NAME), len(rows)
     if reverse:
         sizes = cells.drop_duplicates(["cell", "group"])["group"].value_counts()
         of = f"{'parents of' if what == 'parents' else 'genes beside'} {name}"
@@ -291,28 +336,28 @@ def _heading(rows: pd.DataFrame, cells: pd.DataFrame, gene: str, what: str, n_al
     lost = cells.loc[cells["relative"].isna(), "cell"].nunique()
     if lost:
         notes.append(f"{counted(lost, 'cell')} left out, without control counts to compare with")
-    return "\n".join([title, *notes])
+    return [title, *notes]
 
 
-def _draw_key(ax: "Axes", faces: set[str]) -> None:
-    """What curves, lines and colours mean, below the axis."""
+def _key(faces: set[str]) -> list[Line2D | Patch]:
+    """What curves, lines and colours mean."""
     handles = [
         Line2D([], [], color=style.NOTE_COLOR, linewidth=0.8, label="control cells"),
-        Line2D([], [], color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), label="mean of the controls"),
-        Line2D([], [], color=style.INK, linewidth=1.3, label="mean of the perturbed"),
+        Line2D([], [], color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), label="control level"),
+        Line2D([], [], color=style.INK, linewidth=1.3, label="control level × fold change"),
     ]
     looks = (
         ("falls significantly", style.NEGATIVE_COLOR),
         ("rises significantly", style.POSITIVE_COLOR),
         ("not significant", style.ISOLATED_EDGE),
     )
-    handles += [Patch(facecolor=color, alpha=0.55, label=label) for label, color in looks if color in faces]
-    below = ScaledTranslation(0.0, -0.54, ax.figure.dpi_scale_trans)
+    return handles + [Patch(facecolor=color, alpha=0.55, label=label) for label, color in looks if color in faces]
+
+
+def _draw_key(ax: "Axes", key: list[Line2D | Patch], layout: Layout) -> None:
+    below = ScaledTranslation(0.0, -layout.below / _POINTS, ax.figure.dpi_scale_trans)
     ax.legend(
-        handles=handles, ncols=3, fontsize=style.SMALL_FONT_SIZE, frameon=False, loc="upper left", borderaxespad=0.0,
-        bbox_to_anchor=(0.0, 0.0), bbox_transform=ax.transAxes + below, columnspacing=1.4, handlelength=1.6,
+        handles=key, ncols=layout.key_columns, fontsize=layout.font, frameon=False, loc="upper left",
+        borderaxespad=0.0, borderpad=0.2, bbox_to_anchor=(0.0, 0.0), bbox_transform=ax.transAxes + below,
+        columnspacing=1.4, handlelength=1.6,
     )  # fmt: skip
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

@@ -7,15 +7,17 @@ import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from argen.pl import _style as style
+from argen.pl._effect_layout import Layout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["NO_COUNTS", "draw_folds"]
+__all__ = ["NO_COUNTS", "draw_folds", "fold_words"]
 
 NO_COUNTS = "separated"  # flag of a group without counts
 _MIDDLE = 0.34  # of a row: height of its estimate
 _Z_95 = 1.959963984540054
+_HUGE = 1e5  # fold changes below are written in full
 _WIDE = 3.0  # intervals more than so many times the median are cut off, and marked
 # Ticks of fold changes, coarse to fine; the first row with three of them in the picture is taken.
 _FOLD_TICKS = (
@@ -25,14 +27,29 @@ _FOLD_TICKS = (
 )  # fmt: skip
 
 
+def fold_words(rows: pd.DataFrame, base: float | None, *, tall: bool) -> list[str]:
+    """Fold changes by row in two lines, or three; last, with `base`, the level of the controls."""
+    low, high = _interval(rows)
+    words = [_words(row, a, b, tall=tall) for row, a, b in zip(rows.itertuples(), low, high, strict=True)]
+    if base is not None:
+        words.append(f"level {base:.3g}\nper control cell" if np.isfinite(base) else "no counts")
+    return words
+
+
+def _interval(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    with np.errstate(over="ignore"):
+        low, high = (np.exp(rows["effect"] + sign * _Z_95 * rows["se"]).to_numpy() for sign in (-1, 1))
+    return low, high
+
+
 def draw_folds(
-    strip: "Axes", rows: pd.DataFrame, heights: np.ndarray, faces: list[str], n_rows: int, base: float
+    strip: "Axes", rows: pd.DataFrame, heights: np.ndarray, faces: list[str], words: list[str], layout: Layout
 ) -> None:
     """Fold changes with their intervals, and in words."""
-    low, high = (np.exp(rows["effect"] + sign * _Z_95 * rows["se"]).to_numpy() for sign in (-1, 1))
+    low, high = _interval(rows)
     strip.set_xscale("log")
     limits = _fold_limits(rows)
-    strip.set(xlim=limits, ylim=(-0.12, n_rows), yticks=[])
+    strip.set(xlim=limits, ylim=(-0.12, len(words)), yticks=[])
     strip.axvline(1.0, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=0)
     for row, y, face, a, b in zip(rows.itertuples(), heights + _MIDDLE, faces, low, high, strict=True):
         color = style.NOTE_COLOR if not row.significant else face
@@ -47,35 +64,48 @@ def draw_folds(
             for is_cut, edge, marker in ((a < limits[0], limits[0], "<"), (b > limits[1], limits[1], ">")):
                 if is_cut:
                     strip.plot([edge], [y], marker, color=color, markersize=4.5, clip_on=False, zorder=2)
-        _write(strip, y, _words(row, a, b))
-    if n_rows > len(rows):
-        _write(strip, n_rows - 1 + _MIDDLE, f"mean {base:.3g}\nper control cell" if np.isfinite(base) else "no counts")
-    ticks = next((t for t in _FOLD_TICKS if sum(limits[0] <= x <= limits[1] for x in t) >= 3), _FOLD_TICKS[-1])
-    strip.xaxis.set_major_locator(FixedLocator([x for x in ticks if limits[0] <= x <= limits[1]]))
+    for y, text in zip([*heights, len(rows)], words, strict=False):
+        strip.text(
+            layout.word_place, y + _MIDDLE, text, transform=strip.get_yaxis_transform(), va="center", ha="left",
+            fontsize=layout.font, linespacing=1.15,
+        )  # fmt: skip
+    strip.xaxis.set_major_locator(FixedLocator(_ticks(limits, layout)))
     strip.xaxis.set_minor_locator(NullLocator())
     strip.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.3g}"))
-    strip.set_xlabel("fold change of the mean\n(95 % interval)", fontsize=style.SMALL_FONT_SIZE)
+    strip.set_xlabel("fold change\n(95 % interval)", fontsize=layout.font)
     strip.spines[["top", "right", "left"]].set_visible(False)
-    strip.tick_params(labelsize=style.SMALL_FONT_SIZE)
+    strip.tick_params(labelsize=layout.font)
 
 
-def _write(strip: "Axes", y: float, words: str) -> None:
-    strip.text(
-        1.06, y, words, transform=strip.get_yaxis_transform(), va="center", ha="left", fontsize=style.SMALL_FONT_SIZE,
-        linespacing=1.15,
-    )  # fmt: skip
+def _ticks(limits: tuple[float, float], layout: Layout) -> list[float]:
+    """Round fold changes in view, from 1 outwards as far as their labels have room."""
+    ticks = next((t for t in _FOLD_TICKS if sum(limits[0] <= x <= limits[1] for x in t) >= 3), _FOLD_TICKS[-1])
+    per_log = layout.folds / np.log(limits[1] / limits[0])
+    kept: list[float] = []
+    for x in sorted((x for x in ticks if limits[0] <= x <= limits[1]), key=lambda x: abs(np.log(x))):
+        if all(abs(np.log(x / other)) * per_log > _tick_room(x, other, layout.font) for other in kept):
+            kept.append(x)
+    return sorted(kept)
 
 
-def _words(row: object, low: float, high: float) -> str:
+def _tick_room(x: float, other: float, font: float) -> float:
+    """Points between the middles of two labels."""
+    return (style.text_width(f"{x:.3g}", font) + style.text_width(f"{other:.3g}", font)) / 2 + 0.4 * font
+
+
+def _words(row: object, low: float, high: float, *, tall: bool) -> str:
     if not np.isfinite(row.effect):
         return f"no estimate:\n{row.flags or 'not tested'}"
     if row.flags == NO_COUNTS:
         return f"no counts\n{_p_words(row.p)}"
-    return f"×{_number(np.exp(row.effect))} [{_number(low)}, {_number(high)}]\n{_p_words(row.p)}"
+    between = "\n" if tall else " "
+    return f"×{_number(np.exp(row.effect))}{between}[{_number(low)}, {_number(high)}]\n{_p_words(row.p)}"
 
 
 def _number(x: float) -> str:
-    return f"{x:.2f}" if 0.1 <= x < 10 else f"{x:.2g}"
+    if 0.1 <= x < 10:
+        return f"{x:.2f}"
+    return f"{x:,.0f}" if 10 <= x < _HUGE else f"{x:.2g}"
 
 
 def _p_words(p: float) -> str:

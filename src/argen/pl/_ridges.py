@@ -78,7 +78,7 @@ def draw_curve(ax: "Axes", curve: Curve, y: float, scale: float, *, face: str | 
     ax.plot(curve.x[[0, -1]], [y, y], color=style.ISOLATED_EDGE, linewidth=0.6, zorder=1)
 
 
-def draw_zeros(strip: "Axes", y: float, share: float, control: float | None, face: str) -> None:
+def draw_zeros(strip: "Axes", y: float, share: float, control: float | None, face: str, font: float) -> None:
     """A bar for the share of cells without a count, a grey tick for that of the controls, and the number."""
     low, high = y + _BAR[0], y + _BAR[1]
     strip.fill_between([0.0, 1.0], low, high, facecolor=style.NODE_FACE, edgecolor="none", zorder=0)
@@ -86,7 +86,7 @@ def draw_zeros(strip: "Axes", y: float, share: float, control: float | None, fac
     if control is not None and np.isfinite(control):
         strip.plot([control, control], [low - 0.05, high + 0.05], color=style.INK, linewidth=1.2, zorder=2)
     words = f"{_percent(share)} %" if np.isfinite(share) else "unknown"
-    strip.text(0.5, y + _WRITTEN, words, ha="center", va="center", fontsize=style.SMALL_FONT_SIZE - 0.5)
+    strip.text(0.5, y + _WRITTEN, words, ha="center", va="center", fontsize=font)
 
 
 def _percent(share: float) -> str:

@@ -1,5 +1,6 @@
 """Names of some rows (or columns) of a drawing that has more of them than names have room."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +11,18 @@ from argen.pl import _style as style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["LEADER", "NAMES_WIDTH", "all_fit", "apart", "name_rows", "points_of", "room_for_names", "short"]
+__all__ = [
+    "LEADER",
+    "NAMES_WIDTH",
+    "all_fit",
+    "apart",
+    "name_rows",
+    "points_of",
+    "room_for_names",
+    "short",
+    "short_names",
+    "widest",
+]
 
 NAMES_WIDTH = 90.0  # points that the names and their leaders take beside the axis
 LEADER, _TIP = 20.0, 3.0  # points from the axis to the name, and of the straight end of its leader
@@ -54,7 +66,7 @@ def name_rows(
     rows
         Positions, increasing; at most :func:`room_for_names`.
     names
-        Their names; long ones are cut.
+        Their names; of long ones head and tail.
     n
         Rows that the axis has, at the positions 0 to n − 1.
     colors
@@ -92,6 +104,25 @@ def apart(rows: Sequence[int], gap: float, n: int) -> np.ndarray:
     return places
 
 
-def short(name: str) -> str:
-    """A name of at most 14 letters."""
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+def short(name: str, longest: int = _LONGEST_NAME) -> str:
+    """A name of at most so many letters; of a longer one head and tail, either of which may be its own."""
+    if len(name) <= longest:
+        return name
+    tail = (longest - 1) * 2 // 5
+    return f"{name[: longest - 1 - tail]}…{name[len(name) - tail :]}"
+
+
+def short_names(names: Iterable[str], longest: int = _LONGEST_NAME) -> list[str]:
+    """Short names; those of different genes that would be equal get as many more letters as tell them apart."""
+    names = list(names)
+    found, length = {name: short(name, longest) for name in names}, longest
+    while len(set(found.values())) < len(found):
+        length += 1
+        repeated = {text for text, n in Counter(found.values()).items() if n > 1}
+        found |= {name: short(name, length) for name, text in found.items() if text in repeated}
+    return [found[name] for name in names]
+
+
+def widest(texts: Iterable[str], size: float) -> float:
+    """Width in points of the longest line of some texts."""
+    return max((style.text_width(line, size) for text in texts for line in text.split("\n")), default=0.0)

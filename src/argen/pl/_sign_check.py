@@ -28,6 +28,7 @@ _FEW = 40  # edges up to which intervals are drawn
 _VERY_FEW = 12  # edges up to which all are named
 _MOST_NAMES = 15
 _FAR = 3.0  # of many points, those farther out than so many times the 95th percentile are drawn at the border
+_EXACT, _MOST_DIGITS = 1e-9, 3  # per cent: what rounding leaves of 0 and 100, and digits after the point
 _LINE_ABOVE = 1.4  # of a font size
 _POINTS = 72  # per inch
 
@@ -46,9 +47,10 @@ def argen_sign_check(
 
     A knock-down lowers the source, so an activating edge lowers its target: in the shaded quarters the signs agree
     (blue dots), outside they differ (orange diamonds). Filled symbols are effects that are significant in the
-    descendant step (adjusted p). The heading gives the share that agrees with its 95 % Wilson interval, and counts the
-    edges without an effect to compare with. Up to 40 edges have 95 % intervals; of more, those far outside stand at the
-    border as triangles, and are counted. Named are significant effects whose sign differs, of up to 12 edges all.
+    descendant step (adjusted p). The heading counts the edges that agree, with their share and its 95 % Wilson
+    interval (0 and 100 % only where they are exact), and the edges without an effect to compare with. Up to 40 edges
+    have 95 % intervals; of more, those far outside stand at the border as triangles, and are counted. Named are
+    significant effects whose sign differs, of up to 12 edges all.
 
     With ``reverse=True`` the effect is that of perturbing the target on the source. If the edges point the right way
     it is noise, and about half of the signs agree; then the significant effects are named, whatever their sign.
@@ -246,7 +248,7 @@ def _along_intervals(points: pd.DataFrame, limits: list[float]) -> list[np.ndarr
 
 
 def _notes(table: pd.DataFrame, found: Agreement, far: int, *, reverse: bool) -> list[str]:
-    notes = []
+    notes = [_share_words(found)] if found.n_tested else []
     if reverse and found.n_tested:
         notes.append("about half is expected if the edges point the right way")
     if found.n_significant and found.n_significant < found.n_tested:
@@ -267,13 +269,27 @@ def _first_that_fits(words: str, names: list[str]) -> str:
     return next((line for line in lines if style.text_width(line, style.SMALL_FONT_SIZE) < room), words)
 
 
+def _share_words(found: Agreement) -> str:
+    """The share and its interval, with so many digits that what is not 0 or 100 % does not read so."""
+    percents = [100 * x for x in (found.share, found.ci_low, found.ci_high)]
+    inner = [x for x in percents if _EXACT < x < 100 - _EXACT]
+    digits = next(d for d in range(_MOST_DIGITS + 1) if d == _MOST_DIGITS or all(0 < round(x, d) < 100 for x in inner))
+    share, low, high = (_percent(x, digits) for x in percents)
+    return f"{share} %, 95 % interval {low}–{high} %"
+
+
+def _percent(x: float, digits: int) -> str:
+    if x <= _EXACT or x >= 100 - _EXACT:
+        return f"{x:.0f}"
+    least = 10.0**-digits
+    return f"{min(max(x, least), 100 - least):.{digits}f}"
+
+
 def _write_heading(ax: "Axes", found: Agreement, notes: list[str]) -> None:
-    """The share in ink, and below it, in grey, what it rests on."""
+    """How many agree in ink, and below it, in grey, the share and what it rests on."""
     if found.n_tested:
-        share, low, high = (round(100 * x) for x in (found.share, found.ci_low, found.ci_high))
-        title = f"{share} % of {counted(found.n_tested, 'edge')} agree in sign (95 % interval {low}–{high} %)"
-        if found.n_tested == 1:
-            title = title.replace("agree", "agrees")
+        verb = "agrees" if found.n_agree == 1 else "agree"
+        title = f"{found.n_agree} of {counted(found.n_tested, 'edge')} {verb} in sign"
     else:
         title = "Signs of edges and interventions"
     step = _LINE_ABOVE * style.SMALL_FONT_SIZE
