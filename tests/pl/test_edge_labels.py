@@ -143,3 +143,15 @@ def test_numbers_without_room_are_counted(make_dag):
 def test_empty_network_has_no_numbers(make_dag):
     ax = draw_network(make_dag(4, 0, 1), edge_labels=True)
     assert [text.get_text() for text in ax.texts][-1] == "no edge was selected"
+
+
+def test_numbers_above_and_below_stay_on_the_page():
+    """Both edges between two genes that stand side by side bend, and their numbers lie beyond all boxes."""
+    graph = nx.DiGraph([("A", "B", {"weight": 1.9}), ("B", "A", {"weight": -0.2})])
+    for order, gene in enumerate(graph):
+        graph.nodes[gene].update(order=order, layer=order)
+    ax = draw_network(graph, layout="spring", edge_labels=True)
+    page, boxes = ax.figure.bbox, [text.get_window_extent() for text in ax.texts]
+    assert {"1.90", "−0.20"} <= {text.get_text() for text in ax.texts}
+    assert all(page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1 for box in boxes)
+    assert not [1 for a, b in combinations(boxes, 2) if a.overlaps(b)]

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from argen.errors import InputError
 from argen.pl._labels import label_points
 
 
@@ -71,3 +72,26 @@ def test_places_are_the_same_every_time(ax):
     points = cloud(50)
     places = [[text.get_position() for text in label_points(ax, points, list(map(str, range(50))))] for _ in range(2)]
     assert places[0] == places[1]
+
+
+@pytest.mark.parametrize("n", [45, 400])
+def test_leaders_pass_no_other_point(ax, n):
+    points, sizes = cloud(n, 3), np.full(n, 30.0)
+    ax.scatter(*points.T, s=sizes)
+    texts = label_points(ax, points, [f"GENE{i}" for i in range(n)], sizes=sizes, clear_leaders=True)
+    assert len(texts) >= 10
+    pixels, radius = ax.transData.transform(points), np.sqrt(30.0) / 2 * ax.figure.dpi / 72
+    assert ax.lines
+    for line in ax.lines:
+        steps = ax.transData.transform(
+            line.get_xydata()[0] + np.linspace(0, 1, 200)[:, None] * np.diff(line.get_xydata(), axis=0)
+        )
+        near = np.linalg.norm(steps[:, None] - pixels, axis=2).min(axis=0) < 0.98 * radius
+        touched = pixels[near]
+        assert (np.linalg.norm(touched - touched[0], axis=1) <= radius).all() if len(touched) else True
+
+
+def test_subfigures_are_named():
+    sub = plt.figure().subfigures(1, 2)[0]
+    with pytest.raises(InputError, match="ax stands in a subfigure"):
+        label_points(sub.subplots(), np.zeros((1, 2)), ["A"])

@@ -32,10 +32,11 @@ def on_paper(plot: Plot) -> Plot:
         given = arguments.get("ax")
         if given is not None:
             _check_axes(given)
-            given.grid(visible=False)
         before = set(plt.get_fignums())
         with plt.rc_context({name: value for name, value in mpl.rcParamsDefault.items() if name.startswith(_OURS)}):
             drawn = plot(adata, **arguments)
+        if given is not None:
+            given.grid(visible=False)
         for number in set(plt.get_fignums()) - before:
             _lay_paper(plt.figure(number))
         return drawn

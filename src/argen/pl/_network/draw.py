@@ -228,6 +228,7 @@ def _name_dots(ax: "Axes", picture: Picture, scale: float) -> None:
         sizes=np.array(sizes),
         font_size=NAME_SIZE * scale,
         near=_NAME_DISTANCE * scale / min(room_of(ax)),
+        clear_leaders=True,
     )
     for leader in ax.lines[before:]:
         leader.set(zorder=1.8, linewidth=0.7 * scale, color=style.INK)

@@ -51,7 +51,8 @@ def make_sheet(
     """
     left = min([0.0, *(label.x - label.width / 2 for label in labels)])
     right = max([scene.size[0], *(label.x + label.width / 2 for label in labels)])
-    middle, bottom = (left + right) / 2, -scene.size[1]
+    top = max([0.0, *(label.y + label.height / 2 for label in labels)])
+    middle, bottom = (left + right) / 2, min([-scene.size[1], *(label.y - label.height / 2 for label in labels)])
     texts, widths = [], [right - left]
     if heading:
         texts.append((scene.size[0] / 2, scene.block_top + 0.6 * _SPACE, heading))
@@ -65,8 +66,8 @@ def make_sheet(
     if any(notes):
         bottom -= style.SMALL_FONT_SIZE / 2
     widths += [key_width, *(style.text_width(text, style.SMALL_FONT_SIZE) for *_, text in texts)]
-    size = (max(widths) + 2 * style.MARGIN, -bottom + 2 * style.MARGIN)
-    return Sheet((middle, bottom / 2), size, texts, n_columns, key_top)
+    size = (max(widths) + 2 * style.MARGIN, top - bottom + 2 * style.MARGIN)
+    return Sheet((middle, (top + bottom) / 2), size, texts, n_columns, key_top)
 
 
 def block_heading(graph: nx.DiGraph, shown: nx.DiGraph, isolated: Sequence[str]) -> str:
