@@ -1,6 +1,5 @@
 """Names of files, and writing that leaves a whole file or what was there."""
 
-import os
 import stat
 
 import pytest
@@ -36,7 +35,6 @@ def test_a_failure_leaves_what_was_there(tmp_path):
     assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("x.txt", "old")]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="modes and links of POSIX")
 def test_mode_and_links_stay(tmp_path):
     plain, path, link = tmp_path / "plain.txt", tmp_path / "x.txt", tmp_path / "link.txt"
     plain.write_text("")

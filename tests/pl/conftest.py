@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 
 import matplotlib.pyplot as plt
+import network_tables
 import networkx as nx
-import numpy as np
 import pytest
+from anndata import AnnData
+from toy import KWARGS, toy
 
-NAMES = ["MYC", "HLA-DQB1-AS1", "JAK2", "TNFRSF14", "FOS", "PDCD1LG2", "STAT1", "ENSG00000279457.4"]
+import argen as ag
 
 
 def finish(graph: nx.DiGraph) -> nx.DiGraph:
@@ -24,19 +26,7 @@ def finish(graph: nx.DiGraph) -> nx.DiGraph:
 
 def random_dag(n: int, n_edges: int, seed: int, hubs: int = 0) -> nx.DiGraph:
     """Genes with names of all lengths; `hubs` genes get most of the edges."""
-    rng = np.random.default_rng(seed)
-    names = [NAMES[i] if i < len(NAMES) else f"{'GENE' * (i % 3)}G{i}" for i in range(n)]
-    names = [str(name) for name in rng.permutation(names)]
-    share = np.ones(n)
-    share[rng.choice(n // 2, hubs, replace=False)] = 12
-    graph = nx.DiGraph()
-    graph.add_nodes_from(names)
-    while graph.number_of_edges() < n_edges:
-        source, target = int(rng.choice(n, p=share / share.sum())), int(rng.integers(n))
-        if source < target:
-            weight = float(rng.choice([-1, 1]) * rng.gamma(1.5, 0.2) + 1e-6)
-            graph.add_edge(names[source], names[target], weight=weight)
-    return finish(graph)
+    return finish(network_tables.random_dag(n, n_edges, seed, hubs))
 
 
 def interferon() -> nx.DiGraph:
@@ -50,6 +40,14 @@ def interferon() -> nx.DiGraph:
         ("JAK2", "STAT3", -0.15),
     ])  # fmt: skip
     return finish(graph)
+
+
+@pytest.fixture(scope="module")
+def done() -> AnnData:
+    """A small screen with its network; tests leave it as it is."""
+    adata = toy()
+    ag.tl.argen_dag(adata, **KWARGS)
+    return adata
 
 
 @pytest.fixture

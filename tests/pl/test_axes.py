@@ -2,21 +2,12 @@
 
 import io
 
-import anndata
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from toy import KWARGS, toy
 
 import argen as ag
 from argen.errors import InputError
-
-
-@pytest.fixture(scope="module")
-def done() -> anndata.AnnData:
-    adata = toy()
-    ag.tl.argen_dag(adata, **KWARGS)
-    return adata
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from boxes import outside, overlaps, texts_of
-from toy import KWARGS, assert_same, toy
+from toy import assert_same
 
 import argen as ag
 from argen.errors import InputError, MissingResultError
@@ -63,13 +63,6 @@ def test_rankings(make_dag, n, n_edges, kind):
         assert ax.get_title(loc="left").endswith(f"{len(drawn)} genes; {n - len(drawn)} with 0 not drawn")
     assert not overlaps(texts_of(ax))
     assert not outside(texts_of(ax))
-
-
-@pytest.fixture(scope="module")
-def done():
-    adata = toy()
-    ag.tl.argen_dag(adata, **KWARGS)
-    return adata
 
 
 def test_of_a_result(done, monkeypatch):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from boxes import outside, overlaps, texts_of
 from matplotlib.colors import to_hex
-from toy import KWARGS, assert_same, toy
+from toy import assert_same
 
 import argen as ag
 from argen.errors import InputError, MissingResultError
@@ -101,13 +101,6 @@ def test_without_a_network_or_cycles_or_descendants():
     for n in (8, 100):
         nothing = table_of(n, n_cyclic=0).assign(n_descendants=0, n_edges=0, n_indirect=0)
         assert f"{n} of {n} targets without a descendant" in draw_descendants(nothing).get_title(loc="left")
-
-
-@pytest.fixture(scope="module")
-def done():
-    adata = toy()
-    ag.tl.argen_dag(adata, **KWARGS)
-    return adata
 
 
 def test_of_a_result(done, monkeypatch):

@@ -213,13 +213,6 @@ def test_wide_intervals_are_cut_and_marked():
     assert marks == {"<": strip.get_xlim()[0], ">": strip.get_xlim()[1]}
 
 
-@pytest.fixture(scope="module")
-def done():
-    adata = toy()
-    ag.tl.argen_dag(adata, **KWARGS)
-    return adata
-
-
 def names_of(ax):
     return [text.get_text() for text in ax.texts][::2]
 

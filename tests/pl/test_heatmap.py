@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from boxes import outside, overlaps, texts_of
 from matplotlib.colors import to_rgba
-from toy import KWARGS, assert_same, toy
+from toy import KWARGS, assert_same
 
 import argen as ag
 from argen.errors import InputError, MissingResultError, StaleResultError
@@ -179,13 +179,6 @@ def test_nothing_to_draw(make_dag):
         ax = draw_heatmap(graph, effects_table(graph))
         assert ax.get_title(loc="left") == "no edge was selected"
         ax.figure.canvas.draw()
-
-
-@pytest.fixture(scope="module")
-def done():
-    adata = toy()
-    ag.tl.argen_dag(adata, **KWARGS)
-    return adata
 
 
 def test_of_a_result(done, monkeypatch):

@@ -16,7 +16,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from network_tables import finish, random_dag, tables
-from toy import KWARGS, assert_same, toy
+from toy import KWARGS, assert_same
 
 import argen as ag
 from argen.errors import InputError, MissingResultError
@@ -55,13 +55,6 @@ class Page(HTMLParser):
 def network():
     graph = random_dag(30, 45, 3, 3)
     return graph, *tables(graph)
-
-
-@pytest.fixture(scope="module")
-def done():
-    adata = toy()
-    ag.tl.argen_dag(adata, **KWARGS)
-    return adata
 
 
 def test_nothing_is_loaded_from_elsewhere(network):

@@ -266,10 +266,12 @@ def test_drawing_does_not_depend_on_the_hash_seed():
         "from conftest import random_dag; from test_network import draw_network, shape_of;"
         "print(shape_of(draw_network(random_dag(30, 50, 1, 2))))"
     )
+    here = Path(__file__).parent
+    paths = os.pathsep.join([str(here), str(here.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     drawn = {
         subprocess.run(
             [sys.executable, "-c", code],
-            env=os.environ | {"PYTHONHASHSEED": seed, "MPLBACKEND": "agg", "PYTHONPATH": str(Path(__file__).parent)},
+            env=os.environ | {"PYTHONHASHSEED": seed, "MPLBACKEND": "agg", "PYTHONPATH": paths},
             capture_output=True,
             check=True,
             text=True,

@@ -396,7 +396,8 @@ def test_drawing_does_not_depend_on_the_hash_seed():
 
 
 def pythonpath():
-    return os.pathsep.join([str(File(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    here = File(__file__).parent
+    return os.pathsep.join([str(here), str(here.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def test_groups_of_one_gene_have_a_place():

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from statsmodels.stats.proportion import proportion_confint
-from toy import KWARGS, toy
 
 import argen as ag
 from argen.errors import MissingResultError
@@ -180,13 +179,6 @@ def test_nothing_to_compare():
     assert "no edge has an effect to compare with" in words_of(untested)
     assert "3 edges without an effect: SOURCE0→T0, SOURCE1→T1, SOURCE2→T2" in words_of(untested)
     assert draw_sign_check(table_of(1)).get_title(loc="left") == "1 of 1 edge agrees in sign"
-
-
-@pytest.fixture(scope="module")
-def done():
-    adata = toy()
-    ag.tl.argen_dag(adata, **KWARGS)
-    return adata
 
 
 def test_of_a_result(done, monkeypatch):

@@ -6,7 +6,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from toy import KWARGS, toy
 
 import argen as ag
 from argen.errors import InputError, MissingResultError
@@ -98,13 +97,6 @@ def test_all_weak_or_all_strong_or_unknown():
     for weak in (True, False):
         draw_targets(table.assign(weak=weak, z_squared=5.0 if weak else 50.0))
     draw_targets(table.assign(effect=np.nan, ci_low=np.nan, ci_high=np.nan, z_squared=np.nan, weak=True))
-
-
-@pytest.fixture(scope="module")
-def done():
-    adata = toy()
-    ag.tl.argen_dag(adata, **KWARGS)
-    return adata
 
 
 def test_of_a_result(done, monkeypatch):

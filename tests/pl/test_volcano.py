@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from boxes import outside, overlaps, texts_of
 from matplotlib.colors import to_hex
-from toy import KWARGS, assert_same, toy
+from toy import assert_same, toy
 
 import argen as ag
 from argen.errors import InputError, MissingResultError
@@ -198,13 +198,6 @@ def test_nothing_found_and_nothing_there():
     assert draw_volcano(volcano_table(edges[:0])).get_title(loc="left") == "no candidate edge"
     nothing = edges.assign(p=np.nan, coef=np.nan)
     assert "20 without a p-value not drawn" in draw_volcano(volcano_table(nothing)).get_title(loc="left")
-
-
-@pytest.fixture(scope="module")
-def done():
-    adata = toy()
-    ag.tl.argen_dag(adata, **KWARGS)
-    return adata
 
 
 def test_of_a_result(done, monkeypatch):
