@@ -328,9 +328,10 @@ def test_command_line(tmp_path, capsys):
     assert main([*arguments, "--report", str(tmp_path / "no" / "r.html"), "--quiet"]) == 2
     assert "is not there" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-    assert main([*arguments, "--report", str(tmp_path / "r.html")]) == 0
-    assert f"wrote {tmp_path / 'r.html'}" in capsys.readouterr().err
-    page = check_self_contained((tmp_path / "r.html").read_text(encoding="utf-8"))
+    report = tmp_path / "out" / "r.html"  # in the folder that is made
+    assert main([*arguments, "--report", str(report)]) == 0
+    assert f"wrote {report}" in capsys.readouterr().err
+    page = check_self_contained(report.read_text(encoding="utf-8"))
     for section in ("calibration", "stability", "sensitivity"):
         assert "not computed" not in page.text(section)
     assert "not computed: run ag.tl.argen_overidentification" in page.text("overidentification")  # labels, no guides

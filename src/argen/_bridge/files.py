@@ -11,10 +11,10 @@ from argen.errors import InputError
 __all__ = ["check_folder", "check_path", "replaced"]
 
 
-def check_path(path: str | Path, suffixes: Sequence[str], example: str) -> Path:
+def check_path(path: str | Path, suffixes: Sequence[str], example: str, *, made: Path | None = None) -> Path:
     """The path, checked to be one that a file with one of `suffixes` (``".html"``) can be written to.
 
-    `example` is the name of a file, for the messages.
+    `example` is the name of a file, for the messages; `made` is a folder that will be there by then.
     """
     path = _as_path(path, f"the name of a file, such as {example!r}")
     endings = " or ".join(suffixes)
@@ -22,7 +22,7 @@ def check_path(path: str | Path, suffixes: Sequence[str], example: str) -> Path:
         msg = f"path={str(path)!r} is a folder. Give the name of a file in it, such as {str(path / example)!r}."
     elif path.suffix.lower() not in suffixes:
         msg = f"path={str(path)!r} does not end in {endings}, by which programs know the format. Add the ending."
-    elif not path.parent.is_dir():
+    elif not path.parent.is_dir() and (made is None or path.parent.resolve() != made.resolve()):
         msg = f"path={str(path)!r}: the folder {str(path.parent)!r} is not there. Make it first."
     else:
         return path

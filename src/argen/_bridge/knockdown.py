@@ -11,7 +11,7 @@ from scipy.stats import false_discovery_control
 
 from argen._bridge.design import build_covariates, parse_covariates
 from argen._bridge.inputs import read_counts, read_depth
-from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs
+from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
 from argen._bridge.slots import read_result
 from argen._bridge.tables import PAIR_FLAGS, TESTS_USED
 from argen._bridge.validate import name_some
@@ -101,8 +101,8 @@ def _knockdowns(
     controls = np.flatnonzero(usable & (groups.target == "control"))
     position = np.cumsum(usable) - 1
     announce_compilation()
-    with worker_pool(resolve_n_jobs(design.n_jobs)) as map_:
-        fits = fit_knockdowns(tasks, position[controls], depth, covariates, map_, progress("knock-downs", len(tasks)))
+    with worker_pool(resolve_n_jobs(design.n_jobs)) as map_, progress_bars() as bar:
+        fits = fit_knockdowns(tasks, position[controls], depth, covariates, map_, bar("knock-downs", len(tasks)))
     order = np.concatenate([*members, np.empty(0, dtype=np.int64)]).astype(np.int64)
     return _tables(groups, genes, names, order, tasks, fits)
 

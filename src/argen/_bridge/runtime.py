@@ -3,14 +3,15 @@
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from argen.errors import ArgenWarning, InputError
 
-__all__ = ["announce_compilation", "progress", "resolve_n_jobs", "warn_user"]
+__all__ = ["Bar", "announce_compilation", "progress_bars", "resolve_n_jobs", "warn_user"]
 
 
 def warn_user(message: str) -> None:
@@ -22,8 +23,8 @@ def warn_user(message: str) -> None:
 
 
 def resolve_n_jobs(n_jobs: int | None) -> int:
-    """Threads to use: all that this process may run on (what a scheduler grants) unless a number is given."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Threads to use: all that were granted to this process unless a number is given."""
+    available = _granted_threads()
     if n_jobs is None or n_jobs == -1:
         return available
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs < 1:
@@ -32,13 +33,41 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     return int(n_jobs)
 
 
-def progress(description: str, total: int) -> Callable[[Iterable], Iterable]:
-    """A progress bar on standard error for what takes over a second; off below scanpy's info verbosity."""
+# What a scheduler, and whoever starts Python, grant in words; a limit that is no positive number is none.
+_THREADS_IN_ENVIRONMENT = ("SLURM_CPUS_PER_TASK", "PYTHON_CPU_COUNT")
+
+
+def _granted_threads() -> int:
+    """The least of the processors this process may run on, the quota of its container and the environment's word."""
+    import joblib
+
+    limits = [os.environ.get(name, "") for name in _THREADS_IN_ENVIRONMENT]
+    return min([joblib.cpu_count(), *(int(limit) for limit in limits if limit.isdecimal() and int(limit) > 0)])
+
+
+Bar = Callable[[str, int], Callable[[Iterable], Iterable]]
+
+
+@contextmanager
+def progress_bars() -> Iterator[Bar]:
+    """Yield a maker of progress bars for what takes over a second: ``bar(description, total)`` wraps an iterable.
+
+    They are on standard error, on a terminal or in a notebook only (a log file would hold each of their states), off
+    below scanpy's info verbosity, and gone when the context ends, by an error too: no line is printed behind a bar.
+    """
     from scanpy import settings
     from tqdm.auto import tqdm
 
-    quiet = int(settings.verbosity) < 2
-    return lambda iterable: tqdm(iterable, desc=description, total=total, disable=quiet, delay=1, leave=False)
+    in_notebook = any(base.__module__ == "tqdm.notebook" for base in tqdm.__mro__)
+    shown = int(settings.verbosity) >= 2 and (in_notebook or sys.stderr.isatty())
+    with ExitStack() as open_bars:
+
+        def bar(description: str, total: int) -> Callable[[Iterable], Iterable]:
+            return lambda iterable: open_bars.enter_context(
+                tqdm(iterable, desc=description, total=total, disable=not shown, delay=1, leave=False)
+            )
+
+        yield bar
 
 
 def announce_compilation(*, negative_binomial: bool = False) -> None:

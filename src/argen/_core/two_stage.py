@@ -21,7 +21,7 @@ import numpy as np
 from argen._core.covariance import MAX_CONDITION
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.influence import CellInfluence
-from argen._core.parallel import Map
+from argen._core.parallel import Map, single_threaded
 from argen._core.screen import Screen
 
 if TYPE_CHECKING:
@@ -65,48 +65,24 @@ def fit_two_stage(
     map_
         Parallel map.
     """
+    import glum  # noqa: F401 - its OpenMP has to be there before it is limited, as has tabmat's
+
     shifts = np.zeros((screen.n_genes + 1, len(candidates)))  # m_k by group, 0 for baseline groups
     for k, form in enumerate(first_stages):
         shifts[form.instruments, k] = form.effect
     stage = _second_stage(screen, target, shifts)
-    if _is_collinear(stage.x, stage.depth):
-        return None
-    theta, mu, converged = _fit(stage, phi)
-    weight = mu / (1.0 + phi * mu)
-    bread = np.linalg.inv(stage.x.sandwich(weight))
-    m, residual = len(candidates), (stage.y - mu) / (1.0 + phi * mu)
-    inflated = residual / (1.0 - _leverages(stage, bread, weight)) if hc3 else residual
-    if covariance == "naive":
-        derivatives = []
-    else:
-        # Σ_i over the cells of each group: all that the first stages' one-hot instruments ask for.
-        weighted = np.stack(
-            [np.bincount(stage.group, weight * column, screen.n_genes + 1) for column in stage.columns()]
-        )
-        residuals = np.bincount(stage.group, residual, screen.n_genes + 1)
-        derivatives = [theta[k] * weighted[:, form.instruments] for k, form in enumerate(first_stages)]
-        for k, form in enumerate(first_stages):
-            derivatives[k][k] -= residuals[form.instruments]
-    if covariance == "stacked":
-        weights = [-bread[:m] @ C for C in derivatives]
-        u = influence.combine(candidates.tolist(), first_stages, weights, map_)
-        u[:, influence.place[stage.cell]] += np.stack([stage.x.matvec(row) for row in bread[:m]]) * inflated
-        variance = np.einsum("ij,ij->i", u, u)
-        for form, L in zip(first_stages, weights, strict=True):
-            variance += L**2 @ (form.v * form.separated)
-    else:
-        meat = stage.x.sandwich(inflated**2)
-        for form, C in zip(first_stages, derivatives, strict=False):
-            meat += C @ form.covariance() @ C.T
-        variance = np.diag(bread @ meat @ bread)[:m]
-    return TwoStage(theta[:m], np.sqrt(variance), converged)
-
-
-def _leverages(stage: "_SecondStage", bread: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Leverage a x₂'A⁻¹x₂ of every cell of weight a, below 1."""
-    half = np.linalg.cholesky(bread)
-    form = sum(stage.x.matvec(column) ** 2 for column in half.T)
-    return np.minimum(weight * form, 1.0 - 1e-6)
+    # tabmat's sandwich adds up what OpenMP's threads have in the order in which they finish.
+    with single_threaded():
+        if _is_collinear(stage.x, stage.depth):
+            return None
+        theta, mu, converged = _fit(stage, phi)
+        regression = _Regression(stage, theta, mu, phi, hc3=hc3)
+        if covariance == "stacked":
+            variance = _stacked_variance(regression, candidates.tolist(), first_stages, influence, map_)
+        else:
+            variance = _murphy_topel_variance(regression, first_stages if covariance == "murphy-topel" else [])
+    m = len(candidates)
+    return TwoStage(theta[:m], np.sqrt(variance[:m]), converged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +102,80 @@ class _SecondStage:
     y: np.ndarray
     depth: np.ndarray
     group: np.ndarray
+    n_groups: int
     cell: np.ndarray
+
+    def sums_by_group(self, values: np.ndarray) -> np.ndarray:
+        return np.bincount(self.group, values, self.n_groups)
 
     def columns(self) -> list[np.ndarray]:
         return [self.x.getcol(c).toarray().ravel() for c in range(self.x.shape[1])]
+
+
+class _Regression:
+    """The fitted second stage and what its covariances are made of.
+
+    Attributes
+    ----------
+    stage, theta
+        Cells with their regressors, and the coefficients.
+    bread
+        A⁻¹.
+    weight, residual
+        μ / (1 + φμ) and (y − μ) / (1 + φμ) of each cell.
+    inflated
+        `residual`, divided by 1 − leverage for HC3.
+    """
+
+    def __init__(self, stage: _SecondStage, theta: np.ndarray, mu: np.ndarray, phi: float, *, hc3: bool) -> None:
+        self.stage, self.theta = stage, theta
+        self.weight = mu / (1.0 + phi * mu)
+        self.residual = (stage.y - mu) / (1.0 + phi * mu)
+        self.bread = np.linalg.inv(stage.x.sandwich(self.weight))
+        self.inflated = self.residual / (1.0 - self._leverages()) if hc3 else self.residual
+
+    def _leverages(self) -> np.ndarray:
+        """Leverage a x₂'A⁻¹x₂ of every cell of weight a, below 1."""
+        half = np.linalg.cholesky(self.bread)
+        form = sum(self.stage.x.matvec(column) ** 2 for column in half.T)
+        return np.minimum(self.weight * form, 1.0 - 1e-6)
+
+    def derivatives(self, first_stages: list[ReducedForm]) -> list[np.ndarray]:
+        """C_k: Σ_i over the cells of each group is all that the first stages' one-hot instruments ask for."""
+        stage = self.stage
+        weighted = np.stack([stage.sums_by_group(self.weight * column) for column in stage.columns()])
+        residuals = stage.sums_by_group(self.residual)
+        found = [self.theta[k] * weighted[:, form.instruments] for k, form in enumerate(first_stages)]
+        for k, form in enumerate(first_stages):
+            found[k][k] -= residuals[form.instruments]
+        return found
+
+
+def _murphy_topel_variance(regression: _Regression, first_stages: list[ReducedForm]) -> np.ndarray:
+    """Diagonal of V; without first stages that of the naive covariance."""
+    meat = regression.stage.x.sandwich(regression.inflated**2)
+    for form, C in zip(first_stages, regression.derivatives(first_stages), strict=True):
+        meat += C @ form.covariance() @ C.T
+    return np.diag(regression.bread @ meat @ regression.bread)
+
+
+def _stacked_variance(
+    regression: _Regression,
+    candidates: list[int],
+    first_stages: list[ReducedForm],
+    influence: CellInfluence,
+    map_: Map,
+) -> np.ndarray:
+    """Diagonal of the joint sandwich, of the direct effects alone."""
+    own = regression.bread[: len(candidates)]
+    weights = [-own @ C for C in regression.derivatives(first_stages)]
+    u = influence.combine(candidates, first_stages, weights, map_)
+    stage = regression.stage
+    u[:, influence.place[stage.cell]] += np.stack([stage.x.matvec(row) for row in own]) * regression.inflated
+    variance = np.einsum("ij,ij->i", u, u)
+    for form, L in zip(first_stages, weights, strict=True):
+        variance += L**2 @ (form.v * form.separated)
+    return variance
 
 
 def _second_stage(screen: Screen, target: int, shifts: np.ndarray) -> _SecondStage:
@@ -154,7 +200,7 @@ def _second_stage(screen: Screen, target: int, shifts: np.ndarray) -> _SecondSta
         tabmat.DenseMatrix(covariates[:, covariates.any(axis=0)]),
     ]
     x = tabmat.SplitMatrix([block for block in blocks if block.shape[1]])
-    return _SecondStage(x, y, design.depth[informative], group, np.flatnonzero(informative))
+    return _SecondStage(x, y, design.depth[informative], group, screen.n_genes + 1, np.flatnonzero(informative))
 
 
 def _is_collinear(x: "tabmat.SplitMatrix", weights: np.ndarray) -> bool:

@@ -104,7 +104,7 @@ def _run(options: argparse.Namespace) -> None:
     from argen._bridge.files import check_path
 
     # Before the work, not after it.
-    report = None if options.report is None else check_path(options.report, (".html",), "report.html")
+    report = None if options.report is None else check_path(options.report, (".html",), "report.html", made=options.out)
     exports = _exports(options.export)
     adata, target = _read_targets(options)
     design = {

@@ -13,7 +13,7 @@ from argen._bridge import guides as bridge
 from argen._bridge.guide_mapping import GuideTargetMap, mapped_guides, read_mapping
 from argen._bridge.guide_names import GuideTargets, name_targets, split_labels, stays_whole
 from argen._bridge.guide_slots import fits_table, histogram_table, target_key, write_guides
-from argen._bridge.runtime import progress, resolve_n_jobs, warn_user
+from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_key, check_level, check_option
 from argen._core.guides import (
     METHODS,
@@ -255,7 +255,7 @@ def _call_counts(found: bridge.GuideCounts, targets: GuideTargets, params: dict,
     cells = None
     if method == "mixture":
         cells = bridge.read_cell_groups(found, params.get("batch"), params.get("guide_depth"))
-    with worker_pool(threads) as map_:
+    with worker_pool(threads) as map_, progress_bars() as bar:
         options = CallOptions(
             targets.codes,
             min_umi=min_umi,
@@ -263,7 +263,7 @@ def _call_counts(found: bridge.GuideCounts, targets: GuideTargets, params: dict,
             probability=params.get("probability", 1.0),
             cells=cells,
             map_=map_,
-            track=progress("guides", len(found.guides)),
+            track=bar("guides", len(found.guides)),
         )
         calls = METHODS[method](counts, options)
     report_fallbacks(calls.fits, found.guides, min_umi)

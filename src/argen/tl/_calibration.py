@@ -1,6 +1,6 @@
 """Whether the p-values of the analysis hold what they promise on this very screen."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 
 from argen._bridge import slots
 from argen._bridge.calibration import Notes, PseudoTargets, calibration_tables, names_of_splits, read_control_guides
-from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs
+from argen._bridge.runtime import Bar, announce_compilation, progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_count, check_key, counted, read_seed
 from argen._core.calibration import Placebo, draw_splits, fit_placebo, fit_pseudo_targets
 from argen._core.parallel import Map, worker_pool
@@ -133,9 +133,9 @@ def argen_calibration(
     for _, reason, _ in notes.rows:
         logg.info(f"    {reason}")
     announce_compilation(negative_binomial=str(made["family"]) == "negative_binomial")
-    with worker_pool(threads) as map_:
-        pseudo = _fit_pseudo(network, names, members, n_splits, seed, notes, map_)
-        placebo = _fit_placebo(network, n_splits, seed, notes, map_, progress)
+    with worker_pool(threads) as map_, progress_bars() as bar:
+        pseudo = _fit_pseudo(network, names, members, n_splits, seed, notes, map_, bar)
+        placebo = _fit_placebo(network, n_splits, seed, notes, map_, bar)
     step = network.step
     tables = calibration_tables(
         screen, step.tests, network.relation, network.dag, pseudo, placebo, float(made["alpha"]), notes
@@ -165,13 +165,14 @@ def _fit_pseudo(
     seed: int,
     notes: Notes,
     map_: Map,
+    bar: Bar,
 ) -> dict[str, PseudoTargets]:
     """Guides, if there are any, and splits."""
     step, made = network.step, network.descendants_params
     screen, options = step.screen, {"test": str(made["test"]), "hc": str(made["hc"]), "pooled": bool(made["pooled"])}
 
     def fit(nulls: str, names: list[str], members: list[np.ndarray], wanted: np.ndarray) -> PseudoTargets:
-        track = progress(f"calibration, {nulls}", len(members))
+        track = bar(f"calibration, {nulls}", len(members))
         tests = fit_pseudo_targets(screen, members, phi=step.phi, map_=map_, track=track, **options)
         return PseudoTargets(names, members, wanted, tests)
 
@@ -186,9 +187,7 @@ def _fit_pseudo(
     return found
 
 
-def _fit_placebo(
-    network: OpenNetwork, n_splits: int, seed: int, notes: Notes, map_: Map, bar: Callable[[str, int], Callable]
-) -> Placebo:
+def _fit_placebo(network: OpenNetwork, n_splits: int, seed: int, notes: Notes, map_: Map, bar: Bar) -> Placebo:
     params, step = network.params, network.step
     if str(params["covariance"]) == "stacked":
         notes.add("edges", "Murphy–Topel covariance in place of the stacked one: they agree near no effect", 0)

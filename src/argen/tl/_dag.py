@@ -8,7 +8,7 @@ from argen._bridge import slots
 from argen._bridge.belonging import diagnostics_of
 from argen._bridge.digests import digest_of
 from argen._bridge.prior import read_prior
-from argen._bridge.runtime import progress, resolve_n_jobs, warn_user
+from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_level, check_option, counted, name_some
 from argen._core.covariance import COVARIANCES
 from argen._core.instruments import FIRST_STAGES
@@ -166,7 +166,7 @@ def argen_dag(  # noqa: PLR0913
         relation = relation_with(known, step, step.adata.uns[descendants_key]["params"])
         start = logg.info("searching the causal network")
         tested = _tests_robustly(robust, relation, step, known)
-        with worker_pool(threads) as map_:
+        with worker_pool(threads) as map_, progress_bars() as bar:
             dag = search_dag(
                 screen,
                 step.tests,
@@ -180,7 +180,7 @@ def argen_dag(  # noqa: PLR0913
                 robust=tested,
                 prior=known,
                 map_=map_,
-                track=progress("network, genes", screen.n_genes),
+                track=bar("network, genes", screen.n_genes),
             )
         _check_required(screen, dag, known)
         direction = directions_of(dag, relation, step.tests, known.before)

@@ -8,7 +8,7 @@ import numpy as np
 from argen._bridge import slots
 from argen._bridge.belonging import check_free, made_from
 from argen._bridge.inputs import DesignParams, ScreenReport, read_screen
-from argen._bridge.runtime import announce_compilation, progress, resolve_n_jobs, warn_user
+from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.tables import FAMILIES
 from argen._bridge.validate import check_anndata, check_count, check_key, check_level, check_option, counted, name_some
 from argen._core.closure import descendant_relation
@@ -193,8 +193,8 @@ def argen_descendants(  # noqa: PLR0913
     _warn_dropped(report)
     logg.info(_design(screen))
     announce_compilation(negative_binomial=family == "negative_binomial")
-    with worker_pool(threads) as map_:
-        track = progress("descendants, genes", screen.n_genes)
+    with worker_pool(threads) as map_, progress_bars() as bar:
+        track = bar("descendants, genes", screen.n_genes)
         dispersions = estimate_dispersions(screen, map_)
         phi = dispersions.phi if family == "negative_binomial" else None
         tests = fit_descendants(screen, map_, track, test=test, hc=hc, pooled=pooled, phi=phi)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.networks import edge_table, write_network
-from argen._bridge.runtime import progress, resolve_n_jobs, warn_user
+from argen._bridge.runtime import Bar, progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_anndata, check_option, counted
 from argen._core.inspre.admm import lambda_path
 from argen._core.inspre.folds import EFFECTS, all_ratios
@@ -145,8 +145,8 @@ def inspre(  # noqa: PLR0913
     names = {"descendants_key": descendants_key, "key_added": key_added}
     step = open_step(adata, inspre, descendants_kwargs, **names, n_jobs=n_jobs, copy=copy)
     start = logg.info("inverting the matrix of total effects")
-    with worker_pool(threads) as map_:
-        ratios, path = _solve(step, settings, np.random.default_rng(rng), map_)
+    with worker_pool(threads) as map_, progress_bars() as bar:
+        ratios, path = _solve(step, settings, np.random.default_rng(rng), map_, bar)
     chosen = choose(path, select) if len(path.fits) > 1 else 0
     _warn_unfinished(path, chosen)
     params = asdict(settings) | {"rng": "generator" if isinstance(rng, np.random.Generator) else rng}
@@ -183,7 +183,7 @@ def _check_settings(settings: _Settings) -> None:
     _check_count("max_iter", settings.max_iter, 1)
 
 
-def _solve(step: OpenStep, settings: _Settings, rng: np.random.Generator, map_: Map) -> tuple[Ratios, Path]:
+def _solve(step: OpenStep, settings: _Settings, rng: np.random.Generator, map_: Map, bar: Bar) -> tuple[Ratios, Path]:
     """Ratios of all cells, and the solutions along λ."""
     grid, fold = settings.lambdas, None
     if grid is None or len(grid) > 1:
@@ -200,7 +200,7 @@ def _solve(step: OpenStep, settings: _Settings, rng: np.random.Generator, map_: 
         max_iterations=settings.max_iter,
         stop_early=grid is None,
         map_=map_,
-        track=progress("inverse, penalties", 20 if grid is None else len(grid)),
+        track=bar("inverse, penalties", 20 if grid is None else len(grid)),
     )
     return ratios, path
 

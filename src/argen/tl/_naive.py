@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from argen._bridge import slots
 from argen._bridge.digests import digest_of
-from argen._bridge.runtime import progress, resolve_n_jobs, warn_user
+from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_anndata, check_level, check_option, counted, name_some
 from argen._core.naive import search_naive
 from argen._core.online_fdr import FDR
@@ -107,8 +107,8 @@ def argen_naive(
     names = {"descendants_key": descendants_key, "key_added": key_added}
     step = open_step(adata, argen_naive, given, **names, n_jobs=n_jobs, copy=copy)
     start = logg.info("searching a network with observed expression")
-    with worker_pool(threads) as map_:
-        track = progress("naive network, genes", step.screen.n_genes)
+    with worker_pool(threads) as map_, progress_bars() as bar:
+        track = bar("naive network, genes", step.screen.n_genes)
         dag = search_naive(step.screen, step.tests, step.relation, alpha=alpha, fdr=fdr, map_=map_, track=track)
     _warn_lost(step.screen, dag)
     params = {"descendants_key": descendants_key, "method": "naive", "alpha": alpha, "fdr": fdr}

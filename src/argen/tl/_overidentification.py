@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from argen._bridge import slots
 from argen._bridge.overidentification import carried_guides, check_split, estimable_equations, tables_of
-from argen._bridge.runtime import progress, resolve_n_jobs
+from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_count, check_key, check_level, counted
 from argen._core.guide_split import split_by_guides
 from argen._core.overidentification import n_blocks, pair_tests, saturated_forms
@@ -143,12 +143,12 @@ def argen_overidentification(
     reach = network.relation.descendant | shared
     n_split = len(split.split_targets)
     start = logg.info(f"comparing the guides of {counted(n_split, 'target')}")
-    with worker_pool(threads) as map_:
-        track = progress("guides, reduced forms", step.screen.n_genes)
+    with worker_pool(threads) as map_, progress_bars() as bar:
+        track = bar("guides, reduced forms", step.screen.n_genes)
         forms = saturated_forms(split, hc3=HC3, phi=step.phi, map_=map_, track=track)
-        track = progress("guides, pairs", n_blocks(step.screen.n_genes, n_split))
+        track = bar("guides, pairs", n_blocks(step.screen.n_genes, n_split))
         pairs = pair_tests(split, forms, hc3=HC3, alpha=alpha, map_=map_, track=track)
-        track = progress("guides, equations", len(equations))
+        track = bar("guides, equations", len(equations))
         tests = equation_tests(split, forms, equations, reach, hc3=HC3, alpha=alpha, map_=map_, track=track)
     tables = tables_of(step.screen, split, guides, network.dag, pairs, tests, min_cells=min_cells, alpha=alpha)
     params = {"key": key, "guides_key": guides_key, "min_cells": min_cells, "alpha": alpha}

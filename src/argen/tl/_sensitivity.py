@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge import slots
-from argen._bridge.runtime import progress, resolve_n_jobs
+from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_level, counted
 from argen._core.parallel import worker_pool
 from argen._core.results import Dag
@@ -97,7 +97,7 @@ def argen_sensitivity(
     network = open_network(adata, argen_sensitivity, key, key_added=key_added, n_jobs=n_jobs, copy=copy)
     step, params, made = network.step, network.params, network.descendants_params
     start = logg.info("searching the network with other choices")
-    with worker_pool(threads) as map_:
+    with worker_pool(threads) as map_, progress_bars() as bar:
         found = vary(
             step.screen,
             step.tests,
@@ -112,7 +112,7 @@ def argen_sensitivity(
             phi=step.phi,
             prior=network.prior,
             map_=map_,
-            track=progress("sensitivity, searches", 2 + len(levels)),
+            track=bar("sensitivity, searches", 2 + len(levels)),
         )
     variations, edges = _tables(step.screen, found)
     tables = {"variations": variations, "edges": edges}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge import slots
-from argen._bridge.runtime import progress, resolve_n_jobs
+from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_count, counted, read_seed
 from argen._core.parallel import worker_pool
 from argen._core.stability import Draws, SearchOptions, Stability, draw_networks, saturated_forms
@@ -107,7 +107,7 @@ def argen_stability(
     step = network.step
     start = logg.info("drawing the cells again")
     draws = Draws(n_draws, seed, hc3=str(network.params["edges_hc"]) == "HC3")
-    with worker_pool(threads) as map_:
+    with worker_pool(threads) as map_, progress_bars() as bar:
         usable = np.isfinite(np.diag(step.tests.effect))
         forms = saturated_forms(step.screen, usable, hc3=draws.hc3, phi=step.phi, map_=map_)
         found = draw_networks(
@@ -119,7 +119,7 @@ def argen_stability(
             _options(network),
             draws,
             map_=map_,
-            track=progress("stability, draws", n_draws),
+            track=bar("stability, draws", n_draws),
         )
     edges = _table(network, found)
     params = {"key": key, "n_draws": n_draws, "seed": seed}
