@@ -8,8 +8,9 @@ the ambient share is .5, 1 and 2 times as large in three batches; "weak guides":
 signal; "empty": 40 % of the cells carry no guide. F1 over all pairs of cell and guide, mean over the replicates;
 "best threshold" is the UMI threshold, the same for all guides, that is best given the truth.
 
-Real counts (Schraivogel et al. 2020): share of the cells with one guide by crispat's poisson_gauss that get the same guide and no other, share of cells with one target or a control, and what
-expression is left of six targets with strong knock-downs.
+Real counts (Schraivogel et al. 2020): share of the cells with one guide by crispat's poisson_gauss that get the same
+guide and no other, share of cells with one target or a control, and what expression is left of six targets with strong
+knock-downs.
 """
 
 from pathlib import Path

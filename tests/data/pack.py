@@ -1,8 +1,8 @@
 """Pack an h5ad or h5mu file as small as h5py can: ``python tests/data/pack.py screen.h5mu packed.h5mu``.
 
 The result is a valid file of the same format. Counts are dense, gene by gene, in the smallest unsigned integers, which
-compresses better than sparse indices do; strings have a fixed length, since HDF5 compresses no others; tables keep their
-types. The tables over all modalities of an h5mu file lose their columns, which are those of the modalities.
+compresses better than sparse indices do; strings have a fixed length, since HDF5 compresses no others; tables keep
+their types. The tables over all modalities of an h5mu file lose their columns, which are those of the modalities.
 """
 
 import sys

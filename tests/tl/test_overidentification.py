@@ -6,7 +6,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from data_files import screen
 from toy import assert_equal, assert_same
 
 import argen as ag

@@ -24,17 +24,18 @@ def papalexi_2021() -> "MuData":
     """THP-1 cells, knock-outs of 26 regulators of PD-L1, guide counts: the screen of the quick start.
 
     ECCITE-seq after stimulation with interferon γ, CRISPR knock-out, low multiplicity of infection
-    :cite:p:`Papalexi2021`. The authors of sceptre took a part of the genes: random ones, and nine of the targets (CMTM6,
-    IFNGR2, JAK2, NFKBIA, STAT1, STAT2, STAT3, TNFRSF14, UBE2L6). The other 17 targets are perturbed and not measured.
+    :cite:p:`Papalexi2021`. The authors of sceptre took a part of the genes: random ones, and nine of the targets
+    (CMTM6, IFNGR2, JAK2, NFKBIA, STAT1, STAT2, STAT3, TNFRSF14, UBE2L6). The other 17 targets are perturbed and not
+    measured.
 
-    Origin: GEO GSE153056, by way of the R package sceptredata (MIT; counts), the history of sceptre (GPL-3; depth, genes and
-    mitochondrial share of the full transcriptome) and the CRISPR-JAMBOREE of IGVF (barcodes and lanes of 7,108 cells).
-    The licence of the data themselves is not stated.
+    Origin: GEO GSE153056, by way of the R package sceptredata (MIT; counts), the history of sceptre (GPL-3; depth,
+    genes and mitochondrial share of the full transcriptome) and the CRISPR-JAMBOREE of IGVF (barcodes and lanes of
+    7,108 cells). The licence of the data themselves is not stated.
 
     Returns
     -------
-    20,729 cells: ``"rna"`` × 303 genes and ``"guide"`` × 110 guides, UMI counts as CSR of int32 (small integers, as they
-    lie in the file, would overflow in sums).
+    20,729 cells: ``"rna"`` × 303 genes and ``"guide"`` × 110 guides, UMI counts as CSR of int32 (small integers, as
+    they lie in the file, would overflow in sums).
 
     `["rna"].obs['bio_rep']`
         Replicate. `lane` and `barcode` where known.
@@ -49,8 +50,8 @@ def papalexi_2021() -> "MuData":
 
     Notes
     -----
-    Names of cells are row numbers, since the source has no barcodes. Replicates 2 and 3 have their names exchanged in the
-    CRISPR-JAMBOREE. No guide of CD274 is called in any cell; MYC and SPI1 have few cells.
+    Names of cells are row numbers, since the source has no barcodes. Replicates 2 and 3 have their names exchanged in
+    the CRISPR-JAMBOREE. No guide of CD274 is called in any cell; MYC and SPI1 have few cells.
 
     Raises
     ------
@@ -70,9 +71,9 @@ def papalexi_2021() -> "MuData":
 def schraivogel_2020() -> "MuData":
     """K562 cells, ten promoters and four enhancers repressed, guide counts, a targeted panel.
 
-    TAP-seq, CRISPR interference, low multiplicity of infection :cite:p:`Schraivogel2020`. The ten promoters (CCNE2, CPQ,
-    DSCC1, FAM83A, LRRCC1, OXR1, PHF20L1, RIPK2, STK3, UBR5) are neighbours on chromosome 8 and no regulators: few effects
-    on each other are expected.
+    TAP-seq, CRISPR interference, low multiplicity of infection :cite:p:`Schraivogel2020`. The ten promoters (CCNE2,
+    CPQ, DSCC1, FAM83A, LRRCC1, OXR1, PHF20L1, RIPK2, STK3, UBR5) are neighbours on chromosome 8 and no regulators: few
+    effects on each other are expected.
 
     Origin: GEO GSE135497, by way of the examples of crispat (MIT); the licence of the data themselves is not stated. No
     cell and no gene was left out.
@@ -92,8 +93,9 @@ def schraivogel_2020() -> "MuData":
 
     Notes
     -----
-    There is no depth of the full transcriptome, and HBE1 is a large share of the panel's counts: with ``total_umi_panel``
-    as depth all other genes seem to rise where the enhancer HS2 is repressed. Use ``total_umi_panel_noHB``.
+    There is no depth of the full transcriptome, and HBE1 is a large share of the panel's counts: with
+    ``total_umi_panel`` as depth all other genes seem to rise where the enhancer HS2 is repressed. Use
+    ``total_umi_panel_noHB``.
 
     Raises
     ------
@@ -113,9 +115,9 @@ def schraivogel_2020() -> "MuData":
 def gasperini_2019() -> "MuData":
     """K562 cells, enhancers repressed, many guides per cell: what argen warns about.
 
-    CRISPR interference, high multiplicity of infection :cite:p:`Gasperini2019`. The authors of sceptre took a part of the
-    guides: 20 of ten promoters (CITED2, COX4I1, DIMT1, LARP1, MRPL9, NDUFB5, PRKAR2B, SLC25A37, TAF12, VAPA, all measured),
-    34 of 17 enhancers, and 25 non-targeting ones.
+    CRISPR interference, high multiplicity of infection :cite:p:`Gasperini2019`. The authors of sceptre took a part of
+    the guides: 20 of ten promoters (CITED2, COX4I1, DIMT1, LARP1, MRPL9, NDUFB5, PRKAR2B, SLC25A37, TAF12, VAPA, all
+    measured), 34 of 17 enhancers, and 25 non-targeting ones.
 
     Origin: GEO GSE120861, by way of the history of sceptre (GPL-3); the licence of the data themselves is not stated.
 
@@ -150,7 +152,7 @@ def gasperini_2019() -> "MuData":
     >>> import argen as ag
     >>> mdata = ag.datasets.gasperini_2019()
     >>> int(mdata["rna"].obs["n_guides_full"].median())
-    26
+    53
     """
     return read_screen("gasperini_2019.h5mu", "GEO GSE120861 or the R package sceptre")
 
@@ -158,15 +160,17 @@ def gasperini_2019() -> "MuData":
 def hill_2018() -> "MuData":
     """MCF10A cells with doxorubicin, knock-outs of tumour suppressors, guide counts: most are not testable.
 
-    CROP-seq, CRISPR knock-out :cite:p:`Hill2018`. Of the 30 targets 27 are measured, and few of them lose mRNA (CDH1, BRCA2,
-    RB1, PTEN and STK11 by more than 30 %): a knock-out need not lower the mRNA, and then the guide is a weak instrument.
+    CROP-seq, CRISPR knock-out :cite:p:`Hill2018`. Of the 30 targets 27 are measured, and few of them lose mRNA (CDH1,
+    BRCA2, RB1, PTEN and STK11 by more than 30 %): a knock-out need not lower the mRNA, and then the guide is a weak
+    instrument.
 
     Origin: GEO GSE108699, by way of the examples of scMAGeCK (BSD-2-Clause); the licence of the data themselves is not
     stated, and that they are those of Hill et al. is concluded from the names of files and guides.
 
     Returns
     -------
-    6,229 cells: ``"rna"`` × 28 genes (the 27 targets, and MKI67) and ``"guide"`` × 183 guides, UMI counts as CSR of int32.
+    6,229 cells: ``"rna"`` × 28 genes (the 27 targets, and MKI67) and ``"guide"`` × 183 guides, UMI counts as CSR of
+    int32.
 
     `["rna"].obs['total_umi']`, `['n_genes']`, `['percent_mito']`
         Numbers of the full transcriptome; `percent_mito` is a fraction here.
@@ -232,9 +236,9 @@ def dixit_2016() -> "AnnData":
 def norman_2019_doubles() -> "AnnData":
     """K562 cells, genes activated alone and in pairs, one label per cell.
 
-    CRISPR activation :cite:p:`Norman2019`, a part of the screen: 100 controls, and 80–100 cells of each of 18 genes and 15
-    pairs of them. Of the perturbed genes only TMSB4X is measured, so there is no network in it; it shows how labels of
-    several targets are read.
+    CRISPR activation :cite:p:`Norman2019`, a part of the screen: 100 controls, and 80–100 cells of each of 18 genes and
+    15 pairs of them. Of the perturbed genes only TMSB4X is measured, so there is no network in it; it shows how labels
+    of several targets are read.
 
     Origin: GEO GSE133344, by way of the tests of perturbench (its licence covers code; that of the data is not stated).
     Its log1p values were turned back into counts with the smallest factor that makes all of a cell's integers.
@@ -244,7 +248,7 @@ def norman_2019_doubles() -> "AnnData":
     3,375 cells × 500 variable genes, counts as CSR of int32.
 
     `.obs['perturbation']`
-        ``"control"``, a gene, or two joined by ``"+"``.
+        ``"non-targeting"``, a gene, or two joined by ``"+"``.
     `.obs['total_umi']`, `['n_genes']`
         Numbers of the full transcriptome.
 
@@ -258,7 +262,7 @@ def norman_2019_doubles() -> "AnnData":
     >>> import argen as ag
     >>> adata = ag.datasets.norman_2019_doubles()
     >>> int(adata.obs["perturbation"].str.contains("+", regex=False).sum())
-    1415
+    1480
     """
     return read_screen("norman_2019_doubles.h5ad", "GEO GSE133344 or the tests of perturbench")
 
@@ -268,12 +272,13 @@ def collectri() -> "pd.DataFrame":
 
     For :func:`argen.metrics.prior_overlap` and :func:`argen.metrics.prior_edges` :cite:p:`MullerDott2023`.
 
-    Origin: a copy in a fork of decoupleR; it was not compared with the newest release. The regulons are freely available,
-    and the resources that they were collected from keep their licences.
+    Origin: a copy in a fork of decoupleR; it was not compared with the newest release. The regulons are freely
+    available, and the resources that they were collected from keep their licences.
 
     Returns
     -------
-    43,178 rows, one per regulation: `source` (transcription factor), `target` (gene), `weight` (1 activates, -1 represses).
+    43,178 rows, one per regulation: `source` (transcription factor), `target` (gene), `weight` (1 activates, -1
+    represses).
 
     Raises
     ------
