@@ -33,10 +33,14 @@ def find_file(name: str, source: str) -> Path:
 
 def read_screen(name: str, source: str) -> "AnnData | MuData":
     """Read an h5ad or h5mu file whose counts are dense in small integers; they become CSR of int32."""
+    return _read(find_file(name, source))
+
+
+def _read(path: Path) -> "AnnData | MuData":
     import h5py
     from anndata.io import read_elem
 
-    with h5py.File(find_file(name, source)) as file:
+    with h5py.File(path) as file:
         if "mod" not in file:
             return _anndata(file)
         parts = {modality: _anndata(file["mod"][modality]) for modality in file["mod"].attrs["mod-order"]}
