@@ -1,7 +1,4 @@
-"""Draw the figures of the README and of the documentation from the public data.
-
-``ARGEN_DATA`` is the folder of the data sets; by default ``shared/data`` beside the repository.
-"""
+"""Draw the figures of the README and of the documentation from the public data."""
 
 import os
 import shutil
@@ -14,7 +11,6 @@ mpl.use("agg")
 
 import anndata as ad
 import matplotlib.pyplot as plt
-import mudata
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -23,13 +19,11 @@ from PIL import Image
 import argen as ag
 
 HERE = Path(__file__).resolve().parent
-DATA = Path(os.environ.get("ARGEN_DATA") or HERE.parents[1] / "shared" / "data")
 
 
 def papalexi() -> ad.AnnData:
     """THP-1 cells (Papalexi et al. 2021) with the network of the quick start."""
-    mudata.set_options(pull_on_update=False)
-    mdata = mudata.read_h5mu(DATA / "papalexi2021_thp1_eccite" / "papalexi2021_thp1_eccite.h5mu")
+    mdata = ag.datasets.papalexi_2021()
     ag.pp.argen_guides(mdata, control="non-targeting")
     adata = mdata["rna"]
     ag.tl.argen_descendants(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")

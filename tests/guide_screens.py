@@ -1,14 +1,13 @@
 """What the tests of guide calling share: real screens, storages of counts, refusal without a trace."""
 
-import mudata
 import numpy as np
 import pandas as pd
 import pytest
 from mudata import MuData
 from scipy import sparse
-from shared_data import shared
 
 import argen as ag
+from argen.datasets._files import read_screen
 from argen.errors import InputError
 
 STORAGES = {
@@ -21,15 +20,14 @@ STORAGES = {
 }
 
 SCREENS = {
-    "papalexi": ("papalexi2021_thp1_eccite", "papalexi2021_thp1_eccite.h5mu"),
-    "papalexi_lanes": ("papalexi2021_thp1_eccite", "papalexi2021_thp1_eccite_7108cells_lane.h5mu"),
-    "schraivogel": ("schraivogel2020_k562_tap", "schraivogel2020_k562_tap.h5mu"),
+    "papalexi": ag.datasets.papalexi_2021,
+    "papalexi_lanes": lambda: read_screen("papalexi_2021_lanes.h5mu", ""),
+    "schraivogel": ag.datasets.schraivogel_2020,
 }
 
 
 def read(name):
-    with mudata.set_options(pull_on_update=False):
-        return mudata.read_h5mu(shared("data", *SCREENS[name]))
+    return SCREENS[name]()
 
 
 def snapshot(data):

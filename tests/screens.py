@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from data_files import fixture
 from scipy import io, sparse
-from shared_data import shared
 
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
 
@@ -58,9 +58,9 @@ def standardised(values: np.ndarray) -> np.ndarray:
 
 def sim8_screen(seed: int, analysis: str) -> Screen:
     """The authors' simulation, ``"Full"`` or ``"Omitted"``."""
-    obs = pd.read_csv(shared("fixtures", "sim8", "obs.csv.gz"))
-    counts = pd.read_csv(shared("fixtures", "sim8", f"seed{seed}", "counts.csv.gz"))
-    depth = pd.read_csv(shared("fixtures", "sim8", f"seed{seed}", "depth.csv"))["depth"].to_numpy(dtype=float)
+    obs = pd.read_csv(fixture("sim8", "obs.csv.gz"))
+    counts = pd.read_csv(fixture("sim8", f"seed{seed}", "counts.csv.gz"))
+    depth = pd.read_csv(fixture("sim8", f"seed{seed}", "depth.csv"))["depth"].to_numpy(dtype=float)
     genes = list(counts.columns)[: 8 if analysis == "Full" else 6]
     keep = np.ones(len(obs), dtype=bool) if analysis == "Full" else obs["in_omitted"].to_numpy(dtype=bool)
     return build_screen(
@@ -76,7 +76,7 @@ def sim8_screen(seed: int, analysis: str) -> Screen:
 
 def chr6like_screen() -> Screen:
     """45 genes, 17,724 cells, 48 GEM groups, many cycles."""
-    folder = shared("fixtures", "chr6like")
+    folder = fixture("chr6like")
     obs = pd.read_csv(folder / "obs.csv.gz")
     genes = pd.read_csv(folder / "var.csv")["gene"].tolist()
     with gzip.open(folder / "counts.mtx.gz") as file:

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 import scanpy as sc
 from matplotlib import pyplot as plt
-from shared_data import shared
 
 import argen as ag
 from argen.cli import main
@@ -138,24 +137,26 @@ def test_demo_depends_on_the_seed_and_not_on_the_threads(tmp_path):
 
 
 def test_papalexi_h5mu_gives_what_the_functions_give(tmp_path, capsys):
-    path = shared("data", "papalexi2021_thp1_eccite", "papalexi2021_thp1_eccite.h5mu")
+    path = tmp_path / "papalexi.h5mu"
+    ag.datasets.papalexi_2021().write(path)
+    out = tmp_path / "out"
     options = ["--control", "non-targeting", "--covariates", "bio_rep,percent_mito", "--depth", "total_umi"]
-    assert main(["run", str(path), *options, "--out", str(tmp_path)]) == 0
+    assert main(["run", str(path), *options, "--out", str(out)]) == 0
     printed = capsys.readouterr()
     assert "argen: warning: 17 targets dropped, not measured" in printed.err
 
-    adata = run_papalexi(path)
+    adata = run_papalexi()
     assert f"{len(ag.get.edges(adata))} edges selected of " in printed.out
-    same_table(tmp_path / "edges.csv", ag.get.edges(adata))
-    same_table(tmp_path / "candidates.csv", ag.get.edges(adata, selected=False))
-    same_table(tmp_path / "targets.csv", ag.get.targets(adata))
-    same_table(tmp_path / "pairs.csv", ag.get.pairs(adata))
-    assert sorted(file.name for file in tmp_path.iterdir()) == RUN_FILES
-    pd.testing.assert_frame_equal(ag.get.edges(anndata.read_h5ad(tmp_path / "result.h5ad")), ag.get.edges(adata))
+    same_table(out / "edges.csv", ag.get.edges(adata))
+    same_table(out / "candidates.csv", ag.get.edges(adata, selected=False))
+    same_table(out / "targets.csv", ag.get.targets(adata))
+    same_table(out / "pairs.csv", ag.get.pairs(adata))
+    assert sorted(file.name for file in out.iterdir()) == RUN_FILES
+    pd.testing.assert_frame_equal(ag.get.edges(anndata.read_h5ad(out / "result.h5ad")), ag.get.edges(adata))
 
 
-def run_papalexi(path):
-    mdata = mudata.read_h5mu(path)
+def run_papalexi():
+    mdata = ag.datasets.papalexi_2021()
     ag.pp.argen_guides(mdata, control="non-targeting")
     adata = mdata["rna"]
     with pytest.warns(ag.errors.ArgenWarning, match="not measured"):

@@ -1,12 +1,14 @@
 """The documentation against the package: every public name, every stored column, every number that it prints."""
 
 import importlib
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from shared_data import shared
 
 import argen as ag
 from argen.cli import main
@@ -72,10 +74,25 @@ def text_block(before):
 
 def test_papalexi_table_of_the_readme_is_what_its_command_prints(tmp_path, monkeypatch, capsys):
     command = re.search(r"^argen (run papalexi.*)$", README, flags=re.MULTILINE)[1].split()
-    command[1] = str(shared("data", "papalexi2021_thp1_eccite", command[1]))
     monkeypatch.chdir(tmp_path)
     assert main([*command, "--quiet"]) == 0
     assert capsys.readouterr().out == text_block("<!-- papalexi edges -->")
+
+
+def test_quick_start_of_the_readme_runs_as_printed(tmp_path):
+    """In an empty folder: the log that is shown, the table of the command line, and no warning but argen's own."""
+    code = README.split("<!-- quickstart -->")[1].split("```python\n")[1].split("```")[0]
+    code += "from argen.cli import _print_network\n_print_network(adata)\n"
+    command = [sys.executable, "-c", code]
+    environment = {**os.environ, "MPLBACKEND": "Agg"}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == text_block("<!-- papalexi edges -->")
+    log = iter(run.stderr.splitlines())
+    assert all(line in log for line in text_block("<!-- papalexi log -->").splitlines() if line != "…")
+    warnings = re.findall(r"\w+Warning: .*", run.stderr)
+    assert [text.split(":")[:2] for text in warnings] == [["ArgenWarning", " 17 targets dropped, not measured"]]
+    assert not list(tmp_path.iterdir())
 
 
 def test_demo_table_of_the_readme_is_what_it_prints(tmp_path, capsys):

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from shared_data import shared
 
 TUTORIALS = Path(__file__).resolve().parents[1] / "tutorials"
 NOTEBOOKS = sorted(TUTORIALS.glob("*.ipynb"))
@@ -36,8 +35,7 @@ def test_there_is_a_tutorial():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
-def test_tutorial_runs_and_prints_what_it_holds(path, monkeypatch):
-    monkeypatch.setenv("ARGEN_DATA", str(shared("data")))
+def test_tutorial_runs_and_prints_what_it_holds(path):
     stored, new = nbformat.read(path, as_version=4), load_execute().executed(path)
     assert list(printed(new)) == list(printed(stored))
     assert len(list(printed(stored))) > 5

@@ -1,4 +1,4 @@
-"""Execute the tutorials and store their outputs: ``ARGEN_DATA=path/to/data python tutorials/execute.py``.
+"""Execute the tutorials and store their outputs: ``python tutorials/execute.py``.
 
 Needs the extra ``test``. The figure of the cell with the tag ``main-figure`` is written to ``docs/_static`` as well,
 where the README shows it.

@@ -1,6 +1,6 @@
 """Study (ix): error rates on the control cells of two published screens.
 
-    ARGEN_SHARED=shared python benchmarks/paper/calibration.py --splits 500
+    python benchmarks/paper/calibration.py --splits 500
 
 THP-1 cells of Papalexi et al. (2021) and K562 cells of Schraivogel et al. (2020), guides called with
 ``ag.pp.argen_guides``, network and covariates as in the README and in the tests. ``calibration``: the summary of
@@ -11,15 +11,12 @@ or split. Also the figures of ``ag.pl.argen_calibration`` with 100 splits.
 """
 
 import argparse
-import os
 import warnings
-from pathlib import Path
 
 import matplotlib as mpl
 
 mpl.use("agg")
 
-import mudata
 import numpy as np
 import pandas as pd
 from common import OUT, write
@@ -33,14 +30,14 @@ from argen._core.screen import CONTROL, build_screen
 
 SCREENS = {
     "papalexi": {
-        "path": ("papalexi2021_thp1_eccite", "papalexi2021_thp1_eccite.h5mu"),
+        "read": ag.datasets.papalexi_2021,
         "guides": {"control": "non-targeting"},
         "covariates": ["bio_rep", "percent_mito"],
         "depth": "total_umi",
         "others": [(None, "total_umi"), (["bio_rep"], "total_umi")],
     },
     "schraivogel": {
-        "path": ("schraivogel2020_k562_tap", "schraivogel2020_k562_tap.h5mu"),
+        "read": ag.datasets.schraivogel_2020,
         "guides": {},
         "covariates": ["batch"],
         "depth": "total_umi_panel_noHB",
@@ -53,11 +50,9 @@ SHOWN = ["rate_05", "rate_05_se", "rate_01", "rate_01_se", "rate_001", "rate_001
 
 def read(name: str):
     of = SCREENS[name]
-    folder = Path(os.environ["ARGEN_SHARED"]) / "data"
-    with mudata.set_options(pull_on_update=False):
-        mdata = mudata.read_h5mu(folder.joinpath(*of["path"]))
-        ag.pp.argen_guides(mdata, **of["guides"])
-        return mdata["rna"]
+    mdata = of["read"]()
+    ag.pp.argen_guides(mdata, **of["guides"])
+    return mdata["rna"]
 
 
 def of_network(name: str, adata, splits: int) -> list[dict]:

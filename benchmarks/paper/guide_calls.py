@@ -8,12 +8,11 @@ the ambient share is .5, 1 and 2 times as large in three batches; "weak guides":
 signal; "empty": 40 % of the cells carry no guide. F1 over all pairs of cell and guide, mean over the replicates;
 "best threshold" is the UMI threshold, the same for all guides, that is best given the truth.
 
-Real counts (Schraivogel et al. 2020, given the folder with the data in ARGEN_SHARED): share of the cells with one guide
-by crispat's poisson_gauss that get the same guide and no other, share of cells with one target or a control, and what
-expression is left of six targets with strong knock-downs.
+Real counts (Schraivogel et al. 2020): share of the cells with one guide by crispat's poisson_gauss that get the same
+guide and no other, share of cells with one target or a control, and what expression is left of six targets with strong
+knock-downs.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ import pandas as pd
 from common import arguments, run_all, write
 from scipy import sparse
 
+CALLS = Path(__file__).parents[2] / "tests" / "data" / "screens" / "schraivogel_2020_crispat_calls.csv.gz"
 GUIDES, CELLS, AMBIENT = 60, 10_000, 3.0
 SIGNALS = (5, 10, 20, 50, 100)
 SETTINGS = {
@@ -88,12 +88,10 @@ def setting(name: str, signal: float, replicate: int) -> list[dict]:
 
 def read_schraivogel():
     """The screen, and crispat's calls as a sparse matrix in its order."""
-    import mudata
+    import argen as ag
 
-    folder = Path(os.environ["ARGEN_SHARED"]) / "data" / "schraivogel2020_k562_tap"
-    with mudata.set_options(pull_on_update=False):
-        mdata = mudata.read_h5mu(folder / "schraivogel2020_k562_tap.h5mu")
-    table = pd.read_csv(folder / "crispat_reference_assignments.csv.gz")
+    mdata = ag.datasets.schraivogel_2020()
+    table = pd.read_csv(CALLS)
     guide = mdata["guide"]
     at = guide.obs_names.get_indexer(table["cell"]), guide.var_names.get_indexer(table["gRNA"])
     return mdata, sparse.csr_array((table["poisson_gauss"].to_numpy(), at), shape=guide.shape)
@@ -138,8 +136,7 @@ def main() -> None:
     table = table.pivot_table("f1", ["setting", "signal"], "method", sort=False).reset_index()
     table = table[["setting", "signal", *METHODS, "best threshold"]].rename(columns=str)
     write(table.astype(object).where(table.notna(), "–"), options.out, "guide_calls")
-    if "ARGEN_SHARED" in os.environ:
-        write(agreement(), options.out, "guide_agreement")
+    write(agreement(), options.out, "guide_agreement")
 
 
 if __name__ == "__main__":

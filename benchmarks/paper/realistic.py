@@ -12,7 +12,6 @@ recall, F1 and SHD of the edges; how often true nulls among the tested candidate
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -81,7 +80,7 @@ def load_chr6like():
     import anndata as ad
     from scipy import io, sparse
 
-    folder = Path(os.environ.get("ARGEN_SHARED") or Path(__file__).parents[3] / "shared") / "fixtures" / "chr6like"
+    folder = Path(__file__).parents[2] / "tests" / "data" / "fixtures" / "chr6like"
     obs = pd.read_csv(folder / "obs.csv.gz")
     names = pd.read_csv(folder / "var.csv")["gene"].tolist()
     edges = pd.read_csv(folder / "truth_edges.csv")

@@ -6,6 +6,7 @@ __all__ = [
     "CountsError",
     "DesignError",
     "InputError",
+    "MissingDataError",
     "MissingResultError",
     "StaleResultError",
 ]
@@ -25,6 +26,10 @@ class CountsError(InputError):
 
 class DesignError(InputError):
     """The covariates, targets or controls do not make a design that can be estimated."""
+
+
+class MissingDataError(ArgenError, FileNotFoundError):
+    """A data set of :mod:`argen.datasets` is not on this machine; the message names its source."""
 
 
 class MissingResultError(ArgenError, KeyError):

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from data_files import fixture
 from scipy import sparse
 from screens import chr6like_screen, random_screen
-from shared_data import shared
 
 from argen._core.descendants import fit_descendants
 from argen._core.inspre.admm import direct_effects, lambda_path, predicted_ratios, solve_path, sparse_inverse
@@ -273,12 +273,12 @@ def matrix(screen, table, value=None):
 
 @pytest.fixture(scope="module")
 def truth(chr6like):
-    return matrix(chr6like[0], pd.read_csv(shared("fixtures", "chr6like", "truth_edges.csv"))) != 0.0
+    return matrix(chr6like[0], pd.read_csv(fixture("chr6like", "truth_edges.csv"))) != 0.0
 
 
 def reference(screen, dag):
     name = f"chr6like_G_zlog1p_bygem_DAG{str(dag).upper()}.csv.gz"
-    return matrix(screen, pd.read_csv(shared("fixtures", "inspre", name)), "G_z")
+    return matrix(screen, pd.read_csv(fixture("inspre", name)), "G_z")
 
 
 def scores(G, truth, least=0.05):

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from data_files import fixture
 from oracles import poisson
 from screens import random_screen, sim8_screen
-from shared_data import shared
 
 from argen._core.closure import descendant_relation
 from argen._core.descendants import fit_descendants
@@ -97,7 +97,7 @@ def test_hidden_causes_move_the_naive_estimates_and_not_the_proxies():
     screen = sim8_screen(1, "Full")
     tests = fit_descendants(screen)
     relation = descendant_relation(tests, closure=True, alpha=0.05)
-    truth = pd.read_csv(shared("fixtures", "sim8", "true_edges.csv")).set_index(["from", "to"])["coef"]
+    truth = pd.read_csv(fixture("sim8", "true_edges.csv")).set_index(["from", "to"])["coef"]
     errors = []
     for dag in (
         search_naive(screen, tests, relation, alpha=0.05),

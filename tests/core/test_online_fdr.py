@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from shared_data import shared
+from data_files import fixture
 from statsmodels.stats.multitest import multipletests
 
 from argen._core.online_fdr import batch_bh, joint_bh
@@ -22,7 +22,7 @@ STREAMS = {
 
 
 def read_stream(name):
-    table = pd.read_csv(shared("fixtures", "batchbh", f"{name}.csv"))
+    table = pd.read_csv(fixture("batchbh", f"{name}.csv"))
     batch = table["id"].str.extract(r"b(\d+)_")[0].astype(int)
     return table, [group["pval"].to_numpy() for _, group in table.groupby(batch, sort=False)], batch
 

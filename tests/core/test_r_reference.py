@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from data_files import fixture
 from screens import chr6like_screen, sim8_screen
-from shared_data import shared
 
 from argen._core.closure import descendant_relation
 from argen._core.descendants import fit_descendants
@@ -23,9 +23,9 @@ def run(screen):
 @pytest.fixture(scope="module", params=[*SIM8, "chr6like"], ids=str)
 def case(request):
     if request.param == "chr6like":
-        return shared("fixtures", "chr6like"), *run(chr6like_screen())
+        return fixture("chr6like"), *run(chr6like_screen())
     seed, analysis = request.param
-    return shared("fixtures", "sim8", f"seed{seed}", analysis), *run(sim8_screen(seed, analysis))
+    return fixture("sim8", f"seed{seed}", analysis), *run(sim8_screen(seed, analysis))
 
 
 def edge_table(screen, dag):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from shared_data import shared
+from data_files import fixture
 
 import argen as ag
 
@@ -18,7 +18,7 @@ LABELS = ["control", *GENES]
 
 
 def sim8(*parts):
-    return shared("fixtures", "sim8", *parts)
+    return fixture("sim8", *parts)
 
 
 @pytest.fixture(scope="module")

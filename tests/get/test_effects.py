@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import sparse
-from shared_data import shared
 from statsmodels.stats.proportion import proportion_confint
 from toy import GENES, KWARGS, set_count, toy
 
@@ -275,7 +274,7 @@ def test_no_edges(done):
 
 
 def test_a_published_screen():
-    adata = ad.read_h5ad(shared("data", "dixit2016_bmdc_24tf", "dixit2016_bmdc_24tf.h5ad"))
+    adata = ag.datasets.dixit_2016()
     with pytest.warns(ArgenWarning, match="zero depth"):
         ag.tl.argen_dag(adata, target_key="target", control="non-targeting", n_jobs=1)
     pairs, edges = ag.get.pairs(adata), ag.get.edges(adata)

@@ -4,8 +4,8 @@ import mudata
 import numpy as np
 import pandas as pd
 import pytest
+from data_files import fixture
 from scipy import sparse, stats
-from shared_data import shared
 from sklearn.metrics import average_precision_score
 
 import argen as ag
@@ -16,17 +16,17 @@ STRUCTURE = ["n_edges", "n_true_edges", "true_positives", "precision", "recall",
 
 
 def true_sim8():
-    return pd.read_csv(shared("fixtures", "sim8", "true_edges.csv"))
+    return pd.read_csv(fixture("sim8", "true_edges.csv"))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("analysis", ["Full", "Omitted"])
 def test_figures_of_the_authors_run(seed, analysis):
     """X7 and X8 are roots, so hiding them adds no edge to the truth."""
-    folder = shared("fixtures", "sim8", f"seed{seed}", analysis)
+    folder = fixture("sim8", f"seed{seed}", analysis)
     edges = pd.read_csv(folder / "edge_structure_all.csv").rename(columns={"p_raw": "p"})
     order = pd.read_csv(folder / "causal_order.csv")["node"]
-    expected = pd.read_csv(shared("fixtures", "sim8", "metrics.csv")).query("rep == @seed and analysis == @analysis")
+    expected = pd.read_csv(fixture("sim8", "metrics.csv")).query("rep == @seed and analysis == @analysis")
     figures = ag.metrics.compare(edges, true_sim8(), genes=order, order=order)
     for name, column in {"n_edges": "n_est", "true_positives": "tp", "shd": "shd"}.items():
         assert figures[name] == expected[column].item()
@@ -37,8 +37,8 @@ def test_figures_of_the_authors_run(seed, analysis):
 
 
 def test_figures_of_inspre_which_draws_cycles():
-    edges = pd.read_csv(shared("fixtures", "inspre", "sim8_G_long.csv.gz")).set_index(["rep", "analysis", "variant"])
-    expected = pd.read_csv(shared("fixtures", "inspre", "sim8_metrics.csv"))
+    edges = pd.read_csv(fixture("inspre", "sim8_G_long.csv.gz")).set_index(["rep", "analysis", "variant"])
+    expected = pd.read_csv(fixture("inspre", "sim8_metrics.csv"))
     known = expected[expected["rep"] <= 5].set_index(["rep", "analysis", "variant"])
     n_cyclic = 0
     for run, row in known.iterrows():

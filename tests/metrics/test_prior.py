@@ -4,17 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from shared_data import shared
 
 import argen as ag
 from argen.errors import InputError
 
-COLLECTRI = ("data", "prior_networks", "collectri_human.csv.gz")
-
 
 @pytest.fixture(scope="module")
 def collectri():
-    return pd.read_csv(shared(*COLLECTRI))
+    return ag.datasets.collectri()
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +47,9 @@ def brute_force(matrix, prior, *, prior_genes=False):
 
 
 @pytest.mark.parametrize("prior_genes", [False, True])
-def test_overlap_with_collectri(estimate, collectri, prior_genes):
-    figures = ag.metrics.prior_overlap(estimate, str(shared(*COLLECTRI)), prior_genes=prior_genes)
+def test_overlap_with_collectri(estimate, collectri, prior_genes, tmp_path):
+    collectri.to_csv(tmp_path / "prior.csv.gz", index=False)
+    figures = ag.metrics.prior_overlap(estimate, str(tmp_path / "prior.csv.gz"), prior_genes=prior_genes)
     n_pairs, n_edges, n_prior, n_overlap, agreement = brute_force(estimate, collectri, prior_genes=prior_genes)
     counts = figures[["n_pairs", "n_edges", "n_prior", "n_overlap"]].tolist()
     assert counts == [n_pairs, n_edges, n_prior, n_overlap]

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from data_files import screen
 from guide_screens import read
 from mudata import MuData
 from scipy import sparse
-from shared_data import shared
 
 GUIDES = ["STAT1g1", "STAT1g2", "MYCg1", "NTg1", "NTg2"]
 TARGETS = ["STAT1", "STAT1", "MYC", "non-targeting", "non-targeting"]
@@ -87,7 +87,7 @@ def schraivogel():
 @pytest.fixture(scope="module")
 def crispat(schraivogel):
     """Calls of crispat by method: 0/1, cells × guides, in the order of the screen."""
-    table = pd.read_csv(shared("data", "schraivogel2020_k562_tap", "crispat_reference_assignments.csv.gz"))
+    table = pd.read_csv(screen("schraivogel_2020_crispat_calls.csv.gz"))
     guide = schraivogel["guide"]
     at = guide.obs_names.get_indexer(table["cell"]), guide.var_names.get_indexer(table["gRNA"])
     assert min(map(min, at)) >= 0

@@ -1,12 +1,10 @@
 """pp.argen_guides against calls that others made on published screens."""
 
-import mudata
 import numpy as np
 import pandas as pd
 import pytest
 from guide_screens import SCREENS, read
 from scipy import sparse
-from shared_data import shared
 
 import argen as ag
 
@@ -92,8 +90,7 @@ def test_status_of_uncalled_cells_from_the_threshold_calls_of_crispat(schraivoge
 
 
 def test_high_moi_cells_are_multiple():
-    with mudata.set_options(pull_on_update=False):
-        mdata = mudata.read_h5mu(shared("data", "gasperini2019_k562_highmoi", "gasperini2019_k562_highmoi.h5mu"))
+    mdata = ag.datasets.gasperini_2019()
     ag.pp.argen_guides(mdata, method="max")
     rna, guide = mdata["rna"], mdata["guide"].X.toarray()
     multiple = (rna.obs["argen_target"] == "multiple").to_numpy()

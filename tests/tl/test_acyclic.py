@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from data_files import fixture
 from scipy import io, sparse
-from shared_data import shared
 from toy import KWARGS, toy
 
 import argen as ag
@@ -43,9 +43,9 @@ def test_toy(closure, first_stage, covariance):
 @pytest.fixture(scope="module")
 def chr6like():
     """45 genes whose plain closure holds 561 mutual pairs."""
-    obs = pd.read_csv(shared("fixtures", "chr6like", "obs.csv.gz"))
-    genes = pd.read_csv(shared("fixtures", "chr6like", "var.csv"))["gene"]
-    counts = io.mmread(shared("fixtures", "chr6like", "counts.mtx.gz"))
+    obs = pd.read_csv(fixture("chr6like", "obs.csv.gz"))
+    genes = pd.read_csv(fixture("chr6like", "var.csv"))["gene"]
+    counts = io.mmread(fixture("chr6like", "counts.mtx.gz"))
     obs.index = [f"cell{i}" for i in range(len(obs))]
     adata = AnnData(sparse.csr_matrix(counts, dtype=np.float32), obs=obs, var=pd.DataFrame(index=genes.to_numpy()))
     known = adata.obs["perturbation"].isin(genes)
@@ -57,7 +57,7 @@ def test_defaults_recover_the_hard_case(chr6like):
     """F1 of the authors' R code is .87, of INSPRE's R package .55; the goal is .95."""
     adata = chr6like.copy()
     ag.tl.argen_dag(adata, target_key="target", covariates="~ C(gem_group) + mitopercent", depth="depth")
-    truth = pd.read_csv(shared("fixtures", "chr6like", "truth_edges.csv"))
+    truth = pd.read_csv(fixture("chr6like", "truth_edges.csv"))
     true = set(zip(truth.iloc[:, 0], truth.iloc[:, 1], strict=True))
     edges = ag.get.edges(adata)
     found = set(zip(edges["source"], edges["target"], strict=True))

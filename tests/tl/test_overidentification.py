@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import anndata as ad
-import mudata
 import numpy as np
 import pandas as pd
 import pytest
-from shared_data import shared
 from toy import assert_equal, assert_same
 
 import argen as ag
@@ -206,10 +204,9 @@ def test_changed_data_and_missing_results(done):
 
 def test_papalexi():
     """Four guides per target, of which three to four are usable."""
-    with mudata.set_options(pull_on_update=False):
-        mdata = mudata.read_h5mu(shared("data", "papalexi2021_thp1_eccite", "papalexi2021_thp1_eccite.h5mu"))
-        ag.pp.argen_guides(mdata, control="non-targeting")
-        adata = mdata["rna"]
+    mdata = ag.datasets.papalexi_2021()
+    ag.pp.argen_guides(mdata, control="non-targeting")
+    adata = mdata["rna"]
     with pytest.warns(ag.errors.ArgenWarning, match="17 targets dropped"):
         ag.tl.argen_dag(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")
     ag.tl.argen_overidentification(adata)

@@ -2,32 +2,22 @@
 
 import io
 
-import anndata as ad
-import mudata
 import numpy as np
 import pytest
-from shared_data import shared
 
 import argen as ag
 from argen.errors import ArgenWarning
 
 
-@pytest.fixture(autouse=True)
-def quiet_mudata():
-    with mudata.set_options(pull_on_update=False):
-        yield
-
-
 @pytest.fixture(scope="module")
 def papalexi():
-    with mudata.set_options(pull_on_update=False):
-        mdata = mudata.read_h5mu(shared("data", "papalexi2021_thp1_eccite", "papalexi2021_thp1_eccite.h5mu"))
-        ag.pp.argen_guides(mdata, control="non-targeting")
-        adata = mdata["rna"]
-        with pytest.warns(ArgenWarning, match="^17 targets dropped, not measured: ATF2, BRD4, CAV1") as record:
-            ag.tl.argen_descendants(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")
-        assert len(record) == 1
-        ag.tl.argen_dag(adata)
+    mdata = ag.datasets.papalexi_2021()
+    ag.pp.argen_guides(mdata, control="non-targeting")
+    adata = mdata["rna"]
+    with pytest.warns(ArgenWarning, match="^17 targets dropped, not measured: ATF2, BRD4, CAV1") as record:
+        ag.tl.argen_descendants(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")
+    assert len(record) == 1
+    ag.tl.argen_dag(adata)
     return adata
 
 
@@ -66,7 +56,7 @@ def test_all_that_is_measured_is_kept(papalexi):
 
 def test_schraivogel():
     """Guides of enhancers; genes of one chromosome arm with few effects on each other, if any."""
-    mdata = mudata.read_h5mu(shared("data", "schraivogel2020_k562_tap", "schraivogel2020_k562_tap.h5mu"))
+    mdata = ag.datasets.schraivogel_2020()
     ag.pp.argen_guides(mdata)
     adata = mdata["rna"]
     with pytest.warns(ArgenWarning, match="^4 targets dropped, not measured: GATA1-enh, HS2-enh") as record:
@@ -83,7 +73,7 @@ def test_schraivogel():
 
 def test_dixit():
     """A table without guides, batches and depth."""
-    adata = ad.read_h5ad(shared("data", "dixit2016_bmdc_24tf", "dixit2016_bmdc_24tf.h5ad"))
+    adata = ag.datasets.dixit_2016()
     with pytest.warns(ArgenWarning, match="^11 cells dropped, zero depth") as record:
         ag.tl.argen_dag(adata, target_key="target", control="non-targeting")
     assert len(record) == 1

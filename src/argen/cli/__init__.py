@@ -9,10 +9,11 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from argen.cli._arguments import CLOSURES, make_parser
+from argen.cli._arguments import CLOSURES, DATA_SETS, make_parser
 from argen.errors import ArgenError, ArgenWarning, InputError
 
 if TYPE_CHECKING:
@@ -202,11 +203,17 @@ def _call_guides(options: argparse.Namespace, data: "AnnData | MuData", adata: "
 def _read_file(path: Path) -> "AnnData | MuData":
     from scanpy import logging as logg
 
-    reader = _reader(path)
+    reader = _data_set if str(path) in DATA_SETS else partial(_read, reader=_reader(path))
     start = logg.info(f"reading {path}")
-    data = _read(path, reader)
+    data = reader(path)
     logg.info(f"    {data.n_obs} cells", time=start)
     return data
+
+
+def _data_set(path: Path) -> "AnnData | MuData":
+    from argen import datasets
+
+    return getattr(datasets, str(path))()
 
 
 def _read(path: Path, reader: Callable[[Path], Any]) -> Any:

@@ -5,9 +5,17 @@ from pathlib import Path
 
 from argen import __version__
 
-__all__ = ["CLOSURES", "make_parser"]
+__all__ = ["CLOSURES", "DATA_SETS", "make_parser"]
 
 CLOSURES = {"yes": True, "no": False, "acyclic": "acyclic"}
+DATA_SETS = (  # functions of argen.datasets, by name where a file is asked for
+    "dixit_2016",
+    "gasperini_2019",
+    "hill_2018",
+    "norman_2019_doubles",
+    "papalexi_2021",
+    "schraivogel_2020",
+)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -39,7 +47,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "counts. Writes edges.csv (the network), candidates.csv (every edge that was tested), nodes.csv, targets.csv, "
         "pairs.csv, network.png and result.h5ad."
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help=".h5ad, or .h5mu with an RNA modality; raw counts")
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help=".h5ad, or .h5mu with an RNA modality; raw counts. Or a data set that comes with argen: "
+        + ", ".join(DATA_SETS),
+    )
     _add_target_options(parser.add_argument_group("which cell carries what"))
     _add_design_options(parser.add_argument_group("design and method"))
     _add_common(parser, out="argen-result")

@@ -1,6 +1,6 @@
 """The causal network."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from argen._core.results import Dag, Direction, EdgeStatus, Relation
 from argen._core.screen import Screen
 from argen._core.search import search_dag
 from argen.errors import InputError
+from argen.tl._options import DescendantOptions
 from argen.tl._step import OpenStep, open_step, relation_with, undone_on_error, with_level
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def argen_dag(  # noqa: PLR0913
     n_jobs: int | None = None,
     key_added: str = "argen_dag",
     copy: bool = False,
-    **descendants_kwargs: Any,
+    **descendants_kwargs: Unpack[DescendantOptions],
 ) -> "AnnData | None":
     r"""Find the causal network: a DAG with a tested direct effect on every edge.
 

@@ -1,7 +1,7 @@
 """Causal discovery by other packages: baselines."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from argen._core.inspre.expression import z_scores
 from argen._core.parallel import worker_pool
 from argen._core.screen import CONTROL
 from argen.errors import InputError
+from argen.tl._options import LevelledDescendantOptions
 from argen.tl._step import open_step
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def external_dag(
     n_jobs: int | None = None,
     key_added: str = "external_dag",
     copy: bool = False,
-    **descendants_kwargs: Any,
+    **descendants_kwargs: Unpack[LevelledDescendantOptions],
 ) -> "AnnData | None":
     r"""Find a network with another package's method for causal discovery: a baseline.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from argen._core.inspre.selection import SELECTIONS, Path, choose, deal_folds, f
 from argen._core.parallel import Map, worker_pool
 from argen._core.screen import Screen
 from argen.errors import InputError
+from argen.tl._options import LevelledDescendantOptions
 from argen.tl._step import OpenStep, open_step
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def inspre(  # noqa: PLR0913
     n_jobs: int | None = None,
     key_added: str = "inspre",
     copy: bool = False,
-    **descendants_kwargs: Any,
+    **descendants_kwargs: Unpack[LevelledDescendantOptions],
 ) -> "AnnData | None":
     r"""Find a network by inverse sparse regression (INSPRE): a baseline that inverts the matrix of total effects.
 

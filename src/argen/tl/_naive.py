@@ -1,6 +1,6 @@
 """The naive proxy regression: a baseline."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from argen._bridge import slots
 from argen._bridge.digests import digest_of
@@ -12,6 +12,7 @@ from argen._core.order import layers_of
 from argen._core.parallel import worker_pool
 from argen._core.results import Dag, EdgeStatus
 from argen._core.screen import Screen
+from argen.tl._options import DescendantOptions
 from argen.tl._step import open_step, with_level
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def argen_naive(
     n_jobs: int | None = None,
     key_added: str = "argen_naive",
     copy: bool = False,
-    **descendants_kwargs: Any,
+    **descendants_kwargs: Unpack[DescendantOptions],
 ) -> "AnnData | None":
     r"""Find a network as :func:`argen_dag` does, but with *observed* expression as regressors: a baseline.
 

@@ -1,0 +1,45 @@
+from typing import Literal, Unpack, overload
+
+from anndata import AnnData
+
+from argen.tl._options import DescendantOptions
+
+@overload
+def argen_naive(
+    adata: AnnData,
+    *,
+    descendants_key: str = "argen_descendants",
+    alpha: float = 0.05,
+    fdr: Literal["batch-bh", "bh"] = "batch-bh",
+    descendants_alpha: float | None = None,
+    n_jobs: int | None = None,
+    key_added: str = "argen_naive",
+    copy: Literal[False] = False,
+    **descendants_kwargs: Unpack[DescendantOptions],
+) -> None: ...
+@overload
+def argen_naive(
+    adata: AnnData,
+    *,
+    descendants_key: str = "argen_descendants",
+    alpha: float = 0.05,
+    fdr: Literal["batch-bh", "bh"] = "batch-bh",
+    descendants_alpha: float | None = None,
+    n_jobs: int | None = None,
+    key_added: str = "argen_naive",
+    copy: Literal[True],
+    **descendants_kwargs: Unpack[DescendantOptions],
+) -> AnnData: ...
+@overload
+def argen_naive(
+    adata: AnnData,
+    *,
+    descendants_key: str = "argen_descendants",
+    alpha: float = 0.05,
+    fdr: Literal["batch-bh", "bh"] = "batch-bh",
+    descendants_alpha: float | None = None,
+    n_jobs: int | None = None,
+    key_added: str = "argen_naive",
+    copy: bool,
+    **descendants_kwargs: Unpack[DescendantOptions],
+) -> AnnData | None: ...

@@ -1,0 +1,29 @@
+"""Arguments of the descendant step as a type, for functions that hand them on."""
+
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+__all__ = ["DescendantOptions", "LevelledDescendantOptions"]
+
+
+class DescendantOptions(TypedDict, total=False):
+    """Arguments of :func:`argen.tl.argen_descendants` for functions that have a level of their own."""
+
+    target_key: str
+    control: str | Sequence[str]
+    covariates: str | Sequence[str] | None
+    depth: str | None
+    layer: str | None
+    targets: Sequence[str] | None
+    family: Literal["poisson", "negative_binomial"]
+    closure: Literal["acyclic", True, False]
+    test: Literal["auto", "wald", "score"]
+    hc: Literal["HC0", "HC1", "HC3"] | None
+    pooled: bool
+    min_cells: int
+
+
+class LevelledDescendantOptions(DescendantOptions, total=False):
+    """The same with the level, for functions that have none."""
+
+    alpha: float
