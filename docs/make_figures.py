@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import argen as ag
+from argen._bridge.mudatas import columns_stay
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("ARGEN_DATA") or HERE.parents[1] / "shared" / "data")
@@ -28,8 +29,8 @@ DATA = Path(os.environ.get("ARGEN_DATA") or HERE.parents[1] / "shared" / "data")
 
 def papalexi() -> ad.AnnData:
     """THP-1 cells (Papalexi et al. 2021) with the network of the quick start."""
-    mudata.set_options(pull_on_update=False)
-    mdata = mudata.read_h5mu(DATA / "papalexi2021_thp1_eccite" / "papalexi2021_thp1_eccite.h5mu")
+    with columns_stay():
+        mdata = mudata.read_h5mu(DATA / "papalexi2021_thp1_eccite" / "papalexi2021_thp1_eccite.h5mu")
     ag.pp.argen_guides(mdata, control="non-targeting")
     adata = mdata["rna"]
     ag.tl.argen_descendants(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")

@@ -9,6 +9,7 @@ from scipy import sparse
 from shared_data import shared
 
 import argen as ag
+from argen._bridge.mudatas import columns_stay
 from argen.errors import InputError
 
 STORAGES = {
@@ -28,7 +29,7 @@ SCREENS = {
 
 
 def read(name):
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         return mudata.read_h5mu(shared("data", *SCREENS[name]))
 
 

@@ -15,6 +15,7 @@ from matplotlib import pyplot as plt
 from shared_data import shared
 
 import argen as ag
+from argen._bridge.mudatas import columns_stay
 from argen.cli import main
 
 DEMO_TRUTH = {  # the figure of the paper without X7 and X8
@@ -31,7 +32,7 @@ RUN_FILES = ["candidates.csv", "edges.csv", "network.png", "nodes.csv", "pairs.c
 @pytest.fixture(autouse=True)
 def quiet_mudata():
     """Without this setting every read and write of a MuData warns of a coming default."""
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         yield
 
 

@@ -28,6 +28,7 @@ from scipy import sparse
 import argen as ag
 from argen._bridge.calibration import Notes, read_control_guides
 from argen._bridge.design import build_covariates, parse_covariates
+from argen._bridge.mudatas import columns_stay
 from argen._core.calibration import draw_splits, fit_pseudo_targets, inflation, rejection_rate
 from argen._core.screen import CONTROL, build_screen
 
@@ -54,7 +55,7 @@ SHOWN = ["rate_05", "rate_05_se", "rate_01", "rate_01_se", "rate_001", "rate_001
 def read(name: str):
     of = SCREENS[name]
     folder = Path(os.environ["ARGEN_SHARED"]) / "data"
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         mdata = mudata.read_h5mu(folder.joinpath(*of["path"]))
         ag.pp.argen_guides(mdata, **of["guides"])
         return mdata["rna"]

@@ -21,6 +21,8 @@ import pandas as pd
 from common import arguments, run_all, write
 from scipy import sparse
 
+from argen._bridge.mudatas import columns_stay
+
 GUIDES, CELLS, AMBIENT = 60, 10_000, 3.0
 SIGNALS = (5, 10, 20, 50, 100)
 SETTINGS = {
@@ -91,7 +93,7 @@ def read_schraivogel():
     import mudata
 
     folder = Path(os.environ["ARGEN_SHARED"]) / "data" / "schraivogel2020_k562_tap"
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         mdata = mudata.read_h5mu(folder / "schraivogel2020_k562_tap.h5mu")
     table = pd.read_csv(folder / "crispat_reference_assignments.csv.gz")
     guide = mdata["guide"]

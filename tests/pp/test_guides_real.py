@@ -9,6 +9,7 @@ from scipy import sparse
 from shared_data import shared
 
 import argen as ag
+from argen._bridge.mudatas import columns_stay
 
 
 def called_guide(rna, key="argen_guides"):
@@ -92,7 +93,7 @@ def test_status_of_uncalled_cells_from_the_threshold_calls_of_crispat(schraivoge
 
 
 def test_high_moi_cells_are_multiple():
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         mdata = mudata.read_h5mu(shared("data", "gasperini2019_k562_highmoi", "gasperini2019_k562_highmoi.h5mu"))
     ag.pp.argen_guides(mdata, method="max")
     rna, guide = mdata["rna"], mdata["guide"].X.toarray()

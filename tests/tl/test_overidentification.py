@@ -11,6 +11,7 @@ from shared_data import shared
 from toy import assert_equal, assert_same
 
 import argen as ag
+from argen._bridge.mudatas import columns_stay
 from argen._core.overidentified_equations import UNTESTED
 from argen.errors import InputError, MissingResultError, StaleResultError
 
@@ -206,7 +207,7 @@ def test_changed_data_and_missing_results(done):
 
 def test_papalexi():
     """Four guides per target, of which three to four are usable."""
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         mdata = mudata.read_h5mu(shared("data", "papalexi2021_thp1_eccite", "papalexi2021_thp1_eccite.h5mu"))
         ag.pp.argen_guides(mdata, control="non-targeting")
         adata = mdata["rna"]

@@ -9,18 +9,19 @@ import pytest
 from shared_data import shared
 
 import argen as ag
+from argen._bridge.mudatas import columns_stay
 from argen.errors import ArgenWarning
 
 
 @pytest.fixture(autouse=True)
 def quiet_mudata():
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         yield
 
 
 @pytest.fixture(scope="module")
 def papalexi():
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         mdata = mudata.read_h5mu(shared("data", "papalexi2021_thp1_eccite", "papalexi2021_thp1_eccite.h5mu"))
         ag.pp.argen_guides(mdata, control="non-targeting")
         adata = mdata["rna"]

@@ -285,7 +285,7 @@ def _unusable(
     supported = np.isin(covariates.level, covariates.level[control])
     unseen = ~covariates.dummies[control].any(axis=0)
     supported &= ~(covariates.dummies[:, unseen] > 0).any(axis=1)
-    group = pd.Categorical(labels, categories=kept).codes
+    group = pd.Index(kept).get_indexer(labels)
     n_cells, n_supported = (np.bincount(group[mask & (group >= 0)], minlength=len(kept)) for mask in (True, supported))
     for name, n, n_informative in zip(kept, n_cells, n_supported, strict=True):
         if n < params.min_cells:
