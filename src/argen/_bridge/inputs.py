@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.design import CovariateSpec, build_covariates, integer_codes, parse_covariates
-from argen._bridge.validate import check_anndata, check_counts, name_some
+from argen._bridge.validate import check_anndata, check_counts, check_layer, name_some
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
 from argen.errors import DesignError, InputError
 
@@ -133,9 +133,7 @@ def _labels(obs: pd.DataFrame, params: DesignParams) -> np.ndarray:
 
 def read_counts(adata: "AnnData", layer: str | None):
     """Checked counts, CSR, CSC or dense."""
-    if layer is not None and layer not in adata.layers:
-        msg = f"layer={layer!r} is not in adata.layers. Layers: {name_some(adata.layers) or 'none'}."
-        raise InputError(msg)
+    check_layer(adata, layer)
     matrix = adata.X if layer is None else adata.layers[layer]
     where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
     if matrix is None:
