@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import scanpy as sc
+from csv_files import read_exact
 from matplotlib import pyplot as plt
 
 import argen as ag
+from argen._bridge.mudatas import columns_stay
 from argen.cli import main
 
 DEMO_TRUTH = {  # the figure of the paper without X7 and X8
@@ -30,7 +32,7 @@ RUN_FILES = ["candidates.csv", "edges.csv", "network.png", "nodes.csv", "pairs.c
 @pytest.fixture(autouse=True)
 def quiet_mudata():
     """Without this setting every read and write of a MuData warns of a coming default."""
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         yield
 
 
@@ -41,7 +43,7 @@ def argen(*arguments, cwd):
 
 def same_table(path, table):
     """The file holds the table to the last digit."""
-    stored = pd.read_csv(path, float_precision="round_trip")
+    stored = read_exact(path)
     text = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
     stored[text] = stored[text].fillna("").astype(str)
     expected = table.astype(dict.fromkeys(text, str))
@@ -276,8 +278,7 @@ def test_exports_are_checked_before_the_work(h5ad, design, tmp_path, capsys, mon
     for nothing in ("", " , "):
         message = fails(capsys, *arguments, nothing)
         assert "--export names no format: give one or more of graphml, cyjs, parquet" in message
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)  # pandas 3 holds text in pyarrow, and needs the rest
     assert 'pip install "argen[parquet]"' in fails(capsys, *arguments, "parquet")
     assert not (tmp_path / "out").exists()
 

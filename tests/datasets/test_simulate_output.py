@@ -11,6 +11,7 @@ import pytest
 from scipy import sparse
 
 import argen as ag
+from argen._bridge.mudatas import columns_stay
 from argen.errors import MissingResultError
 
 RICH = {
@@ -153,7 +154,7 @@ def test_guide_counts_make_a_mudata(tmp_path, rich):
     assert (guides.loc[mdata["rna"].obs["guide"], "target"].to_numpy() == mdata["rna"].obs["target"]).all()
     effects = ag.datasets.true_total_effects(mdata)
     pd.testing.assert_frame_equal(effects, ag.datasets.true_total_effects(rich))
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         mdata.write_h5mu(tmp_path / "screen.h5mu")
         back = mudata.read_h5mu(tmp_path / "screen.h5mu")
     np.testing.assert_array_equal(back["guide"].X.toarray(), mdata["guide"].X.toarray())

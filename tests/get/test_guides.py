@@ -1,7 +1,6 @@
 """get.guides: knock-downs against statsmodels, the descendant step and simulations."""
 
 import anndata
-import mudata
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,18 +9,19 @@ from guide_screens import read
 from scipy import sparse, stats
 
 import argen as ag
+from argen._bridge.mudatas import columns_stay
 from argen.errors import ArgenWarning, CountsError, DesignError, InputError, MissingResultError
 
 
 @pytest.fixture(autouse=True)
 def quiet_mudata():
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         yield
 
 
 @pytest.fixture(scope="module")
 def papalexi():
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         mdata = read("papalexi")
         ag.pp.argen_guides(mdata)
     return mdata["rna"]

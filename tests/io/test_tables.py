@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pyarrow
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
+from csv_files import read_exact
 from toy import toy
 
 import argen as ag
@@ -51,11 +53,10 @@ def check(read, table):
 
 
 def read_text(path, table):
-    """As pandas reads it, told which columns are text (an empty text would be a missing one, "NA" too)."""
-    text = [name for name in table if table[name].dtype.kind not in "fib"]
-    return pd.read_csv(
-        path, sep=SEPARATORS[path.suffix[1:]], float_precision="round_trip", converters=dict.fromkeys(text, str)
-    )
+    """As pandas reads it, told which columns are numbers (an empty text would be a missing one, "NA" too)."""
+    numbers = {name: [""] for name in table if table[name].dtype.kind in "fib"}
+    text = {name: str for name in table if name not in numbers}
+    return read_exact(path, sep=SEPARATORS[path.suffix[1:]], dtype=text, keep_default_na=False, na_values=numbers)
 
 
 @pytest.mark.parametrize("format", ["csv", "tsv"])
@@ -155,8 +156,7 @@ def test_a_step_that_is_gone_is_said(done, tmp_path):
 
 
 def test_pyarrow_missing(done, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)  # pandas 3 holds text in pyarrow, and needs the rest
     for write in (
         lambda: ag.io.write_table(ag.get.edges(done), tmp_path / "x.parquet"),
         lambda: ag.io.write_tables(done, tmp_path / "new", format="parquet"),
@@ -205,3 +205,21 @@ def test_errors(done, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"is a file\. Give the name of a folder"):
         ag.io.write_tables(done, tmp_path / "file")
+
+
+def test_recipe_of_the_documentation(hostile, tmp_path, monkeypatch):
+    """Names such as NA, empty texts and missing numbers come back as they were."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "plots" / "export.md").read_text(encoding="utf-8")
+    recipe = page.split("## Tables")[1].split("```python\n")[1].split("pd.read_parquet")[0]
+    (tmp_path / "tables").mkdir()
+    table = ag.get.edges(hostile).replace({"source": {ag.get.edges(hostile)["source"].iloc[0]: "NA"}})
+    table["p_robust"] = np.nan
+    ag.io.write_table(table, tmp_path / "tables" / "edges.csv")
+    monkeypatch.chdir(tmp_path)
+    lines = recipe.strip().split("\n")
+    scope = {"pd": pd}
+    exec("\n".join(lines[:-1]), scope)
+    read = eval(lines[-1], scope)
+    for name in ("source", "target", "flags"):
+        assert read[name].tolist() == table[name].astype(str).tolist()
+    assert read["p_robust"].isna().all()

@@ -9,6 +9,7 @@ from scipy import sparse, stats
 from sklearn.metrics import average_precision_score
 
 import argen as ag
+from argen._bridge.mudatas import columns_stay
 from argen.errors import InputError, MissingResultError
 
 SIM8_GENES = [f"X{number}" for number in range(1, 9)]
@@ -285,7 +286,7 @@ def test_differing_gene_sets_are_named(analysed):
 
 
 def test_mudata_is_refused(analysed):
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         mdata = mudata.MuData({"rna": analysed.copy()})
     with pytest.raises(InputError, match=r"not a MuData: .* mdata\['rna'\]"):
         ag.metrics.compare(mdata, analysed)

@@ -116,7 +116,9 @@ def test_genes_without_counts_and_cells_without_counts(screen):
     figures = ag.metrics.causalbench(part, EDGES, target_key="target")
     expected = expected_pairs(part[5:], EDGES[["source", "target"]].to_numpy())
     assert figures["mean_wasserstein"] == pytest.approx(expected[:, 0].mean(), rel=1e-6)
-    assert expected[1].tolist() == [0, 1]
+    distance, p = expected[1]
+    assert distance == 0
+    assert not p < 1  # scipy 1.18 gives NaN for values that are all equal
 
 
 def test_a_network_learned_on_the_other_cells(screen):

@@ -3,7 +3,6 @@
 from itertools import combinations
 
 import matplotlib.pyplot as plt
-import mudata
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,20 +10,21 @@ from matplotlib.collections import LineCollection
 
 import argen as ag
 from argen import get
+from argen._bridge.mudatas import columns_stay
 from argen.errors import InputError, MissingResultError
 from argen.pl._guides import draw_cells, draw_knockdown
 
 
 @pytest.fixture(autouse=True)
 def close_figures():
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         yield
     plt.close("all")
 
 
 @pytest.fixture(scope="module")
 def adata():
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         mdata = ag.datasets.simulate(
             genes=6, guides_per_target=3, guide_efficacy=[1.0, 1.0, 0.0], cells_per_target=150, guide_counts=True,
             knockdown=-1.5, intercept=1.0,

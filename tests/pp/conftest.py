@@ -1,6 +1,5 @@
 """Small screens, and the settings that mudata needs to stay quiet."""
 
-import mudata
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +8,8 @@ from data_files import screen
 from guide_screens import read
 from mudata import MuData
 from scipy import sparse
+
+from argen._bridge.mudatas import columns_stay
 
 GUIDES = ["STAT1g1", "STAT1g2", "MYCg1", "NTg1", "NTg2"]
 TARGETS = ["STAT1", "STAT1", "MYC", "non-targeting", "non-targeting"]
@@ -30,7 +31,7 @@ CELLS = {
 @pytest.fixture(autouse=True)
 def quiet_mudata():
     """Without this setting every copy, read and write of a MuData warns of a coming default."""
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         yield
 
 

@@ -9,6 +9,7 @@ from scipy import sparse
 from toy import KWARGS, assert_same, set_count, toy
 
 import argen as ag
+from argen._bridge.mudatas import columns_stay
 from argen.errors import ArgenError, CountsError, DesignError, InputError, MissingResultError
 
 
@@ -257,7 +258,7 @@ def test_missing_covariates_of_cells_outside_the_analysis_do_no_harm():
 
 
 def test_mudata_is_refused_with_the_cure(function):
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         mdata = mudata.MuData({"guide": toy()[:, :1].copy(), "rna": toy()[:, 1:].copy()})
         for call in (function, ag.get.edges, ag.get.pairs, ag.get.targets, ag.get.graph):
             with pytest.raises(InputError, match=r"mdata\['rna'\]"):

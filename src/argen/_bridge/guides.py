@@ -11,6 +11,7 @@ from scipy import sparse
 
 from argen._bridge.guide_mapping import GuideTargetMap, check_unique, mapped_guides, read_mapping
 from argen._bridge.guide_names import clean_text
+from argen._bridge.mudatas import is_mudata
 from argen._bridge.validate import check_counts, counted, name_some
 from argen._core.guides import CellGroups
 from argen.errors import InputError
@@ -30,7 +31,7 @@ _DEPTH_SHRINKAGE = 0.5
 
 def find_rna(data: "AnnData | MuData", guides: str | None) -> str | None:
     """Name of the modality to write to: `None` for an AnnData, else the RNA one or the only one without guides."""
-    if not _is_mudata(data):
+    if not is_mudata(data):
         _check_anndata(data)
         return None
     names = list(data.mod)
@@ -238,12 +239,6 @@ def _levels(column: pd.Series, name: str) -> np.ndarray:
         msg = f"batch={name!r} has one level only. Leave it out."
         raise InputError(msg)
     return codes
-
-
-def _is_mudata(data: object) -> bool:
-    # Whoever holds a MuData has imported mudata: no need to import it for everybody else.
-    mudata = sys.modules.get("mudata")
-    return mudata is not None and isinstance(data, mudata.MuData)
 
 
 def _check_anndata(data: object) -> None:

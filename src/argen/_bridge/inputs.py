@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.design import CovariateSpec, build_covariates, integer_codes, parse_covariates
-from argen._bridge.validate import check_anndata, check_counts, name_some
+from argen._bridge.validate import check_anndata, check_counts, check_layer, name_some
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
 from argen.errors import DesignError, InputError
 
@@ -133,9 +133,7 @@ def _labels(obs: pd.DataFrame, params: DesignParams) -> np.ndarray:
 
 def read_counts(adata: "AnnData", layer: str | None):
     """Checked counts, CSR, CSC or dense."""
-    if layer is not None and layer not in adata.layers:
-        msg = f"layer={layer!r} is not in adata.layers. Layers: {name_some(adata.layers) or 'none'}."
-        raise InputError(msg)
+    check_layer(adata, layer)
     matrix = adata.X if layer is None else adata.layers[layer]
     where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
     if matrix is None:
@@ -285,7 +283,7 @@ def _unusable(
     supported = np.isin(covariates.level, covariates.level[control])
     unseen = ~covariates.dummies[control].any(axis=0)
     supported &= ~(covariates.dummies[:, unseen] > 0).any(axis=1)
-    group = pd.Categorical(labels, categories=kept).codes
+    group = pd.Index(kept).get_indexer(labels)
     n_cells, n_supported = (np.bincount(group[mask & (group >= 0)], minlength=len(kept)) for mask in (True, supported))
     for name, n, n_informative in zip(kept, n_cells, n_supported, strict=True):
         if n < params.min_cells:

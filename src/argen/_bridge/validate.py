@@ -1,17 +1,22 @@
 """Checks of what a user hands over; every failure names the thing and the cure."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
 from argen.errors import CountsError, InputError
 
+if TYPE_CHECKING:
+    from anndata import AnnData
+
 __all__ = [
     "check_anndata",
     "check_count",
     "check_counts",
     "check_key",
+    "check_layer",
     "check_level",
     "check_option",
     "check_positive",
@@ -53,6 +58,14 @@ def check_key(name: str, value: object) -> None:
     """Raise :class:`~argen.errors.InputError` unless `value` can name a slot in memory and in files."""
     if not isinstance(value, str) or not value or "/" in value:
         msg = f"{name}={value!r} has to be a text, not empty and without '/', which files take for a path."
+        raise InputError(msg)
+
+
+def check_layer(adata: "AnnData", layer: str | None) -> None:
+    """Raise an :class:`~argen.errors.InputError` unless the layer is there; ``None`` stands for X."""
+    if layer is not None and layer not in adata.layers:
+        names = [name for name in adata.layers if name is not None]  # since anndata 0.13 X is the layer None
+        msg = f"layer={layer!r} is not in adata.layers. Layers: {name_some(names) or 'none'}."
         raise InputError(msg)
 
 

@@ -233,11 +233,18 @@ def _reader(path: Path) -> "Callable[[Path], AnnData | MuData]":
 
         return read_h5ad
     if path.suffix == ".h5mu":
-        from mudata import read_h5mu
-
-        return read_h5mu
+        return _read_h5mu
     msg = f"{path}: the name of the file has to end in .h5ad or .h5mu."
     raise InputError(msg)
+
+
+def _read_h5mu(path: Path) -> "MuData":
+    from mudata import read_h5mu
+
+    from argen._bridge.mudatas import columns_stay
+
+    with columns_stay():
+        return read_h5mu(path)
 
 
 def _names(option: str | None) -> list[str] | None:

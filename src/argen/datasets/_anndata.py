@@ -3,8 +3,9 @@
 import anndata as ad
 import numpy as np
 import pandas as pd
-from mudata import MuData, set_options
+from mudata import MuData
 
+from argen._bridge.mudatas import columns_stay
 from argen._core.simulate import SimulatedScreen, SimulationParams, marginal_effects
 
 from ._record import guide_table, record, target_labels
@@ -27,7 +28,7 @@ def to_anndata(screen: SimulatedScreen, params: SimulationParams, source: dict[s
     if screen.guide_counts is None:
         return rna
     guide = ad.AnnData(screen.guide_counts, obs=pd.DataFrame(index=rna.obs_names), var=guides)
-    with set_options(pull_on_update=False):  # leaves the columns in the modalities, as mudata 0.4 does
+    with columns_stay():
         return MuData({"rna": rna, "guide": guide})
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from argen._bridge.validate import check_counts, check_level, name_some
+from argen._bridge.validate import check_counts, check_layer, check_level, name_some
 from argen._core.closure import transitive_closure
 from argen.errors import DesignError, InputError
 
@@ -169,9 +169,7 @@ def _expression(
     adata: "AnnData", columns: np.ndarray, layer: str | None, *, normalize: bool
 ) -> tuple[sparse.csc_array, np.ndarray]:
     """Values of some genes, and which cells can be used."""
-    if layer is not None and layer not in adata.layers:
-        msg = f"layer={layer!r} is not in adata.layers. Layers: {name_some(adata.layers) or 'none'}."
-        raise InputError(msg)
+    check_layer(adata, layer)
     matrix = adata.X if layer is None else adata.layers[layer]
     where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
     if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):

@@ -13,6 +13,7 @@ from argen._bridge import guides as bridge
 from argen._bridge.guide_mapping import GuideTargetMap, mapped_guides, read_mapping
 from argen._bridge.guide_names import GuideTargets, name_targets, split_labels, stays_whole
 from argen._bridge.guide_slots import fits_table, histogram_table, target_key, write_guides
+from argen._bridge.mudatas import copied
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_key, check_level, check_option
 from argen._core.guides import (
@@ -233,7 +234,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
         "params": called.params | record,
         **called.tables,
     }
-    data = data.copy() if copy else data
+    data = copied(data) if copy else data
     write_guides(bridge.modality(data, rna), key_added, calls, cells, targets, details=details)
     logg.info("    finished", time=start, deep=describe(key_added, has_posterior=calls.posterior is not None))
     return data if copy else None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from argen._bridge.guides import find_rna, modality
 from argen._bridge.knockdown import KnockdownDesign
+from argen._bridge.mudatas import columns_stay, copied
 from argen._bridge.qc import QcLimits, QcResult, apply_rules, write_qc
 from argen._bridge.validate import check_key
 from argen.errors import InputError
@@ -136,7 +137,7 @@ def argen_qc(  # noqa: PLR0913
     _report(result)
     given = {name: getattr(limits, name) for name in QcLimits.__slots__}
     params = {name: value for name, value in {**given, "depth": depth, **columns}.items() if value is not None}
-    data = data.copy() if copy else data
+    data = copied(data) if copy else data
     write_qc(modality(data, rna), key_added, result, params | {"subset": bool(subset)}, subset=subset)
     if rna is not None and subset:
         _update(data)
@@ -173,7 +174,5 @@ def _report(result: QcResult) -> None:
 
 def _update(data: "MuData") -> None:
     """Let the MuData know that its RNA modality lost cells."""
-    import mudata
-
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         data.update()
