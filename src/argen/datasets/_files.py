@@ -1,11 +1,11 @@
 """Where the files of public data are, and how they are read."""
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from argen._bridge.mudatas import columns_stay
 from argen.errors import MissingDataError
 
 if TYPE_CHECKING:
@@ -58,11 +58,9 @@ def _anndata(group: "h5py.Group") -> "AnnData":
 
 
 def _mudata(parts: "dict[str, AnnData]", uns: dict) -> "MuData":
-    """Modalities beside each other; their columns stay in them, as mudata 0.4 has it."""
     import mudata
 
-    has_options = hasattr(mudata, "set_options")  # until 0.3
-    with mudata.set_options(pull_on_update=False) if has_options else nullcontext():
+    with columns_stay():
         mdata = mudata.MuData(parts)
     mdata.uns.update(uns)
     return mdata
