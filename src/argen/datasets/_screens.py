@@ -34,8 +34,7 @@ def papalexi_2021() -> "MuData":
 
     Returns
     -------
-    20,729 cells: ``"rna"`` × 303 genes and ``"guide"`` × 110 guides, UMI counts as CSR of int32 (small integers, as
-    they lie in the file, would overflow in sums).
+    UMI counts of 20,729 cells, ``"rna"`` with 303 genes and ``"guide"`` with 110 guides, as CSR of int32.
 
     `["rna"].obs['bio_rep']`
         Replicate. `lane` and `barcode` where known.
@@ -50,8 +49,9 @@ def papalexi_2021() -> "MuData":
 
     Notes
     -----
-    Names of cells are row numbers, since the source has no barcodes. Replicates 2 and 3 have their names exchanged in
-    the CRISPR-JAMBOREE. No guide of CD274 is called in any cell; MYC and SPI1 have few cells.
+    Counts are int32, as in every function here: the small integers of the files would overflow in sums. Names of cells
+    are row numbers, since the source has no barcodes. Replicates 2 and 3 have their names exchanged in the
+    CRISPR-JAMBOREE. No guide of CD274 is called in any cell; MYC and SPI1 have few cells.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def schraivogel_2020() -> "MuData":
 
     Returns
     -------
-    21,977 cells: ``"rna"`` × 72 genes of the panel and ``"guide"`` × 86 guides, UMI counts as CSR of int32.
+    UMI counts of 21,977 cells, ``"rna"`` with 72 genes of the panel and ``"guide"`` with 86 guides, as CSR of int32.
 
     `["rna"].obs['batch']`
         TAP1 or TAP2.
@@ -125,7 +125,7 @@ def gasperini_2019() -> "MuData":
 
     Returns
     -------
-    40,002 cells: ``"rna"`` × 366 genes and ``"guide"`` × 79 guides, UMI counts as CSR of int32.
+    UMI counts of 40,002 cells, ``"rna"`` with 366 genes and ``"guide"`` with 79 guides, as CSR of int32.
 
     `["rna"].obs['batch']`, `['total_umi']`, `['n_genes']`, `['percent_mito']`
         Batch, and numbers of the full transcriptome.
@@ -169,8 +169,7 @@ def hill_2018() -> "MuData":
 
     Returns
     -------
-    6,229 cells: ``"rna"`` × 28 genes (the 27 targets, and MKI67) and ``"guide"`` × 183 guides, UMI counts as CSR of
-    int32.
+    UMI counts of 6,229 cells, ``"rna"`` with 28 genes and ``"guide"`` with 183 guides, as CSR of int32.
 
     `["rna"].obs['total_umi']`, `['n_genes']`, `['percent_mito']`
         Numbers of the full transcriptome; `percent_mito` is a fraction here.
@@ -205,7 +204,7 @@ def dixit_2016() -> "AnnData":
 
     Returns
     -------
-    14,427 cells × 24 genes, UMI counts as CSR of int32.
+    UMI counts of 14,427 cells × 24 genes, as CSR of int32.
 
     `.obs['target']`
         Perturbed gene, or ``"non-targeting"`` (992 cells).
@@ -245,7 +244,7 @@ def norman_2019_doubles() -> "AnnData":
 
     Returns
     -------
-    3,375 cells × 500 variable genes, counts as CSR of int32.
+    Counts of 3,375 cells × 500 variable genes, as CSR of int32.
 
     `.obs['perturbation']`
         ``"non-targeting"``, a gene, or two joined by ``"+"``.
@@ -277,8 +276,12 @@ def collectri() -> "pd.DataFrame":
 
     Returns
     -------
-    43,178 rows, one per regulation: `source` (transcription factor), `target` (gene), `weight` (1 activates, -1
-    represses).
+    One row per regulation, 43,178 in all.
+
+    `source`, `target`
+        Transcription factor and gene.
+    `weight`
+        1 activates, -1 represses.
 
     Raises
     ------
