@@ -201,3 +201,40 @@ def test_examples(name):
     plt.close("all")
     assert runner.tries > 0
     assert runner.failures == 0, "".join(output)
+
+
+# What Python shows by default is an error: everything but deprecations that concern the code of somebody else.
+STRICT = ["-W", "error", "-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning"]
+ANALYSIS = """
+import warnings
+warnings.filterwarnings("error", category=DeprecationWarning, module=r"(argen|__main__)\\b")
+
+import matplotlib
+matplotlib.use("agg")
+import argen as ag
+
+mdata = ag.datasets.simulate("paper_fig2", n_cells=3000, guide_counts=True)
+mdata = ag.pp.argen_guides(mdata, copy=True)
+mdata = ag.pp.argen_qc(mdata, min_cells=30, subset=True, copy=True)
+adata = mdata["rna"]
+ag.tl.argen_descendants(adata, covariates=["L"], depth="depth")
+ag.tl.argen_dag(adata)
+ag.tl.argen_sensitivity(adata)
+for table in (ag.get.edges, ag.get.pairs, ag.get.targets, ag.get.graph, ag.get.guides):
+    table(adata)
+for plot in (ag.pl.argen_network, ag.pl.argen_heatmap, ag.pl.argen_volcano, ag.pl.argen_guides, ag.pl.argen_degree):
+    plot(adata, show=False)
+ag.io.write_tables(adata, "tables")
+ag.io.write_cyjs(adata, "network.cyjs")
+ag.report(adata, "report.html")
+adata.write_h5ad("result.h5ad")
+"""
+
+
+@pytest.mark.parametrize("arguments", [["-c", ANALYSIS], ["-m", "argen", "demo", "--quiet"]], ids=["analysis", "demo"])
+def test_no_warning_that_a_user_would_see(arguments, tmp_path):
+    run = subprocess.run(
+        [sys.executable, *STRICT, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert "Warning" not in run.stderr
