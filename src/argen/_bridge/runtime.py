@@ -49,7 +49,7 @@ def announce_compilation(*, negative_binomial: bool = False) -> None:
     from argen._core.glm._pair_kernels import fit_pairs
 
     needed = [fit_pairs, nb_pairs] if negative_binomial else [fit_pairs]
-    if not all(_is_compiled(kernel) for kernel in needed):
+    if not all(kernel.is_compiled() for kernel in needed):
         logg.warning("compiling argen's kernels: about half a minute, once per machine (the result is cached)")
 
 
