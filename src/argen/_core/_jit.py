@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -20,10 +21,11 @@ from numba.extending import lower_builtin, type_callable
 
 from argen._core._kernel_cache import KernelCache, stamp
 
-__all__ = ["Kernel", "inlined", "kernel"]
+__all__ = ["Kernel", "inlined", "kernel", "kernels"]
 
 # The kernel and the argument types behind each symbol of this process.
 _symbols: dict[str, tuple["Kernel", tuple]] = {}
+_kernels: list["Kernel"] = []
 _lock = threading.RLock()
 
 
@@ -55,9 +57,16 @@ class Kernel:
         typer.pysig = inspect.signature(py_func)
         type_callable(self)(lambda _context: typer)
         lower_builtin(self, types.VarArg(types.Any))(self._call)
+        _kernels.append(self)
 
     def __call__(self, *args: Any) -> Any:
         return self.dispatcher(*args)
+
+    @property
+    def cache_path(self) -> Path | None:
+        """Folder of the compiled code; None if it is not kept."""
+        folder = self.dispatcher._cache.cache_path
+        return None if folder is None else Path(folder)
 
     def is_compiled(self) -> bool:
         """Whether a version of this kernel is in memory or on disk."""
@@ -92,6 +101,11 @@ class Kernel:
 
 
 kernel = Kernel
+
+
+def kernels() -> tuple[Kernel, ...]:
+    """All kernels of the modules that were imported."""
+    return tuple(_kernels)
 
 
 def _digest(*parts: Any) -> str:
