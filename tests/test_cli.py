@@ -15,6 +15,7 @@ from csv_files import read_exact
 from matplotlib import pyplot as plt
 
 import argen as ag
+from argen._bridge.compilation import cache_folder
 from argen._bridge.mudatas import columns_stay
 from argen.cli import main
 
@@ -390,4 +391,18 @@ def test_a_command_is_needed(capsys):
     with pytest.raises(SystemExit) as stop:
         main([])
     assert stop.value.code == 2
-    assert "{demo,run}" in capsys.readouterr().err
+    assert "{demo,run,compile}" in capsys.readouterr().err
+
+
+def test_compile_says_where_the_kernels_are(capsys):
+    assert main(["compile"]) == 0
+    folder = cache_folder()
+    assert str(folder.parents[1] if folder.name == "__pycache__" else folder.parent) in capsys.readouterr().out
+    assert main(["compile", "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_compile_without_a_folder_is_an_error(monkeypatch, capsys):
+    monkeypatch.setattr("argen._bridge.compilation.compile_kernels", lambda _: None)
+    assert main(["compile"]) == 2
+    assert "NUMBA_CACHE_DIR" in capsys.readouterr().err

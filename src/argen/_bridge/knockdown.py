@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.stats import false_discovery_control
 
 from argen._bridge.design import build_covariates, parse_covariates
 from argen._bridge.inputs import read_counts, read_depth
@@ -15,6 +14,7 @@ from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n
 from argen._bridge.slots import read_result
 from argen._bridge.tables import PAIR_FLAGS, TESTS_USED
 from argen._bridge.validate import name_some
+from argen._core.fdr import adjusted
 from argen._core.guides import KnockdownTask, fit_knockdowns
 from argen._core.parallel import worker_pool
 from argen._core.results import DescendantTests, PairStatus
@@ -168,7 +168,7 @@ def _tables(
     n_single = np.concatenate([np.bincount(t.guide[t.guide >= 0], minlength=t.n_guides) for t in tasks] or [[]])
     per_guide = pd.DataFrame({"n_cells_alone": n_single.astype(np.int64)} | _effects(fits.guides, n_single), order)
     difference = _effects(fits.differences, n_single)
-    padj = _adjusted(difference["p"])
+    padj = adjusted(difference["p"])
     with np.errstate(invalid="ignore"):
         discordant = (padj < DISCORDANT_LEVEL) & (np.abs(difference["effect"]) >= DISCORDANT_EFFECT)
     per_guide = per_guide.assign(
@@ -206,7 +206,7 @@ def _targets_table(
     table["n_guides"] = groups.guides.groupby("target").size().reindex(table.index).astype(np.int64)
     table["n_cells"] = [int(np.sum(groups.target == name)) for name in table.index]
     table = table.join(effects)
-    table.insert(table.columns.get_loc("p") + 1, "padj", _adjusted(table["p"].to_numpy()))
+    table.insert(table.columns.get_loc("p") + 1, "padj", adjusted(table["p"].to_numpy()))
     table["n_discordant"] = guides.groupby("target")["discordant"].sum().reindex(table.index).astype(np.int64)
     table["flags"] = _flags(table["flags"], table["gene"] == "", table["n_cells"], np.zeros(len(table), dtype=bool))
     return table.reset_index()
@@ -234,11 +234,3 @@ def _flags(words: pd.Series, unmeasured: pd.Series, n_cells: pd.Series, is_contr
     words = words.fillna("")
     words = words.mask(unmeasured, "not measured")
     return words.mask(~unmeasured & (n_cells == 0) & ~np.asarray(is_control), "no cells")
-
-
-def _adjusted(p: np.ndarray) -> np.ndarray:
-    result = np.full(len(p), np.nan)
-    tested = np.isfinite(p)
-    if tested.any():
-        result[tested] = false_discovery_control(p[tested])
-    return result

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.stats import false_discovery_control
 
 from argen._bridge.knockdown import read_guides
 from argen._bridge.validate import name_some
+from argen._core.fdr import adjusted
 from argen._core.guide_split import NO_GUIDE, GuideSplit
 from argen._core.overidentification import NOBODY, PairTests
 from argen._core.overidentified_equations import UNTESTED, EquationTest
@@ -128,7 +128,7 @@ def _pairs(pairs: PairTests, names: np.ndarray, guide_of_group: np.ndarray, alph
     flags = np.where(~untested & ~pairs.converged, _NOT_CONVERGED, "").astype(object)
     flags[untested] = UNTESTED[4]
     flags[pairs.n_guides < 2] = UNTESTED[2]
-    padj = _adjusted(pairs.p)
+    padj = adjusted(pairs.p)
     return pd.DataFrame(
         {
             "target": names[pairs.target],
@@ -156,7 +156,7 @@ def _edges(
         return np.array([missing if f is None else getattr(f[0], name)[f[1]] for f in found], dtype=type(missing))
 
     p, n_guides = column("p", np.nan), column("n_guides", 0)
-    padj = _adjusted(p)
+    padj = adjusted(p)
     left_out = np.where(dag.status == EdgeStatus.FORBIDDEN, _FORBIDDEN, _UNTESTABLE)
     flags = [why if f is None else UNTESTED[f[0].why[f[1]]] for f, why in zip(found, left_out, strict=True)]
     return pd.DataFrame(
@@ -184,7 +184,7 @@ def _equations(equations: Sequence[EquationTest], names: np.ndarray) -> pd.DataF
             "J": np.array([e.whole[0] for e in equations], dtype=np.float64),
             "df": np.array([e.whole[1] for e in equations], dtype=np.int64),
             "p": p,
-            "padj": _adjusted(p),
+            "padj": adjusted(p),
             "flags": np.array([UNTESTED[e.whole_why] for e in equations], dtype=object),
         }
     )
@@ -229,14 +229,6 @@ def _targets(
         values = worst[column]
         table[column] = (values.fillna("") if values.dtype == object else values).to_numpy()
     return table
-
-
-def _adjusted(p: np.ndarray) -> np.ndarray:
-    """Benjamini–Hochberg over the entries that have a p-value."""
-    padj, tested = np.full(len(p), np.nan), np.isfinite(p)
-    if tested.any():
-        padj[tested] = false_discovery_control(p[tested])
-    return padj
 
 
 def _disagrees(

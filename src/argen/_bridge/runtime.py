@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from numbers import Integral
-from pathlib import Path
-from typing import Any
 
 from argen.errors import ArgenWarning, InputError
 
@@ -71,17 +69,15 @@ def progress_bars() -> Iterator[Bar]:
 
 
 def announce_compilation(*, negative_binomial: bool = False) -> None:
-    """Say why the first call on a machine is slow; the negative binomial has kernels of its own."""
+    """Compile the kernels if need be, and say why the first call on a machine is slow."""
     from scanpy import logging as logg
 
-    from argen._core.glm._nb_pair_kernels import nb_pairs
-    from argen._core.glm._pair_kernels import fit_pairs
+    from argen._core.compilation import is_compiled
 
-    needed = [fit_pairs, nb_pairs] if negative_binomial else [fit_pairs]
-    if not all(_is_compiled(kernel) for kernel in needed):
-        logg.warning("compiling argen's kernels: about half a minute, once per machine (the result is cached)")
+    if is_compiled(negative_binomial=negative_binomial):
+        return
+    from argen._bridge.compilation import NEGATIVE_BINOMIAL, SEARCH, cache_folder, compile_kernels
 
-
-def _is_compiled(kernel: Any) -> bool:
-    module = kernel.py_func.__module__.rpartition(".")[2]
-    return bool(kernel.signatures) or any(Path(kernel.stats.cache_path).glob(f"{module}.{kernel.__name__}-*.nbi"))
+    how_often = "once per machine (the result is cached)" if cache_folder() else "in every process (nothing is cached)"
+    logg.warning(f"compiling argen's kernels: about a quarter of a minute on two processors, {how_often}")
+    compile_kernels(NEGATIVE_BINOMIAL if negative_binomial else SEARCH)

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control
 
 from argen._bridge.inputs import ScreenReport
 from argen._core.components import strong_components
 from argen._core.dispersion import Dispersions, Fallback
+from argen._core.fdr import adjusted
 from argen._core.order import place_genes
 from argen._core.prior import Prior
 from argen._core.results import ConfidenceSet, Dag, DescendantTests, Direction, EdgeStatus, PairStatus, Relation
@@ -111,10 +111,7 @@ def targets_table(screen: Screen, report: ScreenReport, tests: DescendantTests, 
 
 def genes_table(screen: Screen, dispersions: Dispersions, family: str) -> pd.DataFrame:
     """Dispersion of each gene, whether there is any, which family it calls for and which one it got."""
-    tested = np.isfinite(dispersions.p)
-    padj = np.full(len(tested), np.nan)
-    if tested.any():
-        padj[tested] = false_discovery_control(dispersions.p[tested])
+    padj = adjusted(dispersions.p)
     worth_it = (np.nan_to_num(padj, nan=1.0) < 0.05) & (dispersions.phi * dispersions.mean >= _WORTH_IT)
     used = (dispersions.phi > 0) & (family == FAMILIES[1])
     return pd.DataFrame(

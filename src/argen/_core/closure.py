@@ -4,8 +4,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
+from argen._core.fdr import adjusted
 from argen._core.results import DescendantTests, Relation
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ def descendant_relation(
     """
     family = np.isfinite(tests.log_p)
     np.fill_diagonal(family, val=False)
-    padj = np.full(family.shape, np.nan)
-    if family.any():
-        padj[family] = false_discovery_control(tests.p[family])
+    padj = adjusted(np.where(family, tests.p, np.nan))
     significant = np.nan_to_num(padj, nan=1.0) < alpha
     dropped, paths = np.empty((0, 2), dtype=np.int64), ()
     required, before = (prior.required, prior.before) if prior else (np.zeros_like(significant),) * 2

@@ -19,11 +19,11 @@ from argen._core.covariance import (
     stacked_variance,
 )
 from argen._core.equations import Step, System, build_system, steps_of
+from argen._core.fdr import FDR
 from argen._core.glm.p_values import log_p_two_sided
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.influence import CellInfluence
 from argen._core.instruments import ReducedForms
-from argen._core.online_fdr import FDR
 from argen._core.order import place_genes
 from argen._core.parallel import Map
 from argen._core.prior import Prior, no_prior
@@ -67,7 +67,7 @@ def search_dag(  # noqa: PLR0913
     covariance
         One of :data:`~argen._core.covariance.COVARIANCES`.
     alpha, fdr
-        Level and procedure of FDR control, one of :data:`~argen._core.online_fdr.FDR`.
+        Level and procedure of FDR control, one of :data:`~argen._core.fdr.FDR`.
     hc
         ``"HC0"``, or ``"HC3"`` with residuals divided by 1 − leverage.
     phi

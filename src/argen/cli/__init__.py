@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = make_parser().parse_args(argv)
     try:
-        if options.out.exists() and not options.out.is_dir():
+        if options.out is not None and options.out.exists() and not options.out.is_dir():
             msg = f"--out {options.out} is not a folder."
             raise InputError(msg)
         with _reporting(quiet=options.quiet):
@@ -76,6 +76,20 @@ def _demo(options: argparse.Namespace) -> None:
     print("; ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in _VERDICTS))
     _write_csv(table, out / "edges.csv")
     _write_network(adata, out / "network.png")
+
+
+def _compile(options: argparse.Namespace) -> None:
+    from argen._bridge.compilation import EVERYTHING, compile_kernels
+
+    folder = compile_kernels(EVERYTHING)
+    if folder is None:
+        msg = "No folder for compiled kernels can be written. Set NUMBA_CACHE_DIR to one that can."
+        raise InputError(msg)
+    if not options.quiet:
+        beside_source = folder.name == "__pycache__"
+        print(
+            f"The compiled kernels are in {f'{folder.parents[1]}/**/__pycache__' if beside_source else folder.parent}"
+        )
 
 
 def _beside_truth(adata: "AnnData") -> "pd.DataFrame":
@@ -410,4 +424,4 @@ def _one_line(message: object) -> str:
 
 
 _EXPORTS = {"graphml": _write_graphml, "cyjs": _write_cyjs, "parquet": _write_parquet}
-_COMMANDS = {"demo": _demo, "run": _run}
+_COMMANDS = {"demo": _demo, "run": _run, "compile": _compile}

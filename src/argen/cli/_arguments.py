@@ -24,10 +24,20 @@ def make_parser() -> argparse.ArgumentParser:
         prog="argen", description="Causal gene networks from Perturb-seq counts, with a tested effect on every edge."
     )
     main.add_argument("--version", action="version", version=f"argen {__version__}")
-    added = main.add_subparsers(title="commands", required=True, metavar="{demo,run}")
+    added = main.add_subparsers(title="commands", required=True, metavar="{demo,run,compile}")
     _add_demo(added.add_parser("demo", help="find the network of a simulated screen and compare it with the truth"))
     _add_run(added.add_parser("run", help="find the network of a screen in an .h5ad or .h5mu file"))
+    _add_compile(added.add_parser("compile", help="compile the numerical kernels, so that no first call is slow"))
     return main
+
+
+def _add_compile(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Compile all numerical kernels into the folder that NUMBA_CACHE_DIR names, or one that numba chooses, and "
+        "print it: for images of containers, and for machines whose users cannot write to the installation."
+    )
+    parser.add_argument("--quiet", action="store_true", help="print errors and warnings only")
+    parser.set_defaults(command="compile", out=None)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import sparse
 
 from argen._bridge.validate import check_counts, check_layer, check_level, name_some
 from argen._core.closure import transitive_closure
@@ -196,6 +196,8 @@ def _testable(pairs: np.ndarray, cells: HeldOut) -> np.ndarray:
 
 def _test_pairs(pairs: np.ndarray, cells: HeldOut, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     """Wasserstein distance of each (parent, child), and whether the Mann–Whitney test rejects."""
+    from scipy import stats  # slow to import
+
     distance, significant = np.empty(len(pairs)), np.empty(len(pairs), dtype=bool)
     for child in np.unique(pairs[:, 1]):
         values = cells.expression[:, [child]].toarray().ravel()

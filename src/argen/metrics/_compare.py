@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import log_ndtr, ndtri
 
 from argen._bridge.validate import check_level, name_some
 from argen._core.graph_metrics import (
@@ -135,7 +135,7 @@ def compare(
     figures["shd"] = hamming_distance(edges, true_edges)
     figures["sid"] = _sid(edges, true_edges, names) if sid else np.nan
     figures["order_agreement"] = np.nan if position is None else order_agreement(position, true_edges)
-    figures |= _effect_figures(candidates, norm.ppf((1 + level) / 2))
+    figures |= _effect_figures(candidates, ndtri((1 + level) / 2))
     figures["null_rejection"] = _share(candidates["p"] < alpha, ~candidates["true"] & candidates["p"].notna())
     figures["auprc"] = _auprc(candidates, names, true_edges, rank_by)
     return pd.Series(figures, dtype=np.float64)
@@ -226,6 +226,6 @@ def _auprc(candidates: pd.DataFrame, genes: Sequence[str], true_edges: np.ndarra
 
 def _evidence(candidates: pd.DataFrame) -> pd.Series:
     """−log p; from z where p has underflowed."""
-    from_z = -np.log(2.0) - norm.logsf(candidates["z"].abs().fillna(np.inf))
+    from_z = -np.log(2.0) - log_ndtr(-candidates["z"].abs().fillna(np.inf))
     with np.errstate(divide="ignore"):
         return (-np.log(candidates["p"])).where(candidates["p"] != 0, from_z)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact
 
 from argen._bridge.validate import check_option, name_some
 from argen.errors import InputError
@@ -159,6 +158,8 @@ def _background(network: Network, genes: list[str], background: str) -> pd.DataF
 
 def _overlap(pairs: pd.DataFrame, found: pd.Series, in_prior: pd.Series) -> pd.Series:
     table = [[(a & b).sum() for b in (in_prior, ~in_prior)] for a in (found, ~found)]
+    from scipy.stats import fisher_exact
+
     odds_ratio, p = fisher_exact(table, alternative="greater")
     signs = (np.sign(pairs["coef"]) * np.sign(pairs["weight"]))[found & in_prior]
     signs = signs[signs.notna() & (signs != 0)]

@@ -11,8 +11,8 @@ from argen._bridge.prior import read_prior
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_level, check_option, counted, name_some
 from argen._core.covariance import COVARIANCES
+from argen._core.fdr import FDR
 from argen._core.instruments import FIRST_STAGES
-from argen._core.online_fdr import FDR
 from argen._core.order import directions_of, layers_of, place_genes
 from argen._core.parallel import worker_pool
 from argen._core.prior import Prior

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from argen._core.glm._jit import kernel
+from argen._core._jit import kernel
+from argen._core.glm._linear_kernels import copy_to
 from argen._core.glm._moment_kernels import Tables
 from argen._core.glm._segment_kernels import small_exp
 
@@ -95,7 +96,7 @@ def add_border(acc, level, comps, c_row, scale, dummies, s, r, with_effect):
 def border_equations(acc, y_level, y_border, rate, score, H, scale):
     """Score and Hessian of the border with the levels profiled out; rate = e^α, scale = diagonal before profiling."""
     bd = len(score)
-    score[:] = y_border
+    copy_to(y_border, score)
     H[:] = 0.0
     scale[:] = 0.0
     for g in range(len(y_level)):

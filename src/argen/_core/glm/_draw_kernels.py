@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from argen._core.glm._jit import kernel
+from argen._core._jit import kernel
 
 __all__ = ["weighted_sums"]
 

@@ -2,9 +2,19 @@
 
 import numpy as np
 
-from argen._core.glm._jit import kernel
+from argen._core._jit import kernel
 from argen._core.glm._leverage_kernels import inflate, poisson_cells
-from argen._core.glm._linear_kernels import cholesky, cholesky_inverse, cholesky_solve
+from argen._core.glm._linear_kernels import (
+    add_scaled,
+    cholesky,
+    cholesky_inverse,
+    cholesky_solve,
+    copy_to,
+    dot,
+    gram,
+    largest_entry,
+    product,
+)
 from argen._core.glm._moment_kernels import (
     add_cells,
     empty_tables,
@@ -25,7 +35,15 @@ from argen._core.glm._segment_kernels import (
     weight_components,
 )
 
-__all__ = ["NEGLIGIBLE", "fit", "move_to_baseline", "shorten", "tabulate_baseline"]
+__all__ = [
+    "NEGLIGIBLE",
+    "covariance_pieces",
+    "fit_means",
+    "leveraged_residuals",
+    "move_to_baseline",
+    "shorten",
+    "tabulate_baseline",
+]
 
 MAX_STEP = 2.0
 MAX_REACH = 4.0
@@ -66,17 +84,40 @@ def profile_hessian(design, used, row, sums, by_stratum, kappa, y_row, expected,
     group_sums(design, used, row, sums, kappa, W)
     weighted = np.empty(W.shape)
     for k in range(W.shape[0]):
-        if expected[k] > 0.0:
-            W[k] /= expected[k]
-        weighted[k] = y_row[k] * W[k]
-    H -= np.dot(weighted.T, W)
+        for a in range(W.shape[1]):
+            if expected[k] > 0.0:
+                W[k, a] /= expected[k]
+            weighted[k, a] = y_row[k] * W[k, a]
+    explained = gram(weighted, W)
+    for a in range(H.shape[0]):
+        for b in range(H.shape[1]):
+            H[a, b] -= explained[a, b]
 
 
 @kernel
-def total_means(design, mono, used, sums, factor, baseline, gamma, kappa, out):
+def numeric_shift(theta, baseline):
+    """Shift of γ from the reference of the baseline's tables."""
+    r = len(baseline.gamma)
+    shift = np.empty(r)
+    for a in range(r):
+        shift[a] = theta[len(theta) - r + a] - baseline.gamma[a]
+    return shift
+
+
+@kernel
+def has_cells(tables):
+    """Whether there is a cell in moment tables."""
+    for s in range(tables.plain.shape[0]):
+        if tables.plain[s, 0] != 0.0:
+            return True
+    return False
+
+
+@kernel
+def total_means(design, mono, used, sums, factor, baseline, theta, kappa, out):
     """Components by stratum for the weight μ: the used segments and the tabulated baseline."""
     power, base = np.empty(mono.n_series), np.empty(out.shape)
-    powers(mono, gamma - baseline.gamma, 1.0, power)
+    powers(mono, numeric_shift(theta, baseline), 1.0, power)
     shifted_components(baseline.plain, mono, power, base)
     stratum_totals(design, used, sums, factor, out)
     for s in range(out.shape[0]):
@@ -100,13 +141,14 @@ def start_levels(design, used, sums, y_total, theta):
 @kernel
 def shorten(step, numeric_step, bound):
     """Scale a Newton step down where it would change a coefficient, or the log mean of a single cell, too much."""
-    excess = np.max(np.abs(step)) / MAX_STEP
+    excess = largest_entry(step) / MAX_STEP
     reach = 0.0
     for a in range(len(bound)):
         reach += bound[a] * abs(numeric_step[a])
     excess = max(excess, reach / MAX_REACH)
     if excess > 1.0:
-        step /= excess
+        for a in range(len(step)):
+            step[a] /= excess
 
 
 @kernel
@@ -123,32 +165,34 @@ def newton(
     H, L, W = np.zeros((q, q)), np.zeros((q, q)), np.zeros((len(y_row), q))
     scale, skipped, mu_total = np.zeros(q), np.zeros(q, np.bool_), np.zeros(q)
     by_stratum = np.empty((len(kappa), sums.shape[1]))
-    shift = np.zeros(r)
+    shift, score, step = np.zeros(r), np.empty(q), np.empty(q)
     largest, previous = np.inf, np.inf
     for iteration in range(max_iter):
         if iteration == 0 and not warm:
             reweight(design, used, shift, w, sums)
             start_levels(design, used, sums, y_total, theta)
         elif iteration > 0 and r > 0:
-            if not within_reach(design, mono, theta[q - r :] - baseline.gamma) and baseline.plain.any():
+            if not within_reach(design, mono, numeric_shift(theta, baseline)) and has_cells(baseline):
                 return iteration, np.inf, shift
             reweight(design, used, shift, w, sums)
         stratum_factors(design, theta, kappa)
         profile_effects(design, used, row, sums, kappa, y_row, effect, expected, factor)
-        total_means(design, mono, used, sums, factor, baseline, theta[q - r :], kappa, by_stratum)
+        total_means(design, mono, used, sums, factor, baseline, theta, kappa, by_stratum)
         # Chord steps with an old factor, as long as each is much shorter than the one before.
         if iteration == 0 or largest > 1e-2 or largest > 0.2 * previous:
             profile_hessian(design, used, row, sums, by_stratum, kappa, y_row, expected, W, H, scale)
             cholesky(H, scale, L, skipped)
         expand_total(design, by_stratum, mu_total)
-        score = y_total - mu_total
-        step = score.copy()
+        for a in range(q):
+            score[a] = y_total[a] - mu_total[a]
+            step[a] = score[a]
         cholesky_solve(L, step)
-        decrement = np.dot(score, step)
-        previous, largest = largest, np.max(np.abs(step))
+        decrement = dot(score, step)
+        previous, largest = largest, largest_entry(step)
         shorten(step, step[q - r :], design.numeric_bound)
-        theta += step
-        shift[:] = step[q - r :]
+        add_scaled(theta, 1.0, step)
+        for a in range(r):
+            shift[a] = step[q - r + a]
         # Chord steps converge at a rate of the order of the change since the factorisation, or of the last two steps.
         # A coefficient on its way to −∞ (a level without counts) never stops, but soon moves no mean any more.
         if decrement < NEGLIGIBLE:
@@ -161,15 +205,21 @@ def newton(
 @kernel
 def mark_unknown_effects(W, H, L, skipped, effect):
     """Effect NaN where it cannot be told from a nuisance coefficient about which nothing is known."""
+    null = np.empty(H.shape[0])
     for g in range(H.shape[0]):
-        if not skipped[g] or (H[g, g] == 0.0 and not W[:, g].any()):
+        if not skipped[g]:
             continue
-        null = -H[:, g].copy()
-        null[skipped] = 0.0
+        informed = H[g, g] != 0.0
+        for k in range(W.shape[0]):
+            informed |= W[k, g] != 0.0
+        if not informed:
+            continue
+        for a in range(len(null)):
+            null[a] = 0.0 if skipped[a] else -H[a, g]
         cholesky_solve(L, null)
         null[g] = 1.0
         for k in range(W.shape[0]):
-            if abs(np.dot(W[k], null)) > 1e-6:
+            if abs(dot(W[k], null)) > 1e-6:
                 effect[k] = np.nan
 
 
@@ -180,7 +230,9 @@ def factored_meat(design, used, row, residuals, base_residuals, y_row, W, H_inv)
     by_stratum, ones = np.empty(base_residuals.shape), np.ones(len(used))
     B, B1 = np.zeros((q, q)), np.zeros((n_rows, q))
     stratum_totals(design, used, residuals, ones, by_stratum)
-    expand_square(design, by_stratum + base_residuals, B)
+    for s in range(by_stratum.shape[0]):
+        add_scaled(by_stratum[s], 1.0, base_residuals[s])
+    expand_square(design, by_stratum, B)
     v, b, G = np.zeros(n_rows), np.zeros(n_rows), np.zeros((n_rows, q))
     if n_rows == 0:
         return v, G, B
@@ -189,20 +241,27 @@ def factored_meat(design, used, row, residuals, base_residuals, y_row, W, H_inv)
     for k in range(n_rows):
         for g in range(design.n_levels):  # the one-hot columns of the main factor sum to one
             b[k] += B1[k, g]
-        half[k] = B1[k] - 0.5 * b[k] * W[k]
-    cross = np.dot(half.T, W)
-    B -= cross + cross.T
+        for a in range(q):
+            half[k, a] = B1[k, a] - 0.5 * b[k] * W[k, a]
+    cross = gram(half, W)
+    for a in range(q):
+        for c in range(q):
+            B[a, c] -= cross[a, c] + cross[c, a]
     for k in range(n_rows):
         inverse = 1.0 / y_row[k] if y_row[k] > 0.0 else 0.0
-        B1[k] = (B1[k] - b[k] * W[k]) * inverse
+        for a in range(q):
+            B1[k, a] = (B1[k, a] - b[k] * W[k, a]) * inverse
         v[k] = b[k] * inverse**2
-    G[:] = 0.5 * np.dot(W, np.dot(np.dot(H_inv, B), H_inv)) - np.dot(B1, H_inv)
+    first, second = product(W, product(product(H_inv, B), H_inv)), product(B1, H_inv)
+    for k in range(n_rows):
+        for a in range(q):
+            G[k, a] = 0.5 * first[k, a] - second[k, a]
     return v, G, B
 
 
 @kernel
-def fit(y, design, mono, used, row, y_total, y_row, baseline, theta, w, sums, warm, hc3, tol, max_iter):
-    """Fit one gene and the pieces of its HC0 (or HC3) covariance; formulas in :mod:`.reduced_form`.
+def fit_means(y, design, mono, used, row, y_total, y_row, baseline, theta, w, sums, warm, tol, max_iter):
+    """Fit one gene; formulas in :mod:`.reduced_form`.
 
     Parameters
     ----------
@@ -219,12 +278,10 @@ def fit(y, design, mono, used, row, y_total, y_row, baseline, theta, w, sums, wa
     theta, w, sums
         Nuisance coefficients, cell weights ℓ exp(m'γ) and segment components; overwritten. With `warm` they are the
         starting point, else w must hold the depth.
-    hc3
-        Whether residuals are divided by 1 − leverage; those of the cells behind `baseline` are as its tables have them.
 
     Returns
     -------
-    last step, E_j, effect factor d_j, v, W, G, H⁻¹, meat of the nuisance
+    last step, E_j, effect factor d_j, W, H⁻¹, factors of the strata and of the segments, components of (y − μ)²
     """
     q, n_seg, n_rows, r = len(theta), len(used), len(y_row), design.numeric.shape[1]
     effect, expected, factor = np.ones(n_rows), np.zeros(n_rows), np.zeros(n_seg)
@@ -240,27 +297,39 @@ def fit(y, design, mono, used, row, y_total, y_row, baseline, theta, w, sums, wa
     profile_effects(design, used, row, sums, kappa, y_row, effect, expected, factor)
     residuals, by_stratum = np.empty(sums.shape), np.empty((len(kappa), sums.shape[1]))
     final_pass(y, design, used, shift, w, factor, sums, residuals)
-    total_means(design, mono, used, sums, factor, baseline, theta[q - r :], kappa, by_stratum)
+    total_means(design, mono, used, sums, factor, baseline, theta, kappa, by_stratum)
     H, L, W = np.zeros((q, q)), np.zeros((q, q)), np.zeros((n_rows, q))
     scale, skipped = np.zeros(q), np.zeros(q, np.bool_)
     profile_hessian(design, used, row, sums, by_stratum, kappa, y_row, expected, W, H, scale)
     if cholesky(H, scale, L, skipped) > 0:
         mark_unknown_effects(W, H, L, skipped, effect)
     H_inv = cholesky_inverse(L)
-    if hc3:
-        score, weight = np.zeros(len(y)), np.zeros(len(y))
-        poisson_cells(y, design, used, w, factor, score, weight)
-        inflate(design, used, row, score, weight, y_row, W, H_inv)
-        weight_components(design.numeric, design.seg_start, 0, n_seg, score**2, residuals)
-    residual_totals(baseline, mono, theta[q - r :] - baseline.gamma, kappa, by_stratum)
-    v, G, B = factored_meat(design, used, row, residuals, by_stratum, y_row, W, H_inv)
-    return last, expected, effect, v, W, G, H_inv, B
+    return last, expected, effect, W, H_inv, kappa, factor, residuals
+
+
+@kernel
+def leveraged_residuals(y, design, used, row, w, factor, y_row, W, H_inv, residuals):
+    """Components of ((y − μ) / (1 − h))², h the leverage of a cell (HC3)."""
+    score, weight = np.zeros(len(y)), np.zeros(len(y))
+    poisson_cells(y, design, used, w, factor, score, weight)
+    inflate(design, used, row, score, weight, y_row, W, H_inv)
+    for i in range(len(score)):
+        score[i] *= score[i]
+    weight_components(design.numeric, design.seg_start, 0, len(used), score, residuals)
+
+
+@kernel
+def covariance_pieces(design, mono, used, row, residuals, baseline, theta, kappa, y_row, W, H_inv):
+    """v, G and the meat of the nuisance, from the components of the squared residuals and the baseline's tables."""
+    by_stratum = np.empty((len(kappa), residuals.shape[1]))
+    residual_totals(baseline, mono, numeric_shift(theta, baseline), kappa, by_stratum)
+    return factored_meat(design, used, row, residuals, by_stratum, y_row, W, H_inv)
 
 
 @kernel
 def tabulate_baseline(y, design, mono, row, gamma, w, sums):
     """Weights of all cells at γ, components of the instrument groups, moment tables of all other cells."""
-    w[:] = design.depth
+    copy_to(design.depth, w)
     shift_weights(design.numeric, design.numeric_bound, 0, len(w), gamma, w)
     tables, ones = empty_tables(design, mono, gamma), np.ones(len(w))
     for j in range(len(row)):
@@ -276,6 +345,8 @@ def tabulate_baseline(y, design, mono, row, gamma, w, sums):
 def move_to_baseline(y, design, mono, j, gamma, w, tables):
     """Add instrument group j, whose weights are at `gamma`, to the tables of the baseline."""
     first, last = design.group_seg[j], design.group_seg[j + 1]
-    lo, hi = design.seg_start[first], design.seg_start[last]
-    shift_weights(design.numeric, design.numeric_bound, lo, hi, tables.gamma - gamma, w)
+    lo, hi, shift = design.seg_start[first], design.seg_start[last], np.empty(len(gamma))
+    for a in range(len(gamma)):
+        shift[a] = tables.gamma[a] - gamma[a]
+    shift_weights(design.numeric, design.numeric_bound, lo, hi, shift, w)
     add_cells(y, w, np.ones(len(w)), design, mono, first, last, tables)

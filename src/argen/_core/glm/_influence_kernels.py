@@ -10,7 +10,7 @@ W_h = 0 for the controls, see :mod:`argen._core.influence`.
 
 import numpy as np
 
-from argen._core.glm._jit import kernel
+from argen._core._jit import kernel
 
 __all__ = ["group_influence"]
 

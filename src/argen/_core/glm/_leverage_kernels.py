@@ -9,14 +9,15 @@ differ in their numeric covariates m only: the form is constant + linear'm + m'Q
 
 import numpy as np
 
-from argen._core.glm._jit import kernel
+from argen._core._jit import inlined, kernel
+from argen._core.glm._linear_kernels import apply, dot
 
 __all__ = ["control_inflation", "inflate", "inflation_of", "poisson_cells"]
 
 _FULL = 1.0 - 1e-6
 
 
-@kernel
+@inlined
 def inflation_of(leverage):
     """1 / (1 − h)²; 1 for a cell that is fitted exactly, since its residual is zero whatever its count."""
     return 1.0 / (1.0 - leverage) ** 2 if leverage < _FULL else 1.0
@@ -40,7 +41,7 @@ def stratum_forms(design, H_inv, constant, linear):
             linear[s, a] = 2.0 * value
 
 
-@kernel
+@inlined
 def numeric_form(design, i, linear, H_inv):
     """Linear'm + m'Qm of cell i."""
     r = design.numeric.shape[1]
@@ -92,8 +93,8 @@ def inflate(design, used, row, score, weight, S, W, H_inv):
         k, own = row[j], 0.0
         h[:] = 0.0
         if k >= 0:
-            h[:] = np.dot(H_inv, W[k])
-            own = np.dot(h, W[k]) + (1.0 / S[k] if S[k] > 0.0 else 0.0)
+            apply(H_inv, W[k], h)
+            own = dot(h, W[k]) + (1.0 / S[k] if S[k] > 0.0 else 0.0)
         for seg in range(design.group_seg[j], design.group_seg[j + 1]):
             if not used[seg]:
                 continue

@@ -2,11 +2,79 @@
 
 import numpy as np
 
-from argen._core.glm._jit import kernel
+from argen._core._jit import inlined, kernel
 
-__all__ = ["cholesky", "cholesky_inverse", "cholesky_solve", "symmetrise"]
+__all__ = [
+    "add_scaled",
+    "apply",
+    "cholesky",
+    "cholesky_inverse",
+    "cholesky_solve",
+    "copy_to",
+    "dot",
+    "gram",
+    "largest_entry",
+    "product",
+    "quadratic_form",
+    "symmetrise",
+]
 
 _SKIP = 1e-10  # a pivot this small against its own scale: nothing is known about the coefficient
+
+
+@kernel
+def dot(x, y):
+    """Inner product x'y."""
+    return np.dot(x, y)
+
+
+@kernel
+def quadratic_form(A, x):
+    """Quadratic form x'Ax."""
+    return np.dot(x, np.dot(A, x))
+
+
+@kernel
+def apply(A, x, out):
+    """Out = Ax."""
+    copy_to(np.dot(A, x), out)
+
+
+@kernel
+def product(A, B):
+    """AB."""
+    return np.dot(A, B)
+
+
+@kernel
+def gram(A, B):
+    """A'B."""
+    return np.dot(A.T, B)
+
+
+@inlined
+def copy_to(x, out):
+    """Out = x: numba's assignment of arrays brings the text of an error message for other shapes."""
+    for a in range(len(x)):
+        out[a] = x[a]
+
+
+@inlined
+def add_scaled(x, factor, y):
+    """X ← x + factor · y in place."""
+    for a in range(len(x)):
+        x[a] += factor * y[a]
+
+
+@inlined
+def largest_entry(x):
+    """Largest |x|, NaN if one is."""
+    largest = 0.0
+    for value in x:
+        if np.isnan(value):
+            return value
+        largest = max(largest, abs(value))
+    return largest
 
 
 @kernel
@@ -77,4 +145,4 @@ def cholesky_inverse(L):
                     half[a, b] -= lac * half[c, b]
         for b in range(a + 1):
             half[a, b] /= L[a, a]
-    return np.dot(half.T, half)
+    return gram(half, half)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from argen._core.glm._jit import kernel
+from argen._core._jit import inlined, kernel
 
 __all__ = [
     "Monomials",
@@ -119,7 +119,7 @@ def add_cells(y, w, inflation, design, mono, first, last, tables):
                     tables.squares[s, c] += ay * y[i] * value[mono.column[c, 0]]
 
 
-@kernel
+@inlined
 def within_reach(design, mono, shift):
     """Whether the series is exact to 1e-10 at this shift of γ."""
     reach = 0.0

@@ -6,10 +6,18 @@ observed information −ds/dη = μ (1 + φy) / (1 + u)² is positive: Newton's 
 
 import numpy as np
 
+from argen._core._jit import kernel
 from argen._core.glm._fit_kernels import MAX_STEP, NEGLIGIBLE, factored_meat, mark_unknown_effects
-from argen._core.glm._jit import kernel
 from argen._core.glm._leverage_kernels import inflate
-from argen._core.glm._linear_kernels import cholesky, cholesky_inverse, cholesky_solve
+from argen._core.glm._linear_kernels import (
+    add_scaled,
+    cholesky,
+    cholesky_inverse,
+    cholesky_solve,
+    dot,
+    gram,
+    largest_entry,
+)
 from argen._core.glm._segment_kernels import (
     expand_square,
     expand_total,
@@ -64,10 +72,14 @@ def normal_equations(design, used, row, weight, sums, by_stratum, W, S, H, scale
         S[k] = 0.0
         for g in range(design.n_levels):
             S[k] += W[k, g]
-        if S[k] > 0.0:
-            W[k] /= S[k]
-        weighted[k] = S[k] * W[k]
-    H -= np.dot(weighted.T, W)
+        for a in range(W.shape[1]):
+            if S[k] > 0.0:
+                W[k, a] /= S[k]
+            weighted[k, a] = S[k] * W[k, a]
+    explained = gram(weighted, W)
+    for a in range(H.shape[0]):
+        for b in range(H.shape[1]):
+            H[a, b] -= explained[a, b]
 
 
 @kernel
@@ -83,10 +95,10 @@ def nb_fit(y, design, used, row, y_row, phi, theta, effect, hc3, tol, max_iter):
     H, L, W, S = np.zeros((q, q)), np.zeros((q, q)), np.zeros((n_rows, q)), np.zeros(n_rows)
     scale, skipped, total, group_score = np.zeros(q), np.zeros(q, np.bool_), np.zeros(q), np.zeros((n_rows, q))
     ones_seg, ones_stratum = np.ones(len(used)), np.ones(len(design.stratum_level))
-    factor = np.exp(effect)
+    factor = np.zeros(n_rows)
     for k in range(n_rows):
-        if y_row[k] == 0.0:
-            factor[k] = 0.0
+        if y_row[k] != 0.0:
+            factor[k] = np.exp(effect[k])
     largest = np.inf
     for _ in range(max_iter):
         nb_cells(y, design, used, theta, row, factor, phi, OBSERVED, score, weight)
@@ -100,19 +112,19 @@ def nb_fit(y, design, used, row, y_row, phi, theta, effect, hc3, tol, max_iter):
             for k in range(n_rows):
                 for g in range(design.n_levels):
                     own[k] += group_score[k, g]
-                total -= own[k] * W[k]
+                add_scaled(total, -own[k], W[k])
         cholesky(H, scale, L, skipped)
         step = total.copy()
         cholesky_solve(L, step)
         shift = np.zeros(n_rows)
-        decrement, largest = np.dot(total, step), np.max(np.abs(step))
+        decrement, largest = dot(total, step), largest_entry(step)
         for k in range(n_rows):
             if S[k] > 0.0:
-                shift[k] = own[k] / S[k] - np.dot(W[k], step)
+                shift[k] = own[k] / S[k] - dot(W[k], step)
                 decrement += own[k] * own[k] / S[k]
                 largest = max(largest, abs(shift[k]))
         shorter = min(1.0, MAX_STEP / largest) if largest > 0.0 else 1.0
-        theta += shorter * step
+        add_scaled(theta, shorter, step)
         for k in range(n_rows):
             effect[k] += shorter * shift[k]
             factor[k] *= np.exp(shorter * shift[k])
@@ -128,7 +140,9 @@ def nb_fit(y, design, used, row, y_row, phi, theta, effect, hc3, tol, max_iter):
     residuals = np.zeros((len(used), n_comps))
     if hc3:
         inflate(design, used, row, score, weight, S, W, H_inv)
-    weight_components(design.numeric, design.seg_start, 0, len(used), score**2, residuals)
+    for i in range(n):
+        score[i] *= score[i]
+    weight_components(design.numeric, design.seg_start, 0, len(used), score, residuals)
     v, G, B = factored_meat(design, used, row, residuals, np.zeros(by_stratum.shape), S, W, H_inv)
     return largest, S, v, W, G, H_inv, B
 
@@ -162,7 +176,8 @@ def complete_empty_groups(design, used, row, theta, y_row, W, effect):
                     W[k, G + O + a] += mu * design.numeric[i, a]
         effect[k] = np.log(0.5 / (expected + 0.5)) if expected > 0.0 else np.nan
         if expected > 0.0:
-            W[k] /= expected
+            for a in range(W.shape[1]):
+                W[k, a] /= expected
 
 
 @kernel

@@ -14,11 +14,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from argen._core._jit import inlined, kernel
 from argen._core.glm._border_kernels import add_border
 from argen._core.glm._fit_kernels import NEGLIGIBLE, shorten
-from argen._core.glm._jit import kernel
 from argen._core.glm._leverage_kernels import control_inflation, inflation_of
-from argen._core.glm._linear_kernels import cholesky, cholesky_inverse, cholesky_solve
+from argen._core.glm._linear_kernels import (
+    add_scaled,
+    cholesky,
+    cholesky_inverse,
+    cholesky_solve,
+    copy_to,
+    dot,
+    largest_entry,
+    quadratic_form,
+)
 from argen._core.glm._moment_kernels import powers
 from argen._core.glm._pair_kernels import NOT_CONVERGED, NOT_ESTIMABLE, OK, OUT_OF_REACH, work_space
 from argen._core.glm._segment_kernels import add_moments, shift_weights, stratum_factors
@@ -175,11 +184,11 @@ def sum_far_strata(y, design, controls, shift, gamma, observed, weights, scores)
             row[1, 0] += score
             add_moments(row, 0, weight, design.numeric, i)
             add_moments(row, 1, score, design.numeric, i)
-        weights[s] = row[0, : weights.shape[1]]
-        scores[s] = row[1, : scores.shape[1]]
+        copy_to(row[0, : weights.shape[1]], weights[s])
+        copy_to(row[1, : scores.shape[1]], scores[s])
 
 
-@kernel
+@inlined
 def numeric_reach(design, gamma):
     """Largest |m'Δγ| of a cell."""
     reach = 0.0
@@ -263,7 +272,9 @@ def nb_newton(y, design, mono, controls, space, j, tau):
         expand(controls.score, 0, order, mono, controls, shift, space.power, 1 + r, scores)
         # The information steers the steps only: to first order it costs one more of them at most.
         expand(controls.score, 1, 1, mono, controls, shift, space.power, space.comps.shape[1], space.comps)
-        space.comps[:] = -space.comps
+        for s in range(S):
+            for c in range(space.comps.shape[1]):
+                space.comps[s, c] = -space.comps[s, c]
         sum_far_strata(y, design, controls, shift, gamma, True, space.comps, scores)
         border = space.score
         border[:] = 0.0
@@ -284,10 +295,10 @@ def nb_newton(y, design, mono, controls, space, j, tau):
                     border[a] -= space.acc[g, 1 + a] * level[g] / space.rate[g]
         step = border.copy()
         cholesky_solve(space.L, step)
-        decrement, largest = np.dot(border, step), np.max(np.abs(step))
+        decrement, largest = dot(border, step), largest_entry(step)
         shorten(step, step[O : bd - 1], design.numeric_bound)
-        dummies += step[:O]
-        gamma += step[O : bd - 1]
+        add_scaled(dummies, 1.0, step[:O])
+        add_scaled(gamma, 1.0, step[O : bd - 1])
         tau += step[bd - 1]
         for g in range(G):
             if space.rate[g] > 0.0:
@@ -362,7 +373,7 @@ def nb_variance(y, design, mono, controls, space, j, tau, shift, gamma, hc):
                 for k in range(r):
                     border[O + k] = design.numeric[i, k] - space.acc[g, 1 + O + k] / space.rate[g]
                 border[O + r] = 1.0 - space.acc[g, 1 + O + r] / space.rate[g]
-                form = 1.0 / space.rate[g] + np.dot(border, np.dot(H_inv, border))
+                form = 1.0 / space.rate[g] + quadratic_form(H_inv, border)
                 square *= inflation_of(mu * inverse * form)
             total += square
     return total * degrees_of_freedom_factor(design, j, space) if hc == 1 else total

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from argen._core._jit import kernel
 from argen._core.glm._border_kernels import (
     Controls,
     WorkSpace,
@@ -12,9 +13,7 @@ from argen._core.glm._border_kernels import (
     target_components,
 )
 from argen._core.glm._fit_kernels import NEGLIGIBLE, shorten
-from argen._core.glm._jit import kernel
-from argen._core.glm._leverage_kernels import control_inflation
-from argen._core.glm._linear_kernels import cholesky, cholesky_solve
+from argen._core.glm._linear_kernels import add_scaled, cholesky, cholesky_solve, copy_to, dot, largest_entry
 from argen._core.glm._moment_kernels import add_cells, empty_tables, powers, shifted_components, within_reach
 from argen._core.glm._segment_kernels import shift_weights, stratum_factors
 from argen._core.glm._variance_kernels import pair_variance, score_statistics
@@ -28,6 +27,7 @@ __all__ = [
     "SEPARATED",
     "SINGLE_CELL",
     "fit_pairs",
+    "move_weights",
     "tabulate_controls",
 ]
 
@@ -38,28 +38,30 @@ _PAIR_TOLERANCE = 1e-7  # Newton's steps shrink quadratically: what remains is b
 
 
 @kernel
-def tabulate_controls(y, design, mono, theta, w, H_inv, B, hc3):
-    """Complete the controls-only fit: weights of all other cells, counts, dispersion and moment tables.
-
-    With `hc3` the tables inflate squared residuals by the leverages of this fit; those of a pair's fit are smaller by
-    the share of its group among the cells.
-    """
-    p, S, n_seg = len(design.group_seg) - 2, len(design.stratum_level), len(design.seg_stratum)
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
-    first = design.seg_start[design.group_seg[p]]
-    shift_weights(design.numeric, design.numeric_bound, 0, first, theta[G + O :].copy(), w)
-    kappa = np.empty(S)
+def move_weights(design, theta, w):
+    """Move the weights of all cells but the controls to the controls' fit; returns exp(level + dummies) by stratum."""
+    G, O = design.n_levels, design.stratum_dummies.shape[1]
+    first = design.seg_start[design.group_seg[len(design.group_seg) - 2]]
+    shift_weights(design.numeric, design.numeric_bound, 0, first, theta[G + O :], w)
+    kappa = np.empty(len(design.stratum_level))
     stratum_factors(design, theta, kappa)
+    return kappa
+
+
+@kernel
+def tabulate_controls(y, design, mono, theta, w, kappa, inflation, H_inv, B):
+    """Complete the controls-only fit: counts, dispersion and moment tables.
+
+    `inflation` of squared residuals under HC3 is by the leverages of this fit; those of a pair's fit are smaller by the
+    share of its group among the cells.
+    """
+    p, n_seg = len(design.group_seg) - 2, len(design.seg_stratum)
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
     y_level, y_border = np.zeros(G), np.zeros(O + r + 1)
     group_counts(y, design, p, y_level, y_border)
 
-    tables, inflation = empty_tables(design, mono, theta[G + O :]), np.ones(len(w))
+    tables = empty_tables(design, mono, theta[G + O :])
     phi = pooled_dispersion(y, design, kappa, w)
-    if hc3:
-        weight = w.copy()
-        for seg in range(design.group_seg[p], n_seg):
-            weight[design.seg_start[seg] : design.seg_start[seg + 1]] *= kappa[design.seg_stratum[seg]]
-        control_inflation(design, weight, H_inv, inflation)
     add_cells(y, w, inflation, design, mono, design.group_seg[p], n_seg, tables)
     return Controls(theta, w, kappa, H_inv, B, phi, y_level, y_border, tables)
 
@@ -128,7 +130,7 @@ def newton_pair(design, mono, controls, space, j, tau):
     """
     G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
     bd = O + r + 1
-    shift, dummies = np.zeros(r), controls.theta[G : G + O].copy()
+    shift, dummies, step = np.zeros(r), controls.theta[G : G + O].copy(), np.empty(bd)
     for iteration in range(_MAX_ITERATIONS):
         if not within_reach(design, mono, shift):
             return OUT_OF_REACH, tau, shift
@@ -141,12 +143,13 @@ def newton_pair(design, mono, controls, space, j, tau):
         cholesky(space.H, space.scale, space.L, space.skipped)
         if space.skipped[bd - 1]:
             return NOT_ESTIMABLE, tau, shift
-        step = space.score.copy()
+        for a in range(bd):
+            step[a] = space.score[a]
         cholesky_solve(space.L, step)
-        largest, decrement = np.max(np.abs(step)), np.dot(space.score, step)
+        largest, decrement = largest_entry(step), dot(space.score, step)
         shorten(step, step[O : bd - 1], design.numeric_bound)
-        dummies += step[:O]
-        shift += step[O : bd - 1]
+        add_scaled(dummies, 1.0, step[:O])
+        add_scaled(shift, 1.0, step[O : bd - 1])
         tau += step[bd - 1]
         if largest < _PAIR_TOLERANCE or decrement < NEGLIGIBLE:
             return OK, tau, shift
@@ -162,8 +165,8 @@ def is_estimable(design, mono, controls, space, j):
     shifted_components(controls.tables.plain, mono, space.power, space.comps)
     target_components(design, j, controls.w, none, space.target)
     dummy_factors(design, controls.theta[G : G + O], space.kappa)
-    space.y_level[:] = controls.y_level
-    space.y_border[:] = controls.y_border
+    copy_to(controls.y_level, space.y_level)
+    copy_to(controls.y_border, space.y_border)
     assemble(design, j, space, 1.0)
     cholesky(space.H, space.scale, space.L, space.skipped)
     return not space.skipped[len(space.skipped) - 1]
@@ -172,8 +175,8 @@ def is_estimable(design, mono, controls, space, j):
 @kernel
 def fit_pair(y, design, mono, controls, space, j, count, expected, hc):
     """Status, τ̂ and variance of one pair with counts."""
-    space.y_level[:] = controls.y_level
-    space.y_border[:] = controls.y_border
+    copy_to(controls.y_level, space.y_level)
+    copy_to(controls.y_border, space.y_border)
     group_counts(y, design, j, space.y_level, space.y_border)
     space.y_border[len(space.y_border) - 1] = count
     status, tau, shift = newton_pair(design, mono, controls, space, j, np.log(count / expected))

@@ -7,7 +7,7 @@ design.
 
 import numpy as np
 
-from argen._core.glm._jit import kernel
+from argen._core._jit import inlined, kernel
 from argen._core.glm._linear_kernels import symmetrise
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 _SMALL = 0.0625
 
 
-@kernel
+@inlined
 def _exp_polynomial(x):
     return 1.0 + x * (
         1.0
@@ -46,13 +46,13 @@ def _exp_polynomial(x):
     )
 
 
-@kernel
+@inlined
 def small_exp(x):
     """exp(x), by a polynomial where x is small, as the steps between two fits are."""
     return _exp_polynomial(x) if abs(x) < _SMALL else np.exp(x)
 
 
-@kernel
+@inlined
 def n_components(r):
     """Number of components of a segment with r numeric covariates."""
     return 1 + r + r * (r + 1) // 2
@@ -125,7 +125,7 @@ def residual_components(y, numeric, start, first, last, w, factor, out):
         out[seg, 0] = v0
 
 
-@kernel
+@inlined
 def add_moments(out, seg, v, numeric, i):
     """out[seg, 1:] += v · (m, mm') of cell i."""
     r = numeric.shape[1]
@@ -138,7 +138,7 @@ def add_moments(out, seg, v, numeric, i):
             c += 1
 
 
-@kernel
+@inlined
 def any_used(used, first, last):
     """Whether one of the segments first … last-1 takes part."""
     for seg in range(first, last):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from argen._core.glm._jit import kernel
+from argen._core._jit import kernel
 from argen._core.glm._leverage_kernels import inflation_of
-from argen._core.glm._linear_kernels import cholesky_inverse, cholesky_solve
+from argen._core.glm._linear_kernels import apply, cholesky_inverse, cholesky_solve, quadratic_form
 from argen._core.glm._moment_kernels import residual_totals
 from argen._core.glm._segment_kernels import small_exp
 
@@ -60,7 +60,7 @@ def target_variance(y, design, j, w, shift, space, effect, slope, hc3):
                 for a in range(r):
                     b[O + a] = design.numeric[i, a] - space.acc[g, 1 + O + a] / space.acc[g, 0]
                 b[O + r] = 1.0 - space.acc[g, 1 + O + r] / space.acc[g, 0]
-                square *= inflation_of(mu * (1.0 / space.y_level[g] + np.dot(b, np.dot(H_inv, b))))
+                square *= inflation_of(mu * (1.0 / space.y_level[g] + quadratic_form(H_inv, b)))
             total += square
     return total
 
@@ -131,7 +131,8 @@ def score_statistics(design, j, controls, count, out):
                 P[G + o] += mu * design.stratum_dummies[s, o]
             for a in range(r):
                 P[G + O + a] += mu * design.numeric[i, a]
-    h = np.dot(controls.H_inv, P)
-    variance = expected + phi * second + np.dot(h, np.dot(controls.B, h))
+    h = np.empty(len(P))
+    apply(controls.H_inv, P, h)
+    variance = expected + phi * second + quadratic_form(controls.B, h)
     out[0], out[1], out[3] = count - expected, variance, log_zero
     out[2] = expected + 3.0 * phi * second + 2.0 * phi * phi * third

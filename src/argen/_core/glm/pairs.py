@@ -7,7 +7,7 @@ from moment tables, exact to 1e-10. Where the move is too large for these, the p
 
 import numpy as np
 
-from argen._core.glm._fit_kernels import fit
+from argen._core.glm._leverage_kernels import control_inflation
 from argen._core.glm._moment_kernels import Monomials, empty_tables, monomials
 from argen._core.glm._nb_kernels import nb_fit
 from argen._core.glm._nb_pair_kernels import nb_pairs, nb_tabulate_controls
@@ -17,15 +17,15 @@ from argen._core.glm._pair_kernels import (
     OK,
     OUT_OF_REACH,
     fit_pairs,
+    move_weights,
     tabulate_controls,
 )
 from argen._core.glm._segment_kernels import count_totals, n_components
-from argen._core.glm.reduced_form import MAX_ITERATIONS, TOLERANCE, rows_of
+from argen._core.glm.fit import MAX_ITERATIONS, TOLERANCE, fit
+from argen._core.glm.reduced_form import rows_of
 from argen._core.screen import Design
 
 __all__ = ["fit_controls", "fit_gene", "fit_nuisance"]
-
-COLD = False
 
 Fits = tuple[np.ndarray, ...]
 
@@ -79,7 +79,10 @@ def fit_gene(
         return unknown, unknown.copy(), np.full(p, NO_CONTROL_COUNTS), count, none, none.copy(), np.full((p, 4), np.nan)
     used = _controls(design)
     theta, w, H_inv, B, *_ = _fit_cells(y, design, series, used, np.empty(0, dtype=np.int64))
-    controls = tabulate_controls(y, design, series, theta, w, H_inv, B, hc == 3)
+    kappa, inflation = move_weights(design, theta, w), np.ones(len(w))
+    if hc == 3:
+        control_inflation(design, w * kappa[np.repeat(design.seg_stratum, np.diff(design.seg_start))], H_inv, inflation)
+    controls = tabulate_controls(y, design, series, theta, w, kappa, inflation, H_inv, B)
     fits = effect, variance, status, count, expected, *_ = fit_pairs(
         y, design, series, controls, hc, score_below, phi == 0.0
     )
@@ -147,7 +150,7 @@ def _fit_cells(
     count_totals(y, design, used, row, y_total, y_row)
     none = empty_tables(design, series, np.zeros(r))
     last, _, factor, v, W, G, H_inv, B = fit(
-        y, design, series, used, row, y_total, y_row, none, theta, w, sums, COLD, hc == 3, TOLERANCE, MAX_ITERATIONS
+        y, design, series, used, row, y_total, y_row, none, theta, w, sums, warm=False, hc3=hc == 3
     )
     if phi > 0.0:
         theta, H_inv, last, factor, v, W, G = _negative_binomial(y, design, used, instruments, phi, hc, theta, factor)

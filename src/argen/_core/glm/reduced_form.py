@@ -18,17 +18,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.glm._fit_kernels import fit, move_to_baseline, tabulate_baseline
+from argen._core.glm._fit_kernels import move_to_baseline, tabulate_baseline
 from argen._core.glm._leverage_kernels import inflate
 from argen._core.glm._moment_kernels import Tables, empty_tables, monomials
 from argen._core.glm._nb_kernels import EXPECTED, nb_cells, nb_fit
 from argen._core.glm._segment_kernels import count_totals, n_components
+from argen._core.glm.fit import MAX_ITERATIONS, TOLERANCE, fit
 from argen._core.screen import Design, Screen
 
 __all__ = ["ReducedForm", "ReducedFormFit", "fit_reduced_form", "rows_of"]
-
-TOLERANCE = 1e-8
-MAX_ITERATIONS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +170,8 @@ class ReducedFormFit:
             self._theta,
             self._w,
             self._sums,
-            warm,
-            self._hc3,
-            TOLERANCE,
-            MAX_ITERATIONS,
+            warm=warm,
+            hc3=self._hc3,
         )
 
     def _tabulate(self, y: np.ndarray, row: np.ndarray) -> Tables:

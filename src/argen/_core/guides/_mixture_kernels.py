@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from argen._core.glm._jit import kernel
+from argen._core._jit import kernel
 from argen._core.glm._linear_kernels import cholesky, cholesky_solve, symmetrise
 
 __all__ = ["COLLAPSED", "CONVERGED", "NOT_CONVERGED", "fit_mixture"]

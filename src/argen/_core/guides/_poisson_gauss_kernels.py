@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from argen._core.glm._jit import kernel
+from argen._core._jit import kernel
 
 __all__ = ["fit_poisson_gauss", "log_densities"]
 

@@ -1,12 +1,13 @@
 """Coordinate descent for the lasso step of INSPRE."""
 
 import numpy as np
-from numba import njit
+
+from argen._core._jit import inlined, kernel
 
 __all__ = ["lasso_columns"]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inlined
 def _sweep(v, g, gram, penalty, own, allowed, only_active):
     """One pass over the coefficients of one column; the largest change."""
     largest = 0.0
@@ -26,7 +27,7 @@ def _sweep(v, g, gram, penalty, own, allowed, only_active):
     return largest
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def lasso_columns(coef, gradient, gram, penalty, allowed, tolerance, max_sweeps):
     """Minimise  penalty Σ_{i≠j} |v_i| + ½ v'Qv − b'v  over every column v of V, in place.
 

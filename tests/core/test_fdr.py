@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from data_files import fixture
+from scipy.stats import false_discovery_control
 from statsmodels.stats.multitest import multipletests
 
-from argen._core.online_fdr import batch_bh, joint_bh
+from argen._core.fdr import adjusted, batch_bh, joint_bh
 
 STREAMS = {
     "s1_mixed_sizes": 0.05,
@@ -75,3 +76,26 @@ def test_joint_bh_of_nothing():
     decisions, levels, thresholds = joint_bh([], 0.05)
     assert decisions == []
     assert levels.size == thresholds.size == 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 500])
+def test_adjusted_against_scipy_and_statsmodels(size):
+    rng = np.random.default_rng(size)
+    p = rng.choice([0.0, 1e-300, 1e-4, 0.03, 0.5, 1.0, *rng.uniform(size=5)], size)  # with ties
+    np.testing.assert_array_equal(adjusted(p), false_discovery_control(p))
+    np.testing.assert_allclose(adjusted(p), multipletests(p, method="fdr_bh")[1], rtol=1e-14)
+
+
+def test_adjusted_passes_over_missing_p_values():
+    p = np.array([[0.01, np.nan, 0.04], [np.nan, 0.03, 0.2]])
+    found, tested = adjusted(p), ~np.isnan(p)
+    np.testing.assert_array_equal(found[tested], false_discovery_control(p[tested]))
+    assert np.isnan(found[~tested]).all()
+    assert adjusted(np.empty(0)).shape == (0,)
+    assert np.isnan(adjusted(np.full(3, np.nan))).all()
+
+
+def test_adjusted_leaves_its_argument_alone():
+    p = np.array([0.2, 0.01])
+    p.flags.writeable = False
+    np.testing.assert_array_equal(adjusted(p), [0.2, 0.02])

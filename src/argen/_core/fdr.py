@@ -1,12 +1,29 @@
-"""FDR control over the edges, which come in batches: one batch per gene, in the order of the search."""
+"""Control of the false discovery rate.
+
+Edges come in batches: one batch per gene, in the order of the search.
+"""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-__all__ = ["FDR", "batch_bh", "joint_bh"]
+__all__ = ["FDR", "adjusted", "batch_bh", "joint_bh"]
 
 Decisions = tuple[list[np.ndarray], np.ndarray, np.ndarray]
+
+
+def adjusted(p: np.ndarray) -> np.ndarray:
+    """p-values adjusted by Benjamini and Hochberg, p_(i) → min over j ≥ i of p_(j) m / j, over those that are not NaN.
+
+    The same as scipy's `false_discovery_control`, whose import alone takes a second.
+    """
+    result, tested = np.full(p.shape, np.nan), ~np.isnan(p)
+    values = p[tested]
+    order, m = np.argsort(values), len(values)
+    steps = values[order] * (m / np.arange(1, m + 1))
+    values[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
+    result[tested] = values
+    return result
 
 
 def batch_bh(batches: Sequence[np.ndarray], alpha: float) -> Decisions:
@@ -46,10 +63,8 @@ def joint_bh(batches: Sequence[np.ndarray], alpha: float) -> Decisions:
     alpha
         FDR level of all of them.
     """
-    from scipy.stats import false_discovery_control
-
     p = np.concatenate(batches) if batches else np.empty(0)
-    n_rejected = int((false_discovery_control(p) <= alpha).sum()) if len(p) else 0
+    n_rejected = int((adjusted(p) <= alpha).sum())
     threshold = max(n_rejected, 1) * alpha / max(len(p), 1)
     filled = np.array([len(batch) > 0 for batch in batches], dtype=bool)
     decisions = [batch <= threshold for batch in batches]

@@ -1,0 +1,103 @@
+"""Where compiled kernels are kept on disk, and when they are out of date."""
+
+import functools
+import hashlib
+import importlib
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.caching import Cache, CompileResultCacheImpl, IndexDataCacheFile, NullCache
+
+from argen import __version__
+from argen.errors import ArgenWarning
+
+__all__ = ["KernelCache", "stamp"]
+
+_SYMBOL = re.compile(r'@"?(argen\.\w+\.[0-9a-f]{24})"?')
+
+
+@functools.cache
+def stamp() -> str:
+    """What every compiled kernel depends on: all files of kernels, and the versions of argen and numba.
+
+    numba looks at the file of a function alone, and would use its old code after a change in one that it calls.
+    """
+    digest = hashlib.sha256(repr((__version__, numba.__version__)).encode())
+    core = Path(__file__).parent
+    for file in sorted([*core.rglob("*_kernels.py"), core / "_jit.py", Path(__file__)]):
+        digest.update(file.relative_to(core).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+class _Implementation(CompileResultCacheImpl):
+    """Kernels on disk are kept with the stamp, their argument types and the kernels that they call by address."""
+
+    symbols: Mapping[str, tuple[Any, tuple]]
+
+    def reduce(self, cres: Any) -> tuple:
+        names = sorted(set(_SYMBOL.findall(cres.library.get_llvm_str())))
+        called = [(k.__module__, k.__name__, args) for k, args in map(self.symbols.__getitem__, names)]
+        return stamp(), cres.signature.args, called, super().reduce(cres)
+
+    def rebuild(self, target_context: Any, payload: tuple) -> Any:
+        """The kernel, or nothing where another process left what is older, or something else, under this name."""
+        kept, _, called, code = payload
+        if kept != stamp():
+            return None
+        for module, name, args in called:  # LLVM asks for their addresses as soon as the code is loaded
+            getattr(importlib.import_module(module), name).symbol(args)
+        return super().rebuild(target_context, code)
+
+
+class KernelCache(Cache):
+    """numba's cache of one function, with a stamp over all files of kernels."""
+
+    _impl_class = _Implementation
+
+    def __init__(self, py_func: Callable, symbols: Mapping[str, tuple[Any, tuple]], suffix: str) -> None:
+        super().__init__(py_func)
+        self._impl.symbols = symbols
+        base = self._impl.filename_base + suffix
+        self._cache_file = IndexDataCacheFile(self.cache_path, base, stamp())
+
+    @staticmethod
+    def of(py_func: Callable, symbols: Mapping[str, tuple[Any, tuple]], suffix: str) -> "KernelCache | NoCache":
+        """The cache of a function, or none where no folder can be written."""
+        try:
+            return KernelCache(py_func, symbols, suffix)
+        except RuntimeError:  # numba's "no locator available"
+            return NoCache()
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What is on disk for these argument types."""
+        found = super().load_overload(sig, target_context)
+        # Two processes that save at the same time may give two versions of a kernel the same file.
+        return found if found is not None and found.signature.args == tuple(getattr(sig, "args", sig)) else None
+
+    def holds_any(self) -> bool:
+        """Whether something that is up to date is on disk."""
+        return bool(self._cache_file._load_index())
+
+
+class NoCache(NullCache):
+    """Stands where nothing can be written; says so at the first compilation."""
+
+    warned = False
+
+    def load_overload(self, sig: Any, target_context: Any) -> None:
+        """Nothing; warns once."""
+        if not NoCache.warned:
+            NoCache.warned = True
+            message = (
+                "no folder for compiled kernels can be written: they are compiled again in every process. "
+                "Set the environment variable NUMBA_CACHE_DIR to a folder that can be written."
+            )
+            warnings.warn(message, ArgenWarning, stacklevel=2)
+
+    def holds_any(self) -> bool:
+        """Never."""
+        return False

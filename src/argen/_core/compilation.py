@@ -1,0 +1,115 @@
+"""Compile kernels before they are needed, by work on a screen of a few cells.
+
+The parts share what is on disk, so that two processes can do one each at the same time.
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from scipy import sparse
+
+from argen._core.glm._draw_kernels import empty_sums, weighted_sums
+from argen._core.glm._fit_kernels import fit_means
+from argen._core.glm._influence_kernels import group_influence
+from argen._core.glm._leverage_kernels import control_inflation
+from argen._core.glm._moment_kernels import monomials
+from argen._core.glm._nb_kernels import dispersion_of_controls, nb_fit
+from argen._core.glm._nb_pair_kernels import nb_pairs, nb_tabulate_controls
+from argen._core.glm._pair_kernels import fit_pairs, move_weights, tabulate_controls
+from argen._core.glm._segment_kernels import stratum_factors
+from argen._core.glm.reduced_form import ReducedForm, ReducedFormFit
+from argen._core.screen import CONTROL, Covariates, Screen, build_screen
+
+__all__ = ["PARTS", "compile_parts", "is_compiled"]
+
+_DISPERSION = 0.1
+
+
+def compile_parts(parts: Iterable[str]) -> None:
+    """Compile these of :data:`PARTS`, or load what is on disk."""
+    screen = _small_screen()
+    for part in parts:
+        PARTS[part](screen)
+
+
+def is_compiled(*, negative_binomial: bool = False) -> bool:
+    """Whether the kernels of a search are in memory or on disk, up to date."""
+    needed = [fit_pairs, fit_means, *([nb_pairs, nb_fit] if negative_binomial else [])]
+    return all(kernel.is_compiled() for kernel in needed)
+
+
+def _small_screen() -> Screen:
+    rng, groups = np.random.default_rng(0), np.repeat([0, 1, 2, CONTROL], 12)
+    n = len(groups)
+    counts = sparse.csc_array(rng.poisson(3.0, (n, 3)).astype(np.float64))
+    covariates = Covariates(np.arange(n) % 2, np.empty((n, 0)), rng.normal(size=(n, 1)), ("numeric",))
+    return build_screen(counts, groups, np.ones(n), covariates, ("A", "B", "C"))
+
+
+def _reduced_forms(screen: Screen, phi: float = 0.0) -> ReducedForm:
+    y, everything = screen.counts_of(0), np.arange(screen.n_genes)
+    fit = ReducedFormFit(screen, 0, phi=phi)
+    for instruments in (everything, everything[1:], everything):  # one leaves, and comes back
+        fit.refit(y, instruments)
+    form = ReducedFormFit(screen, 0, hc3=True, phi=phi).refit(y, everything, keep=False)
+    form.residuals(y, screen.design, hc3=True)
+    return form
+
+
+def _pairs(screen: Screen) -> None:
+    y, design, series = screen.counts_of(0), screen.design, monomials(screen.design.numeric.shape[1])
+    theta, w, square = np.zeros(design.n_nuisance), design.depth.copy(), np.eye(design.n_nuisance)
+    kappa, inflation = move_weights(design, theta, w), np.ones(len(w))
+    control_inflation(design, w, square, inflation)
+    controls = tabulate_controls(y, design, series, theta, w, kappa, inflation, square, square)
+    fit_pairs(y, design, series, controls, 3, 1.0, True)  # noqa: FBT003
+    stratum_factors(design, theta, kappa)
+    dispersion_of_controls(y, design, kappa, w, design.n_nuisance, 1.0)
+
+
+def _negative_binomial_pairs(screen: Screen) -> None:
+    y, design, series = screen.counts_of(0), screen.design, monomials(screen.design.numeric.shape[1])
+    theta, square, p = np.zeros(design.n_nuisance), np.eye(design.n_nuisance), screen.n_genes
+    tables = nb_tabulate_controls(y, design, series, theta, _DISPERSION, square, True)  # noqa: FBT003
+    status, numbers = np.zeros(p, dtype=np.int64), [np.ones(p) for _ in range(4)]
+    nb_pairs(y, design, series, tables, 3, *numbers[:2], status, *numbers[2:])
+
+
+def _negative_binomial(screen: Screen) -> None:
+    _reduced_forms(screen, _DISPERSION)
+
+
+def _diagnostics(screen: Screen) -> None:
+    design, ones, rows = screen.design, np.ones(screen.n_cells), np.arange(screen.n_genes)
+    W, out = np.ones((len(rows), design.n_nuisance)), np.zeros((screen.n_cells, 2 * len(rows)))
+    group_influence(ones, design, rows, np.ones(len(rows)), W, W, out[:, : len(rows)])
+    weights = np.ones((screen.n_cells, 2))
+    by_segment, by_numeric = empty_sums(len(design.seg_stratum), design.numeric.shape[1], 2)
+    weighted_sums(ones, weights, design.seg_start, design.numeric, by_segment, by_numeric)
+
+
+def _guides(_: Screen) -> None:
+    from argen._core.guides._mixture_kernels import fit_mixture
+    from argen._core.guides._poisson_gauss_kernels import fit_poisson_gauss
+
+    x, ones, one = np.array([1.0, 2.0, 30.0]), np.ones(2), np.zeros(3, dtype=np.int64)
+    fit_mixture(x, one, ones, one[:2], ones, np.ones((1, 1)), 0.5, np.array([0.0, 1.0, 0.0]), 1e-3, 2)
+    fit_poisson_gauss(np.log2(x), np.ones(3), 0.5, 1.0, 2.0, 1.0, 1e-3, 2)
+
+
+def _inspre(_: Screen) -> None:
+    from argen._core.inspre._lasso_kernels import lasso_columns
+
+    square = np.eye(2)
+    lasso_columns(square.copy(), square.copy(), square, 0.1, square > 0, 1e-3, 2)
+
+
+PARTS: dict[str, Callable[[Screen], object]] = {
+    "reduced forms": _reduced_forms,
+    "pairs": _pairs,
+    "negative binomial": _negative_binomial,
+    "negative binomial pairs": _negative_binomial_pairs,
+    "diagnostics": _diagnostics,
+    "guides": _guides,
+    "inspre": _inspre,
+}
