@@ -1,7 +1,7 @@
 """Time of the first `argen demo` on a machine, which compiles the kernels, and of the second.
 
     python benchmarks/first_call.py                                  # this version
-    python benchmarks/first_call.py --versions .. ../argen-older     # folders with a pyproject.toml, in turn
+    python benchmarks/first_call.py --versions . ../argen-older      # folders that hold src, in turn
     python benchmarks/first_call.py --repeats 3 --everything         # also `argen compile` into an empty folder
 
 Every first call has an empty NUMBA_CACHE_DIR. Prints wall time, processor time of all processes (user and system), both

@@ -52,7 +52,7 @@ def write_help(app: object) -> None:
     """The help of the command line, as it is, for the page that includes it."""
     folder = Path(app.srcdir) / "generated"
     folder.mkdir(exist_ok=True)
-    for command in ("demo", "run"):
+    for command in ("demo", "run", "compile"):
         arguments = [sys.executable, "-m", "argen", command, "--help"]
         text = subprocess.check_output(arguments, text=True, env={**os.environ, "COLUMNS": "100"})
         (folder / f"help_{command}.txt").write_text(text, encoding="utf-8")

@@ -39,12 +39,24 @@ def copied(tmp_path):
     return tmp_path / "argen"
 
 
-def expand(package, **environment):
+READ_ONLY = """
+import tempfile
+def refuse(*_, **__):
+    raise PermissionError
+tempfile.TemporaryFile = refuse  # what numba tries; root may write anywhere
+"""
+
+
+def expand(package, before="", **environment):
     unset = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
     inherited = {name: value for name, value in os.environ.items() if name not in unset}
     path = {"PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1"}
     found = subprocess.run(
-        [sys.executable, "-c", EXPAND], capture_output=True, text=True, env=inherited | path | environment, check=True
+        [sys.executable, "-c", before + EXPAND],
+        capture_output=True,
+        text=True,
+        env=inherited | path | environment,
+        check=True,
     )
     return json.loads(found.stdout)
 
@@ -85,6 +97,18 @@ def test_without_a_folder_it_compiles_and_says_so_once(copied):
     assert square == [[1, 2], [2, 4]]
     assert len(warned) == 1
     assert "NUMBA_CACHE_DIR" in warned[0]
+
+
+def test_kernels_of_a_folder_that_can_only_be_read_are_used(copied, tmp_path):
+    cache = tmp_path / "cache"
+    first = expand(copied, NUMBA_CACHE_DIR=str(cache))
+    before = sorted(cache.rglob("*"))
+    assert expand(copied, READ_ONLY, NUMBA_CACHE_DIR=str(cache)) == [first[0], 0, []]
+    called = copied / "_core" / "glm" / "_linear_kernels.py"
+    called.write_text(called.read_text() + "# newer\n")
+    square, _, warned = expand(copied, READ_ONLY, NUMBA_CACHE_DIR=str(cache))
+    assert (square, len(warned)) == (first[0], 1)
+    assert sorted(cache.rglob("*")) == before
 
 
 def imported(file):

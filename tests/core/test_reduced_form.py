@@ -9,7 +9,7 @@ from oracles import poisson
 from scipy import sparse
 from screens import random_screen
 
-from argen._core.glm import _linear_kernels, _segment_kernels, reduced_form
+from argen._core.glm import _linear_kernels, _segment_kernels
 from argen._core.glm.reduced_form import ReducedFormFit, fit_reduced_form
 from argen._core.screen import Covariates, build_screen
 
@@ -219,7 +219,7 @@ def test_compiled_and_plain_python_segments_agree():
 
 
 def test_the_limit_on_iterations_is_reported(monkeypatch):
-    monkeypatch.setattr(reduced_form, "MAX_ITERATIONS", 1)
+    monkeypatch.setattr("argen._core.glm.fit.MAX_ITERATIONS", 1)
     data = random_screen(4)
     assert not fit_reduced_form(data.screen, 0, np.arange(4)).converged
 

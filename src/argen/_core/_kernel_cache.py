@@ -33,10 +33,32 @@ def stamp() -> str:
     return digest.hexdigest()
 
 
+class _ReadOnlyLocator:
+    """Finds kernels that `argen compile` left where this user cannot write: numba asks for folders that can be."""
+
+    @classmethod
+    def from_function(cls, py_func: Callable, py_file: str) -> Any:
+        """Numba's locator of such a folder, or None."""
+        for kind in CompileResultCacheImpl._locator_classes[:2]:  # NUMBA_CACHE_DIR, beside the source
+            if not numba.config.CACHE_DIR and "UserProvided" in kind.__name__:
+                continue
+            locator = kind(py_func, py_file)
+            folder = Path(locator.get_cache_path())
+            files = folder.glob(f"{Path(py_file).stem}.{py_func.__qualname__}-*.nbi")
+            if not any(IndexDataCacheFile(str(folder), file.stem, stamp())._load_index() for file in files):
+                continue
+            try:
+                locator.ensure_cache_path()
+            except OSError:
+                return locator
+        return None
+
+
 class _Implementation(CompileResultCacheImpl):
     """Kernels on disk are kept with the stamp, their argument types and the kernels that they call by address."""
 
     symbols: Mapping[str, tuple[Any, tuple]]
+    _locator_classes = (_ReadOnlyLocator, *CompileResultCacheImpl._locator_classes)
 
     def reduce(self, cres: Any) -> tuple:
         names = sorted(set(_SYMBOL.findall(cres.library.get_llvm_str())))
@@ -78,6 +100,13 @@ class KernelCache(Cache):
         # Two processes that save at the same time may give two versions of a kernel the same file.
         return found if found is not None and found.signature.args == tuple(getattr(sig, "args", sig)) else None
 
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a kernel on disk; a folder that turns out not to be writable is no reason to stop."""
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            _warn_once()
+
     def holds_any(self) -> bool:
         """Whether something that is up to date is on disk."""
         return bool(self._cache_file._load_index())
@@ -86,18 +115,19 @@ class KernelCache(Cache):
 class NoCache(NullCache):
     """Stands where nothing can be written; says so at the first compilation."""
 
-    warned = False
-
     def load_overload(self, sig: Any, target_context: Any) -> None:
         """Nothing; warns once."""
-        if not NoCache.warned:
-            NoCache.warned = True
-            message = (
-                "no folder for compiled kernels can be written: they are compiled again in every process. "
-                "Set the environment variable NUMBA_CACHE_DIR to a folder that can be written."
-            )
-            warnings.warn(message, ArgenWarning, stacklevel=2)
+        _warn_once()
 
     def holds_any(self) -> bool:
         """Never."""
         return False
+
+
+@functools.cache
+def _warn_once() -> None:
+    message = (
+        "no folder for compiled kernels can be written: they are compiled again in every process. "
+        "Set the environment variable NUMBA_CACHE_DIR to a folder that can be written."
+    )
+    warnings.warn(message, ArgenWarning, stacklevel=2)
