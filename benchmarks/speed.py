@@ -157,7 +157,7 @@ def glum_reduced_forms(adata, jobs: int) -> dict:
 
 def descendants(adata, jobs: int) -> dict:
     """All pairs, HC0."""
-    from argen._core.descendants import fit_descendants
+    from argen._core.descendants.tests import fit_descendants
     from argen._core.parallel import worker_pool
 
     screen = read(adata)

@@ -23,9 +23,9 @@ from common import OUT, write
 from scipy import sparse
 
 import argen as ag
-from argen._bridge.calibration import Notes, read_control_guides
 from argen._bridge.design import build_covariates, parse_covariates
-from argen._core.calibration import draw_splits, fit_pseudo_targets, inflation, rejection_rate
+from argen._bridge.diagnostics.calibration import Notes, read_control_guides
+from argen._core.diagnostics.calibration import draw_splits, fit_pseudo_targets, inflation, rejection_rate
 from argen._core.screen import CONTROL, build_screen
 
 SCREENS = {

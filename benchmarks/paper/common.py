@@ -51,10 +51,10 @@ def screen_of(adata, covariates: list[str]):
 
 def with_true_relation(screen, truth: np.ndarray, *, covariance: str = "murphy-topel"):
     """Search with the true descendants, so that what is left to judge is the two-stage estimate."""
-    from argen._core.closure import transitive_closure
-    from argen._core.descendants import fit_descendants
+    from argen._core.dag.search import search_dag
+    from argen._core.descendants.tests import fit_descendants
+    from argen._core.graphs.reach import transitive_closure
     from argen._core.results import Relation
-    from argen._core.search import search_dag
 
     tests = fit_descendants(screen)
     descendant = transitive_closure(truth != 0)

@@ -29,10 +29,10 @@ COVARIANCES = [(name, hc) for hc in ("HC0", "HC3") for name in ("murphy-topel", 
 
 def replicate(setting: str, seed: int) -> list[dict]:
     import argen as ag
-    from argen._core.closure import transitive_closure
-    from argen._core.descendants import fit_descendants
+    from argen._core.dag.search import search_dag
+    from argen._core.descendants.tests import fit_descendants
+    from argen._core.graphs.reach import transitive_closure
     from argen._core.results import Relation
-    from argen._core.search import search_dag
 
     adata = ag.datasets.simulate("paper_fig2", rng=seed, **SETTINGS[setting])
     screen = screen_of(adata, ["L"])

@@ -29,7 +29,7 @@ COLUMNS = ["what", "mean_count", "cells", "level", "knockdown", "test", "effect"
 
 def total_effect(mu: float, n: int, replicates: int) -> list[dict]:
     """Power at both smallest effects and at the plain formula, by level."""
-    from argen._core.power import PairCounts, quantile_of, score_mde, wald_mde
+    from argen._core.diagnostics.power import PairCounts, quantile_of, score_mde, wald_mde
 
     expected, se = np.array([n * mu]), np.sqrt((1 / mu + PHI) * np.array([1 / n + 1 / CONTROLS]))
     test = "score" if n * mu < 50 else "wald"
@@ -108,8 +108,8 @@ def _edges(adata: AnnData, parent: str, child: str, copies: int) -> pd.DataFrame
 
 def direct_effect(mu: float, knockdown: float, n: int, replicates: int) -> list[dict]:
     """Power of an edge that is as large as the mde of the candidate without an effect."""
-    from argen._bridge.power import _edge_counts
-    from argen._core.power import edge_mde
+    from argen._bridge.diagnostics.power import _edge_counts
+    from argen._core.diagnostics.power import edge_mde
 
     copies, chain = 25, {("a", "b"): 0.6, ("b", "c"): 0.6}
     mde, formula = [], []

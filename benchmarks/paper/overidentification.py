@@ -53,9 +53,9 @@ def simulate(rng: np.random.Generator, strengths: tuple[float, ...], cells: int,
 
 def all_tests(screen, guide: np.ndarray, *, hc3: bool):
     """Pairs of k with the children, and the children's equations."""
-    from argen._core.guide_split import split_by_guides
-    from argen._core.overidentification import pair_tests, saturated_forms
-    from argen._core.overidentified_equations import equation_tests
+    from argen._core.diagnostics.guide_split import split_by_guides
+    from argen._core.diagnostics.overidentification import pair_tests, saturated_forms
+    from argen._core.diagnostics.overidentified_equations import equation_tests
     from argen._core.parallel import worker_pool
 
     split = split_by_guides(screen, guide, 10)

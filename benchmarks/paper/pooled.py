@@ -22,7 +22,7 @@ CASES = {"power": (-0.4, 1.0), "null": (0.0, 1.0), "null, other batches": (0.0, 
 def setting(controls: int, case: str, replicates: int) -> list[dict]:
     from scipy import sparse
 
-    from argen._core.descendants import fit_descendants
+    from argen._core.descendants.tests import fit_descendants
     from argen._core.screen import CONTROL, Covariates, build_screen
 
     effect, batch_sign = CASES[case]

@@ -52,7 +52,7 @@ def log_p_values(screen, counts: np.ndarray, test: str, hc: str) -> tuple[np.nda
 
     from scipy import sparse
 
-    from argen._core.descendants import fit_descendants
+    from argen._core.descendants.tests import fit_descendants
 
     log_p, expected = [], []
     for lo in range(0, counts.shape[1], GROUPS):  # the core takes as many genes as targets

@@ -54,9 +54,9 @@ def make_screen(rng: np.random.Generator, knock_downs: dict[int, float], cells: 
 
 
 def one(name: str, cells: int, loading: float, log_sd: float, lo: int, hi: int) -> list[dict]:
-    from argen._core.descendants import fit_descendants
+    from argen._core.dag.search import search_dag
+    from argen._core.descendants.tests import fit_descendants
     from argen._core.results import ConfidenceSet, Relation
-    from argen._core.search import search_dag
 
     descendant = np.triu(np.ones((P, P), dtype=bool), 1)
     relation = Relation(np.full((P, P), np.nan), descendant, descendant, np.empty((0, 2), dtype=int), ())

@@ -5,8 +5,8 @@ import pytest
 from scipy import sparse
 from toy import GENES, toy
 
-from argen._bridge.digests import fingerprint
 from argen._bridge.inputs import DesignParams, read_screen
+from argen._bridge.results.provenance import fingerprint
 
 
 def params(**changes):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from screens import random_screen
 
-from argen._core.descendants import fit_descendants
+from argen._core.descendants.tests import fit_descendants
 from argen._core.screen import CONTROL, regroup
 
 COLUMNS = ("numeric", "depth")

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 import numpy as np
 from screens import random_screen
 
-from argen._core.descendants import fit_descendants
+from argen._core.dag.search import search_dag
+from argen._core.descendants.tests import fit_descendants
 from argen._core.parallel import worker_pool
 from argen._core.results import Relation
-from argen._core.search import search_dag
 
 REPEATS = 12  # without the limits, one fit in two differs from the others
 

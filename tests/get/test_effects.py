@@ -10,7 +10,7 @@ from statsmodels.stats.proportion import proportion_confint
 from toy import GENES, KWARGS, set_count, toy
 
 import argen as ag
-from argen._bridge.signs import agreement, sign_table
+from argen._bridge.diagnostics.sign_check import agreement, sign_table
 from argen.errors import ArgenWarning, InputError, MissingResultError, StaleResultError
 
 

@@ -10,7 +10,7 @@ from scipy.stats import norm, poisson, t
 from toy import KWARGS, toy
 
 import argen as ag
-from argen._core.power import (
+from argen._core.diagnostics.power import (
     EdgeCounts,
     PairCounts,
     bh_level,
@@ -374,7 +374,7 @@ def test_cells_needed_of_an_edge_are_the_larger_of_both_steps():
 
 
 def test_cells_needed_are_the_fewest():
-    from argen._core.power import _power, quantile_of
+    from argen._core.diagnostics.power import _power, quantile_of
 
     n, mu, phi, controls = ag.metrics.cells_needed(-0.6, mean_count=1.0, knockdown=None), 1.0, 0.5, 2000
     power = [

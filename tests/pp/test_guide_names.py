@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from argen._bridge.guide_names import clean_text, looks_like_control
+from argen._bridge.guides.names import clean_text, looks_like_control
 
 CONTROLS = """non-targeting Non_Targeting nontargeting NON-TARGETING_00025 non-target no-target NT NT1 NT-12 NTg3 NTC
     NTC_4 NTsgRNA1 control Control controls ctrl CTRL Ctrl_3 negctrl neg_ctrl negative negative_control Neg

@@ -8,8 +8,8 @@ from toy import GENES, KWARGS, assert_equal, toy
 
 import argen as ag
 from argen._bridge.inputs import DesignParams, read_screen
-from argen._core.descendants import fit_descendants
-from argen._core.dispersion import estimate_dispersions
+from argen._core.descendants.dispersion import estimate_dispersions
+from argen._core.descendants.tests import fit_descendants
 from argen.errors import InputError, MissingResultError
 
 NB = {"family": "negative_binomial"}

@@ -9,7 +9,7 @@ import pytest
 from toy import assert_equal, assert_same
 
 import argen as ag
-from argen._core.overidentified_equations import UNTESTED
+from argen._core.diagnostics.overidentified_equations import UNTESTED
 from argen.errors import InputError, MissingResultError, StaleResultError
 
 KEY = "argen_overidentification"

@@ -13,7 +13,7 @@ from toy import KWARGS, assert_same, toy
 
 import argen as ag
 from argen._bridge.inputs import read_screen
-from argen._bridge.slots import read_design_params
+from argen._bridge.results.slots import read_design_params
 from argen.errors import InputError
 
 GENES = ("A", "B", "C", "D", "E")

@@ -19,7 +19,7 @@ SEARCH: Halves = (("reduced forms",), ("pairs",))
 NEGATIVE_BINOMIAL: Halves = (("reduced forms", "negative binomial"), ("pairs", "negative binomial pairs"))
 EVERYTHING: Halves = (
     ("reduced forms", "negative binomial", "diagnostics"),
-    ("pairs", "negative binomial pairs", "guides", "inspre"),
+    ("pairs", "negative binomial pairs", "guides"),
 )
 
 

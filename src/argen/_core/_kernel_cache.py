@@ -27,9 +27,9 @@ def stamp() -> str:
     numba looks at the file of a function alone, and would use its old code after a change in one that it calls.
     """
     digest = hashlib.sha256(repr((__version__, numba.__version__)).encode())
-    core = Path(__file__).parent
-    for file in sorted([*core.rglob("*_kernels.py"), core / "_jit.py", Path(__file__)]):
-        digest.update(file.relative_to(core).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    package = Path(__file__).parents[1]
+    for file in sorted([*package.rglob("*_kernels.py"), Path(__file__).with_name("_jit.py"), Path(__file__)]):
+        digest.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -97,13 +97,6 @@ def _guides(_: Screen) -> None:
     fit_poisson_gauss(np.log2(x), np.ones(3), 0.5, 1.0, 2.0, 1.0, 1e-3, 2)
 
 
-def _inspre(_: Screen) -> None:
-    from argen._core.inspre._lasso_kernels import lasso_columns
-
-    square = np.eye(2)
-    lasso_columns(square.copy(), square.copy(), square, 0.1, square > 0, 1e-3, 2)
-
-
 PARTS: dict[str, Callable[[Screen], object]] = {
     "reduced forms": _reduced_forms,
     "pairs": _pairs,
@@ -111,5 +104,4 @@ PARTS: dict[str, Callable[[Screen], object]] = {
     "negative binomial pairs": _negative_binomial_pairs,
     "diagnostics": _diagnostics,
     "guides": _guides,
-    "inspre": _inspre,
 }

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from argen._bridge.files import check_path, replaced
-from argen._bridge.slots import read_result
+from argen._bridge.results.slots import read_result
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from argen._bridge.belonging import fits_data, is_current
-from argen._bridge.digests import digest_of_network
-from argen._bridge.slots import read_result
+from argen._bridge.results.belonging import fits_data, is_current
+from argen._bridge.results.provenance import digest_of_network
+from argen._bridge.results.slots import read_result
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -80,8 +80,10 @@ def _demo(options: argparse.Namespace) -> None:
 
 def _compile(options: argparse.Namespace) -> None:
     from argen._bridge.compilation import EVERYTHING, compile_kernels
+    from argen.baselines.inspre.admm import compile_lasso
 
     folder = compile_kernels(EVERYTHING)
+    compile_lasso()
     if folder is None:
         msg = "No folder for compiled kernels can be written. Set NUMBA_CACHE_DIR to one that can."
         raise InputError(msg)
@@ -172,7 +174,7 @@ def _diagnose(adata: "AnnData", n_jobs: int | None) -> None:
 
 def _read_targets(options: argparse.Namespace) -> "tuple[AnnData, dict[str, object]]":
     """Counts, and which obs column holds the targets; guides are called where none does."""
-    from argen._bridge.guides import find_rna, modality
+    from argen._bridge.guides.calls import find_rna, modality
 
     data = _read_file(options.file)
     adata = modality(data, find_rna(data, options.guides))

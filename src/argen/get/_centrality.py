@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.validate import check_positive
-from argen._core.centrality import attenuated_walks
-from argen._core.closure import transitive_closure
+from argen._core.graphs.centrality import attenuated_walks
+from argen._core.graphs.reach import transitive_closure
 from argen.get._graph import graph
 
 if TYPE_CHECKING:

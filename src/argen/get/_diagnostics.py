@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from argen._bridge.belonging import warn_if_stale
-from argen._bridge.slots import read_result
+from argen._bridge.results.belonging import warn_if_stale
+from argen._bridge.results.slots import read_result
 from argen._bridge.validate import check_option
 from argen.get._tables import held
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from argen._bridge.belonging import step_key_of_network
-from argen._bridge.expression import expression_table
+from argen._bridge.diagnostics.expression import expression_table
+from argen._bridge.diagnostics.sign_check import sign_table, summary_table
+from argen._bridge.results.belonging import step_key_of_network
+from argen._bridge.results.slots import read_result
 from argen._bridge.runtime import announce_compilation
-from argen._bridge.signs import sign_table, summary_table
-from argen._bridge.slots import read_result
 from argen._bridge.validate import check_option
 from argen.get._tables import edges, pairs
 

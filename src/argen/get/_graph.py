@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from argen._bridge.belonging import step_of_network
+from argen._bridge.results.belonging import step_of_network
+from argen._bridge.results.slots import read_result
 from argen._bridge.runtime import warn_user
-from argen._bridge.slots import read_result
 from argen._bridge.validate import check_option, counted, name_some
 from argen.errors import InputError
 from argen.get._tables import edges, held, n_left_out, targets

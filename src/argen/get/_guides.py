@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from argen._bridge.knockdown import KnockdownDesign, knockdown_tables, read_guides
+from argen._bridge.guides.knockdown import KnockdownDesign, knockdown_tables, read_guides
 from argen._bridge.validate import check_option
 
 if TYPE_CHECKING:

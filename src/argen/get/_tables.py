@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from argen._bridge.belonging import named_network, networks_step, step_of_network
-from argen._bridge.power import with_edge_mde, with_pair_mde
-from argen._bridge.slots import read_result
-from argen._bridge.tables import WEAK_F
+from argen._bridge.diagnostics.power import with_edge_mde, with_pair_mde
+from argen._bridge.results.belonging import named_network, networks_step, step_of_network
+from argen._bridge.results.slots import read_result
+from argen._bridge.results.tables import WEAK_F
 from argen._bridge.validate import check_level
 
 if TYPE_CHECKING:

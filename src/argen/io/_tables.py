@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from argen import get
-from argen._bridge.belonging import step_of_network
 from argen._bridge.files import check_folder, check_path, replaced
+from argen._bridge.results.belonging import step_of_network
+from argen._bridge.results.slots import read_result
 from argen._bridge.runtime import warn_user
-from argen._bridge.slots import read_result
 from argen._bridge.validate import check_option
 from argen.errors import InputError
 from argen.get._graph import gene_table

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.validate import check_counts, check_layer, check_level, name_some
-from argen._core.closure import transitive_closure
+from argen._core.graphs.reach import transitive_closure
 from argen.errors import DesignError, InputError
 
 from ._networks import Network, on_genes, read_network

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from argen._core.power import cells_per_target
+from argen._core.diagnostics.power import cells_per_target
 from argen.errors import InputError
 
 __all__ = ["cells_needed"]

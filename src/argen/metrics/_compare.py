@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.special import log_ndtr, ndtri
 
 from argen._bridge.validate import check_level, name_some
-from argen._core.graph_metrics import (
+from argen._core.graphs.metrics import (
     average_precision,
     hamming_distance,
     order_agreement,

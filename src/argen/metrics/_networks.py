@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen._bridge.slots import read_result
+from argen._bridge.results.slots import read_result
 from argen._bridge.validate import check_anndata, name_some
 from argen._core.simulate import find_cycle, marginal_effects
 from argen.errors import InputError, MissingResultError

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from argen._bridge.knockdown import KnockdownDesign, knockdown_tables, read_guides
+from argen._bridge.guides.knockdown import KnockdownDesign, knockdown_tables, read_guides
 from argen._bridge.validate import check_option, name_some
 from argen.errors import InputError
 from argen.pl import _style as style

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 
-from argen._bridge.belonging import step_key_of_network
+from argen._bridge.results.belonging import step_key_of_network
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
 from argen.get._tables import n_left_out

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import ScaledTranslation
 
-from argen._bridge.signs import Agreement, agreement
+from argen._bridge.diagnostics.sign_check import Agreement, agreement
 from argen._bridge.validate import counted, name_some
 from argen.pl import _style as style
 from argen.pl._axes import on_paper

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from argen._bridge.guide_names import GuideTargets
-from argen._bridge.guide_slots import n_guides_key, posterior_key, target_key
+from argen._bridge.guides.names import GuideTargets
+from argen._bridge.guides.slots import n_guides_key, posterior_key, target_key
 from argen._bridge.validate import counted, name_some
 from argen._core.guides import CONTROL, MULTIPLE, UNASSIGNED, CellTargets, Fallback, GuideFits, Reason
 from argen.errors import DesignError

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from argen._bridge import guides as bridge
-from argen._bridge.guide_mapping import GuideTargetMap, mapped_guides, read_mapping
-from argen._bridge.guide_names import GuideTargets, name_targets, split_labels, stays_whole
-from argen._bridge.guide_slots import fits_table, histogram_table, target_key, write_guides
+from argen._bridge.guides import calls as bridge
+from argen._bridge.guides.mapping import GuideTargetMap, mapped_guides, read_mapping
+from argen._bridge.guides.names import GuideTargets, name_targets, split_labels, stays_whole
+from argen._bridge.guides.slots import fits_table, histogram_table, target_key, write_guides
 from argen._bridge.mudatas import copied
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_key, check_level, check_option

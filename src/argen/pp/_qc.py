@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING
 
-from argen._bridge.guides import find_rna, modality
-from argen._bridge.knockdown import KnockdownDesign
+from argen._bridge.guides.calls import find_rna, modality
+from argen._bridge.guides.knockdown import KnockdownDesign
+from argen._bridge.guides.qc import QcLimits, QcResult, apply_rules, write_qc
 from argen._bridge.mudatas import columns_stay, copied
-from argen._bridge.qc import QcLimits, QcResult, apply_rules, write_qc
 from argen._bridge.validate import check_key
 from argen.errors import InputError
 

@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from argen._bridge import slots
-from argen._bridge.calibration import Notes, PseudoTargets, calibration_tables, names_of_splits, read_control_guides
+from argen._bridge.diagnostics.calibration import (
+    Notes,
+    PseudoTargets,
+    calibration_tables,
+    names_of_splits,
+    read_control_guides,
+)
+from argen._bridge.results import slots
 from argen._bridge.runtime import Bar, announce_compilation, progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_count, check_key, counted, read_seed
-from argen._core.calibration import Placebo, draw_splits, fit_placebo, fit_pseudo_targets
+from argen._core.diagnostics.calibration import Placebo, draw_splits, fit_placebo, fit_pseudo_targets
 from argen._core.parallel import Map, worker_pool
 from argen.errors import DesignError, InputError
 from argen.tl._step import OpenNetwork, open_network

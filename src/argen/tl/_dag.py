@@ -4,21 +4,21 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 
-from argen._bridge import slots
-from argen._bridge.belonging import diagnostics_of
-from argen._bridge.digests import digest_of
-from argen._bridge.prior import read_prior
+from argen._bridge.results import slots
+from argen._bridge.results.belonging import diagnostics_of
+from argen._bridge.results.prior import read_prior
+from argen._bridge.results.provenance import digest_of
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_level, check_option, counted, name_some
-from argen._core.covariance import COVARIANCES
+from argen._core.dag.covariance import COVARIANCES
+from argen._core.dag.instruments import FIRST_STAGES
+from argen._core.dag.order import directions_of, layers_of, place_genes
+from argen._core.dag.search import search_dag
+from argen._core.descendants.prior import Prior
 from argen._core.fdr import FDR
-from argen._core.instruments import FIRST_STAGES
-from argen._core.order import directions_of, layers_of, place_genes
 from argen._core.parallel import worker_pool
-from argen._core.prior import Prior
 from argen._core.results import Dag, Direction, EdgeStatus, Relation
 from argen._core.screen import Screen
-from argen._core.search import search_dag
 from argen.errors import InputError
 from argen.tl._options import DescendantOptions
 from argen.tl._step import OpenStep, open_step, relation_with, undone_on_error, with_level

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from argen._bridge import slots
-from argen._bridge.belonging import check_free, made_from
 from argen._bridge.inputs import DesignParams, ScreenReport, read_screen
+from argen._bridge.results import slots
+from argen._bridge.results.belonging import check_free, made_from
+from argen._bridge.results.tables import FAMILIES
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs, warn_user
-from argen._bridge.tables import FAMILIES
 from argen._bridge.validate import check_anndata, check_count, check_key, check_level, check_option, counted, name_some
-from argen._core.closure import descendant_relation
-from argen._core.components import strong_components
-from argen._core.descendants import HC, TESTS, fit_descendants
-from argen._core.dispersion import estimate_dispersions
+from argen._core.descendants.closure import descendant_relation
+from argen._core.descendants.dispersion import estimate_dispersions
+from argen._core.descendants.tests import HC, TESTS, fit_descendants
+from argen._core.graphs.reach import strong_components
 from argen._core.parallel import worker_pool
 from argen._core.results import DescendantTests, PairStatus, Relation
 from argen._core.screen import Screen

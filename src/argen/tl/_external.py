@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
-from argen._bridge.external import METHODS, coefficients, discover
-from argen._bridge.networks import edge_table, write_network
+from argen._bridge.results.other_networks import edge_table, write_network
 from argen._bridge.validate import check_anndata, check_option
-from argen._core.inspre.expression import z_scores
 from argen._core.parallel import worker_pool
 from argen._core.screen import CONTROL
+from argen.baselines.external import METHODS, coefficients, discover
+from argen.baselines.inspre.expression import z_scores
 from argen.errors import InputError
 from argen.tl._options import LevelledDescendantOptions
 from argen.tl._step import open_step

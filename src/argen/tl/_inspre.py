@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 import pandas as pd
 
-from argen._bridge.networks import edge_table, write_network
+from argen._bridge.results.other_networks import edge_table, write_network
 from argen._bridge.runtime import Bar, progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_anndata, check_option, counted
-from argen._core.inspre.admm import lambda_path
-from argen._core.inspre.folds import EFFECTS, all_ratios
-from argen._core.inspre.ratios import WEIGHTS, Ratios
-from argen._core.inspre.selection import SELECTIONS, Path, choose, deal_folds, fit_path
 from argen._core.parallel import Map, worker_pool
 from argen._core.screen import Screen
+from argen.baselines.inspre.admm import lambda_path
+from argen.baselines.inspre.folds import EFFECTS, all_ratios
+from argen.baselines.inspre.ratios import WEIGHTS, Ratios
+from argen.baselines.inspre.selection import SELECTIONS, Path, choose, deal_folds, fit_path
 from argen.errors import InputError
 from argen.tl._options import LevelledDescendantOptions
 from argen.tl._step import OpenStep, open_step

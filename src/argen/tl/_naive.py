@@ -2,16 +2,16 @@
 
 from typing import TYPE_CHECKING, Literal, Unpack
 
-from argen._bridge import slots
-from argen._bridge.digests import digest_of
+from argen._bridge.results import slots
+from argen._bridge.results.provenance import digest_of
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_anndata, check_level, check_option, counted, name_some
+from argen._core.dag.order import layers_of
 from argen._core.fdr import FDR
-from argen._core.naive import search_naive
-from argen._core.order import layers_of
 from argen._core.parallel import worker_pool
 from argen._core.results import Dag, EdgeStatus
 from argen._core.screen import Screen
+from argen.baselines.naive import search_naive
 from argen.tl._options import DescendantOptions
 from argen.tl._step import open_step, with_level
 

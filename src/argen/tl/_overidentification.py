@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from argen._bridge import slots
-from argen._bridge.overidentification import carried_guides, check_split, estimable_equations, tables_of
+from argen._bridge.diagnostics.overidentification import carried_guides, check_split, estimable_equations, tables_of
+from argen._bridge.results import slots
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_count, check_key, check_level, counted
-from argen._core.guide_split import split_by_guides
-from argen._core.overidentification import n_blocks, pair_tests, saturated_forms
-from argen._core.overidentified_equations import equation_tests
+from argen._core.diagnostics.guide_split import split_by_guides
+from argen._core.diagnostics.overidentification import n_blocks, pair_tests, saturated_forms
+from argen._core.diagnostics.overidentified_equations import equation_tests
 from argen._core.parallel import worker_pool
 from argen.errors import InputError
 from argen.tl._step import open_network

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from argen._bridge import slots
+from argen._bridge.results import slots
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_level, counted
+from argen._core.diagnostics.sensitivity import Variation, vary
 from argen._core.parallel import worker_pool
 from argen._core.results import Dag
 from argen._core.screen import Screen
-from argen._core.sensitivity import Variation, vary
 from argen.errors import InputError
 from argen.tl._step import open_network
 

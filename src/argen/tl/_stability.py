@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from argen._bridge import slots
+from argen._bridge.results import slots
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_count, counted, read_seed
+from argen._core.diagnostics.stability import Draws, SearchOptions, Stability, draw_networks, saturated_forms
 from argen._core.parallel import worker_pool
-from argen._core.stability import Draws, SearchOptions, Stability, draw_networks, saturated_forms
 from argen.tl._step import OpenNetwork, open_network
 
 if TYPE_CHECKING:

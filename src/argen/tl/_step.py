@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from argen._bridge import slots
-from argen._bridge.belonging import check_free, screen_of_step
-from argen._bridge.digests import digest_of
-from argen._bridge.prior import stored_prior
+from argen._bridge.results import slots
+from argen._bridge.results.belonging import check_free, screen_of_step
+from argen._bridge.results.prior import stored_prior
+from argen._bridge.results.provenance import digest_of
 from argen._bridge.runtime import announce_compilation
 from argen._bridge.validate import check_anndata, check_key, check_level, name_some
-from argen._core.closure import descendant_relation
-from argen._core.prior import Prior
+from argen._core.descendants.closure import descendant_relation
+from argen._core.descendants.prior import Prior
 from argen._core.results import Dag, DescendantTests, Relation
 from argen._core.screen import Screen
 from argen.errors import ArgenError, InputError, StaleResultError

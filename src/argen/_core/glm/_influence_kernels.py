@@ -5,7 +5,7 @@ With instruments for all groups, cell i of group h has the influence
     IF_i[g] = r_i (1{h = g} / S_g − D_g'(z_i − W_h)),   D = W H⁻¹,
 
 on the coefficient of group g; z_i holds the level and the dummies of its stratum and its numeric covariates, and
-W_h = 0 for the controls, see :mod:`argen._core.influence`.
+W_h = 0 for the controls, see :mod:`argen._core.dag.influence`.
 """
 
 import numpy as np

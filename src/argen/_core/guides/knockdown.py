@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from argen._core.descendants import ENOUGH_COUNTS, as_tests
+from argen._core.descendants.tests import ENOUGH_COUNTS, as_tests
 from argen._core.glm._moment_kernels import monomials
 from argen._core.glm.pairs import fit_gene
 from argen._core.parallel import Map

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import networkx as nx
 import pandas as pd
 
-from argen._bridge.belonging import step_of_network
 from argen._bridge.files import check_path, replaced
-from argen._bridge.slots import read_result
+from argen._bridge.results.belonging import step_of_network
+from argen._bridge.results.slots import read_result
 from argen._bridge.validate import check_count
 from argen.errors import InputError
 from argen.pl._interactive.content import MAX_GENES, page_content

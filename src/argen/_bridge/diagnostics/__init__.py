@@ -1,0 +1,1 @@
+"""Diagnostics between the AnnData and the core, one file each."""

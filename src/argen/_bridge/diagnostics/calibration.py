@@ -1,0 +1,281 @@
+"""Calibration: non-targeting guides from AnnData, tables out of the null tests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from argen._bridge.guides.knockdown import read_guides
+from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED, categorical
+from argen._core.diagnostics.calibration import Placebo, inflation, qq_points, rejection_rate
+from argen._core.diagnostics.power import edge_levels
+from argen._core.results import Dag, DescendantTests, PairStatus, Relation
+from argen._core.screen import Screen
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["NULLS", "Notes", "PseudoTargets", "calibration_tables", "level_in_force", "read_control_guides"]
+
+# Where null tests come from.
+NULLS = ("guides", "splits", "edges")
+LEVELS = {"rate_05": 0.05, "rate_01": 0.01, "rate_001": 0.001}
+
+
+@dataclass(slots=True)
+class Notes:
+    """What was left out or done otherwise, and why; becomes the table ``skipped``."""
+
+    rows: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def add(self, what: str, reason: str, n: int) -> None:
+        """Note that `n` of `what` are concerned."""
+        self.rows.append((what, reason, n))
+
+    def table(self) -> pd.DataFrame:
+        """One row per note."""
+        columns = list(zip(*self.rows, strict=True)) or [(), (), ()]
+        what, reason = (np.array(column, dtype=object) for column in columns[:2])
+        return pd.DataFrame({"what": what, "reason": reason, "n": np.array(columns[2], dtype=np.int64)})
+
+
+@dataclass(frozen=True, slots=True)
+class PseudoTargets:
+    """Control cells that are treated as targets.
+
+    Attributes
+    ----------
+    names
+        Guides, or names of splits.
+    members
+        Positions among the control cells of the screen, one array each.
+    wanted
+        Size that each was meant to have.
+    tests
+        [pseudo-target, gene].
+    """
+
+    names: list[str]
+    members: list[np.ndarray]
+    wanted: np.ndarray
+    tests: DescendantTests
+
+
+def read_control_guides(
+    adata: "AnnData", screen: Screen, key: str, min_cells: int, notes: Notes
+) -> tuple[list[str], list[np.ndarray]]:
+    """Non-targeting guides with the control cells whose only guide they are; none if fewer than two are usable.
+
+    Returns
+    -------
+    names
+        Of the guides.
+    members
+        Their cells, positions among the control cells of `screen`.
+    """
+    nothing: tuple[list[str], list[np.ndarray]] = ([], [])
+    if key not in adata.uns:
+        notes.add("guides", f"no guides in uns[{key!r}]: random splits alone", 0)
+        return nothing
+    guides = read_guides(adata, key)["guides"]
+    control_guides = np.flatnonzero(guides["is_control"].to_numpy(dtype=bool))
+    controls = screen.cell[screen.group == screen.n_groups]
+    calls = sparse.csr_array(adata.obsm[key])[controls]
+    calls.eliminate_zeros()
+    alone = np.flatnonzero(np.diff(calls.indptr) == 1)
+    guide = calls.indices[calls.indptr[alone]]
+    cells = {g: alone[guide == g] for g in control_guides.tolist()}
+    few = [g for g, own in cells.items() if len(own) < min_cells]
+    most = [g for g, own in cells.items() if len(controls) - len(own) < min_cells]
+    for which, reason in (
+        (few, f"fewer than {min_cells} control cells with this guide alone"),
+        (most, f"fewer than {min_cells} control cells without it"),
+    ):
+        if which:
+            notes.add("guides", reason, len(which))
+    usable = [g for g in cells if g not in few and g not in most]
+    if len(usable) < 2:
+        notes.add("guides", "fewer than two non-targeting guides to use: random splits alone", len(usable))
+        return nothing
+    names = guides["guide"].astype(str).to_numpy()
+    return [str(names[g]) for g in usable], [cells[g] for g in usable]
+
+
+def level_in_force(tests: DescendantTests, relation: Relation, alpha: float) -> float:
+    """The largest p that Benjamini and Hochberg's procedure called significant; alpha / m if none was."""
+    if relation.significant.any():
+        return float(tests.p[relation.significant].max())
+    return alpha / max(int(np.isfinite(relation.padj).sum()), 1)
+
+
+def calibration_tables(
+    screen: Screen,
+    tests: DescendantTests,
+    relation: Relation,
+    dag: Dag,
+    pseudo: dict[str, PseudoTargets],
+    placebo: Placebo,
+    alpha: float,
+    notes: Notes,
+) -> dict[str, pd.DataFrame]:
+    """All tables of the result; `pseudo` by kind of null, guides before splits."""
+    level = level_in_force(tests, relation, alpha)
+    n_real = int(np.isfinite(relation.padj).sum())
+    for nulls, group in pseudo.items():
+        _note_untested(nulls, group.tests, notes)
+    _note_placebo(placebo, notes)
+    if not dag.equations:
+        notes.add("edges", "the network has no candidate edges, hence no equation to test", 0)
+    summary = [
+        _summary_row(nulls, group.tests.log_p, np.full(group.tests.log_p.shape, level), level)
+        | _real(n_real, int(relation.significant.sum()))
+        for nulls, group in pseudo.items()
+    ]
+    tested = dag.batch >= 0  # required edges are in the network without a test
+    levels = edge_levels(dag.batch, dag.alpha, dag.threshold)[placebo.edge]
+    rows = np.isfinite(levels)
+    levels, log_p = levels[rows], placebo.log_p[rows]
+    in_force = float(np.mean(levels)) if len(levels) else np.nan
+    summary.append(
+        _summary_row("edges", log_p.T, np.broadcast_to(levels[:, None], log_p.shape).T, in_force)
+        | _real(int(tested.sum()), int((dag.selected & tested).sum()))
+    )
+    table = pd.DataFrame(summary)
+    table["expected_false"] = table["rate_level"] * table["n_real"]
+    table["expected_false_high"] = table["rate_level_high"] * table["n_real"]
+    table["inflation"] = [
+        inflation(part) for part in (*(g.tests.log_p.ravel() for g in pseudo.values()), placebo.log_p)
+    ]
+    table["nulls"] = pd.Categorical(table["nulls"], NULLS)
+    log_ps = {nulls: group.tests.log_p for nulls, group in pseudo.items()} | {"edges": placebo.log_p}
+    qq = pd.concat(
+        [pd.DataFrame({"nulls": nulls} | qq_points(log_p.ravel())) for nulls, log_p in log_ps.items()],
+        ignore_index=True,
+    )
+    qq["nulls"] = pd.Categorical(qq["nulls"], NULLS)
+    return {
+        "summary": table,
+        "pseudo_targets": _pseudo_table(pseudo, level),
+        "equations": _equations_table(screen, dag, placebo),
+        "qq": qq,
+        "positive_controls": _positive_controls(screen, tests, level),
+        "skipped": notes.table(),
+    }
+
+
+def _real(n_real: int, n_discoveries: int) -> dict[str, int]:
+    return {"n_real": n_real, "n_discoveries": n_discoveries}
+
+
+def _summary_row(nulls: str, log_p: np.ndarray, levels: np.ndarray, in_force: float) -> dict[str, object]:
+    """Rates of tests [cluster, test]."""
+    tested = ~np.isnan(log_p)
+    row: dict[str, object] = {"nulls": nulls, "n_pseudo": len(log_p), "n_tests": int(tested.sum())}
+    with np.errstate(divide="ignore"):
+        cuts = {name: np.log(level) for name, level in LEVELS.items()} | {"rate_level": np.log(levels)}
+    for name, cut in cuts.items():
+        if name == "rate_level":
+            row["level"] = in_force
+        found = rejection_rate(np.nan_to_num(log_p, nan=0.0, neginf=-np.inf) <= cut, tested)
+        row |= {name: found.rate, f"{name}_se": found.se}
+    row["rate_level_high"] = found.high
+    return row
+
+
+def _pseudo_table(pseudo: dict[str, PseudoTargets], level: float) -> pd.DataFrame:
+    parts = []
+    for nulls, group in pseudo.items():
+        p = group.tests.p
+        n_tests = np.isfinite(p).sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            below, at_05 = (p <= level).sum(axis=1), (p <= LEVELS["rate_05"]).sum(axis=1)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "nulls": nulls,
+                    "name": np.array(group.names, dtype=object),
+                    "n_cells": [len(cells) for cells in group.members],
+                    "n_cells_wanted": group.wanted,
+                    "n_tests": n_tests,
+                    "rate_05": np.where(n_tests > 0, at_05 / np.maximum(n_tests, 1), np.nan),
+                    "min_p": np.nanmin(np.where(np.isnan(p), np.inf, p), axis=1, initial=np.inf),
+                    "n_below_level": below,
+                }
+            )
+        )
+    table = pd.concat(parts, ignore_index=True)
+    table["nulls"] = pd.Categorical(table["nulls"], NULLS[:2])
+    table["min_p"] = table["min_p"].where(table["n_tests"] > 0)
+    return table
+
+
+def _equations_table(screen: Screen, dag: Dag, placebo: Placebo) -> pd.DataFrame:
+    tested = np.isfinite(placebo.log_p)
+    p = np.exp(placebo.log_p)
+    with np.errstate(invalid="ignore"):
+        levels = edge_levels(dag.batch, dag.alpha, dag.threshold)[placebo.edge]
+        below = {"05": p <= LEVELS["rate_05"], "threshold": p <= levels[:, None]}
+
+    def per_equation(mask: np.ndarray) -> np.ndarray:
+        return np.bincount(placebo.equation, weights=mask.sum(axis=1), minlength=len(dag.equations)).astype(np.int64)
+
+    n_tests = per_equation(tested)
+    return pd.DataFrame(
+        {
+            "target": categorical(np.array([e.target for e in dag.equations], dtype=np.int64), screen.genes),
+            "n_candidates": np.array([e.n_candidates for e in dag.equations], dtype=np.int64),
+            "size_factor": placebo.factor,
+            "smallest_group": placebo.smallest,
+            "n_tests": n_tests,
+            "rate_05": np.where(n_tests > 0, per_equation(below["05"]) / np.maximum(n_tests, 1), np.nan),
+            "n_below_threshold": per_equation(below["threshold"]),
+            "reason": np.array(placebo.reason, dtype=object),
+        }
+    )
+
+
+def _positive_controls(screen: Screen, tests: DescendantTests, level: float) -> pd.DataFrame:
+    own = np.arange(screen.n_genes)
+    effect, p = tests.effect[own, own], tests.p[own, own]
+    code = np.where(np.isfinite(p), tests.scored[own, own], len(TESTS_USED) - 1).astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        falls, below = effect < 0, p <= level
+    return pd.DataFrame(
+        {
+            "target": np.array(screen.genes, dtype=object),
+            "n_cells": screen.n_per_group[:-1],
+            "effect": effect,
+            "se": tests.se[own, own],
+            "p": p,
+            "test": categorical(code, TESTS_USED),
+            "falls": falls,
+            "detected": falls & below,
+        }
+    )
+
+
+def _note_untested(nulls: str, tests: DescendantTests, notes: Notes) -> None:
+    missing = np.isnan(tests.log_p)
+    for status in np.unique(tests.status[missing]).tolist():
+        n = int((missing & (tests.status == status)).sum())
+        notes.add(f"tests of {nulls}", PAIR_FLAGS[PairStatus(int(status))] or "no p-value", n)
+
+
+def _note_placebo(placebo: Placebo, notes: Notes) -> None:
+    for reason in sorted({reason for reason in placebo.reason if reason}):
+        notes.add("equations", reason, placebo.reason.count(reason))
+    if n_failed := int(np.isnan(placebo.log_p).sum()):
+        notes.add("tests of edges", "not estimable or not converged", n_failed)
+    if n_smaller := int((placebo.factor < 1.0).sum()):
+        median = np.median(placebo.factor[placebo.factor < 1.0])
+        notes.add(
+            "equations", f"placebo groups smaller than the real ones (factor {median:.2g} in the median)", n_smaller
+        )
+
+
+def names_of_splits(n: int) -> Sequence[str]:
+    """Names of random splits."""
+    return [f"split {i + 1}" for i in range(n)]

@@ -1,0 +1,105 @@
+"""Columns of the tables that say how small an effect each test could have found."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from argen._bridge.results.tables import TESTS_USED
+from argen._core.diagnostics.power import (
+    EdgeCounts,
+    PairCounts,
+    bh_level,
+    edge_levels,
+    edge_mde,
+    quantile_of,
+    score_mde,
+    wald_mde,
+)
+
+__all__ = ["FOUND", "NOT_TESTABLE", "TESTED", "with_edge_mde", "with_pair_mde"]
+
+FOUND, TESTED, NOT_TESTABLE = "found", "tested", "not testable"
+_VERDICTS = (FOUND, TESTED, NOT_TESTABLE)
+
+
+def with_edge_mde(edges: pd.DataFrame, step: Mapping[str, Any] | None, power: float) -> pd.DataFrame:
+    """All stored edges with their smallest detectable effects; a network without p-values is left as it is.
+
+    Parameters
+    ----------
+    edges
+        The stored table.
+    step
+        The descendant step that the network was made from, if it is there.
+    """
+    if "threshold" not in edges:
+        return edges
+    columns = {name: edges[name].to_numpy() for name in ("batch", "alpha", "threshold", "coef", "se")}
+    level = edge_levels(columns["batch"].astype(np.int64), columns["alpha"], columns["threshold"])
+    counts = None if step is None else _edge_counts(edges, step)
+    negative, positive = edge_mde(columns["coef"], columns["se"], level, power, counts)
+    # Required edges have no level: nothing would have been rejected.
+    negative, positive = (np.where(np.isfinite(level), values, np.nan) for values in (negative, positive))
+    return edges.assign(
+        mde=np.maximum(negative, positive),
+        mde_negative=negative,
+        mde_positive=positive,
+        mde_level=level,
+        verdict=_verdicts(edges["p"], edges["selected"]),
+    )
+
+
+def _edge_counts(edges: pd.DataFrame, step: Mapping[str, Any]) -> EdgeCounts:
+    source, target = (edges[end].astype(str).to_numpy() for end in ("source", "target"))
+    own = step["targets"].set_index(step["targets"]["target"].astype(str)).loc[source]
+    effect, se = own["effect"].to_numpy(float), own["se"].to_numpy(float)
+    pairs = step["pairs"]
+    at = pd.MultiIndex.from_arrays([pairs["target"].astype(str), pairs["gene"].astype(str)])
+    pairs = pairs[["count", "se"]].set_index(at).loc[list(zip(source, target, strict=True))]
+    strength = edges["F"].to_numpy(float) if "F" in edges else (effect / se) ** 2
+    return EdgeCounts(strength, effect, pairs["count"].to_numpy(float), pairs["se"].to_numpy(float))
+
+
+def with_pair_mde(result: Mapping[str, Any], power: float) -> pd.DataFrame:
+    """All stored pairs with ``mde``, ``mde_decrease``, ``mde_increase``, ``mde_level`` and ``verdict``."""
+    pairs, params = result["pairs"], result["params"]
+    p = pairs["p"].to_numpy()
+    level = bh_level(p, int(pairs["significant"].sum()), float(params["alpha"]))
+    decrease, increase = np.full((2, len(pairs)), np.nan)
+    if np.isfinite(level):
+        test = pairs["test"].astype(str).to_numpy()
+        for name, smallest in ((TESTS_USED[0], _of_wald), (TESTS_USED[1], _of_score)):
+            at = (test == name) & np.isfinite(p)
+            decrease[at], increase[at] = smallest(result, pairs[at], level, power)
+    return pairs.assign(
+        mde=np.maximum(decrease, increase),
+        mde_decrease=decrease,
+        mde_increase=increase,
+        mde_level=np.where(np.isfinite(p), level, np.nan),
+        verdict=_verdicts(pairs["p"], pairs["significant"]),
+    )
+
+
+def _of_wald(result: Mapping[str, Any], pairs: pd.DataFrame, level: float, power: float) -> tuple[np.ndarray, ...]:
+    df = np.inf if str(result["params"]["hc"]) == "HC0" else pairs["n_perturbed"].to_numpy(float) - 1.0
+    columns = (pairs[name].to_numpy(float) for name in ("expected_count", "count", "se"))
+    return wald_mde(*columns, quantile_of(level, df), power)
+
+
+def _of_score(result: Mapping[str, Any], pairs: pd.DataFrame, level: float, power: float) -> tuple[np.ndarray, ...]:
+    genes = result["genes"].set_index(result["genes"]["gene"].astype(str)).loc[pairs["gene"].astype(str)]
+    counts = PairCounts(
+        expected=pairs["expected_count"].to_numpy(float),
+        n_group=pairs["n_perturbed"].to_numpy(float),
+        n_control=pairs["n_control"].to_numpy(float),
+        control_mean=genes["mean_control"].to_numpy(float),
+        dispersion=genes["dispersion"].to_numpy(float),
+    )
+    return score_mde(counts, level, power)
+
+
+def _verdicts(p: pd.Series, found: pd.Series) -> pd.Categorical:
+    tested = np.where(found.to_numpy(bool), 0, 1)
+    return pd.Categorical.from_codes(np.where(np.isfinite(p), tested, 2), list(_VERDICTS))

@@ -1,0 +1,273 @@
+"""Guides from AnnData or MuData: where counts, labels, targets, batches and depths are read from."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from argen._bridge.guides.mapping import GuideTargetMap, check_unique, mapped_guides, read_mapping
+from argen._bridge.guides.names import clean_text
+from argen._bridge.mudatas import is_mudata
+from argen._bridge.validate import check_counts, counted, name_some
+from argen._core.guides import CellGroups
+from argen.errors import InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
+__all__ = ["GuideCounts", "find_rna", "modality", "read_cell_groups", "read_guide_counts", "read_labels"]
+
+_GUIDE_NAMES = ("guide", "guides", "gdo", "grna", "crispr")
+_RNA_NAMES = ("rna", "gex", "gene")
+_COUNTS_CURE = "Guide calling needs the raw UMI counts of the guides."
+# Part of the median guide depth that is added to every depth: a cell with three UMIs may have lost its guide.
+_DEPTH_SHRINKAGE = 0.5
+
+
+def find_rna(data: "AnnData | MuData", guides: str | None) -> str | None:
+    """Name of the modality to write to: `None` for an AnnData, else the RNA one or the only one without guides."""
+    if not is_mudata(data):
+        _check_anndata(data)
+        return None
+    names = list(data.mod)
+    others = [name for name in names if name != guides and name.lower() not in _GUIDE_NAMES]
+    found = [name for name in others if name.lower() in _RNA_NAMES] or others
+    if len(found) != 1:
+        msg = (
+            f"The RNA modality cannot be told among {name_some(names)}: "
+            f"call one of them {', '.join(_RNA_NAMES[:-1])} or {_RNA_NAMES[-1]}."
+        )
+        raise InputError(msg)
+    return found[0]
+
+
+def modality(data: "AnnData | MuData", name: str | None) -> "AnnData":
+    """Return the AnnData itself, or the modality `name` of a MuData."""
+    return data if name is None else data.mod[name]
+
+
+@dataclass(frozen=True, slots=True)
+class GuideCounts:
+    """UMI counts of guides, for the cells of the RNA modality that have them.
+
+    Attributes
+    ----------
+    source
+        Name of the modality or of the obsm entry.
+    counts
+        CSR without duplicates and stored zeros, int64, shape (n_measured, n_guides).
+    position
+        Row of each RNA cell in `counts`, −1 where it has none, shape (n_cells,).
+    guides, labels
+        Name and target of each guide; the target is empty where none is given.
+    obs
+        Tables with columns of the measured cells, by what they are called; the first that has a column is used.
+    mismatches
+        What does not fit together although calling is possible: RNA cells without guide counts, guides without a
+        UMI, targets of the mapping without a guide.
+    """
+
+    source: str
+    counts: sparse.csr_array
+    position: np.ndarray
+    guides: list[str]
+    labels: list[str]
+    obs: dict[str, pd.DataFrame]
+    mismatches: list[str] = field(default_factory=list)
+
+
+def read_guide_counts(
+    data: "AnnData | MuData", rna: str | None, guides: str | None, guide_target: GuideTargetMap
+) -> GuideCounts:
+    """Read guide counts and targets from a modality of a MuData or an obsm entry of an AnnData."""
+    if rna is None:
+        return _from_obsm(data, guides, guide_target)
+    return _from_modality(data, rna, guides, guide_target)
+
+
+def _from_modality(data: "MuData", rna: str, guides: str | None, guide_target: GuideTargetMap) -> GuideCounts:
+    source = _find_guide_modality(data, guides)
+    guide, cells = data.mod[source], data.mod[rna].obs_names
+    for name in (rna, source):
+        check_unique(data.mod[name].obs_names, f"cell names in modality {name!r}")
+    position = guide.obs_names.get_indexer(cells)
+    measured = position >= 0
+    if not measured.any():
+        msg = (
+            f"No cell of modality {rna!r} (such as {name_some(cells, 2)}) is in modality {source!r} "
+            f"(such as {name_some(guide.obs_names, 2)}). Give the cells the same obs_names in both."
+        )
+        raise InputError(msg)
+    counts = _as_counts(guide.X, f"mdata.mod[{source!r}].X")[position[measured]]
+    names = _guide_names(guide.var_names, f"modality {source!r}")
+    rows = np.where(measured, np.cumsum(measured) - 1, -1)
+    labels, lost = read_mapping(guide_target, names, guide.var, f"mdata.mod[{source!r}].var")
+    obs = {
+        f"mdata.mod[{rna!r}].obs": data.mod[rna].obs[measured],
+        f"mdata.mod[{source!r}].obs": guide.obs.iloc[position[measured]],
+        "mdata.obs": data.obs.reindex(cells[measured]),
+    }
+    mismatches = _mismatches(counts, names, lost)
+    if not measured.all():
+        mismatches.insert(
+            0,
+            f"{counted(int((~measured).sum()), 'cell')} of modality {rna!r} (such as {name_some(cells[~measured], 2)}) "
+            f"are not in modality {source!r}, whose cells are such as {name_some(guide.obs_names, 2)}",
+        )
+    return GuideCounts(source, counts, rows, names, labels, obs, mismatches)
+
+
+def _mismatches(counts: sparse.csr_array, guides: list[str], lost: list[str]) -> list[str]:
+    """Guides without a UMI, and targets of the mapping without a guide."""
+    found = []
+    if empty := [guides[g] for g in np.flatnonzero(np.bincount(counts.indices, minlength=len(guides)) == 0)]:
+        found.append(f"{counted(len(empty), 'guide')} without a UMI in any cell: {name_some(empty)}")
+    if lost:
+        found.append(f"{counted(len(lost), 'target')} of guide_target without a guide in the counts: {name_some(lost)}")
+    return found
+
+
+def _find_guide_modality(data: "MuData", guides: str | None) -> str:
+    names = list(data.mod)
+    if guides is not None:
+        _check_present(guides, names, "modality", "modalities")
+        return guides
+    found = [name for name in names if name.lower() in _GUIDE_NAMES]
+    if len(found) != 1:
+        msg = (
+            f"The guide modality cannot be told: the modalities are {name_some(names)}, and {len(found)} of them are "
+            f"called {', '.join(_GUIDE_NAMES[:-1])} or {_GUIDE_NAMES[-1]}. Name it with guides=..., "
+            "or name an obs column with labels=...."
+        )
+        raise InputError(msg)
+    return found[0]
+
+
+def _from_obsm(adata: "AnnData", guides: str | None, guide_target: GuideTargetMap) -> GuideCounts:
+    if guides is None:
+        msg = (
+            "Say where the guides are: labels=... for an obs column with one target per cell "
+            f"(there are: {name_some(adata.obs.columns)}), or guides=... for an obsm entry with guide counts "
+            f"(there are: {name_some(adata.obsm)})."
+        )
+        raise InputError(msg)
+    _check_present(guides, list(adata.obsm), "obsm entry", "obsm entries")
+    matrix, where = adata.obsm[guides], f"adata.obsm[{guides!r}]"
+    counts = _as_counts(matrix, where)
+    if isinstance(matrix, pd.DataFrame):
+        names = _guide_names(matrix.columns, where)
+    else:
+        names = mapped_guides(guide_target)
+        if len(names) != counts.shape[1]:
+            msg = (
+                f"{where} has {counts.shape[1]} columns without names, but guide_target has {len(names)} guides: give "
+                "a mapping with one per column, in the order of the columns, or make the entry a DataFrame with guide "
+                "names as columns."
+            )
+            raise InputError(msg)
+    labels, lost = read_mapping(guide_target, names, None, where)
+    rows = np.arange(adata.n_obs)
+    return GuideCounts(guides, counts, rows, names, labels, {"adata.obs": adata.obs}, _mismatches(counts, names, lost))
+
+
+def read_labels(data: "AnnData | MuData", rna: str | None, labels: str) -> tuple[np.ndarray, list[str]]:
+    """Codes into the sorted labels of an obs column (−1: none), for the cells of the RNA modality."""
+    adata = modality(data, rna)
+    if labels in adata.obs:
+        return clean_text(adata.obs[labels])
+    if rna is None or labels not in data.obs:
+        there = list(adata.obs.columns)
+        if rna is not None:
+            there += [f"{name} (of mdata.obs)" for name in data.obs if name not in adata.obs]
+        _check_present(labels, there, "obs column", "obs columns")
+    check_unique(adata.obs_names, f"cell names in modality {rna!r}")
+    check_unique(data.obs_names, "cell names in mdata.obs")
+    return clean_text(data.obs[labels].reindex(adata.obs_names))
+
+
+def read_cell_groups(found: GuideCounts, batch: str | Sequence[str] | None, depth: str | None) -> CellGroups:
+    """Offset and batches of the measured cells.
+
+    The offset is U + median(U) / 2, U the guide UMIs of a cell (or what the column `depth` holds): shrunk towards
+    the typical cell, since a cell with three guide UMIs in all says little about how many its own guide would have.
+    """
+    if depth is None:
+        umis = np.asarray(found.counts.sum(axis=1), dtype=np.float64).ravel()
+    else:
+        umis = _numbers(_column(found.obs, depth, "guide_depth"), depth)
+    typical = np.median(umis[umis > 0]) if (umis > 0).any() else 1.0
+    columns = [] if batch is None else [batch] if isinstance(batch, str) else list(batch)
+    codes = [_levels(_column(found.obs, name, "batch"), name) for name in columns]
+    table = np.column_stack([np.zeros(len(umis), dtype=np.int64), *codes])
+    combinations, of_cell = np.unique(table, axis=0, return_inverse=True)
+    rows = [combinations[:, [c]] == np.unique(combinations[:, c])[1:] for c in range(1, table.shape[1])]
+    design = np.hstack([np.zeros((len(combinations), 0)), *rows]).astype(np.float64)
+    return CellGroups(umis + _DEPTH_SHRINKAGE * typical, of_cell.ravel(), design)
+
+
+def _column(obs: dict[str, pd.DataFrame], name: str, argument: str) -> pd.Series:
+    for table in obs.values():
+        if name in table:
+            return table[name]
+    there = "; ".join(f"{where}: {name_some(table.columns, 30) or 'none'}" for where, table in obs.items())
+    msg = f"{argument}={name!r} is not an obs column. There are, in {there}."
+    raise InputError(msg)
+
+
+def _numbers(column: pd.Series, name: str) -> np.ndarray:
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        msg = f"guide_depth={name!r} is not numeric (type {column.dtype})."
+        raise InputError(msg)
+    values = column.to_numpy(dtype=np.float64)
+    if not np.isfinite(values).all() or (values < 0).any():
+        msg = f"guide_depth={name!r} holds NaN, infinite or negative values; the depth of a cell is a positive number."
+        raise InputError(msg)
+    return values
+
+
+def _levels(column: pd.Series, name: str) -> np.ndarray:
+    codes, names = clean_text(column)
+    if missing := int((codes < 0).sum()):
+        msg = f"batch={name!r} is missing in {counted(missing, 'cell')}. Fill it in or drop the cells."
+        raise InputError(msg)
+    if len(names) < 2:
+        msg = f"batch={name!r} has one level only. Leave it out."
+        raise InputError(msg)
+    return codes
+
+
+def _check_anndata(data: object) -> None:
+    anndata = sys.modules.get("anndata")
+    if anndata is None or not isinstance(data, anndata.AnnData):
+        msg = f"data must be an AnnData or a MuData, not {type(data).__name__}."
+        raise InputError(msg)
+
+
+def _as_counts(matrix: object, where: str) -> sparse.csr_array:
+    if hasattr(matrix, "to_memory"):  # backed on disk
+        matrix = matrix.to_memory()
+    if isinstance(matrix, pd.DataFrame):
+        is_sparse = all(isinstance(dtype, pd.SparseDtype) for dtype in matrix.dtypes)
+        matrix = matrix.sparse.to_coo() if is_sparse else matrix.to_numpy()
+    matrix = matrix.tocsr() if sparse.issparse(matrix) else np.asarray(matrix)
+    check_counts(matrix, where, _COUNTS_CURE)
+    counts = sparse.csr_array(matrix).astype(np.int64, copy=True)
+    counts.sum_duplicates()
+    counts.eliminate_zeros()
+    return counts
+
+
+def _guide_names(names: pd.Index, where: str) -> list[str]:
+    check_unique(names, f"guides in {where}")
+    return list(map(str, names))
+
+
+def _check_present(name: str, there: list[str], kind: str, kinds: str) -> None:
+    if name not in there:
+        msg = f"There is no {kind} {name!r}; the {kinds} are: {name_some(there) or 'none'}."
+        raise InputError(msg)

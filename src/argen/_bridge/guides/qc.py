@@ -1,0 +1,247 @@
+"""Quality control: which cells and targets each rule removes, and why."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from argen._bridge.guides.knockdown import KnockdownDesign, read_guides, target_knockdowns
+from argen._bridge.guides.names import STATUS_WORDS
+from argen._bridge.inputs import read_counts, read_depth
+from argen._bridge.validate import name_some
+from argen.errors import DesignError, InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["QcLimits", "QcResult", "apply_rules", "write_qc"]
+
+SCHEMA_VERSION = 1
+_MITO_PREFIXES = ("MT-", "mt-", "Mt-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QcLimits:
+    """Limits of the rules, `None` for a rule that is not asked for; see :func:`argen.pp.argen_qc`."""
+
+    min_depth: float | None
+    max_depth: float | None
+    min_genes: float | None
+    max_genes: float | None
+    max_percent_mito: float | None
+    one_target: bool
+    min_cells: int | None
+    min_knockdown_z: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QcResult:
+    """Which cells pass, the rule that removes each of the others first, and the table of rules."""
+
+    passes: np.ndarray
+    reason: pd.Categorical
+    rules: pd.DataFrame
+
+
+@dataclass(slots=True)
+class _Rule:
+    name: str
+    limit: float
+    why: str
+    fails: np.ndarray
+    targets: list[str]
+
+
+def apply_rules(
+    adata: "AnnData",
+    limits: QcLimits,
+    guides_key: str,
+    columns: dict[str, str | None],
+    design: KnockdownDesign,
+) -> QcResult:
+    """Apply the rules on cells, then those on targets to the cells that are left.
+
+    Parameters
+    ----------
+    adata
+        Counts, and the result of guide calling if a rule needs targets.
+    limits
+        The rules.
+    guides_key
+        Name of that result.
+    columns
+        obs columns for ``n_genes`` and ``percent_mito``, `None` to compute them.
+    design
+        Depth, layer, covariates and names of genes for the knock-downs.
+    """
+    target = _targets(adata, guides_key) if _needs_targets(limits) else None
+    rules = _cell_rules(adata, limits, columns, design)
+    if limits.one_target:
+        rules += _target_status_rules(target)
+    passes = ~np.logical_or.reduce([rule.fails for rule in rules] or [np.zeros(adata.n_obs, dtype=bool)])
+    if limits.min_cells is not None:
+        rules.append(_few_cells(target, passes, limits.min_cells))
+        passes &= ~rules[-1].fails
+    if limits.min_knockdown_z is not None:
+        _check_controls(target, passes)
+        table = target_knockdowns(adata, guides_key, design, passes)
+        rules.append(_weak_knockdown(target, table, limits.min_knockdown_z))
+        passes &= ~rules[-1].fails
+    if not passes.any():
+        counts = ", ".join(f"{rule.name}: {int(rule.fails.sum())}" for rule in rules)
+        msg = f"No cell would be left. Cells that fail by rule: {counts}. Relax the rules; nothing was changed."
+        raise DesignError(msg)
+    return QcResult(passes, *_tables(rules, passes, target))
+
+
+def _needs_targets(limits: QcLimits) -> bool:
+    return limits.one_target or limits.min_cells is not None or limits.min_knockdown_z is not None
+
+
+def _targets(adata: "AnnData", guides_key: str) -> np.ndarray:
+    result = read_guides(adata, guides_key)
+    return adata.obs[str(result["params"]["target_key"])].astype(str).to_numpy(dtype=object)
+
+
+def _cell_rules(
+    adata: "AnnData", limits: QcLimits, columns: dict[str, str | None], design: KnockdownDesign
+) -> list[_Rule]:
+    """Rules on depth, number of genes and mitochondrial share; each quantity is computed only if it is needed."""
+    counts = None
+
+    def needed():
+        nonlocal counts
+        counts = read_counts(adata, design.layer) if counts is None else counts
+        return counts
+
+    quantities: dict[str, Callable[[], np.ndarray]] = {
+        "depth": lambda: read_depth(adata.obs, design.depth, needed() if design.depth is None else None),
+        "genes": lambda: _n_genes(adata, columns["n_genes"], needed),
+        "percent_mito": lambda: _percent_mito(adata, columns["percent_mito"], needed),
+    }
+    words = {"depth": "depth", "genes": "detected genes", "percent_mito": "percent of mitochondrial counts"}
+    rules = []
+    for name in ("min_depth", "max_depth", "min_genes", "max_genes", "max_percent_mito"):
+        limit = getattr(limits, name)
+        if limit is None:
+            continue
+        side, _, quantity = name.partition("_")
+        values = quantities[quantity]()
+        fails = values < limit if side == "min" else values > limit
+        why = f"{words[quantity]} {'below' if side == 'min' else 'above'} {limit:g}"
+        rules.append(_Rule(name, float(limit), why, fails, []))
+    return rules
+
+
+def _n_genes(adata: "AnnData", column: str | None, counts: Callable) -> np.ndarray:
+    if column is not None:
+        return _column(adata, column, "n_genes")
+    matrix = counts()
+    if sparse.issparse(matrix):
+        return np.asarray((matrix > 0).sum(axis=1)).ravel()
+    return (matrix > 0).sum(axis=1)
+
+
+def _percent_mito(adata: "AnnData", column: str | None, counts: Callable) -> np.ndarray:
+    if column is None and "percent_mito" in adata.obs:
+        column = "percent_mito"
+    if column is not None:
+        return _column(adata, column, "percent_mito")
+    is_mito = adata.var_names.str.startswith(_MITO_PREFIXES)
+    if not is_mito.any():
+        msg = (
+            "max_percent_mito needs mitochondrial genes (names that start with MT-), or an obs column with the "
+            f"percentage: name it in percent_mito=.... Columns: {name_some(adata.obs.columns, 30) or 'none'}."
+        )
+        raise InputError(msg)
+    matrix = counts()
+    total = np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
+    mito = np.asarray(matrix[:, np.flatnonzero(is_mito)].sum(axis=1), dtype=np.float64).ravel()
+    return 100.0 * np.divide(mito, total, out=np.zeros(len(total)), where=total > 0)
+
+
+def _column(adata: "AnnData", name: str, argument: str) -> np.ndarray:
+    if name not in adata.obs:
+        msg = (
+            f"{argument}={name!r} is not a column of adata.obs. Columns: {name_some(adata.obs.columns, 30) or 'none'}."
+        )
+        raise InputError(msg)
+    column = adata.obs[name]
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        msg = f"{argument} column {name!r} is not numeric (type {column.dtype})."
+        raise InputError(msg)
+    values = column.to_numpy(dtype=np.float64)
+    if np.isnan(values).any():
+        msg = f"{argument} column {name!r} is missing (NaN) in {int(np.isnan(values).sum())} cells."
+        raise InputError(msg)
+    return values
+
+
+def _target_status_rules(target: np.ndarray) -> list[_Rule]:
+    none = np.isin(target, ["unassigned", "nan"])
+    return [
+        _Rule("no target", np.nan, "no guide was called", none, []),
+        _Rule("multiple targets", np.nan, "guides of several targets", target == "multiple", []),
+    ]
+
+
+def _few_cells(target: np.ndarray, passes: np.ndarray, min_cells: int) -> _Rule:
+    names = sorted(set(target) - {*STATUS_WORDS, "nan"})
+    few = [name for name in names if np.sum(passes & (target == name)) < min_cells]
+    why = f"target with fewer than {min_cells} cells that pass the rules above"
+    return _Rule("min_cells", float(min_cells), why, passes & np.isin(target, few), few)
+
+
+def _weak_knockdown(target: np.ndarray, table: pd.DataFrame, min_z: float) -> _Rule:
+    measured = table[(table["gene"] != "") & (table["n_cells"] > 0)]
+    strong = measured["z"] <= -min_z
+    weak = measured.loc[~strong, "target"].tolist()
+    unmeasured = int(np.sum((table["gene"] == "") & (table["n_cells"] > 0)))
+    why = f"target whose knock-down has z above {-min_z:g}"
+    if unmeasured:
+        why += f" ({unmeasured} targets are not measured and stay)"
+    return _Rule("min_knockdown_z", min_z, why, np.isin(target, weak), weak)
+
+
+def _check_controls(target: np.ndarray, passes: np.ndarray) -> None:
+    if not (passes & (target == "control")).any():
+        msg = "No control cell passes the rules on cells, so knock-downs are unknown. Relax them; nothing was changed."
+        raise DesignError(msg)
+
+
+def _tables(rules: list[_Rule], passes: np.ndarray, target: np.ndarray | None) -> tuple[pd.Categorical, pd.DataFrame]:
+    """First rule that each cell fails, and cells and targets by rule."""
+    names = [rule.name for rule in rules]
+    first = np.full(len(passes), -1)
+    rows = []
+    for number, rule in enumerate(rules):
+        new = rule.fails & (first < 0)
+        first[new] = number
+        rows.append((rule.name, rule.limit, int(rule.fails.sum()), int(new.sum()), len(rule.targets), rule.why))
+        rows[-1] += (", ".join(rule.targets),)
+    kept = set() if target is None else set(target[passes]) - {*STATUS_WORDS, "nan"}
+    rows.append(("kept", np.nan, int(passes.sum()), 0, len(kept), "passes every rule", ""))
+    columns = ["rule", "limit", "n_cells", "n_cells_first", "n_targets", "why", "targets"]
+    return pd.Categorical.from_codes(first, categories=names), pd.DataFrame(rows, columns=columns)
+
+
+def write_qc(adata: "AnnData", key_added: str, result: QcResult, params: dict[str, object], *, subset: bool) -> None:
+    """Write marks and tables; keep only the cells that pass if `subset`."""
+    from argen import __version__
+
+    if subset and not result.passes.all():
+        adata._inplace_subset_obs(result.passes)  # as scanpy's own filters do
+        kept = result.passes
+    else:
+        kept = np.ones(len(result.passes), dtype=bool)
+    adata.obs[key_added] = result.passes[kept]
+    adata.obs[f"{key_added}_reason"] = result.reason[kept]
+    adata.uns[key_added] = {
+        "schema_version": SCHEMA_VERSION,
+        "rules": result.rules,
+        "params": params,
+        "provenance": {"argen": __version__},
+    }

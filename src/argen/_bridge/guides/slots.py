@@ -1,0 +1,142 @@
+"""Results of guide calling in an AnnData: what is written, and the tables in ``uns``."""
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from argen import __version__
+from argen._bridge.guides.names import STATUS_WORDS, GuideTargets
+from argen._core.guides import (
+    CellTargets,
+    Fallback,
+    GuideCalls,
+    GuideFits,
+    Reason,
+    count_edges,
+    count_histogram,
+)
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["fits_table", "histogram_table", "n_guides_key", "posterior_key", "target_key", "write_guides"]
+
+SCHEMA_VERSION = 1
+
+
+def target_key(key_added: str) -> str:
+    """Name of the obs column with the targets: "argen_target" for "argen_guides", else "<key_added>_target"."""
+    return "argen_target" if key_added == "argen_guides" else f"{key_added}_target"
+
+
+def n_guides_key(key_added: str) -> str:
+    """Name of the obs column with the number of guides, as :func:`target_key` has it."""
+    return "argen_n_guides" if key_added == "argen_guides" else f"{key_added}_n_guides"
+
+
+def posterior_key(key_added: str) -> str:
+    """Name of the obsm entry with the posterior probabilities."""
+    return f"{key_added}_posterior"
+
+
+def fits_table(counts: sparse.csr_array, calls: GuideCalls, min_umi: int, probability: float) -> dict[str, np.ndarray]:
+    """Columns about the counts and the fit of each guide."""
+    n_cells, n_guides = counts.shape
+    called = sparse.csc_array(counts.multiply(calls.assignment))
+    n_called, umis = np.diff(called.indptr), counts.sum(axis=0, dtype=np.int64)
+    umis_called = called.sum(axis=0, dtype=np.int64)
+    lowest = np.array(
+        [called.data[a:b].min() if b > a else 0 for a, b in zip(called.indptr[:-1], called.indptr[1:], strict=True)]
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        background, signal = (umis - umis_called) / (n_cells - n_called), umis_called / n_called
+    columns = {
+        "n_umi": umis,
+        "n_cells_min_umi": np.bincount(counts.indices[counts.data >= min_umi], minlength=n_guides),
+        "min_called_umi": lowest.astype(np.int64),
+        "mean_background": background,
+        "mean_signal": signal,
+    }
+    if calls.fits is None:
+        return columns
+    return columns | _fit_columns(calls.fits, probability, has_posterior=calls.posterior is not None)
+
+
+def _fit_columns(fits: GuideFits, probability: float, *, has_posterior: bool) -> dict[str, object]:
+    columns = {"threshold": fits.threshold}
+    if not has_posterior:
+        return columns
+    return columns | {
+        "probability": np.where(fits.fallback == Fallback.NONE, probability, np.nan),
+        "beta_z": fits.effect,
+        "share": fits.share,
+        "converged": fits.converged,
+        "fallback": pd.Categorical([Fallback(code).text for code in fits.fallback]),
+    }
+
+
+def histogram_table(counts: sparse.csr_array, calls: GuideCalls, guides: list[str]) -> pd.DataFrame:
+    """Cells of each guide by UMI count and call, beside what the fit expects."""
+    edges = count_edges(int(counts.data.max(initial=0)))
+    not_called, called = count_histogram(counts, calls.assignment, edges)
+    unknown = np.full(called.shape, np.nan)
+    background, signal = (unknown, unknown) if calls.fits is None else calls.fits.expected(edges)
+    cells = not_called + called
+    # Up to the last bin of a guide that holds a cell.
+    used = np.cumsum(cells[:, ::-1], axis=1)[:, ::-1] > 0
+    guide, bin_ = np.nonzero(used)
+    return pd.DataFrame(
+        {
+            "guide": pd.Categorical.from_codes(guide, categories=guides),
+            "umi_from": edges[bin_],
+            "umi_to": edges[bin_ + 1] - 1,
+            "n_not_called": not_called[used],
+            "n_called": called[used],
+            "expected_background": background[used],
+            "expected_signal": signal[used],
+        }
+    )
+
+
+def write_guides(
+    adata: "AnnData", key_added: str, calls: GuideCalls, cells: CellTargets, targets: GuideTargets, *, details: dict
+) -> None:
+    """Write assignment, posterior, targets, report and `details` (guides, params, histogram) of one run."""
+    # Codes from the end: −1 control, −2 multiple, −3 unassigned.
+    names = np.array([*targets.targets, *reversed(STATUS_WORDS)], dtype=object)
+    target = pd.Categorical(names[cells.target], categories=[*targets.targets, *STATUS_WORDS])
+    assignment = sparse.csr_matrix(calls.assignment)
+    posterior = None if calls.posterior is None else sparse.csr_matrix(calls.posterior)
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "cells": count_cells(cells),
+        "provenance": {"argen": __version__}
+        | {name: version(name) for name in ("anndata", "numpy", "pandas", "scikit-learn", "scipy")},
+        **details,
+    }
+    adata.obsm[key_added] = assignment
+    if posterior is not None:
+        adata.obsm[posterior_key(key_added)] = posterior
+    elif posterior_key(key_added) in adata.obsm:
+        del adata.obsm[posterior_key(key_added)]  # of an earlier run
+    adata.obs[target_key(key_added)] = target
+    adata.obs[n_guides_key(key_added)] = np.diff(assignment.indptr).astype(np.int64)
+    adata.uns[key_added] = record
+
+
+def count_cells(cells: CellTargets) -> pd.DataFrame:
+    """Count the cells of every status and reason that occur."""
+    statuses = ["target", *STATUS_WORDS]
+    codes = np.where(cells.target >= 0, 0, -cells.target) * len(Reason) + cells.reason
+    found, n_cells = np.unique(codes, return_counts=True)
+    reasons = [Reason(code).text for code in found % len(Reason)]
+    return pd.DataFrame(
+        {
+            "status": pd.Categorical.from_codes(found // len(Reason), categories=statuses),
+            "reason": pd.Categorical(reasons),
+            "n_cells": n_cells,
+        }
+    )

@@ -1,0 +1,1 @@
+"""What is written to an AnnData and read back: slots, tables, provenance."""

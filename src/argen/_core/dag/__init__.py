@@ -1,0 +1,1 @@
+"""Causal order, equations of the genes, their estimates and covariances, the search."""

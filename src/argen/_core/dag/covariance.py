@@ -1,0 +1,164 @@
+"""Covariances of the closed-form second stage  θ̂ = M⁻¹ ξ_t[A]  (METHOD 5.1, 5.2).
+
+``"murphy-topel"``  V(θ̂) = M⁻¹ (V_t + Σ_k θ̂_k² V_k) M⁻ᵀ
+``"stacked"``       V(θ̂) = M⁻¹ (Σ_i u_i u_i') M⁻ᵀ,  u_i = IF_t,i − Σ_k θ̂_k IF_k,i: the joint sandwich of all stages,
+                    which counts that the same cells feed them (IF: influence, see :mod:`.influence`)
+``"naive"``         V(θ̂) = M⁻¹ V_t M⁻ᵀ, which takes the predicted expression for known
+"""
+
+import numpy as np
+
+from argen._core.dag.influence import CellInfluence
+from argen._core.glm.reduced_form import ReducedForm
+from argen._core.parallel import Map
+
+__all__ = [
+    "COVARIANCES",
+    "FirstStageShares",
+    "first_stage_matrix",
+    "first_stage_share",
+    "first_stage_variance",
+    "invert",
+    "own_variance",
+    "quadratic_diagonal",
+    "separated_variance",
+    "stacked_variance",
+]
+
+COVARIANCES = ("murphy-topel", "stacked", "naive")
+# Beyond this condition number (1-norm) fewer than six digits of θ are left.
+MAX_CONDITION = 1e10
+_BLOCK = 16  # first stages per task: fixed, so that sums do not depend on the number of threads
+
+
+def quadratic_diagonal(inverse: np.ndarray, v: np.ndarray, W: np.ndarray, G: np.ndarray) -> np.ndarray:
+    """diag(R V R') for V = diag(v) + GW' + WG', R = `inverse`; shape (rows of R,)."""
+    return inverse**2 @ v + 2.0 * np.einsum("ij,ij->i", inverse @ G, inverse @ W)
+
+
+def first_stage_matrix(candidates: np.ndarray, first_stages: list[ReducedForm]) -> np.ndarray:
+    """M: row l, column k = coefficient of D_l in the first stage of candidate k, 0 where D_l is not in it."""
+    M = np.zeros((len(candidates), len(candidates)))
+    for k, form in enumerate(first_stages):
+        M[np.searchsorted(candidates, form.instruments), k] = form.effect
+    return M
+
+
+def invert(M: np.ndarray) -> tuple[np.ndarray | None, float]:
+    """M⁻¹ and the condition number in the 1-norm; no inverse when that is beyond :data:`MAX_CONDITION`."""
+    if not np.isfinite(M).all():
+        return None, np.nan
+    try:
+        inverse = np.linalg.inv(M)
+    except np.linalg.LinAlgError:
+        return None, np.inf
+    condition = float(np.linalg.norm(M, 1) * np.linalg.norm(inverse, 1))
+    return (inverse if condition < MAX_CONDITION else None), condition
+
+
+def own_variance(inverse: np.ndarray, candidates: np.ndarray, own: ReducedForm) -> np.ndarray:
+    """diag(M⁻¹ V_t M⁻ᵀ), the share of the target's own reduced form."""
+    rows = np.searchsorted(own.instruments, candidates)
+    return quadratic_diagonal(inverse, own.v[rows], own.W[rows], own.G[rows])
+
+
+def first_stage_variance(
+    inverse: np.ndarray, candidates: np.ndarray, first_stages: list[ReducedForm], coef: np.ndarray, map_: Map = map
+) -> np.ndarray:
+    """diag(M⁻¹ Σ_k θ̂_k² V_k M⁻ᵀ) as one matrix product over the low-rank factors."""
+    blocks = [slice(lo, lo + _BLOCK) for lo in range(0, len(candidates), _BLOCK)]
+    diagonal, cross = np.zeros(len(candidates)), np.zeros((len(candidates), len(candidates)))
+    for d, c in map_(lambda block: _weighted_sum(first_stages[block], coef[block], candidates), blocks):
+        diagonal += d
+        cross += c
+    return inverse**2 @ diagonal + 2.0 * np.einsum("ij,ij->i", inverse @ cross, inverse)
+
+
+def first_stage_share(inverse: np.ndarray, candidates: np.ndarray, form: ReducedForm) -> np.ndarray:
+    """d_k = diag(M⁻¹ V_k M⁻ᵀ) of one first stage, shape (m,)."""
+    rows = inverse[:, np.searchsorted(candidates, form.instruments)]
+    return quadratic_diagonal(rows, form.v, form.W, form.G)
+
+
+def stacked_variance(
+    influence: CellInfluence,
+    inverse: np.ndarray,
+    target: int,
+    candidates: np.ndarray,
+    own: ReducedForm,
+    first_stages: list[ReducedForm],
+    coef: np.ndarray,
+    map_: Map = map,
+) -> np.ndarray:
+    """diag(M⁻¹ (Σ_i u_i u_i') M⁻ᵀ), shape (m,); groups without counts enter with their stand-in variance."""
+    own_weights = np.zeros((len(candidates), len(own.instruments)))
+    own_weights[:, np.searchsorted(own.instruments, candidates)] = inverse
+    weights = [
+        -theta * inverse[:, np.searchsorted(candidates, form.instruments)]
+        for form, theta in zip(first_stages, coef, strict=True)
+    ]
+    genes, forms = [target, *candidates.tolist()], [own, *first_stages]
+    u = influence.combine(genes, forms, [own_weights, *weights], map_)
+    return np.einsum("ij,ij->i", u, u) + separated_variance(inverse, candidates, own, first_stages, coef)
+
+
+def separated_variance(
+    inverse: np.ndarray, candidates: np.ndarray, own: ReducedForm, first_stages: list[ReducedForm], coef: np.ndarray
+) -> np.ndarray:
+    """Part of V(θ̂) that comes from groups without counts, whose coefficients are stand-ins for −∞; shape (m,)."""
+    rows = np.searchsorted(own.instruments, candidates)
+    total = inverse**2 @ (own.v[rows] * own.separated[rows])
+    for form, theta in zip(first_stages, coef, strict=True):
+        if form.separated.any():
+            at = np.searchsorted(candidates, form.instruments[form.separated])
+            total += theta**2 * (inverse[:, at] ** 2 @ form.v[form.separated])
+    return total
+
+
+class FirstStageShares:
+    """d_k = diag(M⁻¹ V_k M⁻ᵀ) of each first stage, for a relation that is a strict order.
+
+    There a candidate's instruments are closed under ancestors, so M_A⁻¹ holds the same block for it in every
+    equation, and d_k is computed once: Σ_k θ̂_k² d_k replaces the matrix product of :func:`first_stage_variance`.
+    """
+
+    def __init__(self) -> None:
+        self._shares: dict[int, np.ndarray] = {}
+
+    def weighted(self, candidates: np.ndarray, first_stages: list[ReducedForm], coef: np.ndarray) -> np.ndarray:
+        """diag(M⁻¹ Σ_k θ̂_k² V_k M⁻ᵀ), shape (m,)."""
+        forms = dict(zip(candidates.tolist(), first_stages, strict=True))
+        total = np.zeros(len(candidates))
+        for (gene, form), theta in zip(forms.items(), coef, strict=True):
+            total[np.searchsorted(candidates, form.instruments)] += theta**2 * self._share(gene, form, forms)
+        return total
+
+    def columns(self, candidates: np.ndarray, first_stages: list[ReducedForm]) -> np.ndarray:
+        """d_k of every candidate as a column, shape (m, m): for many θ̂ of one system."""
+        forms = dict(zip(candidates.tolist(), first_stages, strict=True))
+        columns = np.zeros((len(candidates), len(candidates)))
+        for k, (gene, form) in enumerate(forms.items()):
+            columns[np.searchsorted(candidates, form.instruments), k] = self._share(gene, form, forms)
+        return columns
+
+    def _share(self, gene: int, form: ReducedForm, forms: dict[int, ReducedForm]) -> np.ndarray:
+        if gene not in self._shares:
+            block = [forms[k] for k in form.instruments.tolist()]
+            inverse, _ = invert(first_stage_matrix(form.instruments, block))
+            self._shares[gene] = quadratic_diagonal(inverse, form.v, form.W, form.G)
+        return self._shares[gene]
+
+
+def _weighted_sum(
+    first_stages: list[ReducedForm], coef: np.ndarray, candidates: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Σ_k θ̂_k² v_k and Σ_k θ̂_k² G_k W_k', zero-padded to the candidates."""
+    m, q = len(candidates), first_stages[0].W.shape[1]
+    diagonal = np.zeros(m)
+    left, right = np.zeros((m, len(coef), q)), np.zeros((m, len(coef), q))
+    for k, (form, theta) in enumerate(zip(first_stages, coef, strict=True)):
+        rows = np.searchsorted(candidates, form.instruments)
+        diagonal[rows] += theta**2 * form.v
+        left[rows, k] = theta**2 * form.G
+        right[rows, k] = form.W
+    return diagonal, left.reshape(m, -1) @ right.reshape(m, -1).T

@@ -1,0 +1,1 @@
+"""What a network rests on: error rates, stability, strength, power."""

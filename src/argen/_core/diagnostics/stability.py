@@ -1,0 +1,386 @@
+"""How often an edge comes back when the cells are drawn again, without a single refit (METHOD 9).
+
+A bootstrap draw gives cell i the weight w_i ~ Exp(1), the same for all genes. To first order that moves the saturated
+reduced form of gene k by Σ_i (w_i − 1) IF_k,i, IF the influence of a cell; a total effect is moved by as much as the
+coefficient of the same target in that form, with its standard error fixed. Descendants, order, equations and FDR
+control are then run again on the moved numbers: M* is the saturated forms masked by the relation of the draw,
+θ* = M*⁻¹ξ*_t[A], and its variance is Murphy and Topel's at θ*. Where instruments lie outside A, the second stage is a
+regression of ξ*_t on M* with the information J of ξ_t as weights, θ* = (M*'JM*)⁻¹M*'Jξ*_t: to first order that is the
+quasi-Poisson regression on predicted expression.
+
+A draw adds the variance of the estimates once more, so that null z-scores of draws have a variance of 2. With z*/√2 in
+both rounds of FDR control the nulls come back as often as the nulls of fresh data would be found (`stability`); without
+it (`bootstrap`) they come back several times as often.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+from argen._core.dag.covariance import invert, quadratic_diagonal
+from argen._core.dag.equations import steps_of
+from argen._core.dag.order import place_genes
+from argen._core.dag.search import is_settled, select_edges
+from argen._core.descendants.closure import descendant_relation
+from argen._core.descendants.prior import Prior
+from argen._core.glm._draw_kernels import empty_sums, weighted_sums
+from argen._core.glm.p_values import log_p_two_sided
+from argen._core.glm.reduced_form import ReducedForm, fit_reduced_form
+from argen._core.parallel import Map
+from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Relation
+from argen._core.screen import Screen
+
+__all__ = ["Draws", "SearchOptions", "Stability", "draw_networks", "moves_of", "saturated_forms", "weights_of"]
+
+_DRAWS = 40  # at a time: bounds the memory; fixed, so that sums do not depend on it
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How the descendant step and the search were done; see their functions."""
+
+    closure: object
+    descendants_alpha: float
+    first_stage: str
+    alpha: float
+    fdr: str
+    with_first_stage_variance: bool  # not for the naive covariance
+    prior: Prior
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """How many draws; draw b has the weights of ``default_rng([seed, b])``. `hc3` divides residuals by 1 − leverage."""
+
+    n: int
+    seed: int
+    hc3: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """Shares of the draws, [source, target] of shape (p, p), and what the draws say about θ.
+
+    Attributes
+    ----------
+    stability
+        Draws that select the edge, with z/√2 in FDR control.
+    bootstrap
+        Draws that select it without that.
+    candidate
+        Draws in which the source is a candidate parent of the target (with z/√2).
+    before
+        Draws in which the source comes before the target in the causal order (with z/√2).
+    low, high
+        2.5 % and 97.5 % points of θ* for candidates and order as they are, moved so that they surround θ̂; one per
+        candidate edge.
+    """
+
+    stability: np.ndarray
+    bootstrap: np.ndarray
+    candidate: np.ndarray
+    before: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def draw_networks(
+    screen: Screen,
+    tests: DescendantTests,
+    relation: Relation,
+    dag: Dag,
+    forms: list[ReducedForm],
+    options: SearchOptions,
+    draws: Draws,
+    map_: Map = map,
+    track: Callable[[Iterable], Iterable] = iter,
+) -> Stability:
+    """Search the network of every draw.
+
+    Parameters
+    ----------
+    screen, tests, relation, dag
+        Data, descendant step and network.
+    forms
+        Saturated reduced form of every gene, see :func:`saturated_forms`.
+    options
+        Options of both steps.
+    draws
+        How many, and their seed.
+    map_, track
+        Parallel map over genes and draws; wrapper round the iterator over draws, for a progress bar.
+    """
+    p = screen.n_genes
+    effect = _effects(forms, p)
+    base = _equations_of(dag, relation, np.isfinite(np.diag(tests.effect)), options)
+    counts = {name: np.zeros((p, p)) for name in ("stability", "bootstrap", "candidate", "before")}
+    theta = []
+
+    def effects_of(network: _Network) -> np.ndarray:
+        found = np.full(len(dag.coef), np.nan)
+        for target, candidates, rows, at in base:
+            found[at] = network.effects(target, candidates, rows)
+        return found
+
+    def one(move: np.ndarray) -> tuple:
+        moved = effect + move
+        with np.errstate(invalid="ignore"):
+            z = np.where(np.isfinite(move / tests.se), tests.z + move / tests.se, tests.z)
+        calibrated = _search(forms, moved, tests, z, options, np.sqrt(2.0))
+        plain = _search(forms, moved, tests, z, options, 1.0)
+        return calibrated, plain, effects_of(_Network(forms, moved, relation, options))
+
+    for calibrated, plain, estimates in track(_over_draws(screen, forms, draws, map_, one)):
+        for name, found in (("stability", calibrated), ("bootstrap", plain)):
+            counts[name][found.source[found.selected], found.target[found.selected]] += 1
+        tested = calibrated.status != EdgeStatus.FORBIDDEN
+        counts["candidate"][calibrated.source[tested], calibrated.target[tested]] += 1
+        position = np.argsort(calibrated.order)
+        counts["before"] += position[:, None] < position[None, :]
+        theta.append(estimates)
+    shares = {name: total / draws.n for name, total in counts.items()}
+    low, high = _interval(np.array(theta), effects_of(_Network(forms, effect, relation, options)), dag.coef)
+    rests_on_stand_ins = dag.status == EdgeStatus.SEPARATED  # which no weight of a cell moves
+    low[rests_on_stand_ins] = high[rests_on_stand_ins] = np.nan
+    return Stability(**shares, low=low, high=high)
+
+
+def saturated_forms(
+    screen: Screen,
+    usable: np.ndarray,
+    *,
+    hc3: bool = False,
+    phi: np.ndarray,
+    map_: Map = map,
+    track: Callable[[Iterable], Iterable] = iter,
+) -> list[ReducedForm]:
+    """Reduced form of every gene on all `usable` targets."""
+    instruments = np.flatnonzero(usable)
+
+    def fit(gene: int) -> ReducedForm:
+        return fit_reduced_form(screen, gene, instruments, hc3=hc3, phi=float(phi[gene]))
+
+    return list(track(map_(fit, range(screen.n_genes))))
+
+
+def weights_of(seed: int, draws: range, n: int) -> np.ndarray:
+    """Weights − 1 of the cells in some draws, shape (n, draws)."""
+    weights = np.empty((n, len(draws)))
+    for b, draw in enumerate(draws):
+        weights[:, b] = np.random.default_rng([seed, draw]).exponential(size=n) - 1.0
+    return weights
+
+
+def moves_of(screen: Screen, gene: int, form: ReducedForm, weights: np.ndarray, *, hc3: bool) -> np.ndarray:
+    """Σ_i (w_i − 1) IF_k,i on the form's instruments, shape (draws, instruments)."""
+    design = screen.design
+    score = form.residuals(screen.counts_of(gene), design, hc3=hc3)
+    by_segment, by_numeric = empty_sums(len(design.seg_stratum), design.numeric.shape[1], weights.shape[1])
+    weighted_sums(score, weights, design.seg_start, design.numeric, by_segment, by_numeric)
+    by_group = np.add.reduceat(np.vstack([by_segment, np.zeros_like(by_segment[:1])]), design.group_seg[:-1], axis=0)
+    by_group[np.diff(design.group_seg) == 0] = 0.0
+    by_group = by_group[form.instruments]
+    G, O = design.n_levels, design.stratum_dummies.shape[1]
+    total = np.zeros((design.n_nuisance, weights.shape[1]))
+    level = design.stratum_level[design.seg_stratum]
+    total[:G] = sparse.csr_array((np.ones(len(level)), (level, np.arange(len(level)))), (G, len(level))) @ by_segment
+    if O:
+        total[G : G + O] = design.stratum_dummies[design.seg_stratum].T @ by_segment
+    total[G + O :] = by_numeric
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = np.where((form.S > 0)[:, None], by_group / form.S[:, None], 0.0)
+    return (own - form.W @ (form.H_inv @ (total - form.W.T @ by_group))).T
+
+
+def _over_draws(screen: Screen, forms: list[ReducedForm], draws: Draws, map_: Map, one: Callable) -> Iterator[tuple]:
+    """Results of `one` for every draw, in order."""
+    p = screen.n_genes
+    for lo in range(0, draws.n, _DRAWS):
+        block = range(lo, min(lo + _DRAWS, draws.n))
+        weights = weights_of(draws.seed, block, screen.n_cells)
+        move = np.zeros((len(block), p, p))
+
+        def fill(gene: int, weights: np.ndarray = weights, move: np.ndarray = move) -> None:
+            form = forms[gene]
+            move[:, form.instruments, gene] = moves_of(screen, gene, form, weights, hc3=draws.hc3)
+
+        list(map_(fill, range(p)))
+        yield from map_(one, move)
+
+
+def _equations_of(
+    dag: Dag, relation: Relation, usable: np.ndarray, options: SearchOptions
+) -> list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    """Child, candidates in order, instruments and places among the edges, for each equation of a network."""
+    result = []
+    instruments_of = _instruments_of(relation, dag.order, usable, options)
+    for target in dict.fromkeys(dag.target.tolist()):
+        at = np.flatnonzero((dag.target == target) & np.isfinite(dag.coef))
+        at = at[np.argsort(dag.source[at])]
+        if len(at):
+            A = dag.source[at]
+            result.append((target, A, instruments_of(target, A), at))
+    return result
+
+
+def _instruments_of(
+    relation: Relation, order: np.ndarray, usable: np.ndarray, options: SearchOptions
+) -> Callable[[int, np.ndarray], np.ndarray]:
+    """Instruments of an equation: those of its candidates' first stages."""
+    closed = options.closure is not False and not options.prior.forbidden.any() and not options.prior.before.any()
+    if closed or options.first_stage == "shared":
+        return lambda _, A: A
+    position = np.argsort(order)
+
+    def instruments(target: int, A: np.ndarray) -> np.ndarray:
+        used = relation.descendant[:, A].any(axis=1) & usable & (position < position[target])
+        used[A] = True
+        return np.flatnonzero(used)
+
+    return instruments
+
+
+def _effects(forms: list[ReducedForm], p: int) -> np.ndarray:
+    """ξ of all genes, [instrument, gene]; NaN where the target is no instrument."""
+    effect = np.full((p, p), np.nan)
+    for gene, form in enumerate(forms):
+        effect[form.instruments, gene] = form.effect
+    return effect
+
+
+def _interval(theta: np.ndarray, start: np.ndarray, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    known = np.isfinite(theta).all(axis=0) & np.isfinite(start)
+    ends = np.full((2, len(coef)), np.nan)
+    if known.any():
+        ends[:, known] = np.quantile(theta[:, known], [0.025, 0.975], axis=0) - start[known] + coef[known]
+    return ends[0], ends[1]
+
+
+def _search(
+    forms: list[ReducedForm],
+    effect: np.ndarray,
+    tests: DescendantTests,
+    z: np.ndarray,
+    options: SearchOptions,
+    scale: float,
+) -> Dag:
+    """The network of one draw; z-scores are divided by `scale` in both rounds of FDR control."""
+    drawn = replace(tests, z=z / scale, log_p=log_p_two_sided(z / scale))
+    relation = descendant_relation(drawn, options.closure, options.descendants_alpha, options.prior)
+    order, _ = place_genes(relation.descendant, drawn.neg_log10_p, before=options.prior.before)
+    network = _Network(forms, effect, relation, options)
+    usable = np.isfinite(np.diag(tests.effect))
+    instruments_of = _instruments_of(relation, order, usable, options)
+    equations = []
+    for step in steps_of(relation.descendant, order, usable, options.prior.forbidden):
+        if len(A := step.candidates):
+            equations.append(network.equation(step.target, A, instruments_of(step.target, A), scale))
+    return select_edges(order, equations, options.alpha, options.fdr, options.prior.required)
+
+
+class _Network:
+    """Equations read off saturated reduced forms, masked by a relation.
+
+    Parameters
+    ----------
+    forms
+        Saturated reduced forms; their covariances hold for every draw.
+    effect
+        ξ of one draw, [instrument, gene].
+    relation
+        Who descends from whom.
+    options
+        Of the search.
+    """
+
+    def __init__(
+        self, forms: list[ReducedForm], effect: np.ndarray, relation: Relation, options: SearchOptions
+    ) -> None:
+        self._forms, self._effect, self._options = forms, effect, options
+        self._descendant = relation.descendant
+        self._known = np.isfinite(np.diag(effect))
+        self._n_instruments = 1 + (self._descendant & self._known[:, None]).sum(axis=0)
+        # Where the relation is a strict order, M⁻¹ of an equation with all ancestors is a block of one M⁻¹.
+        self._whole = self._whole_inverse() if is_settled(relation, options.first_stage) else None
+        self._shares: np.ndarray | None = None
+
+    def effects(self, target: int, A: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """θ of the candidates A with the instruments `rows`, NaN where it is not determined."""
+        solver = self._solver(target, A, rows)
+        return np.full(len(A), np.nan) if solver is None else solver @ self._effect[rows, target]
+
+    def equation(self, target: int, A: np.ndarray, rows: np.ndarray, scale: float) -> Equation:
+        """θ and its standard error times `scale`."""
+        solver = self._solver(target, A, rows)
+        status = np.full(len(A), int(EdgeStatus.OK))
+        if solver is None:
+            nothing = np.full(len(A), np.nan)
+            return Equation(target, A, nothing, nothing.copy(), status, np.nan)
+        coef = solver @ self._effect[rows, target]
+        own = self._forms[target]
+        at = np.searchsorted(own.instruments, rows)
+        variance = quadratic_diagonal(solver, own.v[at], own.W[at], own.G[at])
+        if self._options.with_first_stage_variance:
+            variance += self._first_stage_shares(A, rows, solver) @ coef**2
+        return Equation(target, A, coef, scale * np.sqrt(variance), status, np.nan)
+
+    def _whole_inverse(self) -> np.ndarray | None:
+        """M⁻¹ over all instruments, [instrument, gene]; rows of unknown targets are those of the identity."""
+        known = self._known
+        M = np.where(self._descendant & known[:, None] & known, self._effect, 0.0)
+        np.fill_diagonal(M, np.where(known, np.diag(self._effect), 1.0))
+        return invert(M)[0]
+
+    def _solver(self, target: int, A: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
+        """θ = (solver) ξ_t[rows], shape (m, rows): M⁻¹ of a square equation, else weighted least squares."""
+        if self._is_block(target, A):
+            return self._whole[np.ix_(A, A)]
+        M = np.where(self._used(A, rows), self._effect[np.ix_(rows, A)], 0.0)
+        if len(rows) == len(A):
+            return invert(M)[0]
+        own = self._forms[target]
+        at = np.searchsorted(own.instruments, rows)
+        known = own.S[at] > 0  # a group without counts of the child says nothing here
+        information = np.linalg.inv(np.diag(1.0 / own.S[at[known]]) + own.W[at[known]] @ own.H_inv @ own.W[at[known]].T)
+        weighted = M[known].T @ information
+        bread = invert(weighted @ M[known])[0]
+        if bread is None:
+            return None
+        solver = np.zeros((len(A), len(rows)))
+        solver[:, known] = bread @ weighted
+        return solver
+
+    def _is_block(self, target: int, A: np.ndarray) -> bool:
+        return self._whole is not None and len(A) == self._n_instruments[target] - 1
+
+    def _used(self, A: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Which instruments are in the first stage of which candidate, shape (rows, m)."""
+        if self._options.first_stage == "shared":
+            return np.ones((len(rows), len(A)), dtype=bool)
+        return self._descendant[np.ix_(rows, A)] | (rows[:, None] == A)
+
+    def _first_stage_shares(self, A: np.ndarray, rows: np.ndarray, solver: np.ndarray) -> np.ndarray:
+        """diag(L V_k L') in column k, L the solver, shape (m, m)."""
+        if self._whole is not None and len(rows) == len(A) and not self._options.prior.forbidden.any():
+            if self._shares is None:
+                self._shares = self._all_shares()
+            return self._shares[np.ix_(A, A)]
+        shares, every = np.empty((len(A), len(A))), self._used(A, rows)
+        for k, gene in enumerate(A.tolist()):
+            form, used = self._forms[gene], every[:, k]
+            at = np.searchsorted(form.instruments, rows[used])
+            shares[:, k] = quadratic_diagonal(solver[:, used], form.v[at], form.W[at], form.G[at])
+        return shares
+
+    def _all_shares(self) -> np.ndarray:
+        """diag(M⁻¹V_kM⁻ᵀ) in column k over all genes: with a settled relation it is the same in every equation."""
+        shares = np.zeros_like(self._effect)
+        for k in np.flatnonzero(self._known & self._descendant.any(axis=1)).tolist():
+            used = self._descendant[:, k] & self._known
+            used[k] = True
+            S, form = np.flatnonzero(used), self._forms[k]
+            rows = np.searchsorted(form.instruments, S)
+            shares[S, k] = quadratic_diagonal(self._whole[np.ix_(S, S)], form.v[rows], form.W[rows], form.G[rows])
+        return shares

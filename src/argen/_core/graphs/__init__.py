@@ -1,0 +1,1 @@
+"""Graphs as matrices: components, centrality, comparison."""
