@@ -46,7 +46,7 @@ def same_table(path, table):
     """The file holds the table to the last digit."""
     stored = read_exact(path)
     text = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
-    stored[text] = stored[text].fillna("").astype(str)
+    stored[text] = stored[text].astype(object).fillna("").astype(str)
     expected = table.astype(dict.fromkeys(text, str))
     pd.testing.assert_frame_equal(stored, expected, check_exact=True, check_dtype=False)
 

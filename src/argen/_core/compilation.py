@@ -60,7 +60,7 @@ def _pairs(screen: Screen) -> None:
     y, design, series = screen.counts_of(0), screen.design, monomials(screen.design.numeric.shape[1])
     theta, w, square = np.zeros(design.n_nuisance), design.depth.copy(), np.eye(design.n_nuisance)
     kappa, inflation = move_weights(design, theta, w), np.ones(len(w))
-    control_inflation(design, w, square, inflation)
+    control_inflation(design, kappa, w, 0.0, square, inflation)
     controls = tabulate_controls(y, design, series, theta, w, kappa, inflation, square, square)
     fit_pairs(y, design, series, controls, 3, 1.0, True)  # noqa: FBT003
     stratum_factors(design, theta, kappa)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from argen._core._jit import kernel
+from argen._core._jit import inlined, kernel
 from argen._core.glm._linear_kernels import copy_to
 from argen._core.glm._moment_kernels import Tables
 from argen._core.glm._segment_kernels import small_exp
@@ -56,7 +56,7 @@ class WorkSpace(NamedTuple):
     constant: np.ndarray  # (S,)
 
 
-@kernel
+@inlined
 def add_border(acc, level, comps, c_row, scale, dummies, s, r, with_effect):
     """Add one stratum (or segment) to its level's E, border vector L and border matrix (lower triangle)."""
     O = dummies.shape[1]

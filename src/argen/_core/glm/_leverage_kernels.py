@@ -66,7 +66,7 @@ def poisson_cells(y, design, used, w, factor, score, weight):
 
 
 @kernel
-def control_inflation(design, weight, H_inv, out):
+def control_inflation(design, kappa, w, phi, H_inv, out):
     """1 / (1 − h)² of the control cells under the fit on the controls alone; other cells keep their value."""
     p, S, r = len(design.group_seg) - 2, len(design.stratum_level), design.numeric.shape[1]
     constants, linears = np.empty(S), np.empty((S, r))
@@ -74,7 +74,8 @@ def control_inflation(design, weight, H_inv, out):
     for seg in range(design.group_seg[p], design.group_seg[p + 1]):
         s = design.seg_stratum[seg]
         for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
-            leverage = weight[i] * (constants[s] + numeric_form(design, i, linears[s], H_inv))
+            mu = kappa[s] * w[i]
+            leverage = mu / (1.0 + phi * mu) * (constants[s] + numeric_form(design, i, linears[s], H_inv))
             out[i] = inflation_of(leverage)
 
 

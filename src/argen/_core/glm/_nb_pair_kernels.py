@@ -26,7 +26,6 @@ from argen._core.glm._linear_kernels import (
     copy_to,
     dot,
     largest_entry,
-    quadratic_form,
 )
 from argen._core.glm._moment_kernels import powers
 from argen._core.glm._pair_kernels import NOT_CONVERGED, NOT_ESTIMABLE, OK, OUT_OF_REACH, work_space
@@ -85,12 +84,7 @@ def nb_tabulate_controls(y, design, mono, theta, phi, H_inv, hc3):
     stratum_factors(design, theta, kappa)
     inflation = np.ones(len(w))
     if hc3:
-        weight = np.zeros(len(w))
-        for seg in range(design.group_seg[p], design.group_seg[p + 1]):
-            for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
-                mu = kappa[design.seg_stratum[seg]] * w[i]
-                weight[i] = mu / (1.0 + phi * mu)
-        control_inflation(design, weight, H_inv, inflation)
+        control_inflation(design, kappa, w, phi, H_inv, inflation)
     score = np.zeros((_ORDER + 1, S, n_mono))
     weights, square = np.zeros((_ORDER_VARIANCE + 1, S, n_mono)), np.zeros((_ORDER_VARIANCE + 1, S, n_mono))
     # The n-th derivative is read with monomials of degree n + 2 at most; they are sorted by degree.
@@ -373,7 +367,7 @@ def nb_variance(y, design, mono, controls, space, j, tau, shift, gamma, hc):
                 for k in range(r):
                     border[O + k] = design.numeric[i, k] - space.acc[g, 1 + O + k] / space.rate[g]
                 border[O + r] = 1.0 - space.acc[g, 1 + O + r] / space.rate[g]
-                form = 1.0 / space.rate[g] + quadratic_form(H_inv, border)
+                form = 1.0 / space.rate[g] + np.dot(border, np.dot(H_inv, border))
                 square *= inflation_of(mu * inverse * form)
             total += square
     return total * degrees_of_freedom_factor(design, j, space) if hc == 1 else total

@@ -60,7 +60,7 @@ def target_variance(y, design, j, w, shift, space, effect, slope, hc3):
                 for a in range(r):
                     b[O + a] = design.numeric[i, a] - space.acc[g, 1 + O + a] / space.acc[g, 0]
                 b[O + r] = 1.0 - space.acc[g, 1 + O + r] / space.acc[g, 0]
-                square *= inflation_of(mu * (1.0 / space.y_level[g] + quadratic_form(H_inv, b)))
+                square *= inflation_of(mu * (1.0 / space.y_level[g] + np.dot(b, np.dot(H_inv, b))))
             total += square
     return total
 

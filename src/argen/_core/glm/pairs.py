@@ -81,7 +81,7 @@ def fit_gene(
     theta, w, H_inv, B, *_ = _fit_cells(y, design, series, used, np.empty(0, dtype=np.int64))
     kappa, inflation = move_weights(design, theta, w), np.ones(len(w))
     if hc == 3:
-        control_inflation(design, w * kappa[np.repeat(design.seg_stratum, np.diff(design.seg_start))], H_inv, inflation)
+        control_inflation(design, kappa, w, 0.0, H_inv, inflation)
     controls = tabulate_controls(y, design, series, theta, w, kappa, inflation, H_inv, B)
     fits = effect, variance, status, count, expected, *_ = fit_pairs(
         y, design, series, controls, hc, score_below, phi == 0.0
