@@ -99,8 +99,8 @@ def fit_pseudo_targets(
     members
         Cells of each pseudo-target, positions among the control cells of `screen` in their order.
     test, hc, pooled, phi
-        As :func:`~argen._core.descendants.tests.fit_descendants` takes them. With `pooled` the cells of all targets take
-        part as groups of their own; else they are left out, as they say nothing about a pseudo-target.
+        As :func:`~argen._core.descendants.tests.fit_descendants` takes them. With `pooled` the cells of all targets
+        take part as groups of their own; else they are left out, as they say nothing about a pseudo-target.
     map_, track
         Parallel map over genes; wraps the iterator over pseudo-targets.
 
