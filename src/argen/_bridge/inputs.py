@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.design import CovariateSpec, build_covariates, integer_codes, parse_covariates
+from argen._bridge.settings import DescendantSettings
 from argen._bridge.validate import check_anndata, check_counts, check_layer, name_some
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
 from argen.errors import DesignError, InputError
@@ -16,24 +17,11 @@ from argen.errors import DesignError, InputError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["DesignParams", "ScreenReport", "check_in_memory", "read_counts", "read_depth", "read_screen"]
+__all__ = ["ScreenReport", "check_in_memory", "read_counts", "read_depth", "read_screen"]
 
 _NO_TARGET = ("multiple", "unassigned")
 _NO_CONTROLS = "no control cells in its covariate levels"
 _JOINS = ("+", ",", ";", "|", "&", "_")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DesignParams:
-    """Which data an analysis uses; the same object for the descendant step and everything that builds on it."""
-
-    target_key: str
-    control: tuple[str, ...]
-    covariates: str | tuple[str, ...] | None
-    depth: str | None
-    layer: str | None
-    targets: tuple[str, ...] | None
-    min_cells: int
 
 
 @dataclass(slots=True)
@@ -58,7 +46,7 @@ class ScreenReport:
     hints: list[str] = field(default_factory=list)
 
 
-def read_screen(adata: "AnnData", params: DesignParams) -> tuple[Screen, ScreenReport]:
+def read_screen(adata: "AnnData", params: DescendantSettings) -> tuple[Screen, ScreenReport]:
     """Check the input and build the core's view of it; `adata` is not touched."""
     check_anndata(adata)
     _check_unique(adata.var_names)
@@ -80,7 +68,7 @@ def read_screen(adata: "AnnData", params: DesignParams) -> tuple[Screen, ScreenR
     return replace(screen, cell=cells[screen.cell]), report
 
 
-def _hints(adata: "AnnData", params: DesignParams, report: ScreenReport, codes: dict[str, int]) -> list[str]:
+def _hints(adata: "AnnData", params: DescendantSettings, report: ScreenReport, codes: dict[str, int]) -> list[str]:
     """Several targets in one label; batches coded by integers."""
     hints = []
     known = {*report.target_cells, *params.control, *adata.var_names}
@@ -106,7 +94,7 @@ def _check_unique(names: pd.Index) -> None:
         raise InputError(msg)
 
 
-def _labels(obs: pd.DataFrame, params: DesignParams) -> np.ndarray:
+def _labels(obs: pd.DataFrame, params: DescendantSettings) -> np.ndarray:
     """Target label of each cell as a string, '' where missing."""
     if params.target_key not in obs.columns:
         msg = (
@@ -175,7 +163,7 @@ def read_depth(obs: pd.DataFrame, depth: str | None, counts) -> np.ndarray:
 
 def _select(
     adata: "AnnData",
-    params: DesignParams,
+    params: DescendantSettings,
     spec: CovariateSpec,
     labels: np.ndarray,
     counts,
@@ -222,7 +210,7 @@ def _covariates(spec: CovariateSpec, obs: pd.DataFrame, report: ScreenReport) ->
 
 
 def _screen_targets(
-    adata: "AnnData", params: DesignParams, labels: np.ndarray, depth: np.ndarray, report: ScreenReport
+    adata: "AnnData", params: DescendantSettings, labels: np.ndarray, depth: np.ndarray, report: ScreenReport
 ) -> None:
     """Targets out by what is known before the analysis: not asked for, not measured, too few cells."""
     ignored = {"", *_NO_TARGET, *params.control}
@@ -244,7 +232,7 @@ def _check_enough(
     n_control: int,
     n_alone: int,
     kept: Sequence[str],
-    params: DesignParams,
+    params: DescendantSettings,
     report: ScreenReport,
     var_names: pd.Index,
 ) -> None:
@@ -276,7 +264,7 @@ def _unusable(
     labels: np.ndarray,
     covariates: Covariates,
     control: np.ndarray,
-    params: DesignParams,
+    params: DescendantSettings,
 ) -> dict[str, str]:
     """Reasons for targets that cannot take part in the analysis of the cells at hand."""
     reasons = {name: "no counts in the cells of the analysis" for name in kept if name in silent}

@@ -227,6 +227,12 @@ class Dag:
         One per gene with candidates, sinks to roots.
     instruments
         :class:`Instruments` of the candidate edges, NaN where they were not asked for.
+    layer
+        Longest path of selected edges from a root to each gene, shape (p,).
+    direction
+        :class:`Direction` of the candidate edges; None where only the selection was made again.
+    tied
+        [k, t] gene k had as few descendants left as t when t was placed, shape (p, p); None for a stored network too.
     """
 
     order: np.ndarray
@@ -243,3 +249,6 @@ class Dag:
     selected: np.ndarray
     equations: tuple[Equation, ...]
     instruments: Instruments
+    layer: np.ndarray
+    direction: np.ndarray | None = None
+    tied: np.ndarray | None = None

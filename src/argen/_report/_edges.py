@@ -76,9 +76,9 @@ def _with_diagnostics(results: Results, edges: pd.DataFrame) -> pd.DataFrame:
     }
     for name, columns in wanted.items():
         found = results.diagnostics.get(name)
-        if found is None or not {*ends} <= set(found.entry["edges"]):
+        if found is None or not {*ends} <= set(found.entry.tables["edges"]):
             continue
-        other = found.entry["edges"]
+        other = found.entry.tables["edges"]
         other = other.assign(**{end: other[end].astype(str) for end in ends}).drop_duplicates(ends)
         there = {old: new for old, new in columns.items() if old in other and new not in edges}
         edges = edges.merge(other[[*ends, *there]].rename(columns=there), on=ends, how="left")

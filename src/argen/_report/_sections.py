@@ -28,13 +28,13 @@ def write_page(adata: "AnnData", key: str, title: str | None, date: str | None) 
     """The report as HTML."""
     results = read_results(adata, key)
     edges = get.edges(adata, key=key)
-    kept = len(results.network["nodes"])
+    kept = len(results.network.tables["nodes"])
     title = title or f"Causal network: {counted(len(edges), 'edge')} among {counted(kept, 'target')}"
     head = [paragraph(str(date))] if date else []
     head.append(paragraph(f"argen {__version__}, network `uns[{key!r}]`."))
     doubts = [*results.doubts, *(doubt for d in results.diagnostics.values() for doubt in d.doubts)]
     head += [notice(doubt) for doubt in doubts]
-    missing = [f"{name} (`{DIAGNOSTICS[name][0]}`)" for name in DIAGNOSTICS if name not in results.diagnostics]
+    missing = [f"{name} (`{KINDS[name].function}`)" for name in DIAGNOSTICS if name not in results.diagnostics]
     if missing:
         head.append(paragraph("Not computed: " + ", ".join(missing) + ".", "missing"))
     return page(title, Text("\n".join(head)), _sections(results, edges))
@@ -64,7 +64,7 @@ def _data(results: Results) -> Iterator[Text]:
     if results.step is None:
         yield _no_step(results)
     else:
-        yield table(results.step["cells"], caption="What became of the cells")
+        yield table(results.step.tables["cells"], caption="What became of the cells")
         targets = get.targets(adata, key=results.step_key, network=results.network_of_step)
         kept = targets["status"].astype(str) == "kept"
         yield paragraph(f"{int(kept.sum())} of {counted(len(targets), 'target')} in the analysis.")
@@ -73,20 +73,20 @@ def _data(results: Results) -> Iterator[Text]:
             where = f"ag.get.targets(adata, key={results.step_key!r})"
             yield table(dropped, caption="Targets that were dropped", where=where)
     yield from _guide_calls(adata)
-    if "argen_qc" in adata.uns:
+    if (qc := find_entry(adata, "argen_qc")) is not None and qc.kind == "qc":
         yield table(get.qc(adata), caption="Quality control", where="ag.get.qc(adata)")
     else:
         yield _missing("Quality control of argen", "ag.pp.argen_qc")
 
 
 def _guide_calls(adata: "AnnData") -> Iterator[Text]:
-    guides = adata.uns.get("argen_guides")
-    if not isinstance(guides, Mapping) or "guides" not in guides:
+    guides = find_entry(adata, "argen_guides")
+    if guides is None or guides.kind != "guides":
         yield _missing("Guide calls by argen", "ag.pp.argen_guides", "labels came with the data")
         return
-    yield table(guides["cells"], caption="Guide calls: cells by status")
+    yield table(guides.tables["cells"], caption="Guide calls: cells by status")
     columns = ["guide", "target", "n_cells", "n_umi", "threshold", "fallback"]
-    called = guides["guides"]
+    called = guides.tables["guides"]
     part = called[[name for name in columns if name in called]]
     if "fallback" in called and (odd := part["fallback"].astype(str) != "").any():
         yield table(part[odd], caption="Guides that were called by a threshold, and why", where="ag.get.guides(adata)")
@@ -94,14 +94,14 @@ def _guide_calls(adata: "AnnData") -> Iterator[Text]:
 
 
 def _design(results: Results) -> Iterator[Text]:
-    network = results.network["params"]
+    network = results.network.settings
     entries: dict[str, object] = {}
     if results.step is not None:
-        made = results.step["params"]
-        covariates = results.step.get("covariates", ())
+        made = results.step.settings
+        covariates = results.step.tables["covariates"]
         entries |= {
             "control cells": made.get("control", "control"),
-            "covariates": made.get("covariates", "none"),
+            "covariates": made.get("covariates") or "none",
             "columns of the design": ", ".join(map(str, covariates)) if len(covariates) else "none",
             "depth": made.get("depth", "total count of all genes of the matrix"),
             "family": made["family"],
@@ -129,10 +129,10 @@ def _calibration(results: Results) -> Iterator[Text]:
     draw = getattr(pl, "argen_calibration", None)
     if draw is not None:
         yield from _drawn(draw(results.adata, key=found.key, show=False), "p-values of targets without an effect")
-    yield table(_upright(found.entry["summary"]), caption="summary")
+    yield table(_upright(found.entry.tables["summary"]), caption="summary")
     for name in ("positive_controls", "skipped"):
-        if name in found.entry and len(found.entry[name]):
-            yield table(found.entry[name], caption=name.replace("_", " "), where=f"uns[{found.key!r}][{name!r}]")
+        if len(found.entry.tables[name]):
+            yield table(found.entry.tables[name], caption=name.replace("_", " "), where=f"uns[{found.entry.key!r}]['tables'][{name!r}]")
 
 
 def _upright(summary: pd.DataFrame) -> pd.DataFrame:
@@ -190,7 +190,7 @@ def _prior(results: Results) -> Iterator[Text]:
 
 
 def _equations(results: Results) -> Iterator[Text]:
-    equations = results.network.get("equations")
+    equations = results.network.tables.get("equations")
     if equations is None:
         yield paragraph("This method solves no equations.", "missing")
         return
@@ -201,7 +201,7 @@ def _equations(results: Results) -> Iterator[Text]:
         f"{counted(len(equations), 'gene')} with candidate parents: {square} with as many instruments as candidates, "
         f"{len(general)} with more, {len(lost)} singular, that is without edge estimates."
     )
-    where = f"adata.uns[{results.key!r}]['equations']"
+    where = f"adata.uns[{results.key!r}]['tables']['equations']"
     if len(lost):
         yield table(lost, caption="Singular systems", where=where)
     if len(general):
@@ -211,22 +211,22 @@ def _equations(results: Results) -> Iterator[Text]:
 
 
 def _cycles(results: Results) -> Iterator[Text]:
-    cycles = results.network.get("cycles", pd.DataFrame())
+    cycles = results.network.tables.get("cycles", pd.DataFrame())
     yield paragraph(
         f"{counted(len(cycles), 'pair')} of genes that descend from each other; the order chose a direction."
     )
     if len(cycles):
-        yield table(cycles, where=f"adata.uns[{results.key!r}]['cycles']")
+        yield table(cycles, where=f"adata.uns[{results.key!r}]['tables']['cycles']")
     if results.step is None:
         return
     for name, text in (
         ("components", "Genes that the significant pairs join into cycles"),
         ("dropped_pairs", "Significant pairs that were skipped so that no cycle is closed"),
     ):
-        part = results.step.get(name, pd.DataFrame())
+        part = results.step.tables[name]
         yield paragraph(f"{text}: {len(part)}.")
         if len(part):
-            yield table(part, where=f"adata.uns[{results.step_key!r}][{name!r}]")
+            yield table(part, where=f"adata.uns[{results.step_key!r}]['tables'][{name!r}]")
 
 
 def _sensitivity(results: Results) -> Iterator[Text]:
@@ -235,13 +235,13 @@ def _sensitivity(results: Results) -> Iterator[Text]:
         yield _not_computed("sensitivity")
         return
     yield from map(notice, found.doubts)
-    yield table(found.entry["variations"], caption="The network with other choices")
-    edges = found.entry["edges"]
+    yield table(found.entry.tables["variations"], caption="The network with other choices")
+    edges = found.entry.tables["edges"]
     base = edges[edges["selected"].astype(bool)]
     yield paragraph(f"{int((base['share'] == 1).sum())} of {counted(len(base), 'edge')} in every variation.")
     shaky = base[base["share"] < 1].sort_values("share", kind="stable")[["source", "target", "share"]]
     if len(shaky):
-        where = f"ag.get.sensitivity(adata, key={found.key!r})"
+        where = f"ag.get.sensitivity(adata, key={found.entry.key!r})"
         yield table(shaky, caption="Edges that depend on a choice", where=where)
 
 
@@ -251,22 +251,22 @@ def _stability(results: Results) -> Iterator[Text]:
         yield _not_computed("stability")
         return
     yield from map(notice, found.doubts)
-    edges = found.entry["edges"]
-    yield paragraph(f"{int(found.entry['params'].get('n_draws', 0))} draws. Edges of the network come first.")
-    yield table(edges, where=f"adata.uns[{found.key!r}]['edges']")
+    edges = found.entry.tables["edges"]
+    yield paragraph(f"{int(found.entry.settings['n_draws'])} draws. Edges of the network come first.")
+    yield table(edges, where=f"adata.uns[{found.entry.key!r}]['tables']['edges']")
 
 
 def _overidentification(results: Results) -> Iterator[Text]:
-    found = results.diagnostics.get("over-identification")
+    found = results.diagnostics.get("overidentification")
     if found is None:
-        yield _not_computed("over-identification")
+        yield _not_computed("overidentification")
         return
     yield from map(notice, found.doubts)
     for name in ("equations", "edges", "pairs", "targets"):
-        part = found.entry.get(name)
+        part = found.entry.tables.get(name)
         if isinstance(part, pd.DataFrame) and len(part):
             part = part.sort_values("p", kind="stable") if "p" in part else part
-            yield table(part, caption=name, limit=20, where=f"adata.uns[{found.key!r}][{name!r}]")
+            yield table(part, caption=name, limit=20, where=f"adata.uns[{found.entry.key!r}]['tables'][{name!r}]")
 
 
 def _power(results: Results) -> Iterator[Text]:
@@ -305,26 +305,23 @@ def _power(results: Results) -> Iterator[Text]:
 
 
 def _parameters(results: Results) -> Iterator[Text]:
-    entries = {"argen_guides": None, "argen_qc": None, results.step_key: None, results.key: None}
-    entries |= {found.key: None for found in results.diagnostics.values()}
-    there = {name: results.adata.uns[name] for name in entries if isinstance(results.adata.uns.get(name), Mapping)}
-    seeds = {f"{name}: {p}": entry["params"][p] for name, entry in there.items() for p in _SEEDS if p in _params(entry)}
-    simulation = results.adata.uns.get("simulation")
-    if isinstance(simulation, Mapping) and "seed" in simulation:
-        seeds["simulation: seed"] = simulation["seed"]
-    for name, entry in there.items():
-        if _params(entry):
-            yield values(dict(sorted(_params(entry).items())), caption=f"Parameters of uns[{name!r}]")
+    beside = (find_entry(results.adata, key) for key in ("argen_guides", "argen_qc"))
+    shown = [entry for entry in (*beside, results.step, results.network) if entry is not None]
+    shown += [found.entry for found in results.diagnostics.values()]
+    seeds = {f"{entry.key}: {p}": entry.settings[p] for entry in shown for p in _SEEDS if p in entry.settings}
+    simulation = find_entry(results.adata, "simulation")
+    if simulation is not None and "seed" in simulation.settings:
+        seeds["simulation: seed"] = simulation.settings["seed"]
+    for entry in shown:
+        yield values(dict(sorted(entry.settings.items())), caption=f"Settings of uns[{entry.key!r}]")
     yield values(seeds, caption="Seeds") if seeds else paragraph("No step that is shown drew random numbers.")
-    made = {name: dict(entry.get("provenance", {})) for name, entry in there.items() if entry.get("provenance")}
-    if made:
-        rows = pd.DataFrame(made).sort_index().fillna("–").astype(str).rename_axis("made with").reset_index()
-        yield table(rows, caption="Versions, and fingerprints of the data", limit=len(rows))
+    made = {entry.key: dict(entry.versions) | {"id": entry.id} | _prefixed(entry.made_from) for entry in shown}
+    rows = pd.DataFrame(made).sort_index().fillna("–").astype(str).rename_axis("made with").reset_index()
+    yield table(rows, caption="Versions, and ids of what each was made from", limit=len(rows))
 
 
-def _params(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    params = entry.get("params", {})
-    return params if isinstance(params, Mapping) else {}
+def _prefixed(made_from: Mapping[str, str]) -> dict[str, str]:
+    return {f"id of the {name}": text for name, text in made_from.items()}
 
 
 def _citation() -> Iterator[Text]:
@@ -345,7 +342,7 @@ def _drawn(axes: object, text: str) -> Iterator[Text]:
 
 
 def _not_computed(name: str) -> Text:
-    return paragraph(f"not computed: run {DIAGNOSTICS[name][0]}", "missing")
+    return paragraph(f"not computed: run {KINDS[name].function}", "missing")
 
 
 def _missing(what: str, function: str, reason: str = "not in this object") -> Text:

@@ -14,7 +14,7 @@ import numpy as np
 
 from argen._core.dag.covariance import MAX_CONDITION
 from argen._core.dag.equations import steps_of
-from argen._core.dag.order import causal_order
+from argen._core.dag.order import directed, place_genes
 from argen._core.dag.search import select_edges
 from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Relation
@@ -39,12 +39,12 @@ def search_naive(
     track: Callable[[Iterable], Iterable] = iter,
 ) -> Dag:
     """Search the network with observed expression as regressors; arguments as in :func:`.search.search_dag`."""
-    order = causal_order(relation.descendant, tests.neg_log10_p)
+    order, tied = place_genes(relation.descendant, tests.neg_log10_p)
     observed = log_expression(screen)
     everything = np.ones(screen.n_genes, dtype=bool)
     pairs = [(s.target, s.ancestors) for s in steps_of(relation.descendant, order, everything) if len(s.ancestors)]
     equations = list(track(map_(lambda pair: fit_observed(screen, observed, *pair), pairs)))
-    return select_edges(order, equations, alpha, fdr)
+    return directed(select_edges(order, equations, alpha, fdr), relation, tied)
 
 
 def log_expression(screen: Screen) -> np.ndarray:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from argen._bridge.results.belonging import warn_if_stale
-from argen._bridge.results.slots import read_result
+from argen._bridge.results.entries import read_entry
+from argen._bridge.results.network import warn_if_stale
 from argen._bridge.validate import check_option
 from argen.get._tables import held
 
@@ -79,7 +79,7 @@ def calibration(
     np.True_
     """
     check_option("table", table, CALIBRATION_TABLES)
-    return _read(adata, key, "ag.tl.argen_calibration", "positive_controls")[table].reset_index(drop=True)
+    return _read(adata, key, "calibration")[table].reset_index(drop=True)
 
 
 def overidentification(
@@ -124,7 +124,7 @@ def overidentification(
     56
     """
     check_option("by", by, list(_BY))
-    table = _read(adata, key, "ag.tl.argen_overidentification", "pairs")[f"{by}s"]
+    table = _read(adata, key, "overidentification")[f"{by}s"]
     for column in _BY[by]:
         table = table[held(adata, table[column])]
     if "J" in table.columns:
@@ -162,7 +162,7 @@ def sensitivity(adata: "AnnData", *, key: str = "argen_sensitivity") -> pd.DataF
     >>> list(ag.get.sensitivity(adata))[4:]
     ['ties', 'edges alpha 0.001', 'descendants alpha 0.001']
     """
-    table = _read(adata, key, "ag.tl.argen_sensitivity", "variations")["edges"]
+    table = _read(adata, key, "sensitivity")["edges"]
     table = table[held(adata, table["source"]) & held(adata, table["target"])]
     return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
 
@@ -199,15 +199,15 @@ def stability(adata: "AnnData", *, key: str = "argen_stability", selected: bool 
     >>> bool(ag.get.stability(adata)["stability"].is_monotonic_decreasing)
     True
     """
-    table = _read(adata, key, "ag.tl.argen_stability", "edges")["edges"]
+    table = _read(adata, key, "stability")["edges"]
     table = table[held(adata, table["source"]) & held(adata, table["target"])]
     if selected:
         table = table[table["selected"]]
     return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
 
 
-def _read(adata: "AnnData", key: str, function: str, table: str) -> Mapping[str, Any]:
-    """The result, with a warning if the network was searched again since."""
-    result = read_result(adata, key, function, table)
-    warn_if_stale(adata, key)
-    return result
+def _read(adata: "AnnData", key: str, kind: str) -> Mapping[str, Any]:
+    """Tables of the result, with a warning if the network was searched again since."""
+    entry = read_entry(adata, key, kind)
+    warn_if_stale(adata, entry)
+    return entry.tables

@@ -7,8 +7,8 @@ import pandas as pd
 
 from argen._bridge.diagnostics.expression import expression_table
 from argen._bridge.diagnostics.sign_check import sign_table, summary_table
-from argen._bridge.results.belonging import step_key_of_network
-from argen._bridge.results.slots import read_result
+from argen._bridge.results.network import step_key_of_network
+from argen._bridge.results.steps import read_step
 from argen._bridge.runtime import announce_compilation
 from argen._bridge.validate import check_option
 from argen.get._tables import edges, pairs
@@ -85,9 +85,9 @@ def expression(
     >>> np.allclose(np.log(sums["count"] / sums["expected"]), [effect, 0.0])
     True
     """
-    step = read_result(adata, key, "ag.tl.argen_descendants", "pairs")
+    step = read_step(adata, key)
     announce_compilation()
-    return expression_table(adata, step, key, genes, targets)
+    return expression_table(adata.obs_names, step, genes, targets)
 
 
 def sign_check(

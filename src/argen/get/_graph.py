@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from argen._bridge.results.belonging import step_of_network
-from argen._bridge.results.slots import read_result
+from argen._bridge.results.entries import Entry, read_entry
+from argen._bridge.results.network import step_of_network
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import check_option, counted, name_some
 from argen.errors import InputError
@@ -92,10 +92,10 @@ def graph(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     """
     import networkx as nx
 
-    result = read_result(adata, key, "ag.tl.argen_dag", "nodes")
+    result = read_entry(adata, key, "network")
     network = nx.DiGraph()
-    network.graph.update(_about(key, result))
-    stored = result["edges"]
+    network.graph.update(_about(result))
+    stored = result.tables["edges"]
     if gone := n_left_out(adata, stored[stored["selected"]] if selected else stored):
         network.graph["n_edges_left_out"] = gone
     for gene in gene_table(adata, key).to_dict("records"):
@@ -105,23 +105,23 @@ def graph(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     return network
 
 
-def _about(key: str, result: Mapping[str, Any]) -> dict[str, Any]:
+def _about(network: Entry) -> dict[str, Any]:
     """What the network is, and how it was made."""
-    version = result["provenance"].get("argen_version", "")
-    params = dict(sorted(result["params"].items()))  # a file does not keep their order
-    return _scalars({"key": key, "argen_version": str(version)} | params)
+    settings = dict(sorted(network.settings.items()))  # a file does not keep their order
+    return _scalars({"key": network.key, "argen_version": network.versions["argen"]} | settings)
 
 
 def gene_table(adata: "AnnData", key: str) -> pd.DataFrame:
     """The genes of a network that `adata` still holds, in causal order, with what is known about each."""
-    result = read_result(adata, key, "ag.tl.argen_dag", "nodes")
-    genes, network = result["nodes"]["gene"].astype(str), edges(adata, key=key)
-    table = pd.DataFrame({"gene": genes, "order": np.arange(len(genes)), "layer": result["nodes"]["layer"]})
+    result = read_entry(adata, key, "network")
+    nodes, network = result.tables["nodes"], edges(adata, key=key)
+    genes = nodes["gene"].astype(str)
+    table = pd.DataFrame({"gene": genes, "order": np.arange(len(genes)), "layer": nodes["layer"]})
     table = table[held(adata, genes)].reset_index(drop=True)
     for name, end in (("in_degree", "target"), ("out_degree", "source")):
         table[name] = table["gene"].map(network[end].value_counts()).fillna(0).astype(np.int64)
     if step_of_network(adata, result) is not None:
-        known = targets(adata, key=str(result["params"]["descendants_key"]), network=False)
+        known = targets(adata, key=result.settings["descendants_key"], network=False)
         known = known[known["status"].astype(str) == "kept"].set_index("target")[list(_TARGET_NAMES)]
         table = table.join(known.rename(columns=_TARGET_NAMES), on="gene")
     return table

@@ -102,9 +102,9 @@ def guides(
         design = KnockdownDesign(covariates, depth, layer, dict(measured_as or {}), n_jobs)
         return knockdown_tables(adata, key, design)[by == "target"]
     result = read_guides(adata, key)
-    table = result["guides"].assign(target=result["guides"]["target"].astype(str))
+    table = result.tables["guides"].assign(target=lambda t: t["target"].astype(str))
     if by == "guide":
         return table.reset_index(drop=True)
-    cells = adata.obs[str(result["params"]["target_key"])].value_counts()
+    cells = adata.obs[result.settings["target_key"]].value_counts()
     targets = table[~table["is_control"].astype(bool)].groupby("target").size().rename("n_guides").reset_index()
     return targets.assign(n_cells=cells.reindex(targets["target"]).fillna(0).astype(int).to_numpy())

@@ -1,14 +1,13 @@
 """Results as tidy data frames."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
 from argen._bridge.diagnostics.power import with_edge_mde, with_pair_mde
-from argen._bridge.results.belonging import named_network, networks_step, step_of_network
-from argen._bridge.results.slots import read_result
+from argen._bridge.results.entries import Entry, read_entry
+from argen._bridge.results.network import named_network, network_of_step, step_of_network
 from argen._bridge.results.tables import WEAK_F
 from argen._bridge.validate import check_level
 
@@ -78,10 +77,10 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, po
     ['X1', 'X2']
     """
     check_level("power", power)
-    network = read_result(adata, key, "ag.tl.argen_dag", "edges")
+    network = read_entry(adata, key, "network")
     # The effects of a baseline are not per unit of log expression, which the counts of the step would be translated to.
-    step = None if "method" in network["params"] else step_of_network(adata, network)
-    table = with_edge_mde(network["edges"], step, power)
+    step = step_of_network(adata, network) if network.settings["method"] == "argen" else None
+    table = with_edge_mde(network.tables["edges"], step, power)
     table = table[held(adata, table["source"]) & held(adata, table["target"])]
     if selected:
         table = table[table["selected"]]
@@ -128,7 +127,7 @@ def genes(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame:
     >>> ag.get.genes(adata)["recommended"].unique().tolist()
     ['negative_binomial']
     """
-    table = read_result(adata, key, "ag.tl.argen_descendants", "genes")["genes"]
+    table = read_entry(adata, key, "descendants").tables["genes"]
     return table[held(adata, table["gene"])].assign(gene=lambda t: t["gene"].astype(str)).reset_index(drop=True)
 
 
@@ -177,7 +176,7 @@ def pairs(
     56
     """
     check_level("power", power)
-    table = with_pair_mde(read_result(adata, key, "ag.tl.argen_descendants", "pairs"), power)
+    table = with_pair_mde(read_entry(adata, key, "descendants"), power)
     table = table[held(adata, table["target"]) & held(adata, table["gene"])]
     if descendants:
         table = table[table["descendant"]]
@@ -241,9 +240,9 @@ def targets(
     >>> ag.get.targets(adata)["weak"].any().item()
     False
     """
-    result = read_result(adata, key, "ag.tl.argen_descendants", "targets")
+    tables = read_entry(adata, key, "descendants").tables
     made = _network_of(adata, key, network)
-    stored = result["targets"]
+    stored = tables["targets"]
     there = held(adata, stored["target"]) | (stored["status"].astype(str) != "kept")
     table = stored[there].assign(target=stored["target"].astype(str)).reset_index(drop=True)
     at = table.columns.get_loc("se") + 1
@@ -251,19 +250,20 @@ def targets(
         table.insert(at, name, table["effect"] + sign * _Z_95 * table["se"])
     table["z_squared"] = (table["effect"] / table["se"]) ** 2
     table["weak"] = ~(table["z_squared"] >= WEAK_F) & (table["status"].astype(str) == "kept")
-    pairs = result["pairs"]
+    pairs = tables["pairs"]
     pairs = pairs[held(adata, pairs["target"]) & held(adata, pairs["gene"])]
-    _add_reach(table, pairs, result["components"])
+    _add_reach(table, pairs, tables["components"])
     if made is not None:
-        edges = made["edges"][made["edges"]["flags"].astype(str) != "forbidden"]
+        edges = made.tables["edges"]
+        edges = edges[edges["flags"].astype(str) != "forbidden"]
         _add_edges(table, pairs, edges[held(adata, edges["source"]) & held(adata, edges["target"])])
     return table
 
 
-def _network_of(adata: "AnnData", key: str, network: str | Literal[False] | None) -> Mapping[str, Any] | None:
+def _network_of(adata: "AnnData", key: str, network: str | Literal[False] | None) -> Entry | None:
     """The network that is asked for; only what a user has named must be there."""
     if network is None:
-        return networks_step(adata, _NETWORK, key)
+        return network_of_step(adata, _NETWORK, key)
     return None if network is False else named_network(adata, network, key)
 
 
@@ -330,7 +330,7 @@ def qc(adata: "AnnData", *, key: str = "argen_qc") -> pd.DataFrame:
     >>> ag.get.qc(adata)["rule"].tolist()
     ['min_depth', 'no target', 'multiple targets', 'kept']
     """
-    return read_result(adata, key, "ag.pp.argen_qc", "rules")["rules"].reset_index(drop=True)
+    return read_entry(adata, key, "qc").tables["rules"].reset_index(drop=True)
 
 
 def held(adata: "AnnData", names: pd.Series) -> pd.Series:

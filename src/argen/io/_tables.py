@@ -8,8 +8,8 @@ import pandas as pd
 
 from argen import get
 from argen._bridge.files import check_folder, check_path, replaced
-from argen._bridge.results.belonging import step_of_network
-from argen._bridge.results.slots import read_result
+from argen._bridge.results.entries import read_entry
+from argen._bridge.results.network import step_of_network
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import check_option
 from argen.errors import InputError
@@ -137,7 +137,7 @@ def write_tables(
 
 
 def _tables(adata: "AnnData", key: str) -> dict[str, pd.DataFrame]:
-    network = read_result(adata, key, "ag.tl.argen_dag", "nodes")
+    network = read_entry(adata, key, "network")
     candidates = get.edges(adata, key=key, selected=False)
     tables = {
         "edges": candidates[candidates["selected"]],
@@ -147,7 +147,7 @@ def _tables(adata: "AnnData", key: str) -> dict[str, pd.DataFrame]:
     if step_of_network(adata, network) is None:
         warn_user(f"targets and pairs are not written: the descendant step that {key!r} was made from is gone.")
         return tables
-    step = str(network["params"]["descendants_key"])
+    step = network.settings["descendants_key"]
     return tables | {"targets": get.targets(adata, key=step, network=key), "pairs": get.pairs(adata, key=step)}
 
 

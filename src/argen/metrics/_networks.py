@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen._bridge.results.slots import read_result
+from argen._bridge.results.entries import read_entry
 from argen._bridge.validate import check_anndata, name_some
 from argen._core.simulate import find_cycle, marginal_effects
 from argen.errors import InputError, MissingResultError
@@ -93,10 +93,10 @@ def _read_anndata(name: str, adata: "AnnData", key: str) -> Network:
         found = sorted({*adata.uns, *adata.varp})
         msg = f"{name} has no network {key!r} in uns or varp. Run ag.tl.argen_dag, or name one of {name_some(found)}."
         raise MissingResultError(msg)
-    result = read_result(adata, key, "ag.tl.argen_dag", "edges")
-    table = result["edges"]
+    tables = read_entry(adata, key, "network").tables
+    table = tables["edges"]
     here = table["source"].astype(str).isin(held) & table["target"].astype(str).isin(held)
-    order = tuple(gene for gene in map(str, result["order"]) if gene in set(held)) if "order" in result else None
+    order = tuple(gene for gene in map(str, tables["order"]) if gene in set(held))
     return Network(name, _read_table(name, table[here]), order or tuple(held), order)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from argen._bridge.results.belonging import networks_of_step
+from argen._bridge.results.network import networks_of_step
 from argen._bridge.validate import counted
 from argen.errors import InputError
 from argen.pl import _style as style

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from argen._bridge.results.belonging import step_key_of_network
+from argen._bridge.results.network import step_key_of_network
 from argen._bridge.validate import check_anndata, counted
 from argen.errors import InputError
 from argen.pl import _style as style

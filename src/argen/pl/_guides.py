@@ -111,7 +111,7 @@ def argen_guides(
         if name == "counts":
             draw_counts(one, *histogram)
         elif name == "cells":
-            draw_cells(one, adata.obs[str(result["params"]["target_key"])].value_counts())
+            draw_cells(one, adata.obs[result.settings["target_key"]].value_counts())
         elif name == "guides_per_cell":
             draw_guides_per_cell(one, np.diff(adata.obsm[key].indptr))
         else:
@@ -142,7 +142,7 @@ def _histogram(result: Mapping, table: pd.DataFrame, guide: str | None) -> tuple
     else:
         msg = f"guide={guide!r} is not among the {len(table)} guides, such as {name_some(table['guide'], 5)}."
         raise InputError(msg)
-    histogram = result["histogram"]
+    histogram = result.tables["histogram"]
     return histogram[histogram["guide"].astype(str) == str(row["guide"])], row
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 
-from argen._bridge.results.belonging import step_key_of_network
+from argen._bridge.results.network import step_key_of_network
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
 from argen.get._tables import n_left_out
@@ -126,7 +126,7 @@ def argen_heatmap(
     table = effects_table(graph, None if step is None else get.pairs(adata, key=step), tested=tested)
     table.attrs["n_left_out"] = graph.graph.get("n_edges_left_out", 0)
     if step is not None:
-        stored = adata.uns[step]["pairs"]
+        stored = adata.uns[step]["tables"]["pairs"]
         related = stored["significant"].to_numpy(bool) | stored["descendant"].to_numpy(bool)
         table.attrs["n_left_out"] = n_left_out(adata, stored[related], ("target", "gene"))
     return finish(draw_heatmap(graph.subgraph(genes), table, ax), show)

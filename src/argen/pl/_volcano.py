@@ -100,7 +100,7 @@ def argen_volcano(
     key = _KEYS[table] if key is None else key
     if table == "edges":
         tests, genes = get.edges(adata, key=key, selected=False), list(get.graph(adata, key=key))
-        where, gone = "the network", n_left_out(adata, adata.uns[key]["edges"])
+        where, gone = "the network", n_left_out(adata, adata.uns[key]["tables"]["edges"])
         if "threshold" not in tests:
             msg = (
                 f"The network in adata.uns[{key!r}] has no p-values: its method tests no edge. "
@@ -110,7 +110,7 @@ def argen_volcano(
     else:
         tests, genes = get.pairs(adata, key=key), get.genes(adata, key=key)["gene"].tolist()
         where = f"the descendant step in adata.uns[{key!r}]"
-        gone = n_left_out(adata, adata.uns[key]["pairs"], ("target", "gene"))
+        gone = n_left_out(adata, adata.uns[key]["tables"]["pairs"], ("target", "gene"))
     chosen = {name: _chosen(genes, name, value, where) for name, value in (("of", of), ("on", on)) if value is not None}
     drawn = volcano_table(tests, **chosen)
     drawn.attrs["n_left_out"] = gone

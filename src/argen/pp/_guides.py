@@ -229,13 +229,10 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     }
     if separator is not None:
         record["separator"] = separator
-    details = {
-        "guides": targets.table.assign(n_cells=calls.assignment.sum(axis=0, dtype=np.int64), **called.columns),
-        "params": called.params | record,
-        **called.tables,
-    }
+    table = targets.table.assign(n_cells=calls.assignment.sum(axis=0, dtype=np.int64), **called.columns)
+    details = {"settings": called.params | record, "tables": {"guides": table, **called.tables}}
     data = copied(data) if copy else data
-    write_guides(bridge.modality(data, rna), key_added, calls, cells, targets, details=details)
+    write_guides(bridge.modality(data, rna), key_added, calls, cells, targets, **details)
     logg.info("    finished", time=start, deep=describe(key_added, has_posterior=calls.posterior is not None))
     return data if copy else None
 

@@ -13,13 +13,14 @@ from argen._bridge.diagnostics.calibration import (
     names_of_splits,
     read_control_guides,
 )
-from argen._bridge.results import slots
+from argen._bridge.results.entries import write_entry
+from argen._bridge.results.searched import SearchedNetwork, open_network
 from argen._bridge.runtime import Bar, announce_compilation, progress_bars, resolve_n_jobs
+from argen._bridge.settings import NetworkSettings
 from argen._bridge.validate import check_count, check_key, counted, read_seed
 from argen._core.diagnostics.calibration import Placebo, draw_splits, fit_placebo, fit_pseudo_targets
 from argen._core.parallel import Map, worker_pool
 from argen.errors import DesignError, InputError
-from argen.tl._step import OpenNetwork, open_network
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -129,27 +130,27 @@ def argen_calibration(
         msg = f"key_added={key_added!r} would overwrite the guides of that name. Choose another name."
         raise InputError(msg)
     threads = resolve_n_jobs(n_jobs)
-    network = open_network(adata, argen_calibration, key, key_added=key_added, n_jobs=n_jobs, copy=False)
-    made, screen = network.descendants_params, network.step.screen
-    min_cells = int(made["min_cells"])
+    network = open_network(adata, argen_calibration, key, key_added=key_added, kind="calibration")
+    made, screen = network.step.settings, network.step.screen
+    min_cells = made.min_cells
     _check_controls(int(screen.n_per_group[-1]), min_cells)
     notes = Notes()
     names, members = read_control_guides(adata, screen, guides_key, min_cells, notes)
     start = logg.info("testing pseudo-targets and placebo edges")
     for _, reason, _ in notes.rows:
         logg.info(f"    {reason}")
-    announce_compilation(negative_binomial=str(made["family"]) == "negative_binomial")
+    announce_compilation(negative_binomial=made.family == "negative_binomial")
     with worker_pool(threads) as map_, progress_bars() as bar:
         pseudo = _fit_pseudo(network, names, members, n_splits, seed, notes, map_, bar)
         placebo = _fit_placebo(network, n_splits, seed, notes, map_, bar)
     step = network.step
     tables = calibration_tables(
-        screen, step.tests, network.relation, network.dag, pseudo, placebo, float(made["alpha"]), notes
+        screen, step.tests, network.relation, network.dag, pseudo, placebo, made.alpha, notes
     )
     adata = adata.copy() if copy else adata
-    params = {"key": key, "guides_key": guides_key, "n_splits": n_splits, "seed": seed}
-    params["covariance"] = _covariance(network.params)
-    slots.write_tables(adata, key_added, screen, tables, params)
+    settings = {"guides_key": guides_key, "n_splits": n_splits, "seed": seed}
+    settings["covariance"] = _covariance(network.settings)
+    write_entry(adata, network.diagnostic(key_added, "calibration", settings, tables))
     logg.info("    finished", time=start, deep=_report(tables, key_added))
     return adata if copy else None
 
@@ -164,7 +165,7 @@ def _check_controls(n_controls: int, min_cells: int) -> None:
 
 
 def _fit_pseudo(
-    network: OpenNetwork,
+    network: SearchedNetwork,
     names: list[str],
     members: list[np.ndarray],
     n_splits: int,
@@ -174,8 +175,8 @@ def _fit_pseudo(
     bar: Bar,
 ) -> dict[str, PseudoTargets]:
     """Guides, if there are any, and splits."""
-    step, made = network.step, network.descendants_params
-    screen, options = step.screen, {"test": str(made["test"]), "hc": str(made["hc"]), "pooled": bool(made["pooled"])}
+    step, made = network.step, network.step.settings
+    screen, options = step.screen, {"test": made.test, "hc": made.hc, "pooled": made.pooled}
 
     def fit(nulls: str, names: list[str], members: list[np.ndarray], wanted: np.ndarray) -> PseudoTargets:
         track = bar(f"calibration, {nulls}", len(members))
@@ -186,38 +187,37 @@ def _fit_pseudo(
     if names:
         found["guides"] = fit("guides", names, members, np.array([len(cells) for cells in members]))
     n_controls, sizes = int(screen.n_per_group[-1]), screen.n_per_group[:-1]
-    splits, wanted = draw_splits(n_controls, sizes, n_splits, seed, int(made["min_cells"]))
+    splits, wanted = draw_splits(n_controls, sizes, n_splits, seed, made.min_cells)
     if n_cut := sum(len(cells) < size for cells, size in zip(splits, wanted, strict=True)):
         notes.add("splits", "smaller than the target they stand for: half of the controls at most", n_cut)
     found["splits"] = fit("splits", list(names_of_splits(n_splits)), splits, wanted)
     return found
 
 
-def _fit_placebo(network: OpenNetwork, n_splits: int, seed: int, notes: Notes, map_: Map, bar: Bar) -> Placebo:
-    params, step = network.params, network.step
-    if str(params["covariance"]) == "stacked":
+def _fit_placebo(network: SearchedNetwork, n_splits: int, seed: int, notes: Notes, map_: Map, bar: Bar) -> Placebo:
+    settings, step = network.settings, network.step
+    if settings.covariance == "stacked":
         notes.add("edges", "Murphy–Topel covariance in place of the stacked one: they agree near no effect", 0)
     return fit_placebo(
         step.screen,
         network.relation,
         network.dag,
         np.isfinite(np.diag(step.tests.effect)),
-        first_stage=str(params["first_stage"]),
-        covariance=_covariance(params),
-        hc=str(params["edges_hc"]),
+        first_stage=settings.first_stage,
+        covariance=_covariance(settings),
+        hc=settings.edges_hc,
         phi=step.phi,
         n_splits=n_splits,
         seed=seed,
-        min_cells=int(network.descendants_params["min_cells"]),
+        min_cells=step.settings.min_cells,
         forbidden=network.prior.forbidden,
         map_=map_,
         track=bar("calibration, equations", len(network.dag.equations)),
     )
 
 
-def _covariance(params: Mapping[str, Any]) -> str:
-    covariance = str(params["covariance"])
-    return "murphy-topel" if covariance == "stacked" else covariance
+def _covariance(settings: NetworkSettings) -> str:
+    return "murphy-topel" if settings.covariance == "stacked" else settings.covariance
 
 
 def _report(tables: Mapping[str, pd.DataFrame], key: str) -> str:

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Literal, Unpack
 import numpy as np
 
 from argen._bridge.results import slots
-from argen._bridge.results.belonging import diagnostics_of
+from argen._bridge.results.network import diagnostics_of
 from argen._bridge.results.prior import read_prior
-from argen._bridge.results.provenance import digest_of
+from argen._bridge.results.steps import open_step, write_step
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
+from argen._bridge.settings import NetworkSettings
 from argen._bridge.validate import check_level, check_option, counted, name_some
 from argen._core.dag.covariance import COVARIANCES
 from argen._core.dag.instruments import FIRST_STAGES
-from argen._core.dag.order import directions_of, layers_of, place_genes
+from argen._core.dag.order import place_genes
 from argen._core.dag.search import search_dag
 from argen._core.descendants.prior import Prior
 from argen._core.fdr import FDR
@@ -20,8 +21,7 @@ from argen._core.parallel import worker_pool
 from argen._core.results import Dag, Direction, EdgeStatus, Relation
 from argen._core.screen import Screen
 from argen.errors import InputError
-from argen.tl._options import DescendantOptions
-from argen.tl._step import OpenStep, open_step, relation_with, undone_on_error, with_level
+from argen.tl._options import DescendantOptions, with_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,52 +159,56 @@ def argen_dag(  # noqa: PLR0913
     check_option("robust", robust, (True, False, None))
     threads = resolve_n_jobs(n_jobs)
     given = with_level(descendants_kwargs, descendants_alpha)
-    names = {"descendants_key": descendants_key, "key_added": key_added}
-    step = open_step(adata, argen_dag, given, **names, n_jobs=n_jobs, copy=copy)
+    names = {"descendants_key": descendants_key, "key_added": key_added, "kind": "network"}
+    step = open_step(adata, argen_dag, given, **names, n_jobs=n_jobs)
     screen = step.screen
-    with undone_on_error(step):
-        known, prior_table = read_prior(prior, screen.genes)
-        relation = relation_with(known, step, step.adata.uns[descendants_key]["params"])
-        start = logg.info("searching the causal network")
-        tested = _tests_robustly(robust, relation, step, known)
-        with worker_pool(threads) as map_, progress_bars() as bar:
-            dag = search_dag(
-                screen,
-                step.tests,
-                relation,
-                first_stage=first_stage,
-                covariance=covariance,
-                alpha=alpha,
-                fdr=fdr,
-                hc=edges_hc,
-                phi=step.phi,
-                robust=tested,
-                prior=known,
-                map_=map_,
-                track=bar("network, genes", screen.n_genes),
-            )
-        _check_required(screen, dag, known)
-        direction = directions_of(dag, relation, step.tests, known.before)
-        _warn_lost(screen, dag)
-        params = {"descendants_key": descendants_key, "first_stage": first_stage, "covariance": covariance}
-        params |= {"edges_hc": edges_hc, "alpha": alpha, "fdr": fdr, "robust": tested}
-        digest, layers = digest_of(step.tests, step.relation), layers_of(dag)
-        written = {"digest": digest, "prior": (known, prior_table)}
-        outdated = diagnostics_of(step.adata, key_added)
-        slots.write_dag(step.adata, key_added, screen, relation, step.tests, dag, layers, params, **written)
-        logg.info("    finished", time=start, deep=_summary(key_added, dag, relation, direction))
+    known, prior_table = read_prior(prior, screen.genes)
+    relation = step.relation_with(known)
+    start = logg.info("searching the causal network")
+    placed = place_genes(relation.descendant, step.tests.neg_log10_p, before=known.before)
+    settings = NetworkSettings(
+        descendants_key=descendants_key,
+        first_stage=first_stage,
+        covariance=covariance,
+        edges_hc=edges_hc,
+        alpha=alpha,
+        fdr=fdr,
+        robust=_tests_robustly(relation, placed[0]) if robust is None else robust,
+    )
+    with worker_pool(threads) as map_, progress_bars() as bar:
+        dag = search_dag(
+            screen,
+            step.tests,
+            relation,
+            first_stage=first_stage,
+            covariance=covariance,
+            alpha=alpha,
+            fdr=fdr,
+            hc=edges_hc,
+            phi=step.phi,
+            robust=settings.robust,
+            prior=known,
+            placed=placed,
+            map_=map_,
+            track=bar("network, genes", screen.n_genes),
+        )
+    _check_required(screen, dag, known)
+    _warn_lost(screen, dag)
+    entry = slots.network_entry(key_added, settings, step, dag, relation, (known, prior_table))
+    adata = adata.copy() if copy else adata
+    outdated = [diagnostic.key for diagnostic in diagnostics_of(adata, key_added)]
+    write_step(adata, step)
+    slots.write_network(adata, entry, step, dag)
     if outdated:
         logg.warning(f"made from the network that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
-    return step.adata if copy else None
+    logg.info("    finished", time=start, deep=_summary(key_added, dag, relation))
+    return adata if copy else None
 
 
-def _tests_robustly(robust: bool | None, relation: Relation, step: OpenStep, prior: Prior) -> bool:  # noqa: FBT001
-    """Whether the robust tests are made; without being asked only where they take seconds."""
+def _tests_robustly(relation: Relation, order: np.ndarray) -> bool:
+    """Whether the robust tests are made without being asked: where they take seconds."""
     from scanpy import logging as logg
 
-    if robust is not None:
-        return robust
-    order, _ = place_genes(relation.descendant, step.tests.neg_log10_p, before=prior.before)
     position = np.argsort(order)
     n_candidates = int((relation.descendant & (position[:, None] < position[None, :])).sum())
     if n_candidates <= MOST_ROBUST:
@@ -237,19 +241,19 @@ def _warn_lost(screen: Screen, dag: Dag) -> None:
         msg = (
             f"No edge estimates for {counted(len(singular), 'gene')} whose system is singular: "
             f"{name_some(screen.genes[e.target] for e in singular)}. Weak or unknown knock-down: "
-            f"{name_some(culprits)}; leave these targets out. See uns[key_added]['equations']."
+            f"{name_some(culprits)}; leave these targets out. See uns[key_added]['tables']['equations']."
         )
         warn_user(msg)
 
 
-def _summary(key: str, dag: Dag, relation: Relation, direction: np.ndarray) -> str:
+def _summary(key: str, dag: Dag, relation: Relation) -> str:
     numbers = {
         "without a p-value": int(np.isnan(dag.p).sum()),
         "mutual pairs broken by the order": int(relation.mutual.sum()) // 2,
-        "of them with a direction that the stronger evidence decided": _count(dag, direction, Direction.EVIDENCE),
-        "of them with a direction that the order decided": _count(dag, direction, Direction.ORDER),
-        "of them with a direction that a tie decided": _count(dag, direction, Direction.TIE),
-        "of them with a direction that prior knowledge decided": _count(dag, direction, Direction.PRIOR),
+        "of them with a direction that the stronger evidence decided": _count(dag, Direction.EVIDENCE),
+        "of them with a direction that the order decided": _count(dag, Direction.ORDER),
+        "of them with a direction that a tie decided": _count(dag, Direction.TIE),
+        "of them with a direction that prior knowledge decided": _count(dag, Direction.PRIOR),
     }
     rest = "".join(f", {n} {words}" for words, n in numbers.items() if n)
     return (
@@ -259,5 +263,5 @@ def _summary(key: str, dag: Dag, relation: Relation, direction: np.ndarray) -> s
     )
 
 
-def _count(dag: Dag, direction: np.ndarray, which: Direction) -> int:
-    return int((dag.selected & (direction == which)).sum())
+def _count(dag: Dag, which: Direction) -> int:
+    return int((dag.selected & (dag.direction == which)).sum())

@@ -1,33 +1,19 @@
 """Descendants of every perturbed gene."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
-from argen._bridge.inputs import DesignParams, ScreenReport, read_screen
-from argen._bridge.results import slots
-from argen._bridge.results.belonging import check_free, made_from
-from argen._bridge.results.tables import FAMILIES
-from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs, warn_user
-from argen._bridge.validate import check_anndata, check_count, check_key, check_level, check_option, counted, name_some
-from argen._core.descendants.closure import descendant_relation
-from argen._core.descendants.dispersion import estimate_dispersions
-from argen._core.descendants.tests import HC, TESTS, fit_descendants
-from argen._core.graphs.reach import strong_components
-from argen._core.parallel import worker_pool
-from argen._core.results import DescendantTests, PairStatus, Relation
-from argen._core.screen import Screen
-from argen.errors import InputError
+from argen._bridge.results.entries import check_free
+from argen._bridge.results.network import networks_of
+from argen._bridge.results.step_log import summary
+from argen._bridge.results.steps import compute_step, write_step
+from argen._bridge.settings import DescendantSettings
+from argen._bridge.validate import check_anndata, check_key, name_some
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = ["argen_descendants"]
-
-# The covariance that goes with a test unless the user says otherwise; HC0 is the paper's.
-USUAL_HC = {"auto": "HC3", "wald": "HC0", "score": "HC3"}
-CLOSURES = ("acyclic", True, False)
 
 
 def argen_descendants(  # noqa: PLR0913
@@ -168,123 +154,32 @@ def argen_descendants(  # noqa: PLR0913
     """
     from scanpy import logging as logg
 
-    check_option("family", family, FAMILIES)
-    check_option("closure", closure, CLOSURES)
-    check_option("test", test, TESTS)
-    check_option("hc", hc, (None, *HC))
-    hc = hc or USUAL_HC[test]
-    check_option("pooled", pooled, (True, False))
-    check_level("alpha", alpha)
+    settings = DescendantSettings.read(
+        {
+            "target_key": target_key,
+            "control": control,
+            "covariates": covariates,
+            "depth": depth,
+            "layer": layer,
+            "targets": targets,
+            "family": family,
+            "closure": closure,
+            "test": test,
+            "hc": hc,
+            "pooled": pooled,
+            "alpha": alpha,
+            "min_cells": min_cells,
+        }
+    )
     check_key("key_added", key_added)
     check_anndata(adata)
-    check_free(adata, key_added, "argen_descendants")
-    threads = resolve_n_jobs(n_jobs)
-    params = DesignParams(
-        target_key=target_key,
-        control=_names("control", control),
-        covariates=covariates if isinstance(covariates, str) else _names("covariates", covariates),
-        depth=depth,
-        layer=layer,
-        targets=_names("targets", targets),
-        min_cells=check_count("min_cells", min_cells, 2),
-    )
+    check_free(adata, key_added, "descendants")
     start = logg.info("computing descendants of every perturbed gene")
-    screen, report = read_screen(adata, params)
-    _warn_dropped(report)
-    logg.info(_design(screen))
-    announce_compilation(negative_binomial=family == "negative_binomial")
-    with worker_pool(threads) as map_, progress_bars() as bar:
-        track = bar("descendants, genes", screen.n_genes)
-        dispersions = estimate_dispersions(screen, map_)
-        phi = dispersions.phi if family == "negative_binomial" else None
-        tests = fit_descendants(screen, map_, track, test=test, hc=hc, pooled=pooled, phi=phi)
-    relation = descendant_relation(tests, closure, alpha)
-    _warn_untested(screen, tests)
+    step = compute_step(adata, settings, key_added, n_jobs)
     adata = adata.copy() if copy else adata
-    stored = {name: getattr(params, name) for name in DesignParams.__slots__}
-    stored |= {"family": family, "closure": closure, "test": test, "hc": hc}
-    stored |= {"pooled": pooled, "alpha": alpha}
-    outdated = made_from(adata, key_added)
-    slots.write_descendants(adata, key_added, screen, report, tests, relation, dispersions, stored)
+    outdated = [network.key for network in networks_of(adata, key_added) if key_added in adata.uns]
+    write_step(adata, step)
     if outdated:
         logg.warning(f"made from the result that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
-    if phi is not None:
-        n_poisson = int((phi == 0).sum())
-        logg.info(
-            f"    negative binomial for {screen.n_genes - n_poisson} genes, Poisson for {n_poisson}, see ag.get.genes"
-        )
-    logg.info("    finished", time=start, deep=_summary(key_added, tests, relation))
+    logg.info("    finished", time=start, deep=summary(step.entry.key, step.tests, step.relation))
     return adata if copy else None
-
-
-def _names(argument: str, value: object) -> tuple[str, ...] | None:
-    """One name or several as a tuple of texts, since the labels of a column of integers are compared as texts."""
-    if value is None and argument != "control":
-        return None
-    several = isinstance(value, Iterable) and not isinstance(value, str)
-    names = tuple(str(name) for name in value) if several else (str(value),)
-    if value is None or (not names and argument != "covariates"):
-        msg = f"{argument}={value!r} names nothing: give at least one label of the column target_key."
-        raise InputError(msg)
-    return names or None
-
-
-def _warn_dropped(report: ScreenReport) -> None:
-    """One warning that counts and names what is left out, by reason, and one for each likely mistake."""
-    by_reason: dict[str, list[str]] = {}
-    for name, reason in sorted(report.dropped.items()):
-        if reason != "not among targets":
-            by_reason.setdefault(reason, []).append(name)
-    parts = [f"{counted(len(names), 'target')} dropped, {why}: {name_some(names)}" for why, names in by_reason.items()]
-    parts += [f"{counted(n, 'cell')} dropped, {what}" for what, n in report.cells.items() if n and what in _LOST_CELLS]
-    if parts:
-        warn_user("; ".join(parts) + ". See uns[key_added]['targets'] and ['cells'].")
-    for hint in report.hints:
-        warn_user(hint[0].upper() + hint[1:] + ".")
-
-
-def _warn_untested(screen: Screen, tests: DescendantTests) -> None:
-    """One warning for all pairs without a p-value, by reason."""
-    parts = []
-    for status, what in _UNTESTED.items():
-        gene = np.nonzero(tests.status == status)[1]
-        if len(gene):
-            genes = sorted({screen.genes[k] for k in gene})
-            parts.append(f"{counted(len(gene), 'pair')} {what} (genes {name_some(genes)})")
-    if parts:
-        warn_user("No p-value: " + "; ".join(parts) + ". See the flags in uns[key_added]['pairs'].")
-
-
-_LOST_CELLS = ("zero depth", "alone in a covariate level")
-_UNTESTED = {
-    PairStatus.NO_CONTROL_COUNTS: "of genes without counts in the matching control cells",
-    PairStatus.NOT_CONVERGED: "whose fit did not converge",
-    PairStatus.NOT_ESTIMABLE: "whose effect or variance the data do not determine",
-}
-
-
-def _design(screen: Screen) -> str:
-    *perturbed, control = screen.n_per_group.tolist()
-    columns = name_some(screen.covariate_names, 6) or "none"
-    return (
-        f"    {len(perturbed)} targets, {sum(perturbed)} perturbed and {control} control cells, covariates: {columns}"
-    )
-
-
-def _summary(key: str, tests: DescendantTests, relation: Relation) -> str:
-    numbers = {
-        "{} significant": int(relation.significant.sum()),
-        "{} after closure": int(relation.descendant.sum()),
-        "{} genes in cycles": sum(len(genes) for genes in strong_components(relation.significant)),
-        "{} mutual": int(relation.mutual.sum()) // 2,
-        "{} skipped to stay acyclic": len(relation.dropped),
-        "{} scored": int((tests.scored & np.isfinite(relation.padj)).sum()),
-        "{} without counts in the group (separated)": int((tests.status == PairStatus.SEPARATED).sum()),
-    }
-    n_tested = int(np.isfinite(relation.padj).sum())
-    found = ", ".join(words.format(n) for words, n in numbers.items() if n or "significant" in words)
-    return (
-        f"{counted(n_tested, 'pair')} tested, {found}\n"
-        f"added\n    {key!r}, boolean relation (adata.varp)\n    {slots.total_effects_key(key)!r}, total effects "
-        f"(adata.varp)\n    {key!r}, tables and parameters (adata.uns)"
-    )

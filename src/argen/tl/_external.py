@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
-from argen._bridge.results.other_networks import edge_table, write_network
+from argen._bridge.results.other_networks import edge_table, other_network_entry, write_other_network
+from argen._bridge.results.steps import open_step, write_step
 from argen._bridge.validate import check_anndata, check_option
 from argen._core.parallel import worker_pool
 from argen._core.screen import CONTROL
@@ -13,7 +14,6 @@ from argen.baselines.external import METHODS, coefficients, discover
 from argen.baselines.inspre.expression import z_scores
 from argen.errors import InputError
 from argen.tl._options import LevelledDescendantOptions
-from argen.tl._step import open_step
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -105,8 +105,8 @@ def external_dag(
     if not isinstance(options, Mapping | None):
         msg = f"options={options!r}: give a mapping from names of arguments to values."
         raise InputError(msg)
-    names = {"descendants_key": descendants_key, "key_added": key_added}
-    step = open_step(adata, external_dag, descendants_kwargs, **names, n_jobs=n_jobs, copy=copy)
+    names = {"descendants_key": descendants_key, "key_added": key_added, "kind": "network"}
+    step = open_step(adata, external_dag, descendants_kwargs, **names, n_jobs=n_jobs)
     start = logg.info(f"searching a network with {method}")
     z, target = z_scores(step.screen), step.screen.group
     target = np.where(target == step.screen.n_genes, CONTROL, target)
@@ -118,6 +118,9 @@ def external_dag(
     flags = np.where(found & found.T, "undirected", "").astype(object)
     params = {"method": method, "cells": "all" if method == "gies" else cells, "descendants_key": descendants_key}
     params["options"] = [f"{name}={value!r}" for name, value in (options or {}).items()]
-    write_network(step.adata, key_added, step.screen, edge_table(step.screen, coef, found, flags), params)
+    entry = other_network_entry(key_added, params, step, edge_table(step.screen, coef, found, flags))
+    adata = adata.copy() if copy else adata
+    write_step(adata, step)
+    write_other_network(adata, entry, step)
     logg.info("    finished", time=start, deep=f"{found.sum()} edges\nadded\n    {key_added!r} (adata.uns, adata.varp)")
-    return step.adata if copy else None
+    return adata if copy else None

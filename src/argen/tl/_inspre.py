@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 import pandas as pd
 
-from argen._bridge.results.other_networks import edge_table, write_network
+from argen._bridge.results.other_networks import edge_table, other_network_entry, write_other_network
+from argen._bridge.results.steps import DescendantStep, open_step, write_step
 from argen._bridge.runtime import Bar, progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_anndata, check_option, counted
 from argen._core.parallel import Map, worker_pool
@@ -18,7 +19,6 @@ from argen.baselines.inspre.ratios import WEIGHTS, Ratios
 from argen.baselines.inspre.selection import SELECTIONS, Path, choose, deal_folds, fit_path
 from argen.errors import InputError
 from argen.tl._options import LevelledDescendantOptions
-from argen.tl._step import OpenStep, open_step
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -143,18 +143,23 @@ def inspre(  # noqa: PLR0913
     check_anndata(adata)
     _check_settings(settings)
     threads = resolve_n_jobs(n_jobs)
-    names = {"descendants_key": descendants_key, "key_added": key_added}
-    step = open_step(adata, inspre, descendants_kwargs, **names, n_jobs=n_jobs, copy=copy)
+    names = {"descendants_key": descendants_key, "key_added": key_added, "kind": "network"}
+    step = open_step(adata, inspre, descendants_kwargs, **names, n_jobs=n_jobs)
     start = logg.info("inverting the matrix of total effects")
     with worker_pool(threads) as map_, progress_bars() as bar:
         ratios, path = _solve(step, settings, np.random.default_rng(rng), map_, bar)
     chosen = choose(path, select) if len(path.fits) > 1 else 0
     _warn_unfinished(path, chosen)
-    params = asdict(settings) | {"rng": "generator" if isinstance(rng, np.random.Generator) else rng}
-    n_edges = _write(step, key_added, ratios, path, chosen, params)
-    deep = f"{n_edges} edges at lambda={path.fits[chosen].lam:.3g}\nadded\n    {key_added!r} (adata.uns, adata.varp)"
+    made = {"method": "inspre", **asdict(settings)}
+    made["rng"] = "generator" if isinstance(rng, np.random.Generator) else rng
+    edges = _edges(step, ratios, path, chosen, settings.min_effect)
+    entry = other_network_entry(key_added, made, step, edges, path=_path_table(path, chosen))
+    adata = adata.copy() if copy else adata
+    write_step(adata, step)
+    write_other_network(adata, entry, step)
+    deep = f"{int(edges['selected'].sum())} edges at lambda={path.fits[chosen].lam:.3g}\nadded\n    {key_added!r} (adata.uns, adata.varp)"
     logg.info("    finished", time=start, deep=deep)
-    return step.adata if copy else None
+    return adata if copy else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +189,7 @@ def _check_settings(settings: _Settings) -> None:
     _check_count("max_iter", settings.max_iter, 1)
 
 
-def _solve(step: OpenStep, settings: _Settings, rng: np.random.Generator, map_: Map, bar: Bar) -> tuple[Ratios, Path]:
+def _solve(step: DescendantStep, settings: _Settings, rng: np.random.Generator, map_: Map, bar: Bar) -> tuple[Ratios, Path]:
     """Ratios of all cells, and the solutions along λ."""
     grid, fold = settings.lambdas, None
     if grid is None or len(grid) > 1:
@@ -206,16 +211,14 @@ def _solve(step: OpenStep, settings: _Settings, rng: np.random.Generator, map_: 
     return ratios, path
 
 
-def _write(step: OpenStep, key: str, ratios: Ratios, path: Path, chosen: int, params: dict[str, Any]) -> int:
-    """Write the edges of the chosen solution and the path; returns how many are selected."""
+def _edges(step: DescendantStep, ratios: Ratios, path: Path, chosen: int, min_effect: float) -> pd.DataFrame:
+    """Edges of the chosen solution."""
     fit = path.fits[chosen]
     G = fit.G
-    selected = (np.abs(G) >= params["min_effect"]) & (G != 0.0)
+    selected = (np.abs(G) >= min_effect) & (G != 0.0)
     flags = np.where(np.isfinite(ratios.R), "" if fit.converged else "not converged", "no total effect").astype(object)
     columns = {"ratio": ratios.R, "ratio_se": ratios.se, "frequency": path.frequency[chosen]}
-    edges = edge_table(step.screen, G, selected, flags, **columns)
-    write_network(step.adata, key, step.screen, edges, params, path=_path_table(path, chosen))
-    return int(selected.sum())
+    return edge_table(step.screen, G, selected, flags, **columns)
 
 
 def _path_table(path: Path, chosen: int) -> pd.DataFrame:

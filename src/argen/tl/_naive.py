@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from argen._bridge.results import slots
-from argen._bridge.results.provenance import digest_of
+from argen._bridge.results.steps import open_step, write_step
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_anndata, check_level, check_option, counted, name_some
 from argen._core.dag.order import layers_of
@@ -13,7 +13,7 @@ from argen._core.results import Dag, EdgeStatus
 from argen._core.screen import Screen
 from argen.baselines.naive import search_naive
 from argen.tl._options import DescendantOptions
-from argen.tl._step import open_step, with_level
+from argen.tl._options import with_level
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -105,19 +105,21 @@ def argen_naive(
     check_option("fdr", fdr, tuple(FDR))
     threads = resolve_n_jobs(n_jobs)
     given = with_level(descendants_kwargs, descendants_alpha)
-    names = {"descendants_key": descendants_key, "key_added": key_added}
-    step = open_step(adata, argen_naive, given, **names, n_jobs=n_jobs, copy=copy)
+    names = {"descendants_key": descendants_key, "key_added": key_added, "kind": "network"}
+    step = open_step(adata, argen_naive, given, **names, n_jobs=n_jobs)
     start = logg.info("searching a network with observed expression")
     with worker_pool(threads) as map_, progress_bars() as bar:
         track = bar("naive network, genes", step.screen.n_genes)
         dag = search_naive(step.screen, step.tests, step.relation, alpha=alpha, fdr=fdr, map_=map_, track=track)
     _warn_lost(step.screen, dag)
-    params = {"descendants_key": descendants_key, "method": "naive", "alpha": alpha, "fdr": fdr}
-    digest = digest_of(step.tests, step.relation)
-    slots.write_dag(step.adata, key_added, step.screen, step.relation, step.tests, dag, layers_of(dag), params, digest)
+    settings = {"descendants_key": descendants_key, "method": "naive", "alpha": alpha, "fdr": fdr}
+    entry = slots.network_entry(key_added, settings, step, dag, step.relation)
+    adata = adata.copy() if copy else adata
+    write_step(adata, step)
+    slots.write_network(adata, entry, step, dag)
     deep = f"{int(dag.selected.sum())} edges selected of {len(dag.selected)} candidates\nadded\n    {key_added!r}"
     logg.info("    finished", time=start, deep=f"{deep} (adata.uns, adata.varp)")
-    return step.adata if copy else None
+    return adata if copy else None
 
 
 def _warn_lost(screen: Screen, dag: Dag) -> None:

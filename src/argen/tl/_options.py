@@ -1,9 +1,11 @@
 """Arguments of the descendant step as a type, for functions that hand them on."""
 
-from collections.abc import Sequence
-from typing import Literal, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
 
-__all__ = ["DescendantOptions", "LevelledDescendantOptions"]
+from argen._bridge.validate import check_level
+
+__all__ = ["DescendantOptions", "LevelledDescendantOptions", "with_level"]
 
 
 class DescendantOptions(TypedDict, total=False):
@@ -27,3 +29,11 @@ class LevelledDescendantOptions(DescendantOptions, total=False):
     """The same with the level, for functions that have none."""
 
     alpha: float
+
+
+def with_level(descendants_kwargs: Mapping[str, Any], alpha: float | None) -> dict[str, Any]:
+    """Arguments of the descendant step, its level among them where one is given."""
+    if alpha is None:
+        return dict(descendants_kwargs)
+    check_level("descendants_alpha", alpha)
+    return {**descendants_kwargs, "alpha": alpha}

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from argen._bridge.diagnostics.overidentification import carried_guides, check_split, estimable_equations, tables_of
-from argen._bridge.results import slots
+from argen._bridge.results.entries import write_entry
+from argen._bridge.results.searched import open_network
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_count, check_key, check_level, counted
 from argen._core.diagnostics.guide_split import split_by_guides
@@ -11,7 +12,6 @@ from argen._core.diagnostics.overidentification import n_blocks, pair_tests, sat
 from argen._core.diagnostics.overidentified_equations import equation_tests
 from argen._core.parallel import worker_pool
 from argen.errors import InputError
-from argen.tl._step import open_network
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -132,14 +132,14 @@ def argen_overidentification(
         msg = f"key_added={key_added!r} would overwrite the guide calls of that name. Choose another name."
         raise InputError(msg)
     threads = resolve_n_jobs(n_jobs)
-    network = open_network(adata, argen_overidentification, key, key_added=key_added, n_jobs=n_jobs, copy=copy)
+    network = open_network(adata, argen_overidentification, key, key_added=key_added, kind="overidentification")
     step = network.step
-    guides = carried_guides(step.adata, guides_key, step.screen)
+    guides = carried_guides(adata, guides_key, step.screen)
     split = split_by_guides(step.screen, guides.of_cell, min_cells)
     check_split(split, guides, min_cells)
     equations = estimable_equations(network.dag)
     # A shared first stage lets every candidate's perturbation move every other candidate.
-    shared = str(network.params["first_stage"]) == "shared"
+    shared = network.settings.first_stage == "shared"
     reach = network.relation.descendant | shared
     n_split = len(split.split_targets)
     start = logg.info(f"comparing the guides of {counted(n_split, 'target')}")
@@ -151,8 +151,9 @@ def argen_overidentification(
         track = bar("guides, equations", len(equations))
         tests = equation_tests(split, forms, equations, reach, hc3=HC3, alpha=alpha, map_=map_, track=track)
     tables = tables_of(step.screen, split, guides, network.dag, pairs, tests, min_cells=min_cells, alpha=alpha)
-    params = {"key": key, "guides_key": guides_key, "min_cells": min_cells, "alpha": alpha}
-    slots.write_tables(step.adata, key_added, step.screen, tables, params)
+    settings = {"guides_key": guides_key, "min_cells": min_cells, "alpha": alpha}
+    adata = adata.copy() if copy else adata
+    write_entry(adata, network.diagnostic(key_added, "overidentification", settings, tables))
     found = {name: int((tables[name]["padj"] < alpha).sum()) for name in ("pairs", "edges")}
     logg.info(
         "    finished",
@@ -161,4 +162,4 @@ def argen_overidentification(
         f"{found['edges']} of {counted(len(tables['edges']), 'candidate edge')}; "
         f"{counted(step.screen.n_genes - n_split, 'target')} without two guides",
     )
-    return step.adata if copy else None
+    return adata if copy else None

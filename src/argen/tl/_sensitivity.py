@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from argen._bridge.results import slots
+from argen._bridge.results.entries import write_entry
+from argen._bridge.results.searched import open_network
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_level, counted
 from argen._core.diagnostics.sensitivity import Variation, vary
@@ -14,7 +15,6 @@ from argen._core.parallel import worker_pool
 from argen._core.results import Dag
 from argen._core.screen import Screen
 from argen.errors import InputError
-from argen.tl._step import open_network
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -94,21 +94,21 @@ def argen_sensitivity(
 
     levels = _levels(alphas)
     threads = resolve_n_jobs(n_jobs)
-    network = open_network(adata, argen_sensitivity, key, key_added=key_added, n_jobs=n_jobs, copy=copy)
-    step, params, made = network.step, network.params, network.descendants_params
+    network = open_network(adata, argen_sensitivity, key, key_added=key_added, kind="sensitivity")
+    step, settings = network.step, network.settings
     start = logg.info("searching the network with other choices")
     with worker_pool(threads) as map_, progress_bars() as bar:
         found = vary(
             step.screen,
             step.tests,
-            closure=_closure(made["closure"]),
-            descendants_alpha=float(made["alpha"]),
+            closure=step.settings.closure,
+            descendants_alpha=step.settings.alpha,
             alphas=levels,
-            first_stage=str(params["first_stage"]),
-            covariance=str(params["covariance"]),
-            hc=str(params["edges_hc"]),
-            alpha=float(params["alpha"]),
-            fdr=str(params["fdr"]),
+            first_stage=settings.first_stage,
+            covariance=settings.covariance,
+            hc=settings.edges_hc,
+            alpha=settings.alpha,
+            fdr=settings.fdr,
             phi=step.phi,
             prior=network.prior,
             map_=map_,
@@ -116,11 +116,12 @@ def argen_sensitivity(
         )
     variations, edges = _tables(step.screen, found)
     tables = {"variations": variations, "edges": edges}
-    slots.write_tables(step.adata, key_added, step.screen, tables, {"key": key, "alphas": np.array(levels)})
+    adata = adata.copy() if copy else adata
+    write_entry(adata, network.diagnostic(key_added, "sensitivity", {"alphas": levels}, tables))
     stable = int((edges["selected"] & (edges["share"] == 1.0)).sum())
     n_edges = int(edges["selected"].sum())
     logg.info("    finished", time=start, deep=f"{stable} of {counted(n_edges, 'edge')} in every variation")
-    return step.adata if copy else None
+    return adata if copy else None
 
 
 def _levels(alphas: Sequence[float]) -> tuple[float, ...]:
@@ -131,10 +132,6 @@ def _levels(alphas: Sequence[float]) -> tuple[float, ...]:
     for value in values:
         check_level("alphas", value)
     return tuple(dict.fromkeys(float(value) for value in values))
-
-
-def _closure(stored: object) -> object:
-    return stored if isinstance(stored, str) else bool(stored)
 
 
 def _name(variation: Variation) -> str:

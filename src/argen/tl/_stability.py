@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from argen._bridge.results import slots
+from argen._bridge.results.entries import write_entry
+from argen._bridge.results.searched import SearchedNetwork, open_network
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_count, counted, read_seed
 from argen._core.diagnostics.stability import Draws, SearchOptions, Stability, draw_networks, saturated_forms
 from argen._core.parallel import worker_pool
-from argen.tl._step import OpenNetwork, open_network
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -103,10 +103,10 @@ def argen_stability(
     n_draws = check_count("n_draws", n_draws, 2)
     seed = read_seed(rng)
     threads = resolve_n_jobs(n_jobs)
-    network = open_network(adata, argen_stability, key, key_added=key_added, n_jobs=n_jobs, copy=copy)
+    network = open_network(adata, argen_stability, key, key_added=key_added, kind="stability")
     step = network.step
     start = logg.info("drawing the cells again")
-    draws = Draws(n_draws, seed, hc3=str(network.params["edges_hc"]) == "HC3")
+    draws = Draws(n_draws, seed, hc3=network.settings.edges_hc == "HC3")
     with worker_pool(threads) as map_, progress_bars() as bar:
         usable = np.isfinite(np.diag(step.tests.effect))
         forms = saturated_forms(step.screen, usable, hc3=draws.hc3, phi=step.phi, map_=map_)
@@ -122,29 +122,29 @@ def argen_stability(
             track=bar("stability, draws", n_draws),
         )
     edges = _table(network, found)
-    params = {"key": key, "n_draws": n_draws, "seed": seed}
-    slots.write_tables(step.adata, key_added, step.screen, {"edges": edges}, params)
+    entry = network.diagnostic(key_added, "stability", {"n_draws": n_draws, "seed": seed}, {"edges": edges})
+    adata = adata.copy() if copy else adata
+    write_entry(adata, entry)
     stable = int((edges["selected"] & (edges["stability"] >= 0.5)).sum())
     n_edges = int(edges["selected"].sum())
     logg.info("    finished", time=start, deep=f"{stable} of {counted(n_edges, 'edge')} in half of the draws or more")
-    return step.adata if copy else None
+    return adata if copy else None
 
 
-def _options(network: OpenNetwork) -> SearchOptions:
-    made, params = network.descendants_params, network.params
-    closure = made["closure"]
+def _options(network: SearchedNetwork) -> SearchOptions:
+    settings, made = network.settings, network.step.settings
     return SearchOptions(
-        closure=closure if isinstance(closure, str) else bool(closure),
-        descendants_alpha=float(made["alpha"]),
-        first_stage=str(params["first_stage"]),
-        alpha=float(params["alpha"]),
-        fdr=str(params["fdr"]),
-        with_first_stage_variance=str(params["covariance"]) != "naive",
+        closure=made.closure,
+        descendants_alpha=made.alpha,
+        first_stage=settings.first_stage,
+        alpha=settings.alpha,
+        fdr=settings.fdr,
+        with_first_stage_variance=settings.covariance != "naive",
         prior=network.prior,
     )
 
 
-def _table(network: OpenNetwork, found: Stability) -> pd.DataFrame:
+def _table(network: SearchedNetwork, found: Stability) -> pd.DataFrame:
     dag, genes = network.dag, np.array(network.step.screen.genes, dtype=object)
     place = np.full(found.stability.shape, -1)
     place[dag.source, dag.target] = np.arange(len(dag.source))

@@ -80,7 +80,7 @@ def read_control_guides(
     if key not in adata.uns:
         notes.add("guides", f"no guides in uns[{key!r}]: random splits alone", 0)
         return nothing
-    guides = read_guides(adata, key)["guides"]
+    guides = read_guides(adata, key).tables["guides"]
     control_guides = np.flatnonzero(guides["is_control"].to_numpy(dtype=bool))
     controls = screen.cell[screen.group == screen.n_groups]
     calls = sparse.csr_array(adata.obsm[key])[controls]

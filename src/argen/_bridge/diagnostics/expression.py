@@ -1,43 +1,35 @@
 """Expression of genes by cell beside what the descendant step expects of a control cell."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from argen._bridge.results.belonging import screen_of_step
-from argen._bridge.results.slots import read_dispersions
+from argen._bridge.results.steps import DescendantStep
 from argen._bridge.validate import name_some
 from argen._core.glm.baseline import baseline_means
 from argen._core.screen import Screen
 from argen.errors import InputError
-
-if TYPE_CHECKING:
-    from anndata import AnnData
 
 __all__ = ["CONTROL_GROUP", "expression_table"]
 
 CONTROL_GROUP = "control"
 
 
-def expression_table(
-    adata: "AnnData", step: Mapping[str, Any], key: str, genes: object, targets: object
-) -> pd.DataFrame:
-    """Rows by gene, by group (controls, then `targets`) and by cell in the order of `adata`."""
-    screen = screen_of_step(adata, step, key)
-    phi, pooled = read_dispersions(step, screen.genes), bool(step["params"]["pooled"])
+def expression_table(all_cells: pd.Index, step: DescendantStep, genes: object, targets: object) -> pd.DataFrame:
+    """Rows by gene, by group (controls, then `targets`) and by cell in the order of `all_cells`, the ``obs_names``."""
+    screen, key, pooled = step.screen, step.entry.key, step.settings.pooled
     wanted = np.arange(screen.n_genes) if targets is None else _positions("targets", targets, screen, key)
     _check_names(screen, wanted, key)
     cells, group = _cells(screen, wanted)
     parts = []
     for k in _positions("genes", genes, screen, key).tolist():
         y = screen.counts_of(k)
-        expected = baseline_means(y, screen.design, wanted, phi=float(phi[k]), pooled=pooled)[cells]
+        expected = baseline_means(y, screen.design, wanted, phi=float(step.phi[k]), pooled=pooled)[cells]
         parts.append(_of_gene(screen.genes[k], y[cells], expected, group == screen.n_groups))
     table = pd.concat(parts, ignore_index=True)
     names = np.array([*screen.genes, CONTROL_GROUP], dtype=object)
-    cell_names = adata.obs_names.to_numpy(dtype=object)[screen.cell[cells]]
+    cell_names = all_cells.to_numpy(dtype=object)[screen.cell[cells]]
     table.insert(0, "cell", np.tile(cell_names, len(parts)))
     table.insert(2, "group", np.tile(names[group], len(parts)))
     return table

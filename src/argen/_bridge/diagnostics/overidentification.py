@@ -54,7 +54,7 @@ class CarriedGuides:
 
 def carried_guides(adata: "AnnData", key: str, screen: Screen) -> CarriedGuides:
     """Guides of the cells of `screen` from the calls under `key`."""
-    table = read_guides(adata, key)["guides"]
+    table = read_guides(adata, key).tables["guides"]
     position = {gene: j for j, gene in enumerate(screen.genes)}
     against = table["target"].astype(str).map(position).fillna(-1).to_numpy(dtype=np.int64)
     against = np.where(table["is_control"].to_numpy(dtype=bool), -1, against)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from argen._bridge.results.entries import Entry
 from argen._bridge.results.tables import TESTS_USED
 from argen._core.diagnostics.power import (
     EdgeCounts,
@@ -24,7 +25,7 @@ FOUND, TESTED, NOT_TESTABLE = "found", "tested", "not testable"
 _VERDICTS = (FOUND, TESTED, NOT_TESTABLE)
 
 
-def with_edge_mde(edges: pd.DataFrame, step: Mapping[str, Any] | None, power: float) -> pd.DataFrame:
+def with_edge_mde(edges: pd.DataFrame, step: Entry | None, power: float) -> pd.DataFrame:
     """All stored edges with their smallest detectable effects; a network without p-values is left as it is.
 
     Parameters
@@ -51,28 +52,28 @@ def with_edge_mde(edges: pd.DataFrame, step: Mapping[str, Any] | None, power: fl
     )
 
 
-def _edge_counts(edges: pd.DataFrame, step: Mapping[str, Any]) -> EdgeCounts:
+def _edge_counts(edges: pd.DataFrame, step: Entry) -> EdgeCounts:
     source, target = (edges[end].astype(str).to_numpy() for end in ("source", "target"))
-    own = step["targets"].set_index(step["targets"]["target"].astype(str)).loc[source]
+    targets, pairs = step.tables["targets"], step.tables["pairs"]
+    own = targets.set_index(targets["target"].astype(str)).loc[source]
     effect, se = own["effect"].to_numpy(float), own["se"].to_numpy(float)
-    pairs = step["pairs"]
     at = pd.MultiIndex.from_arrays([pairs["target"].astype(str), pairs["gene"].astype(str)])
     pairs = pairs[["count", "se"]].set_index(at).loc[list(zip(source, target, strict=True))]
     strength = edges["F"].to_numpy(float) if "F" in edges else (effect / se) ** 2
     return EdgeCounts(strength, effect, pairs["count"].to_numpy(float), pairs["se"].to_numpy(float))
 
 
-def with_pair_mde(result: Mapping[str, Any], power: float) -> pd.DataFrame:
+def with_pair_mde(step: Entry, power: float) -> pd.DataFrame:
     """All stored pairs with ``mde``, ``mde_decrease``, ``mde_increase``, ``mde_level`` and ``verdict``."""
-    pairs, params = result["pairs"], result["params"]
+    pairs = step.tables["pairs"]
     p = pairs["p"].to_numpy()
-    level = bh_level(p, int(pairs["significant"].sum()), float(params["alpha"]))
+    level = bh_level(p, int(pairs["significant"].sum()), step.settings["alpha"])
     decrease, increase = np.full((2, len(pairs)), np.nan)
     if np.isfinite(level):
         test = pairs["test"].astype(str).to_numpy()
         for name, smallest in ((TESTS_USED[0], _of_wald), (TESTS_USED[1], _of_score)):
             at = (test == name) & np.isfinite(p)
-            decrease[at], increase[at] = smallest(result, pairs[at], level, power)
+            decrease[at], increase[at] = smallest(step, pairs[at], level, power)
     return pairs.assign(
         mde=np.maximum(decrease, increase),
         mde_decrease=decrease,
@@ -82,14 +83,15 @@ def with_pair_mde(result: Mapping[str, Any], power: float) -> pd.DataFrame:
     )
 
 
-def _of_wald(result: Mapping[str, Any], pairs: pd.DataFrame, level: float, power: float) -> tuple[np.ndarray, ...]:
-    df = np.inf if str(result["params"]["hc"]) == "HC0" else pairs["n_perturbed"].to_numpy(float) - 1.0
+def _of_wald(step: Entry, pairs: pd.DataFrame, level: float, power: float) -> tuple[np.ndarray, ...]:
+    df = np.inf if step.settings["hc"] == "HC0" else pairs["n_perturbed"].to_numpy(float) - 1.0
     columns = (pairs[name].to_numpy(float) for name in ("expected_count", "count", "se"))
     return wald_mde(*columns, quantile_of(level, df), power)
 
 
-def _of_score(result: Mapping[str, Any], pairs: pd.DataFrame, level: float, power: float) -> tuple[np.ndarray, ...]:
-    genes = result["genes"].set_index(result["genes"]["gene"].astype(str)).loc[pairs["gene"].astype(str)]
+def _of_score(step: Entry, pairs: pd.DataFrame, level: float, power: float) -> tuple[np.ndarray, ...]:
+    genes = step.tables["genes"]
+    genes = genes.set_index(genes["gene"].astype(str)).loc[pairs["gene"].astype(str)]
     counts = PairCounts(
         expected=pairs["expected_count"].to_numpy(float),
         n_group=pairs["n_perturbed"].to_numpy(float),

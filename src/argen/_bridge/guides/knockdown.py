@@ -10,7 +10,7 @@ from scipy import sparse
 
 from argen._bridge.design import build_covariates, parse_covariates
 from argen._bridge.inputs import read_counts, read_depth
-from argen._bridge.results.slots import read_result
+from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
 from argen._bridge.validate import name_some
@@ -64,11 +64,11 @@ class _Groups:
     carried: sparse.csc_array
 
 
-def read_guides(adata: "AnnData", key: str) -> Mapping:
+def read_guides(adata: "AnnData", key: str) -> Entry:
     """Result of guide calling under `key`, with its slots checked."""
-    result = read_result(adata, key, FUNCTION, "guides")
-    column = str(result["params"]["target_key"])
-    if key not in adata.obsm or column not in adata.obs or adata.obsm[key].shape[1] != len(result["guides"]):
+    result = read_entry(adata, key, "guides")
+    column = result.settings["target_key"]
+    if key not in adata.obsm or column not in adata.obs or adata.obsm[key].shape[1] != len(result.tables["guides"]):
         msg = f"adata.obsm[{key!r}] or adata.obs[{column!r}] is missing or changed. Run {FUNCTION} again."
         raise InputError(msg)
     return result
@@ -107,9 +107,9 @@ def _knockdowns(
     return _tables(groups, genes, names, order, tasks, fits)
 
 
-def _groups(adata: "AnnData", key: str, result: Mapping) -> _Groups:
-    guides = result["guides"]
-    target = adata.obs[str(result["params"]["target_key"])].astype(str).to_numpy(dtype=object)
+def _groups(adata: "AnnData", key: str, result: Entry) -> _Groups:
+    guides = result.tables["guides"]
+    target = adata.obs[result.settings["target_key"]].astype(str).to_numpy(dtype=object)
     carried = sparse.csc_array(adata.obsm[key])
     return _Groups(guides.assign(target=guides["target"].astype(str)), target, carried)
 

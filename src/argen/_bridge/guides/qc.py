@@ -11,6 +11,7 @@ from scipy import sparse
 from argen._bridge.guides.knockdown import KnockdownDesign, read_guides, target_knockdowns
 from argen._bridge.guides.names import STATUS_WORDS
 from argen._bridge.inputs import read_counts, read_depth
+from argen._bridge.results.entries import new_entry, write_entry
 from argen._bridge.validate import name_some
 from argen.errors import DesignError, InputError
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["QcLimits", "QcResult", "apply_rules", "write_qc"]
 
-SCHEMA_VERSION = 1
 _MITO_PREFIXES = ("MT-", "mt-", "Mt-")
 
 
@@ -103,7 +103,7 @@ def _needs_targets(limits: QcLimits) -> bool:
 
 def _targets(adata: "AnnData", guides_key: str) -> np.ndarray:
     result = read_guides(adata, guides_key)
-    return adata.obs[str(result["params"]["target_key"])].astype(str).to_numpy(dtype=object)
+    return adata.obs[result.settings["target_key"]].astype(str).to_numpy(dtype=object)
 
 
 def _cell_rules(
@@ -230,8 +230,6 @@ def _tables(rules: list[_Rule], passes: np.ndarray, target: np.ndarray | None) -
 
 def write_qc(adata: "AnnData", key_added: str, result: QcResult, params: dict[str, object], *, subset: bool) -> None:
     """Write marks and tables; keep only the cells that pass if `subset`."""
-    from argen import __version__
-
     if subset and not result.passes.all():
         adata._inplace_subset_obs(result.passes)  # as scanpy's own filters do
         kept = result.passes
@@ -239,9 +237,4 @@ def write_qc(adata: "AnnData", key_added: str, result: QcResult, params: dict[st
         kept = np.ones(len(result.passes), dtype=bool)
     adata.obs[key_added] = result.passes[kept]
     adata.obs[f"{key_added}_reason"] = result.reason[kept]
-    adata.uns[key_added] = {
-        "schema_version": SCHEMA_VERSION,
-        "rules": result.rules,
-        "params": params,
-        "provenance": {"argen": __version__},
-    }
+    write_entry(adata, new_entry(key_added, "qc", params, {"rules": result.rules}))

@@ -1,14 +1,14 @@
 """Results of guide calling in an AnnData: what is written, and the tables in ``uns``."""
 
-from importlib.metadata import version
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen import __version__
 from argen._bridge.guides.names import STATUS_WORDS, GuideTargets
+from argen._bridge.results.entries import new_entry, write_entry
 from argen._core.guides import (
     CellTargets,
     Fallback,
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["fits_table", "histogram_table", "n_guides_key", "posterior_key", "target_key", "write_guides"]
 
-SCHEMA_VERSION = 1
 
 
 def target_key(key_added: str) -> str:
@@ -102,21 +101,22 @@ def histogram_table(counts: sparse.csr_array, calls: GuideCalls, guides: list[st
 
 
 def write_guides(
-    adata: "AnnData", key_added: str, calls: GuideCalls, cells: CellTargets, targets: GuideTargets, *, details: dict
+    adata: "AnnData",
+    key_added: str,
+    calls: GuideCalls,
+    cells: CellTargets,
+    targets: GuideTargets,
+    *,
+    settings: Mapping[str, object],
+    tables: Mapping[str, pd.DataFrame],
 ) -> None:
-    """Write assignment, posterior, targets, report and `details` (guides, params, histogram) of one run."""
+    """Write assignment, posterior, targets, and the entry with the `tables` of one run (guides, histogram)."""
     # Codes from the end: −1 control, −2 multiple, −3 unassigned.
     names = np.array([*targets.targets, *reversed(STATUS_WORDS)], dtype=object)
     target = pd.Categorical(names[cells.target], categories=[*targets.targets, *STATUS_WORDS])
     assignment = sparse.csr_matrix(calls.assignment)
     posterior = None if calls.posterior is None else sparse.csr_matrix(calls.posterior)
-    record = {
-        "schema_version": SCHEMA_VERSION,
-        "cells": count_cells(cells),
-        "provenance": {"argen": __version__}
-        | {name: version(name) for name in ("anndata", "numpy", "pandas", "scikit-learn", "scipy")},
-        **details,
-    }
+    entry = new_entry(key_added, "guides", settings, {"cells": count_cells(cells), **tables})
     adata.obsm[key_added] = assignment
     if posterior is not None:
         adata.obsm[posterior_key(key_added)] = posterior
@@ -124,7 +124,7 @@ def write_guides(
         del adata.obsm[posterior_key(key_added)]  # of an earlier run
     adata.obs[target_key(key_added)] = target
     adata.obs[n_guides_key(key_added)] = np.diff(assignment.indptr).astype(np.int64)
-    adata.uns[key_added] = record
+    write_entry(adata, entry)
 
 
 def count_cells(cells: CellTargets) -> pd.DataFrame:

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from argen._bridge.results import slots
-from argen._bridge.results.provenance import provenance
+from argen._bridge.results.entries import Entry, new_entry, write_entry
+from argen._bridge.results.slots import on_genes
+from argen._bridge.results.steps import DescendantStep
 from argen._core.graphs.layers import layers_with_cycles
 from argen._core.screen import Screen
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["edge_table", "write_network"]
+__all__ = ["edge_table", "other_network_entry", "write_other_network"]
 
 
 def edge_table(
@@ -48,28 +49,27 @@ def edge_table(
     return pd.DataFrame(table)
 
 
-def write_network(
-    adata: "AnnData",
-    key: str,
-    screen: Screen,
-    edges: pd.DataFrame,
-    params: Mapping[str, Any],
-    **tables: pd.DataFrame | np.ndarray,
-) -> None:
-    """Write ``uns[key]`` and ``varp[key]``; the nodes are ordered by layer, then by name."""
-    chosen = edges[edges["selected"]]
-    source, target = chosen["source"].cat.codes.to_numpy(), chosen["target"].cat.codes.to_numpy()
-    adjacency = np.zeros((screen.n_genes, screen.n_genes), dtype=bool)
+def other_network_entry(
+    key: str, settings: Mapping[str, Any], step: DescendantStep, edges: pd.DataFrame, **tables: pd.DataFrame | np.ndarray
+) -> Entry:
+    """A network that another method found, as it will be stored; its nodes are ordered by layer, then by name."""
+    genes = step.screen.genes
+    source, target, _ = _selected(edges)
+    adjacency = np.zeros((len(genes), len(genes)), dtype=bool)
     adjacency[source, target] = True
     layers = layers_with_cycles(adjacency)
     order = np.argsort(layers, kind="stable")
-    adata.varp[key] = slots._on_genes(adata, screen.genes, source, target, chosen["coef"].to_numpy())
-    adata.uns[key] = {
-        "schema_version": slots.SCHEMA_VERSION,
-        "params": slots._storable(params),
-        "provenance": provenance(screen, adata.obs_names),
-        "edges": edges,
-        "nodes": pd.DataFrame({"gene": [screen.genes[i] for i in order], "layer": layers[order]}),
-        "order": np.array([screen.genes[i] for i in order], dtype=object),
-        **tables,
-    }
+    nodes = pd.DataFrame({"gene": [genes[i] for i in order], "layer": layers[order]})
+    tables = {"edges": edges, "nodes": nodes, "order": nodes["gene"].to_numpy(dtype=object), **tables}
+    return new_entry(key, "network", settings, tables, step.made_from)
+
+
+def write_other_network(adata: "AnnData", entry: Entry, step: DescendantStep) -> None:
+    """Write ``uns[key]`` and ``varp[key]``."""
+    adata.varp[entry.key] = on_genes(adata, step.screen.genes, *_selected(entry.tables["edges"]))
+    write_entry(adata, entry)
+
+
+def _selected(edges: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    chosen = edges[edges["selected"]]
+    return *(chosen[end].cat.codes.to_numpy() for end in ("source", "target")), chosen["coef"].to_numpy()

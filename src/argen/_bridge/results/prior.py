@@ -1,11 +1,12 @@
 """Prior knowledge: a table of pairs → arrays, with contradictions named."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from argen._bridge.results.entries import Entry
 from argen._bridge.validate import name_some
 from argen._core.descendants.prior import Prior, build_prior, no_prior
 from argen.errors import InputError
@@ -44,9 +45,9 @@ def read_prior(table: object, genes: Sequence[str]) -> tuple[Prior, pd.DataFrame
     return prior, tidy
 
 
-def stored_prior(result: Mapping[str, Any], genes: Sequence[str]) -> Prior:
+def stored_prior(entry: Entry, genes: Sequence[str]) -> Prior:
     """The prior knowledge that a stored network was searched with."""
-    return read_prior(result.get("prior"), genes)[0]
+    return read_prior(entry.tables.get("prior"), genes)[0]
 
 
 def _tidy(table: Any) -> pd.DataFrame:

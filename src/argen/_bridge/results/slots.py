@@ -1,18 +1,18 @@
-"""Every write to and read from an AnnData's result slots, and the version of their layout."""
+"""Every slot that the steps fill beside ``uns``, and the arrays that come back from stored tables."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen._bridge.inputs import DesignParams, ScreenReport
+from argen._bridge.inputs import ScreenReport
+from argen._bridge.results.entries import Entry, new_entry, write_entry
 from argen._bridge.results.prior import read_prior
-from argen._bridge.results.provenance import digest_of_network, provenance
 from argen._bridge.results.tables import (
+    DIRECTIONS,
     EDGE_FLAGS,
-    FAMILIES,
     PAIR_FLAGS,
     ROBUST_SETS,
     TESTS_USED,
@@ -25,101 +25,72 @@ from argen._bridge.results.tables import (
     pairs_table,
     targets_table,
 )
-from argen._bridge.validate import check_anndata
-from argen._core.dag.order import directions_of
+from argen._bridge.settings import FAMILIES, DescendantSettings
 from argen._core.descendants.dispersion import Dispersions
 from argen._core.descendants.prior import Prior
 from argen._core.glm.p_values import log_p_two_sided
 from argen._core.results import Dag, DescendantTests, Equation, Instruments, Relation
 from argen._core.screen import Screen
-from argen.errors import MissingResultError, StaleResultError
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from argen._bridge.results.steps import DescendantStep
+
 __all__ = [
-    "SCHEMA_VERSION",
+    "descendants_entry",
+    "network_entry",
+    "on_genes",
     "read_dag",
     "read_descendants",
-    "read_design_params",
     "read_dispersions",
-    "read_result",
-    "remove_descendants",
     "total_effects_key",
     "var_name",
-    "write_dag",
     "write_descendants",
-    "write_tables",
+    "write_network",
 ]
 
-SCHEMA_VERSION = 1
 
-
-def read_result(adata: "AnnData", key: str, function: str, table: str) -> Mapping[str, Any]:
-    """``adata.uns[key]``, checked to be a result of `function`, which holds `table`."""
-    check_anndata(adata)
-    result = adata.uns.get(key)
-    if result is None:
-        msg = f"adata.uns[{key!r}] is missing. Run {function} first, or name the key it wrote to."
-        raise MissingResultError(msg)
-    if not isinstance(result, Mapping) or table not in result:
-        msg = f"adata.uns[{key!r}] is not a result of {function}. Name the key that it wrote to."
-        raise MissingResultError(msg)
-    if (version := int(result["schema_version"])) > SCHEMA_VERSION:
-        msg = f"adata.uns[{key!r}] was written by a newer argen (layout {version}, not {SCHEMA_VERSION}). Update argen."
-        raise StaleResultError(msg)
-    return result
-
-
-def _storable(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as h5ad and zarr can hold them: no None, sequences as string arrays."""
-    kept = {name: value for name, value in params.items() if value is not None}
-    return {k: np.array(v, dtype=object) if isinstance(v, (tuple, list)) else v for k, v in kept.items()}
-
-
-def _on_genes(adata: "AnnData", genes: Sequence[str], rows: np.ndarray, columns: np.ndarray, values: np.ndarray):
+def on_genes(adata: "AnnData", genes: Sequence[str], rows: np.ndarray, columns: np.ndarray, values: np.ndarray):
     """Gene × gene CSR over all var_names from indices into `genes`."""
     at = adata.var_names.get_indexer(list(genes))
     shape = (adata.n_vars, adata.n_vars)
     return sparse.csr_matrix((values, (at[rows], at[columns])), shape=shape)
 
 
-def write_descendants(
-    adata: "AnnData",
+def descendants_entry(
     key: str,
+    settings: DescendantSettings,
     screen: Screen,
     report: ScreenReport,
     tests: DescendantTests,
     relation: Relation,
     dispersions: Dispersions,
-    params: Mapping[str, Any],
-) -> None:
-    """Write the descendant step; the slots are described in :func:`argen.tl.argen_descendants`."""
-    finite = np.isfinite(tests.effect)
-    rows, columns = np.nonzero(finite)
-    related = np.nonzero(relation.descendant)
-    result = {
-        "schema_version": SCHEMA_VERSION,
-        "params": _storable(params),
-        "provenance": provenance(screen, adata.obs_names),
+    data: str,
+) -> Entry:
+    """The descendant step as it will be stored; `data` is the fingerprint of what it was made from."""
+    tables = {
         "targets": targets_table(screen, report, tests, relation),
         "pairs": pairs_table(screen, tests, relation),
-        "genes": genes_table(screen, dispersions, str(params["family"])),
+        "genes": genes_table(screen, dispersions, settings.family),
         "dropped_pairs": dropped_pairs_table(screen, relation),
         "components": components_table(screen, relation),
         "cells": pd.DataFrame({"cells": list(report.cells), "n": list(report.cells.values())}),
         "covariates": np.array(screen.covariate_names, dtype=object),
     }
-    adata.varp[key] = _on_genes(adata, screen.genes, *related, np.ones(len(related[0]), dtype=bool))
-    adata.varp[total_effects_key(key)] = _on_genes(adata, screen.genes, rows, columns, tests.effect[finite])
-    adata.uns[key] = result
+    return new_entry(key, "descendants", settings, tables, {"data": data})
 
 
-def remove_descendants(adata: "AnnData", key: str) -> None:
-    """Take the descendant step away again."""
-    del adata.uns[key]
-    for name in (key, total_effects_key(key)):
-        del adata.varp[name]
+def write_descendants(
+    adata: "AnnData", entry: Entry, screen: Screen, tests: DescendantTests, relation: Relation
+) -> None:
+    """Write the descendant step; the slots are described in :func:`argen.tl.argen_descendants`."""
+    finite = np.isfinite(tests.effect)
+    rows, columns = np.nonzero(finite)
+    related = np.nonzero(relation.descendant)
+    adata.varp[entry.key] = on_genes(adata, screen.genes, *related, np.ones(len(related[0]), dtype=bool))
+    adata.varp[total_effects_key(entry.key)] = on_genes(adata, screen.genes, rows, columns, tests.effect[finite])
+    write_entry(adata, entry)
 
 
 def total_effects_key(key: str) -> str:
@@ -127,19 +98,19 @@ def total_effects_key(key: str) -> str:
     return "argen_total_effects" if key == "argen_descendants" else f"{key}_total_effects"
 
 
-def read_dispersions(result: Mapping[str, Any], genes: Sequence[str]) -> np.ndarray:
+def read_dispersions(entry: Entry, genes: Sequence[str]) -> np.ndarray:
     """Dispersions that a stored descendant step used, 0 for Poisson, in the order of `genes`."""
-    if str(result["params"]["family"]) == FAMILIES[0]:
+    if entry.settings["family"] == FAMILIES[0]:
         return np.zeros(len(genes))
-    table = result["genes"].set_index("gene").loc[list(genes)]
+    table = entry.tables["genes"].set_index("gene").loc[list(genes)]
     return np.where(table["family"] == FAMILIES[1], table["dispersion"], 0.0)
 
 
-def read_descendants(result: Mapping[str, Any], genes: Sequence[str]) -> tuple[DescendantTests, Relation]:
+def read_descendants(entry: Entry, genes: Sequence[str]) -> tuple[DescendantTests, Relation]:
     """Arrays [target, gene] from the stored tables; the inverse of :func:`write_descendants`."""
     p = len(genes)
-    pairs = result["pairs"]
-    own = result["targets"].set_index("target").loc[list(genes)]
+    pairs = entry.tables["pairs"]
+    own = entry.tables["targets"].set_index("target").loc[list(genes)]
     position = {gene: j for j, gene in enumerate(genes)}
     at = tuple(pairs[name].astype(str).map(position).to_numpy() for name in ("target", "gene"))
     diagonal = np.diag_indices(p)
@@ -176,74 +147,51 @@ def read_descendants(result: Mapping[str, Any], genes: Sequence[str]) -> tuple[D
     return tests, relation
 
 
-def read_design_params(result: Mapping[str, Any]) -> DesignParams:
-    """The design that a stored descendant step used."""
-    params = result["params"]
-
-    def names(key: str) -> tuple[str, ...] | None:
-        return tuple(str(name) for name in np.atleast_1d(params[key])) if key in params else None
-
-    covariates = params.get("covariates")
-    return DesignParams(
-        target_key=str(params["target_key"]),
-        control=names("control"),
-        covariates=str(covariates) if isinstance(covariates, str) else names("covariates"),
-        depth=params.get("depth"),
-        layer=params.get("layer"),
-        targets=names("targets"),
-        min_cells=int(params["min_cells"]),
-    )
-
-
-def write_dag(
-    adata: "AnnData",
+def network_entry(
     key: str,
-    screen: Screen,
-    relation: Relation,
-    tests: DescendantTests,
+    settings: object,
+    step: "DescendantStep",
     dag: Dag,
-    layers: np.ndarray,
-    params: Mapping[str, Any],
-    digest: str,
+    relation: Relation,
     prior: tuple[Prior, pd.DataFrame] | None = None,
-) -> None:
-    """Write the network; `digest` is that of the descendant step that is stored.
-
-    The slots are described in :func:`argen.tl.argen_dag`.
-    """
+) -> Entry:
+    """A network of argen's search, or of one that takes its order, as it will be stored."""
+    screen = step.screen
     known, prior_table = prior or read_prior(None, screen.genes)
-    position = np.empty(screen.n_genes, dtype=np.int64)
-    position[dag.order] = np.arange(screen.n_genes)
-    result = {
-        "schema_version": SCHEMA_VERSION,
-        "params": _storable(params),
-        "provenance": provenance(screen, adata.obs_names) | {"descendants": digest},
-        "edges": edges_table(screen, dag, directions_of(dag, relation, tests, known.before), known),
+    tables = {
+        "edges": edges_table(screen, dag, known),
         "equations": equations_table(screen, dag),
-        "nodes": pd.DataFrame({"gene": [screen.genes[i] for i in dag.order], "layer": layers[dag.order]}),
+        "nodes": pd.DataFrame({"gene": [screen.genes[i] for i in dag.order], "layer": dag.layer[dag.order]}),
         "order": np.array([screen.genes[i] for i in dag.order], dtype=object),
-        "cycles": cycles_table(screen, relation, tests, position, known),
+        "cycles": cycles_table(screen, relation, step.tests, dag),
         "prior": prior_table,
     }
-    edges = dag.selected
-    adata.varp[key] = _on_genes(adata, screen.genes, dag.source[edges], dag.target[edges], dag.coef[edges])
-    at = adata.var_names.get_indexer(list(screen.genes))
-    for name, values in (("order", position), ("layer", layers)):
+    return new_entry(key, "network", settings, tables, step.made_from)
+
+
+def write_network(adata: "AnnData", entry: Entry, step: "DescendantStep", dag: Dag) -> None:
+    """Write a network; the slots are described in :func:`argen.tl.argen_dag`."""
+    genes, edges = step.screen.genes, dag.selected
+    adata.varp[entry.key] = on_genes(adata, genes, dag.source[edges], dag.target[edges], dag.coef[edges])
+    at = adata.var_names.get_indexer(list(genes))
+    for name, values in (("order", np.argsort(dag.order)), ("layer", dag.layer)):
         column = np.full(adata.n_vars, -1)
         column[at] = values
-        adata.var[var_name(key, name)] = column
-    adata.uns[key] = result
+        adata.var[var_name(entry.key, name)] = column
+    write_entry(adata, entry)
 
 
-def read_dag(result: Mapping[str, Any], genes: Sequence[str]) -> Dag:
-    """Arrays of a stored network; the inverse of :func:`write_dag`, but for what made a system singular."""
+def read_dag(entry: Entry, genes: Sequence[str]) -> Dag:
+    """Arrays of a stored network; the inverse of :func:`network_entry`, but for what made a system singular."""
     position = {gene: j for j, gene in enumerate(genes)}
-    edges, table = result["edges"], result["equations"]
+    tables = entry.tables
+    edges, table = tables["edges"], tables["equations"]
     source, target = (edges[end].astype(str).map(position).to_numpy(dtype=np.int64) for end in ("source", "target"))
     status_of = {name: int(code) for code, name in EDGE_FLAGS.items()}
     columns = {name: edges[name].to_numpy() for name in ("coef", "se", "z", "p", "batch", "alpha", "threshold")}
     columns["status"] = edges["flags"].astype(str).map(status_of).to_numpy(dtype=np.int64)
     shape_of = {name: int(code) for code, name in ROBUST_SETS.items()}
+    direction_of = {name: int(code) for code, name in DIRECTIONS.items()}
     names = ("F", "p_robust", "ci_low_robust", "ci_high_robust")
     numbers = [*(edges[name].to_numpy() for name in names), edges["robust_set"].astype(str).map(shape_of).to_numpy()]
     equations = []
@@ -264,28 +212,22 @@ def read_dag(result: Mapping[str, Any], genes: Sequence[str]) -> Dag:
             )
         )
     return Dag(
-        order=np.array([position[str(gene)] for gene in result["order"]], dtype=np.int64),
+        order=np.array([position[str(gene)] for gene in tables["order"]], dtype=np.int64),
         source=source,
         target=target,
         selected=edges["selected"].to_numpy(dtype=bool),
         equations=tuple(equations),
         instruments=Instruments(*numbers),
+        layer=_by_gene(tables["nodes"], position),
+        direction=edges["direction"].astype(str).map(direction_of).to_numpy(dtype=np.int64),
         **columns,
     )
 
 
-def write_tables(
-    adata: "AnnData", key: str, screen: Screen, tables: Mapping[str, Any], params: Mapping[str, Any]
-) -> None:
-    """Write a diagnostic of the network ``params["key"]``: its tables, and what it was made from."""
-    network = adata.uns[params["key"]]
-    made_from = {"descendants": network["provenance"]["descendants"], "network": digest_of_network(network)}
-    adata.uns[key] = {
-        "schema_version": SCHEMA_VERSION,
-        "params": _storable(params),
-        "provenance": provenance(screen, adata.obs_names) | made_from,
-        **tables,
-    }
+def _by_gene(nodes: pd.DataFrame, position: dict[str, int]) -> np.ndarray:
+    layer = np.zeros(len(position), dtype=np.int64)
+    layer[nodes["gene"].astype(str).map(position).to_numpy()] = nodes["layer"].to_numpy()
+    return layer
 
 
 def var_name(key: str, name: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.inputs import ScreenReport
-from argen._core.dag.order import place_genes
+from argen._bridge.settings import FAMILIES
 from argen._core.descendants.dispersion import Dispersions, Fallback
 from argen._core.descendants.prior import Prior
 from argen._core.fdr import adjusted
@@ -16,8 +16,8 @@ from argen._core.results import ConfidenceSet, Dag, DescendantTests, Direction, 
 from argen._core.screen import Screen
 
 __all__ = [
+    "DIRECTIONS",
     "EDGE_FLAGS",
-    "FAMILIES",
     "PAIR_FLAGS",
     "ROBUST_SETS",
     "TESTS_USED",
@@ -33,7 +33,6 @@ __all__ = [
 ]
 
 # What users read in the `flags` columns.
-FAMILIES = ("poisson", "negative_binomial")
 FALLBACKS = {
     Fallback.NONE: "",
     Fallback.NO_OVERDISPERSION: "no over-dispersion",
@@ -180,7 +179,7 @@ def dropped_pairs_table(screen: Screen, relation: Relation) -> pd.DataFrame:
     )
 
 
-def edges_table(screen: Screen, dag: Dag, direction: np.ndarray, prior: Prior) -> pd.DataFrame:
+def edges_table(screen: Screen, dag: Dag, prior: Prior) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "source": categorical(dag.source, screen.genes),
@@ -201,7 +200,7 @@ def edges_table(screen: Screen, dag: Dag, direction: np.ndarray, prior: Prior) -
             "ci_high_robust": dag.instruments.high,
             "robust_set": flags(dag.instruments.shape, ROBUST_SETS),
             "required": prior.required[dag.source, dag.target],
-            "direction": flags(direction, DIRECTIONS),
+            "direction": flags(dag.direction, DIRECTIONS),
             "flags": flags(dag.status, EDGE_FLAGS),
         }
     )
@@ -222,12 +221,11 @@ def equations_table(screen: Screen, dag: Dag) -> pd.DataFrame:
     )
 
 
-def cycles_table(
-    screen: Screen, relation: Relation, tests: DescendantTests, position: np.ndarray, prior: Prior
-) -> pd.DataFrame:
+def cycles_table(screen: Screen, relation: Relation, tests: DescendantTests, dag: Dag) -> pd.DataFrame:
     """Pairs that descend from each other: which way the order took, and the evidence for either way."""
+    position = np.argsort(dag.order)
     earlier, later = np.nonzero(relation.mutual & (position[:, None] < position[None, :]))
-    tied = place_genes(relation.descendant, tests.neg_log10_p, before=prior.before)[1][earlier, later]
+    tied = dag.tied[earlier, later]
     return pd.DataFrame(
         {
             "earlier": categorical(earlier, screen.genes),

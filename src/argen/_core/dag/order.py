@@ -1,11 +1,13 @@
 """Causal order from the descendant relation alone (METHOD 4, steps 1 and 2), and what decided each direction."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from argen._core.graphs.reach import transitive_closure
-from argen._core.results import Dag, DescendantTests, Direction, Relation
+from argen._core.results import Dag, Direction, Relation
 
-__all__ = ["causal_order", "directions_of", "layers_of", "place_genes"]
+__all__ = ["causal_order", "directed", "layers_of", "place_genes"]
 
 
 def causal_order(descendant: np.ndarray, neg_log10_p: np.ndarray) -> np.ndarray:
@@ -66,15 +68,16 @@ def place_genes(
     return np.array(placed[::-1], dtype=np.int64), all_tied
 
 
-def directions_of(dag: Dag, relation: Relation, tests: DescendantTests, before: np.ndarray | None = None) -> np.ndarray:
-    """What decided the direction of each candidate edge, :class:`~argen._core.results.Direction`."""
+def directed(dag: Dag, relation: Relation, all_tied: np.ndarray, before: np.ndarray | None = None) -> Dag:
+    """The network with what decided the direction of each candidate edge; `all_tied` as of :func:`place_genes`."""
     before = np.zeros_like(relation.descendant) if before is None else before
     back = transitive_closure(relation.significant)[dag.target, dag.source]
-    tied = place_genes(relation.descendant, tests.neg_log10_p, before=before)[1][dag.source, dag.target]
+    tied = all_tied[dag.source, dag.target]
     contested = Direction.EVIDENCE if _is_acyclic(relation.descendant) else Direction.ORDER
     direction = np.where(back, int(contested), int(Direction.ONE_WAY))
     direction = np.where(back & tied & (direction == Direction.ORDER), int(Direction.TIE), direction)
-    return np.where(back & before[dag.source, dag.target], int(Direction.PRIOR), direction)
+    direction = np.where(back & before[dag.source, dag.target], int(Direction.PRIOR), direction)
+    return replace(dag, direction=direction, tied=all_tied)
 
 
 def _is_acyclic(relation: np.ndarray) -> bool:
@@ -82,10 +85,10 @@ def _is_acyclic(relation: np.ndarray) -> bool:
     return not (reach & reach.T).any()
 
 
-def layers_of(dag: Dag) -> np.ndarray:
-    """Longest path of selected edges from a root to each gene, shape (p,)."""
-    layer = np.zeros(len(dag.order), dtype=np.int64)
-    parents = [dag.source[dag.selected & (dag.target == t)] for t in range(len(dag.order))]
-    for t in dag.order:
+def layers_of(order: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Longest path of the edges source → target from a root to each gene, shape (p,)."""
+    layer = np.zeros(len(order), dtype=np.int64)
+    parents = [source[target == t] for t in range(len(order))]
+    for t in order:
         layer[t] = layer[parents[t]].max(initial=-1) + 1
     return layer

@@ -21,7 +21,7 @@ from argen._core.dag.covariance import (
 from argen._core.dag.equations import Step, System, build_system, steps_of
 from argen._core.dag.influence import CellInfluence
 from argen._core.dag.instruments import ReducedForms
-from argen._core.dag.order import place_genes
+from argen._core.dag.order import directed, layers_of, place_genes
 from argen._core.dag.robust import robust_tests, spread, strength
 from argen._core.dag.two_stage import fit_two_stage
 from argen._core.descendants.prior import Prior, no_prior
@@ -52,6 +52,7 @@ def search_dag(  # noqa: PLR0913
     reverse_ties: bool = False,
     robust: bool = False,
     prior: Prior | None = None,
+    placed: tuple[np.ndarray, np.ndarray] | None = None,
     forms: ReducedForms | None = None,
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
@@ -78,13 +79,17 @@ def search_dag(  # noqa: PLR0913
         Test every edge in the way that weak instruments do not spoil, too (:mod:`.robust`).
     prior
         Forbidden and required edges and known orders; `relation` must have been made with it.
+    placed
+        What :func:`~argen._core.dag.order.place_genes` returned for the relation, if that is known.
     forms
         Reduced forms of earlier searches of the same screen with the same `hc`.
     map_, track
         Parallel map over genes; wrapper round the iterator over genes, for a progress bar.
     """
     prior = prior or no_prior(screen.n_genes)
-    order, _ = place_genes(relation.descendant, tests.neg_log10_p, reverse_ties=reverse_ties, before=prior.before)
+    if placed is None:
+        placed = place_genes(relation.descendant, tests.neg_log10_p, reverse_ties=reverse_ties, before=prior.before)
+    order, tied = placed
     usable = np.isfinite(np.diag(tests.effect))
     settled = is_settled(relation, first_stage)
     forms = forms or ReducedForms(screen, keep_fits=not settled, hc3=hc == "HC3", phi=phi)
@@ -103,7 +108,7 @@ def search_dag(  # noqa: PLR0913
         if len(step.ancestors):
             equation = _estimate(screen, step, forms, first_stage, how, shares, map_)
             equations.append(_add_excluded(equation, step, prior))
-    return select_edges(order, equations, alpha, fdr, prior.required)
+    return directed(select_edges(order, equations, alpha, fdr, prior.required), relation, tied, prior.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,4 +315,5 @@ def select_edges(
         selected=selected,
         equations=tuple(equations),
         instruments=Instruments.joined([_instruments_or_nothing(equation) for equation in equations]),
+        layer=layers_of(order, source[selected], target[selected]),
     )

@@ -8,8 +8,8 @@ import networkx as nx
 import pandas as pd
 
 from argen._bridge.files import check_path, replaced
-from argen._bridge.results.belonging import step_of_network
-from argen._bridge.results.slots import read_result
+from argen._bridge.results.entries import read_entry
+from argen._bridge.results.network import step_of_network
 from argen._bridge.validate import check_count
 from argen.errors import InputError
 from argen.pl._interactive.content import MAX_GENES, page_content
@@ -151,7 +151,7 @@ def _targets(adata: "AnnData", key: str) -> pd.DataFrame | None:
     """The targets of the step that the network was made from, None if it is not there any more."""
     from argen import get
 
-    network = read_result(adata, key, "ag.tl.argen_dag", "nodes")
+    network = read_entry(adata, key, "network")
     if step_of_network(adata, network) is None:
         return None
-    return get.targets(adata, key=str(network["params"]["descendants_key"]), network=key)
+    return get.targets(adata, key=network.settings["descendants_key"], network=key)

@@ -1,0 +1,176 @@
+"""Entries of ``uns``: what argen writes there says what it is, what it was made from, and how.
+
+``uns[key]`` holds ``kind`` (one of :data:`KINDS`), ``id`` (digest of its content, taken once), ``made_from`` (ids of
+the data and of other entries), ``schema_version``, ``settings``, ``tables`` and ``versions``. Whether an entry is
+current is a comparison of ids.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from argen._bridge.settings import plain, to_uns
+from argen._bridge.validate import check_anndata
+from argen.errors import InputError, MissingResultError, StaleResultError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["KINDS", "SCHEMA_VERSION", "Entry", "check_free", "entries", "find_entry", "new_entry", "read_entry", "write_entry"]
+
+SCHEMA_VERSION = 2
+
+_VERSIONED = ("argen", "anndata", "numpy", "scipy", "numba", "pandas")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What an entry may be: in words, and the function that writes it."""
+
+    words: str
+    function: str
+
+
+KINDS = {
+    "guides": Kind("guide calls", "ag.pp.argen_guides"),
+    "qc": Kind("quality control", "ag.pp.argen_qc"),
+    "descendants": Kind("a descendant step", "ag.tl.argen_descendants"),
+    "network": Kind("a network", "ag.tl.argen_dag"),
+    "calibration": Kind("a calibration", "ag.tl.argen_calibration"),
+    "sensitivity": Kind("a sensitivity analysis", "ag.tl.argen_sensitivity"),
+    "stability": Kind("a stability analysis", "ag.tl.argen_stability"),
+    "overidentification": Kind("a comparison of guides", "ag.tl.argen_overidentification"),
+    "simulation": Kind("a simulation", "ag.datasets.simulate"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of ``uns``.
+
+    Attributes
+    ----------
+    key
+        Name under which it is, or will be, stored.
+    kind
+        One of :data:`KINDS`.
+    id
+        Digest of the tables and of what they were made from.
+    made_from
+        Ids by name: ``"data"`` (cells, genes, counts, labels, depth, covariates), ``"descendants"``, ``"network"``.
+    settings
+        As Python's own types.
+    tables
+        Data frames and arrays of texts.
+    versions
+        Versions of the packages that made it.
+    """
+
+    key: str
+    kind: str
+    id: str
+    made_from: Mapping[str, str]
+    settings: Mapping[str, Any]
+    tables: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+
+def new_entry(
+    key: str, kind: str, settings: object, tables: Mapping[str, Any], made_from: Mapping[str, str] | None = None
+) -> Entry:
+    """An entry that is not written yet, with its id."""
+    from importlib.metadata import version
+
+    made_from = dict(made_from or {})
+    versions = {name: version(name) for name in _VERSIONED}
+    return Entry(key, kind, _digest(kind, made_from, tables), made_from, plain(to_uns(settings)), tables, versions)
+
+
+def write_entry(adata: "AnnData", entry: Entry) -> None:
+    """Write it to ``uns[entry.key]``."""
+    adata.uns[entry.key] = {
+        "kind": entry.kind,
+        "id": entry.id,
+        "made_from": dict(entry.made_from),
+        "schema_version": SCHEMA_VERSION,
+        "settings": to_uns(entry.settings),
+        "tables": dict(entry.tables),
+        "versions": dict(entry.versions),
+    }
+
+
+def read_entry(adata: "AnnData", key: str, kind: str) -> Entry:
+    """The entry ``uns[key]``, checked to be of this kind."""
+    check_anndata(adata)
+    function = KINDS[kind].function
+    if key not in adata.uns:
+        msg = f"adata.uns[{key!r}] is missing. Run {function} first, or name the key it wrote to."
+        raise MissingResultError(msg)
+    entry = find_entry(adata, key)
+    if entry is None or entry.kind != kind:
+        found = "something that argen did not write" if entry is None else KINDS[entry.kind].words
+        msg = f"adata.uns[{key!r}] holds {found}, not a result of {function}. Name the key that it wrote to."
+        raise MissingResultError(msg)
+    return entry
+
+
+def find_entry(adata: "AnnData", key: str) -> Entry | None:
+    """The entry ``uns[key]``, None if there is none that argen wrote."""
+    stored = adata.uns.get(key)
+    if not isinstance(stored, Mapping) or "schema_version" not in stored:
+        return None
+    if (version := int(stored["schema_version"])) != SCHEMA_VERSION:
+        age, cure = ("a newer", "Update argen") if version > SCHEMA_VERSION else ("an older", "Run its step again")
+        msg = f"adata.uns[{key!r}] was written by {age} argen (layout {version}, not {SCHEMA_VERSION}). {cure}."
+        raise StaleResultError(msg)
+    texts = ({str(name): str(text) for name, text in stored[part].items()} for part in ("made_from", "versions"))
+    made_from, versions = texts
+    kind, id_ = str(stored["kind"]), str(stored["id"])
+    return Entry(str(key), kind, id_, made_from, plain(stored["settings"]), stored["tables"], versions)
+
+
+def entries(adata: "AnnData", kind: str | None = None) -> Iterator[Entry]:
+    """All entries that this version of argen can read, or those of one kind."""
+    for key, stored in adata.uns.items():
+        if isinstance(stored, Mapping) and int(stored.get("schema_version", -1)) == SCHEMA_VERSION:
+            entry = find_entry(adata, key)
+            if kind in (None, entry.kind):
+                yield entry
+
+
+def check_free(adata: "AnnData", key: str, kind: str) -> None:
+    """Raise unless ``adata.uns[key]`` is free or holds an entry of the kind that is to be written."""
+    if key not in adata.uns:
+        return
+    stored = adata.uns[key]
+    found = str(stored.get("kind", "")) if isinstance(stored, Mapping) else ""
+    if found != kind:
+        words = KINDS[found].words if found in KINDS else "something that argen did not write"
+        msg = f"key_added={key!r}: adata.uns[{key!r}] holds {words}, which would be lost. Choose another name."
+        raise InputError(msg)
+
+
+def _digest(kind: str, made_from: Mapping[str, str], tables: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(repr((kind, sorted(made_from.items()))).encode())
+    for name in sorted(tables):
+        digest.update(name.encode())
+        table = tables[name]
+        columns = table.items() if isinstance(table, pd.DataFrame) else [("", table)]
+        for column, values in columns:
+            digest.update(str(column).encode())
+            digest.update(_bytes_of(values))
+    return digest.hexdigest()
+
+
+def _bytes_of(values: Any) -> bytes:
+    """Content of a column or an array: categories by their texts, numbers by their bits, one kind of NaN."""
+    array = np.asarray(values.astype(object) if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype) else values)
+    if array.dtype.kind in "biu":
+        return array.astype(np.int64).tobytes()
+    if array.dtype.kind == "f":
+        return np.where(np.isnan(array), np.nan, array.astype(np.float64)).tobytes()
+    return "\n".join(map(str, array.ravel().tolist())).encode()

@@ -1,0 +1,76 @@
+"""A network of argen's search, opened with all that a diagnostic needs to search or test again."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from argen._bridge.results import slots
+from argen._bridge.results.entries import Entry, check_free, new_entry, read_entry
+from argen._bridge.results.prior import stored_prior
+from argen._bridge.results.steps import DescendantStep, read_step
+from argen._bridge.runtime import announce_compilation
+from argen._bridge.settings import NetworkSettings, from_uns
+from argen._bridge.validate import check_key
+from argen._core.descendants.prior import Prior
+from argen._core.results import Dag, Relation
+from argen.errors import InputError, StaleResultError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["SearchedNetwork", "open_network"]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedNetwork:
+    """A network with the descendant step it was searched with.
+
+    Attributes
+    ----------
+    entry, settings, step, dag, prior
+        What is stored.
+    relation
+        The one that was searched: the step's, made again where prior knowledge changes it.
+    """
+
+    entry: Entry
+    settings: NetworkSettings
+    step: DescendantStep
+    relation: Relation
+    dag: Dag
+    prior: Prior
+
+    def diagnostic(self, key: str, kind: str, settings: Mapping[str, Any], tables: Mapping[str, Any]) -> Entry:
+        """An entry that is made from this network."""
+        made_from = self.step.made_from | {"network": self.entry.id}
+        return new_entry(key, kind, {"key": self.entry.key, **settings}, tables, made_from)
+
+
+def open_network(adata: "AnnData", function: Callable, key: str, *, key_added: str, kind: str) -> SearchedNetwork:
+    """Read the network ``uns[key]``, checked to belong to the data and to the descendant step that are there.
+
+    `function` will write an entry of this `kind` under `key_added`.
+    """
+    check_key("key_added", key_added)
+    entry = read_entry(adata, key, "network")
+    if entry.settings.get("method") != "argen":
+        msg = f"adata.uns[{key!r}] is a network of another method; {function.__name__} needs one of ag.tl.argen_dag."
+        raise InputError(msg)
+    settings = from_uns(NetworkSettings, entry.settings)
+    for taken, what in ((key, "network"), (settings.descendants_key, "descendant step")):
+        if key_added == taken:
+            msg = f"key_added={key_added!r} would overwrite the {what} of that name. Choose another name."
+            raise InputError(msg)
+    read_entry(adata, settings.descendants_key, "descendants")  # a missing step is an error here, it is not run again
+    check_free(adata, key_added, kind)
+    announce_compilation()
+    step = read_step(adata, settings.descendants_key)
+    if step.entry.id != entry.made_from["descendants"]:
+        msg = (
+            f"adata.uns[{key!r}] was searched with another descendant step than the one that is now in "
+            f"adata.uns[{settings.descendants_key!r}]. Run ag.tl.argen_dag again."
+        )
+        raise StaleResultError(msg)
+    prior = stored_prior(entry, step.screen.genes)
+    dag = slots.read_dag(entry, step.screen.genes)
+    return SearchedNetwork(entry, settings, step, step.relation_with(prior), dag, prior)

@@ -1,0 +1,74 @@
+"""What is said about a descendant step while it runs: warnings about what is left out, lines of the log."""
+
+import numpy as np
+
+from argen._bridge.inputs import ScreenReport
+from argen._bridge.results.slots import total_effects_key
+from argen._bridge.runtime import warn_user
+from argen._bridge.validate import counted, name_some
+from argen._core.graphs.reach import strong_components
+from argen._core.results import DescendantTests, PairStatus, Relation
+from argen._core.screen import Screen
+
+__all__ = ["design", "summary", "warn_dropped", "warn_untested"]
+
+
+def warn_dropped(report: ScreenReport) -> None:
+    """One warning that counts and names what is left out, by reason, and one for each likely mistake."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in sorted(report.dropped.items()):
+        if reason != "not among targets":
+            by_reason.setdefault(reason, []).append(name)
+    parts = [f"{counted(len(names), 'target')} dropped, {why}: {name_some(names)}" for why, names in by_reason.items()]
+    parts += [f"{counted(n, 'cell')} dropped, {what}" for what, n in report.cells.items() if n and what in _LOST_CELLS]
+    if parts:
+        warn_user("; ".join(parts) + ". See uns[key_added]['tables']: 'targets', 'cells'.")
+    for hint in report.hints:
+        warn_user(hint[0].upper() + hint[1:] + ".")
+
+
+def warn_untested(screen: Screen, tests: DescendantTests) -> None:
+    """One warning for all pairs without a p-value, by reason."""
+    parts = []
+    for status, what in _UNTESTED.items():
+        gene = np.nonzero(tests.status == status)[1]
+        if len(gene):
+            genes = sorted({screen.genes[k] for k in gene})
+            parts.append(f"{counted(len(gene), 'pair')} {what} (genes {name_some(genes)})")
+    if parts:
+        warn_user("No p-value: " + "; ".join(parts) + ". See the flags in uns[key_added]['tables']['pairs'].")
+
+
+_LOST_CELLS = ("zero depth", "alone in a covariate level")
+_UNTESTED = {
+    PairStatus.NO_CONTROL_COUNTS: "of genes without counts in the matching control cells",
+    PairStatus.NOT_CONVERGED: "whose fit did not converge",
+    PairStatus.NOT_ESTIMABLE: "whose effect or variance the data do not determine",
+}
+
+
+def design(screen: Screen) -> str:
+    *perturbed, control = screen.n_per_group.tolist()
+    columns = name_some(screen.covariate_names, 6) or "none"
+    return (
+        f"    {len(perturbed)} targets, {sum(perturbed)} perturbed and {control} control cells, covariates: {columns}"
+    )
+
+
+def summary(key: str, tests: DescendantTests, relation: Relation) -> str:
+    numbers = {
+        "{} significant": int(relation.significant.sum()),
+        "{} after closure": int(relation.descendant.sum()),
+        "{} genes in cycles": sum(len(genes) for genes in strong_components(relation.significant)),
+        "{} mutual": int(relation.mutual.sum()) // 2,
+        "{} skipped to stay acyclic": len(relation.dropped),
+        "{} scored": int((tests.scored & np.isfinite(relation.padj)).sum()),
+        "{} without counts in the group (separated)": int((tests.status == PairStatus.SEPARATED).sum()),
+    }
+    n_tested = int(np.isfinite(relation.padj).sum())
+    found = ", ".join(words.format(n) for words, n in numbers.items() if n or "significant" in words)
+    return (
+        f"{counted(n_tested, 'pair')} tested, {found}\n"
+        f"added\n    {key!r}, boolean relation (adata.varp)\n    {total_effects_key(key)!r}, total effects "
+        f"(adata.varp)\n    {key!r}, tables and parameters (adata.uns)"
+    )

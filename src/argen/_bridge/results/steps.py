@@ -1,0 +1,194 @@
+"""The descendant step: computed from the counts of an object, or read from its entry; written last."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from argen._bridge.inputs import ScreenReport, check_in_memory, read_screen
+from argen._bridge.results import slots
+from argen._bridge.results.entries import Entry, check_free, read_entry
+from argen._bridge.results.fingerprint import fingerprint
+from argen._bridge.results.step_log import design, summary, warn_dropped, warn_untested
+from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
+from argen._bridge.settings import DescendantSettings, from_uns
+from argen._bridge.validate import check_anndata, check_key, name_some
+from argen._core.descendants.closure import descendant_relation
+from argen._core.descendants.dispersion import estimate_dispersions
+from argen._core.descendants.prior import Prior
+from argen._core.descendants.tests import fit_descendants
+from argen._core.parallel import worker_pool
+from argen._core.results import DescendantTests, Relation
+from argen._core.screen import Screen
+from argen.errors import ArgenError, InputError, StaleResultError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["DescendantStep", "compute_step", "fits_data", "open_step", "read_step", "write_step"]
+
+
+@dataclass(frozen=True, slots=True)
+class DescendantStep:
+    """A descendant step with the data that it rests on.
+
+    Attributes
+    ----------
+    entry
+        What is, or will be, in ``uns``.
+    settings, screen, tests, relation
+        How it was made, from what, and what came out.
+    phi
+        Dispersion of each gene, 0 for Poisson, shape (p,).
+    is_new
+        Whether it was computed now and has to be written yet.
+    """
+
+    entry: Entry
+    settings: DescendantSettings
+    screen: Screen
+    tests: DescendantTests
+    relation: Relation
+    phi: np.ndarray
+    is_new: bool
+
+    @property
+    def made_from(self) -> dict[str, str]:
+        """Ids for what is made from this step."""
+        return {"data": self.entry.made_from["data"], "descendants": self.entry.id}
+
+    def relation_with(self, prior: Prior) -> Relation:
+        """The descendant relation, made again where prior knowledge changes it."""
+        if prior.is_empty:
+            return self.relation
+        return descendant_relation(self.tests, self.settings.closure, self.settings.alpha, prior)
+
+
+def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_jobs: int | None) -> DescendantStep:
+    """Run the descendant step; `adata` is not changed."""
+    from scanpy import logging as logg
+
+    threads = resolve_n_jobs(n_jobs)
+    screen, report = read_screen(adata, settings)
+    warn_dropped(report)
+    logg.info(design(screen))
+    negative_binomial = settings.family == "negative_binomial"
+    announce_compilation(negative_binomial=negative_binomial)
+    with worker_pool(threads) as map_, progress_bars() as bar:
+        track = bar("descendants, genes", screen.n_genes)
+        dispersions = estimate_dispersions(screen, map_)
+        phi = dispersions.phi if negative_binomial else None
+        how = {"test": settings.test, "hc": settings.hc, "pooled": settings.pooled}
+        tests = fit_descendants(screen, map_, track, phi=phi, **how)
+    relation = descendant_relation(tests, settings.closure, settings.alpha)
+    warn_untested(screen, tests)
+    if negative_binomial:
+        n_poisson = int((phi == 0).sum())
+        logg.info(
+            f"    negative binomial for {screen.n_genes - n_poisson} genes, Poisson for {n_poisson}, see ag.get.genes"
+        )
+    data = fingerprint(screen, adata.obs_names)
+    entry = slots.descendants_entry(key, settings, screen, report, tests, relation, dispersions, data)
+    phi = np.zeros(screen.n_genes) if phi is None else phi
+    return DescendantStep(entry, settings, screen, tests, relation, phi, is_new=True)
+
+
+def read_step(adata: "AnnData", key: str) -> DescendantStep:
+    """Read the step ``uns[key]``, checked to be made from the data that the object holds now.
+
+    Data that were not read from their file yet need not be stale: they are an error of their own.
+    """
+    entry = read_entry(adata, key, "descendants")
+    settings = from_uns(DescendantSettings, entry.settings)
+    check_in_memory(adata, settings.layer)
+    cure = f"Run ag.tl.argen_descendants again to renew adata.uns[{key!r}]."
+    try:
+        screen, _ = read_screen(adata, settings)
+    except ArgenError as error:
+        msg = f"The design of adata.uns[{key!r}] does not fit this object any more: {error} {cure}"
+        raise StaleResultError(msg) from error
+    if fingerprint(screen, adata.obs_names) != entry.made_from["data"]:
+        msg = f"adata.uns[{key!r}] was made from other cells, genes, counts, targets, depths or covariates. {cure}"
+        raise StaleResultError(msg)
+    tests, relation = slots.read_descendants(entry, screen.genes)
+    phi = slots.read_dispersions(entry, screen.genes)
+    return DescendantStep(entry, settings, screen, tests, relation, phi, is_new=False)
+
+
+def open_step(
+    adata: "AnnData",
+    function: Callable,
+    given: Mapping[str, Any],
+    *,
+    descendants_key: str,
+    key_added: str,
+    kind: str,
+    n_jobs: int | None,
+) -> DescendantStep:
+    """The step ``uns[descendants_key]``, computed with the arguments `given` if it is not there.
+
+    `function` will write an entry of this `kind` under `key_added`.
+    """
+    check_anndata(adata)
+    check_key("key_added", key_added)
+    check_key("descendants_key", descendants_key)
+    if key_added == descendants_key:
+        msg = f"key_added={key_added!r} would overwrite the descendant step of that name. Choose another name."
+        raise InputError(msg)
+    check_free(adata, key_added, kind)
+    _check_known(function, given)
+    if descendants_key in adata.uns:
+        _check_same(read_entry(adata, descendants_key, "descendants"), given)
+        announce_compilation()
+        return read_step(adata, descendants_key)
+    from scanpy import logging as logg
+
+    start = logg.info("computing descendants of every perturbed gene")
+    step = compute_step(adata, DescendantSettings.read(given), descendants_key, n_jobs)
+    logg.info("    finished", time=start, deep=summary(descendants_key, step.tests, step.relation))
+    return step
+
+
+def write_step(adata: "AnnData", step: DescendantStep) -> None:
+    """Write a step that was computed now; one that was read is there already."""
+    if step.is_new:
+        slots.write_descendants(adata, step.entry, step.screen, step.tests, step.relation)
+
+
+def fits_data(adata: "AnnData", entry: Entry) -> bool:
+    """Whether a step was made from the cells, counts, targets and covariates that the object holds now."""
+    try:
+        read_step(adata, entry.key)
+    except ArgenError:
+        return False
+    return True
+
+
+def _check_known(function: Callable, given: Mapping[str, Any]) -> None:
+    known = {field.name for field in fields(DescendantSettings)}
+    if unknown := sorted(set(given) - known):
+        own = sorted(set(function.__kwdefaults__))
+        msg = (
+            f"{function.__name__} has no argument {name_some(map(repr, unknown))}. Its own are {name_some(own, 30)}; "
+            f"to the descendant step it hands on {name_some(sorted(known), 20)}."
+        )
+        raise InputError(msg)
+
+
+def _check_same(entry: Entry, given: Mapping[str, Any]) -> None:
+    """Arguments given now must be those that made the stored step."""
+    for name, value in given.items():
+        stored = entry.settings.get(name)
+        if _texts(value) != _texts(stored):
+            stored = _texts(stored) if isinstance(stored, tuple) else stored
+            msg = (
+                f"{name}={value!r}, but adata.uns[{entry.key!r}] was made with {name}={stored!r}. Leave the argument "
+                "out to use that step again, or run ag.tl.argen_descendants with the new one."
+            )
+            raise InputError(msg)
+
+
+def _texts(value: object) -> list[str] | None:
+    """A setting as it can be compared; no names are the same as none."""
+    return None if value is None else [str(item) for item in np.atleast_1d(np.asarray(value, dtype=object))] or None

@@ -1,0 +1,117 @@
+"""Settings of the steps as frozen records, and how they are kept in ``uns``."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import numpy as np
+
+from argen._bridge.validate import check_count, check_level, check_option
+from argen._core.descendants.tests import HC, TESTS
+from argen.errors import InputError
+
+__all__ = ["CLOSURES", "FAMILIES", "DescendantSettings", "NetworkSettings", "from_uns", "plain", "to_uns"]
+
+FAMILIES = ("poisson", "negative_binomial")
+CLOSURES = ("acyclic", True, False)
+# The covariance that goes with a test unless the user says otherwise; HC0 is the paper's.
+USUAL_HC = {"auto": "HC3", "wald": "HC0", "score": "HC3"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescendantSettings:
+    """Which data an analysis uses, and how the descendant step tests them; arguments of :func:`argen_descendants`."""
+
+    target_key: str = "argen_target"
+    control: tuple[str, ...] = ("control",)
+    covariates: str | tuple[str, ...] | None = None
+    depth: str | None = None
+    layer: str | None = None
+    targets: tuple[str, ...] | None = None
+    min_cells: int = 10
+    family: str = "poisson"
+    closure: str | bool = "acyclic"
+    test: str = "auto"
+    hc: str = "HC3"
+    pooled: bool = False
+    alpha: float = 0.01
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> "DescendantSettings":
+        """Check the arguments that a user gave, and put the usual ones in the place of the others."""
+        value = {field.name: field.default for field in fields(cls)} | {"hc": None} | dict(given)
+        check_option("family", value["family"], FAMILIES)
+        check_option("closure", value["closure"], CLOSURES)
+        check_option("test", value["test"], TESTS)
+        check_option("hc", value["hc"], (None, *HC))
+        check_option("pooled", value["pooled"], (True, False))
+        check_level("alpha", value["alpha"])
+        covariates = value["covariates"]
+        return cls(
+            **value
+            | {
+                "control": _names("control", value["control"]),
+                "covariates": covariates if isinstance(covariates, str) else _names("covariates", covariates),
+                "targets": _names("targets", value["targets"]),
+                "min_cells": check_count("min_cells", value["min_cells"], 2),
+                "hc": value["hc"] or USUAL_HC[value["test"]],
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSettings:
+    """How :func:`argen_dag` searched."""
+
+    descendants_key: str
+    method: str = "argen"
+    first_stage: str
+    covariance: str
+    edges_hc: str
+    alpha: float
+    fdr: str
+    robust: bool
+
+
+Settings = TypeVar("Settings")
+
+
+def to_uns(settings: object) -> dict[str, Any]:
+    """Settings, a record or a mapping, as h5ad and zarr can hold them: no None, sequences as arrays."""
+    named = settings if isinstance(settings, Mapping) else {f.name: getattr(settings, f.name) for f in fields(settings)}
+    return {name: _storable(value) for name, value in named.items() if value is not None}
+
+
+def from_uns(cls: type[Settings], stored: Mapping[str, Any]) -> Settings:
+    """The record that was stored; what is not there was None."""
+    return cls(**{field.name: plain(stored.get(field.name)) for field in fields(cls)})
+
+
+def plain(value: Any) -> Any:
+    """A stored value as Python's own type, whatever file it went through."""
+    if isinstance(value, np.ndarray):
+        return tuple(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _storable(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        is_text = not value or isinstance(value[0], str)
+        return np.array(value, dtype=object if is_text else None)
+    return value
+
+
+def _names(argument: str, value: object) -> tuple[str, ...] | None:
+    """One name or several as a tuple of texts, since the labels of a column of integers are compared as texts."""
+    if value is None and argument != "control":
+        return None
+    several = isinstance(value, Iterable) and not isinstance(value, str)
+    names = tuple(str(name) for name in value) if several else (str(value),)
+    if value is None or (not names and argument != "covariates"):
+        msg = f"{argument}={value!r} names nothing: give at least one label of the column target_key."
+        raise InputError(msg)
+    return names or None
