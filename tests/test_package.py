@@ -201,3 +201,11 @@ def test_examples(name):
     plt.close("all")
     assert runner.tries > 0
     assert runner.failures == 0, "".join(output)
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(SOURCE)) for path in FILES])
+def test_scipy_stats_is_not_imported_with_a_module(path):
+    """It takes a second of every start."""
+    top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {f"{getattr(node, 'module', None) or ''}.{alias.name}".lstrip(".") for node in top for alias in node.names}
+    assert not [name for name in names if name.startswith("scipy.stats")]
