@@ -79,5 +79,5 @@ def announce_compilation(*, negative_binomial: bool = False) -> None:
     from argen._bridge.compilation import NEGATIVE_BINOMIAL, SEARCH, cache_folder, compile_kernels
 
     how_often = "once per machine (the result is cached)" if cache_folder() else "in every process (nothing is cached)"
-    logg.warning(f"compiling argen's kernels: about a quarter of a minute on two processors, {how_often}")
+    logg.warning(f"compiling argen's kernels: about 25 seconds of processor time, shared by two processes; {how_often}")
     compile_kernels(NEGATIVE_BINOMIAL if negative_binomial else SEARCH)
