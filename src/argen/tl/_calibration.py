@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from argen._bridge import slots
+from argen._bridge import log, slots
 from argen._bridge.calibration import Notes, PseudoTargets, calibration_tables, names_of_splits, read_control_guides
 from argen._bridge.runtime import Bar, announce_compilation, progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_count, check_key, counted, read_seed
@@ -115,8 +115,6 @@ def argen_calibration(
     >>> ag.get.calibration(adata)["nulls"].tolist()
     ['splits', 'edges']
     """
-    from scanpy import logging as logg
-
     n_splits, seed = check_count("n_splits", n_splits, 2), read_seed(rng)
     check_key("guides_key", guides_key)
     if key_added == guides_key:
@@ -129,9 +127,9 @@ def argen_calibration(
     _check_controls(int(screen.n_per_group[-1]), min_cells)
     notes = Notes()
     names, members = read_control_guides(adata, screen, guides_key, min_cells, notes)
-    start = logg.info("testing pseudo-targets and placebo edges")
+    start = log.info("testing pseudo-targets and placebo edges")
     for _, reason, _ in notes.rows:
-        logg.info(f"    {reason}")
+        log.info(f"    {reason}")
     announce_compilation(negative_binomial=str(made["family"]) == "negative_binomial")
     with worker_pool(threads) as map_, progress_bars() as bar:
         pseudo = _fit_pseudo(network, names, members, n_splits, seed, notes, map_, bar)
@@ -144,7 +142,7 @@ def argen_calibration(
     params = {"key": key, "guides_key": guides_key, "n_splits": n_splits, "seed": seed}
     params["covariance"] = _covariance(network.params)
     slots.write_tables(adata, key_added, screen, tables, params)
-    logg.info("    finished", time=start, deep=_report(tables, key_added))
+    log.info("    finished", time=start, deep=_report(tables, key_added))
     return adata if copy else None
 
 

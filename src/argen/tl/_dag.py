@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 
-from argen._bridge import slots
+from argen._bridge import log, slots
 from argen._bridge.belonging import diagnostics_of
 from argen._bridge.digests import digest_of
 from argen._bridge.prior import read_prior
@@ -149,8 +149,6 @@ def argen_dag(  # noqa: PLR0913
     >>> int(ag.get.edges(adata)["selected"].sum()) > 8
     True
     """
-    from scanpy import logging as logg
-
     check_option("first_stage", first_stage, FIRST_STAGES)
     check_option("covariance", covariance, COVARIANCES)
     check_option("edges_hc", edges_hc, ("HC0", "HC3"))
@@ -165,7 +163,7 @@ def argen_dag(  # noqa: PLR0913
     with undone_on_error(step):
         known, prior_table = read_prior(prior, screen.genes)
         relation = relation_with(known, step, step.adata.uns[descendants_key]["params"])
-        start = logg.info("searching the causal network")
+        start = log.info("searching the causal network")
         tested = _tests_robustly(robust, relation, step, known)
         with worker_pool(threads) as map_, progress_bars() as bar:
             dag = search_dag(
@@ -192,16 +190,14 @@ def argen_dag(  # noqa: PLR0913
         written = {"digest": digest, "prior": (known, prior_table)}
         outdated = diagnostics_of(step.adata, key_added)
         slots.write_dag(step.adata, key_added, screen, relation, step.tests, dag, layers, params, **written)
-        logg.info("    finished", time=start, deep=_summary(key_added, dag, relation, direction))
+        log.info("    finished", time=start, deep=_summary(key_added, dag, relation, direction))
     if outdated:
-        logg.warning(f"made from the network that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
+        log.warning(f"made from the network that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
     return step.adata if copy else None
 
 
 def _tests_robustly(robust: bool | None, relation: Relation, step: OpenStep, prior: Prior) -> bool:  # noqa: FBT001
     """Whether the robust tests are made; without being asked only where they take seconds."""
-    from scanpy import logging as logg
-
     if robust is not None:
         return robust
     order, _ = place_genes(relation.descendant, step.tests.neg_log10_p, before=prior.before)
@@ -209,7 +205,7 @@ def _tests_robustly(robust: bool | None, relation: Relation, step: OpenStep, pri
     n_candidates = int((relation.descendant & (position[:, None] < position[None, :])).sum())
     if n_candidates <= MOST_ROBUST:
         return True
-    logg.warning(
+    log.warning(
         f"{n_candidates} candidate edges: tests that weak instruments do not spoil (p_robust) would take minutes "
         "and are left out; robust=True makes them"
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from argen._bridge import slots
+from argen._bridge import log, slots
 from argen._bridge.belonging import check_free, made_from
 from argen._bridge.inputs import DesignParams, ScreenReport, read_screen
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs, warn_user
@@ -166,8 +166,6 @@ def argen_descendants(  # noqa: PLR0913
     >>> sorted(adata.uns["argen_descendants"])[:3]
     ['cells', 'components', 'covariates']
     """
-    from scanpy import logging as logg
-
     check_option("family", family, FAMILIES)
     check_option("closure", closure, CLOSURES)
     check_option("test", test, TESTS)
@@ -188,10 +186,10 @@ def argen_descendants(  # noqa: PLR0913
         targets=_names("targets", targets),
         min_cells=check_count("min_cells", min_cells, 2),
     )
-    start = logg.info("computing descendants of every perturbed gene")
+    start = log.info("computing descendants of every perturbed gene")
     screen, report = read_screen(adata, params)
     _warn_dropped(report)
-    logg.info(_design(screen))
+    log.info(_design(screen))
     announce_compilation(negative_binomial=family == "negative_binomial")
     with worker_pool(threads) as map_, progress_bars() as bar:
         track = bar("descendants, genes", screen.n_genes)
@@ -207,13 +205,13 @@ def argen_descendants(  # noqa: PLR0913
     outdated = made_from(adata, key_added)
     slots.write_descendants(adata, key_added, screen, report, tests, relation, dispersions, stored)
     if outdated:
-        logg.warning(f"made from the result that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
+        log.warning(f"made from the result that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
     if phi is not None:
         n_poisson = int((phi == 0).sum())
-        logg.info(
+        log.info(
             f"    negative binomial for {screen.n_genes - n_poisson} genes, Poisson for {n_poisson}, see ag.get.genes"
         )
-    logg.info("    finished", time=start, deep=_summary(key_added, tests, relation))
+    log.info("    finished", time=start, deep=_summary(key_added, tests, relation))
     return adata if copy else None
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
+from argen._bridge import log
 from argen._bridge.external import METHODS, coefficients, discover
 from argen._bridge.networks import edge_table, write_network
 from argen._bridge.validate import check_anndata, check_option
@@ -97,8 +98,6 @@ def external_dag(
     >>> len(ag.get.edges(adata, key="external_dag")) > 0
     True
     """
-    from scanpy import logging as logg
-
     check_anndata(adata)
     check_option("method", method, tuple(METHODS))
     check_option("cells", cells, CELLS)
@@ -107,7 +106,7 @@ def external_dag(
         raise InputError(msg)
     names = {"descendants_key": descendants_key, "key_added": key_added}
     step = open_step(adata, external_dag, descendants_kwargs, **names, n_jobs=n_jobs, copy=copy)
-    start = logg.info(f"searching a network with {method}")
+    start = log.info(f"searching a network with {method}")
     z, target = z_scores(step.screen), step.screen.group
     target = np.where(target == step.screen.n_genes, CONTROL, target)
     if method != "gies" and cells == "control":
@@ -119,5 +118,5 @@ def external_dag(
     params = {"method": method, "cells": "all" if method == "gies" else cells, "descendants_key": descendants_key}
     params["options"] = [f"{name}={value!r}" for name, value in (options or {}).items()]
     write_network(step.adata, key_added, step.screen, edge_table(step.screen, coef, found, flags), params)
-    logg.info("    finished", time=start, deep=f"{found.sum()} edges\nadded\n    {key_added!r} (adata.uns, adata.varp)")
+    log.info("    finished", time=start, deep=f"{found.sum()} edges\nadded\n    {key_added!r} (adata.uns, adata.varp)")
     return step.adata if copy else None

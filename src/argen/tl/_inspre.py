@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 import pandas as pd
 
+from argen._bridge import log
 from argen._bridge.networks import edge_table, write_network
 from argen._bridge.runtime import Bar, progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_anndata, check_option, counted
@@ -135,8 +136,6 @@ def inspre(  # noqa: PLR0913
     >>> len(ag.get.edges(adata, key="inspre")) > 8
     True
     """
-    from scanpy import logging as logg
-
     settings = _Settings(
         effects, weights, max_weight, _grid(lambdas), select, n_folds, dag, min_effect, max_iter, descendants_key
     )
@@ -145,7 +144,7 @@ def inspre(  # noqa: PLR0913
     threads = resolve_n_jobs(n_jobs)
     names = {"descendants_key": descendants_key, "key_added": key_added}
     step = open_step(adata, inspre, descendants_kwargs, **names, n_jobs=n_jobs, copy=copy)
-    start = logg.info("inverting the matrix of total effects")
+    start = log.info("inverting the matrix of total effects")
     with worker_pool(threads) as map_, progress_bars() as bar:
         ratios, path = _solve(step, settings, np.random.default_rng(rng), map_, bar)
     chosen = choose(path, select) if len(path.fits) > 1 else 0
@@ -153,7 +152,7 @@ def inspre(  # noqa: PLR0913
     params = asdict(settings) | {"rng": "generator" if isinstance(rng, np.random.Generator) else rng}
     n_edges = _write(step, key_added, ratios, path, chosen, params)
     deep = f"{n_edges} edges at lambda={path.fits[chosen].lam:.3g}\nadded\n    {key_added!r} (adata.uns, adata.varp)"
-    logg.info("    finished", time=start, deep=deep)
+    log.info("    finished", time=start, deep=deep)
     return step.adata if copy else None
 
 

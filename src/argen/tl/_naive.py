@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Literal, Unpack
 
-from argen._bridge import slots
+from argen._bridge import log, slots
 from argen._bridge.digests import digest_of
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_anndata, check_level, check_option, counted, name_some
@@ -98,8 +98,6 @@ def argen_naive(
     >>> len(ag.get.edges(adata, key="argen_naive")) > 8
     True
     """
-    from scanpy import logging as logg
-
     check_anndata(adata)
     check_level("alpha", alpha)
     check_option("fdr", fdr, tuple(FDR))
@@ -107,7 +105,7 @@ def argen_naive(
     given = with_level(descendants_kwargs, descendants_alpha)
     names = {"descendants_key": descendants_key, "key_added": key_added}
     step = open_step(adata, argen_naive, given, **names, n_jobs=n_jobs, copy=copy)
-    start = logg.info("searching a network with observed expression")
+    start = log.info("searching a network with observed expression")
     with worker_pool(threads) as map_, progress_bars() as bar:
         track = bar("naive network, genes", step.screen.n_genes)
         dag = search_naive(step.screen, step.tests, step.relation, alpha=alpha, fdr=fdr, map_=map_, track=track)
@@ -116,7 +114,7 @@ def argen_naive(
     digest = digest_of(step.tests, step.relation)
     slots.write_dag(step.adata, key_added, step.screen, step.relation, step.tests, dag, layers_of(dag), params, digest)
     deep = f"{int(dag.selected.sum())} edges selected of {len(dag.selected)} candidates\nadded\n    {key_added!r}"
-    logg.info("    finished", time=start, deep=f"{deep} (adata.uns, adata.varp)")
+    log.info("    finished", time=start, deep=f"{deep} (adata.uns, adata.varp)")
     return step.adata if copy else None
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from argen._bridge import slots
+from argen._bridge import log, slots
 from argen._bridge.overidentification import carried_guides, check_split, estimable_equations, tables_of
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_count, check_key, check_level, counted
@@ -123,8 +123,6 @@ def argen_overidentification(
     >>> ag.get.overidentification(adata)["n_guides_used"].unique().tolist()
     [2]
     """
-    from scanpy import logging as logg
-
     min_cells = check_count("min_cells", min_cells, 2)
     check_level("alpha", alpha)
     check_key("guides_key", guides_key)
@@ -142,7 +140,7 @@ def argen_overidentification(
     shared = str(network.params["first_stage"]) == "shared"
     reach = network.relation.descendant | shared
     n_split = len(split.split_targets)
-    start = logg.info(f"comparing the guides of {counted(n_split, 'target')}")
+    start = log.info(f"comparing the guides of {counted(n_split, 'target')}")
     with worker_pool(threads) as map_, progress_bars() as bar:
         track = bar("guides, reduced forms", step.screen.n_genes)
         forms = saturated_forms(split, hc3=HC3, phi=step.phi, map_=map_, track=track)
@@ -154,7 +152,7 @@ def argen_overidentification(
     params = {"key": key, "guides_key": guides_key, "min_cells": min_cells, "alpha": alpha}
     slots.write_tables(step.adata, key_added, step.screen, tables, params)
     found = {name: int((tables[name]["padj"] < alpha).sum()) for name in ("pairs", "edges")}
-    logg.info(
+    log.info(
         "    finished",
         time=start,
         deep=f"guides disagree in {found['pairs']} of {counted(len(tables['pairs']), 'pair')} and "

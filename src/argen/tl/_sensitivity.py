@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from argen._bridge import slots
+from argen._bridge import log, slots
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_level, counted
 from argen._core.parallel import worker_pool
@@ -90,13 +90,11 @@ def argen_sensitivity(
     >>> len(adata.uns["argen_sensitivity"]["variations"])
     12
     """
-    from scanpy import logging as logg
-
     levels = _levels(alphas)
     threads = resolve_n_jobs(n_jobs)
     network = open_network(adata, argen_sensitivity, key, key_added=key_added, n_jobs=n_jobs, copy=copy)
     step, params, made = network.step, network.params, network.descendants_params
-    start = logg.info("searching the network with other choices")
+    start = log.info("searching the network with other choices")
     with worker_pool(threads) as map_, progress_bars() as bar:
         found = vary(
             step.screen,
@@ -119,7 +117,7 @@ def argen_sensitivity(
     slots.write_tables(step.adata, key_added, step.screen, tables, {"key": key, "alphas": np.array(levels)})
     stable = int((edges["selected"] & (edges["share"] == 1.0)).sum())
     n_edges = int(edges["selected"].sum())
-    logg.info("    finished", time=start, deep=f"{stable} of {counted(n_edges, 'edge')} in every variation")
+    log.info("    finished", time=start, deep=f"{stable} of {counted(n_edges, 'edge')} in every variation")
     return step.adata if copy else None
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from argen._bridge import slots
+from argen._bridge import log, slots
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_count, counted, read_seed
 from argen._core.parallel import worker_pool
@@ -98,14 +98,12 @@ def argen_stability(
     >>> bool(ag.get.stability(adata)["stability"].iloc[0] > 0.9)
     True
     """
-    from scanpy import logging as logg
-
     n_draws = check_count("n_draws", n_draws, 2)
     seed = read_seed(rng)
     threads = resolve_n_jobs(n_jobs)
     network = open_network(adata, argen_stability, key, key_added=key_added, n_jobs=n_jobs, copy=copy)
     step = network.step
-    start = logg.info("drawing the cells again")
+    start = log.info("drawing the cells again")
     draws = Draws(n_draws, seed, hc3=str(network.params["edges_hc"]) == "HC3")
     with worker_pool(threads) as map_, progress_bars() as bar:
         usable = np.isfinite(np.diag(step.tests.effect))
@@ -126,7 +124,7 @@ def argen_stability(
     slots.write_tables(step.adata, key_added, step.screen, {"edges": edges}, params)
     stable = int((edges["selected"] & (edges["stability"] >= 0.5)).sum())
     n_edges = int(edges["selected"].sum())
-    logg.info("    finished", time=start, deep=f"{stable} of {counted(n_edges, 'edge')} in half of the draws or more")
+    log.info("    finished", time=start, deep=f"{stable} of {counted(n_edges, 'edge')} in half of the draws or more")
     return step.adata if copy else None
 
 
