@@ -54,5 +54,5 @@ def _log(level: int, message: str, time: datetime | None, deep: str | None) -> d
         message = f"WARNING: {message}" if level == WARNING else message
         passed = "" if time is None else f" ({timedelta(seconds=int((now - time).total_seconds()))})"
         details = f": {deep}" if deep and _verbosity() > level else ""
-        print(f"{message}{passed}{details}", file=sys.stderr)
+        print(f"{message}{details}{passed}", file=sys.stderr)
     return now
