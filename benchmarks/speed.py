@@ -181,8 +181,8 @@ def workflow(adata, jobs: int, closure) -> dict:
     hits = int((truth & found).sum())
     return {
         "descendant_pairs": int(adata.varp["argen_descendants"].sum()),
-        "broken_cycles": len(adata.uns["argen_dag"]["cycles"]),
-        "candidates": len(adata.uns["argen_dag"]["edges"]),
+        "broken_cycles": len(adata.uns["argen_dag"]["tables"]["cycles"]),
+        "candidates": len(adata.uns["argen_dag"]["tables"]["edges"]),
         "edges": int(found.sum()),
         "precision": round(hits / max(found.sum(), 1), 3),
         "recall": round(hits / truth.sum(), 3),
@@ -217,7 +217,10 @@ def options(adata, jobs: int) -> dict:
         timed(ag.tl.argen_dag, covariance="stacked", key_added="other") / plain
     )
     ratios["network (plain closure), HC3 / HC0"] = timed(ag.tl.argen_dag, edges_hc="HC3", key_added="other") / plain
-    return {"candidates": len(adata.uns["other"]["edges"]), **{name: round(x, 2) for name, x in ratios.items()}}
+    return {
+        "candidates": len(adata.uns["other"]["tables"]["edges"]),
+        **{name: round(x, 2) for name, x in ratios.items()},
+    }
 
 
 def diagnostics(adata, jobs: int) -> dict:
@@ -234,7 +237,7 @@ def diagnostics(adata, jobs: int) -> dict:
     robust = timed(ag.tl.argen_dag)
     draws = timed(ag.tl.argen_stability, n_draws=200)
     return {
-        "candidates": len(adata.uns["argen_dag"]["edges"]),
+        "candidates": len(adata.uns["argen_dag"]["tables"]["edges"]),
         "search": round(plain, 2),
         "with robust tests": round(robust, 2),
         "stability, 200 draws": round(draws, 2),
@@ -261,11 +264,14 @@ def giant_component(adata, jobs: int) -> dict:
     import argen as ag
 
     ag.tl.argen_descendants(adata, target_key="target", covariates=COVARIATES, depth="depth", n_jobs=jobs)
-    pairs = adata.uns["argen_descendants"]["pairs"]
+    pairs = adata.uns["argen_descendants"]["tables"]["pairs"]
     pairs["descendant"] = True
     adata.varp["argen_descendants"] = sparse.csr_matrix(~np.eye(adata.n_vars, dtype=bool))
     ag.tl.argen_dag(adata, n_jobs=jobs)
-    return {"candidates": len(adata.uns["argen_dag"]["edges"]), "broken_cycles": len(adata.uns["argen_dag"]["cycles"])}
+    return {
+        "candidates": len(adata.uns["argen_dag"]["tables"]["edges"]),
+        "broken_cycles": len(adata.uns["argen_dag"]["tables"]["cycles"]),
+    }
 
 
 def compilation(adata, jobs: int) -> dict:

@@ -178,8 +178,8 @@ def test_h5ad_with_labels_gives_what_the_functions_give(screen, h5ad, design, tm
     ag.tl.argen_dag(adata, first_stage="shared", covariance="naive", alpha=0.01)
     same_table(out / "edges.csv", ag.get.edges(adata))
     stored = anndata.read_h5ad(out / "result.h5ad")
-    assert stored.uns["argen_descendants"]["params"]["closure"] == "acyclic"
-    assert stored.uns["argen_dag"]["params"]["first_stage"] == "shared"
+    assert stored.uns["argen_descendants"]["settings"]["closure"] == "acyclic"
+    assert stored.uns["argen_dag"]["settings"]["first_stage"] == "shared"
 
 
 def test_formula_layer_targets_and_control_reach_the_analysis(screen, tmp_path):
@@ -201,7 +201,7 @@ def test_formula_layer_targets_and_control_reach_the_analysis(screen, tmp_path):
     ]
     arguments = ["run", str(tmp_path / "screen.h5ad"), *options, "--covariates", "~ L", "--out", str(tmp_path / "out")]
     assert main([*arguments, "--closure", "no", "--quiet"]) == 0
-    params = anndata.read_h5ad(tmp_path / "out" / "result.h5ad").uns["argen_descendants"]["params"]
+    params = anndata.read_h5ad(tmp_path / "out" / "result.h5ad").uns["argen_descendants"]["settings"]
     found = {name: params[name] for name in ("covariates", "layer", "min_cells", "closure")}
     assert found == {"covariates": "~ L", "layer": "counts", "min_cells": 7, "closure": False}
     assert params["targets"].tolist() == ["X1", "X2", "X3"]
@@ -239,7 +239,7 @@ def test_guide_options_reach_the_guide_step(h5mu, tmp_path):
     for name, source in sources.items():
         assert main(["run", *map(str, source), "--out", str(tmp_path / name), *thresholds]) == 0
     assert (tmp_path / "a" / "edges.csv").read_bytes() == (tmp_path / "b" / "edges.csv").read_bytes()
-    params = anndata.read_h5ad(tmp_path / "a" / "result.h5ad").uns["argen_guides"]["params"]
+    params = anndata.read_h5ad(tmp_path / "a" / "result.h5ad").uns["argen_guides"]["settings"]
     assert (params["method"], params["min_umi"], params["min_fraction"]) == ("max", 9, 0.6)
 
 

@@ -242,3 +242,11 @@ def test_no_warning_that_a_user_would_see(arguments, tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert "Warning" not in run.stderr
+
+
+def test_scipy_stats_is_not_imported_with_a_module():
+    """It takes a second of every start."""
+    for path in FILES:
+        top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {f"{getattr(node, 'module', '')}.{alias.name}".lstrip(".") for node in top for alias in node.names}
+        assert not [name for name in names if name.startswith("scipy.stats")], path

@@ -73,7 +73,7 @@ def _power_of_pairs(mu: float, tau: np.ndarray, n: int, level: float, replicates
     obs = pd.DataFrame({"target": names, "depth": 1.0}, index=[f"c{i}" for i in range(len(names))])
     adata = AnnData(X.astype(np.float32), obs=obs, var=pd.DataFrame(index=genes))
     ag.tl.argen_descendants(adata, target_key="target", depth="depth", min_cells=2, n_jobs=1)
-    table = adata.uns["argen_descendants"]["pairs"]
+    table = adata.uns["argen_descendants"]["tables"]["pairs"]
     table = table[table["gene"].astype(str).str.startswith("G")]
     return np.array([(table["p"][table["target"] == name] <= level).mean() for name in groups])
 

@@ -41,7 +41,7 @@ def replicate(p: int, per_target: int, loading: float, closure: object, seed: in
     paper = {"closure": closure, "descendants_alpha": 0.05, "test": "wald"}
     ag.tl.argen_dag(adata, target_key="target", covariates=["batch"], depth="depth", **paper, n_jobs=1)
     edges = ag.get.edges(adata, selected=False)
-    order = adata.uns["argen_dag"]["order"]
+    order = adata.uns["argen_dag"]["tables"]["order"]
     truth = truth_of(adata, order)
     at = {gene: i for i, gene in enumerate(order)}
     found = {(at[s], at[t]) for s, t in zip(edges["source"], edges["target"], strict=True)}

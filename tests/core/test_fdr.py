@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from data_files import fixture
+from online_fdr.p_values import BatchBH
 from scipy.stats import false_discovery_control
 from statsmodels.stats.multitest import multipletests
 
@@ -43,6 +44,29 @@ def test_thresholds_are_the_ones_applied(name):
     decisions, _, thresholds = batch_bh(batches, STREAMS[name])
     for p, decision, threshold in zip(batches, decisions, thresholds, strict=True):
         np.testing.assert_array_equal(p <= threshold, decision)
+
+
+def random_batches(rng):
+    """Batches of 0 to 11 p-values, some of them small, some tied."""
+    for n in rng.integers(0, 12, rng.integers(1, 25)):
+        p = rng.random(n)
+        small = rng.random(n) < rng.choice([0.0, 0.2, 0.8])
+        p[small] **= rng.choice([3, 8, 30])
+        if n and rng.random() < 0.2:
+            p[rng.integers(n)] = p[rng.integers(n)]
+        yield p
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_against_the_package_online_fdr(seed):
+    rng = np.random.default_rng(seed)
+    batches, alpha = list(random_batches(rng)), rng.choice([0.01, 0.05, 0.2])
+    theirs = BatchBH(alpha)
+    for p, decision, level, threshold in zip(batches, *batch_bh(batches, alpha), strict=True):
+        np.testing.assert_array_equal(decision, np.array(theirs.test_batch(p.tolist()), dtype=bool))
+        if len(p):
+            assert level == pytest.approx(theirs.alpha_s[-1], rel=1e-9)
+            assert threshold == pytest.approx(theirs.last_rejection_threshold, rel=1e-9)
 
 
 def test_a_batch_without_p_values_uses_nothing():

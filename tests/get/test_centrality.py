@@ -22,7 +22,7 @@ def test_against_networkx(done):
     table, network = ag.get.centrality(done, attenuation=0.3), ag.get.graph(done)
     assert_same(before, done)
     assert network.number_of_edges() > 15
-    assert table["gene"].tolist() == [str(gene) for gene in done.uns["argen_dag"]["order"]]
+    assert table["gene"].tolist() == [str(gene) for gene in done.uns["argen_dag"]["tables"]["order"]]
     assert table["order"].tolist() == list(range(20))
     table = table.set_index("gene")
     for gene in network:
@@ -83,7 +83,7 @@ def test_cycles_of_targets(closure):
         own = pairs[pairs["target"] == target]
         assert row["n_significant"] == own["significant"].sum()
         assert row["n_skipped"] == (own["significant"] & ~own["descendant"]).sum()
-    dropped = adata.uns["argen_descendants"]["dropped_pairs"]
+    dropped = adata.uns["argen_descendants"]["tables"]["dropped_pairs"]
     assert table["n_skipped"].sum() == len(dropped)
     assert (len(dropped) > 0) == (closure == "acyclic")
 

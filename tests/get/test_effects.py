@@ -266,7 +266,7 @@ def test_summary(done):
 
 def test_no_edges(done):
     adata = done.copy()
-    adata.uns["argen_dag"]["edges"]["selected"] = False
+    adata.uns["argen_dag"]["tables"]["edges"]["selected"] = False
     assert ag.get.sign_check(adata).empty
     summary = ag.get.sign_check(adata, table="summary")
     assert summary["n_edges"].tolist() == [0, 0]

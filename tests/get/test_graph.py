@@ -61,7 +61,7 @@ def test_edges_have_what_the_table_has(done, selected):
 
 def test_genes_have_their_place_and_their_knockdown(done):
     graph, edges = ag.get.graph(done), ag.get.edges(done)
-    assert list(graph) == done.uns["argen_dag"]["nodes"]["gene"].tolist()
+    assert list(graph) == done.uns["argen_dag"]["tables"]["nodes"]["gene"].tolist()
     targets = ag.get.targets(done).set_index("target")
     for gene, attributes in graph.nodes(data=True):
         assert attributes == values(targets.loc[gene], OF_TARGETS) | {
@@ -83,7 +83,7 @@ def test_degrees_are_those_of_the_network_in_both(done):
 
 
 def test_what_the_graph_says_of_itself(done):
-    params = done.uns["argen_dag"]["params"]
+    params = done.uns["argen_dag"]["settings"]
     about = ag.get.graph(done).graph
     assert about == {"key": "argen_dag", "argen_version": ag.__version__} | params
     assert about["alpha"] == 0.05
@@ -131,10 +131,10 @@ def test_what_has_no_value_is_left_out():
 
 def test_an_unbounded_end_is_left_out_and_its_shape_is_not(done):
     adata = done.copy()
-    table = adata.uns["argen_dag"]["edges"].copy()
+    table = adata.uns["argen_dag"]["tables"]["edges"].copy()
     table["ci_high_robust"] = np.inf
     table["robust_set"] = pd.Categorical(["one side unbounded"] * len(table))
-    adata.uns["argen_dag"]["edges"] = table
+    adata.uns["argen_dag"]["tables"]["edges"] = table
     for *_, attributes in ag.get.graph(adata).edges(data=True):
         assert "ci_high_robust" not in attributes
         assert attributes["robust_set"] == "one side unbounded"
@@ -218,10 +218,10 @@ class TestDecouplerNet:
 
     def test_edges_without_a_weight_are_counted(self, done):
         adata = done.copy()
-        table = adata.uns["argen_dag"]["edges"].copy()
+        table = adata.uns["argen_dag"]["tables"]["edges"].copy()
         first = np.flatnonzero(table["selected"])[0]
         table.loc[first, "z"] = np.nan
-        adata.uns["argen_dag"]["edges"] = table
+        adata.uns["argen_dag"]["tables"]["edges"] = table
         named = f"{table['source'][first]} → {table['target'][first]}"
         with pytest.warns(ArgenWarning, match=f"1 edge left out of the net, no z: {named}"):
             net = ag.get.decoupler_net(adata, weight="z")

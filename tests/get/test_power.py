@@ -125,11 +125,11 @@ def test_direction_of_an_edge_through_an_activated_parent():
 def test_stored_strength_is_used(done):
     adata = done.copy()
     plain = ag.get.edges(adata, selected=False)
-    adata.uns["argen_dag"]["edges"]["F"] = 30.0
+    adata.uns["argen_dag"]["tables"]["edges"]["F"] = 30.0
     edges = ag.get.edges(adata, selected=False)
     null = edges["verdict"] == "tested"  # at a large estimate the first stage explains more of its variance
     assert (edges["mde"] > plain["mde"])[null].all()
-    adata.uns["argen_dag"]["edges"]["F"] = 1.0
+    adata.uns["argen_dag"]["tables"]["edges"]["F"] = 1.0
     assert np.isinf(ag.get.edges(adata, selected=False)["mde"]).all()
 
 
@@ -273,7 +273,7 @@ def test_targets(done):
 
 def test_smallest_strength_of_the_edges(done):
     adata = done.copy()
-    edges = adata.uns["argen_dag"]["edges"]
+    edges = adata.uns["argen_dag"]["tables"]["edges"]
     edges["F"] = np.arange(1.0, len(edges) + 1)
     table = ag.get.targets(adata).set_index("target")["min_F"]
     for target in table.index:
@@ -286,7 +286,7 @@ def test_weak_and_dropped_targets():
     adata.obs.loc[adata.obs_names[-1], "gene"] = "nobody"
     with pytest.warns(ag.errors.ArgenWarning, match="dropped"):
         ag.tl.argen_descendants(adata, **KWARGS)
-    stored = adata.uns["argen_descendants"]["targets"]
+    stored = adata.uns["argen_descendants"]["tables"]["targets"]
     stored.loc[0, ["effect", "se"]] = [-0.3, 0.1]
     table = ag.get.targets(adata)
     assert table["weak"].tolist() == [True, False, False, False, False]  # the last is dropped

@@ -120,6 +120,6 @@ def test_keys(done):
 
 
 def test_condition_is_that_of_the_childs_equation(done):
-    equations = done.uns["argen_dag"]["equations"].set_index("target")["condition"]
+    equations = done.uns["argen_dag"]["tables"]["equations"].set_index("target")["condition"]
     edges = ag.get.edges(done, selected=False)
     assert edges["condition"].tolist() == [equations[child] for child in edges["target"]]

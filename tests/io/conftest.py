@@ -43,8 +43,8 @@ def cyclic():
 def with_gaps(done):
     """A network in which some numbers are missing and some are infinite."""
     adata = done.copy()
-    edges = adata.uns["argen_dag"]["edges"].copy()
+    edges = adata.uns["argen_dag"]["tables"]["edges"].copy()
     edges["ci_low_robust"] = np.where(np.arange(len(edges)) % 2, -np.inf, edges["ci_low_robust"])
     edges.loc[edges.index[0], ["p_robust", "condition"]] = np.nan
-    adata.uns["argen_dag"]["edges"] = edges
+    adata.uns["argen_dag"]["tables"]["edges"] = edges
     return adata

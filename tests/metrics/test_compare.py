@@ -148,8 +148,8 @@ def test_every_form_of_a_network_gives_the_same_figures(analysed):
     figures = ag.metrics.compare(analysed, analysed)
     assert figures["recall"] > 0.8
     candidates = ag.get.edges(analysed, selected=False)
-    truth = analysed.uns["simulation"]["edges"]
-    order = list(analysed.uns["argen_dag"]["order"])
+    truth = analysed.uns["simulation"]["tables"]["edges"]
+    order = list(analysed.uns["argen_dag"]["tables"]["order"])
     pd.testing.assert_series_equal(figures, ag.metrics.compare(candidates, truth, order=order))
     matrix = analysed.varp["argen_dag"]
     labelled = pd.DataFrame(matrix.toarray(), index=analysed.var_names, columns=analysed.var_names)

@@ -89,7 +89,7 @@ def test_background_of_a_result():
     """All ordered pairs of the network's genes, or the candidates of the second stage."""
     adata = ag.datasets.simulate("paper_fig2", rng=3)
     ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth", closure="acyclic")
-    prior = adata.uns["simulation"]["edges"].set_axis(["source", "target", "weight"], axis=1)
+    prior = adata.uns["simulation"]["tables"]["edges"].set_axis(["source", "target", "weight"], axis=1)
     candidates, edges = (ag.get.edges(adata, selected=selected) for selected in (False, True))
     figures = ag.metrics.prior_overlap(adata, prior)
     assert figures[["n_pairs", "n_edges", "n_prior"]].tolist() == [56, len(edges), 12]

@@ -68,7 +68,7 @@ def test_readable(adata):
 
 def test_a_far_level_does_not_stretch_the_axis(adata):
     other = adata.copy()
-    other.uns["argen_calibration"]["summary"]["level"] = 1e-60
+    other.uns["argen_calibration"]["tables"]["summary"]["level"] = 1e-60
     ax = ag.pl.argen_calibration(other, kind="descendants", show=False)
     assert not [line for line in ax.lines if line.get_linestyle() == ":"]
     assert ax.get_ylim()[1] < 20

@@ -220,7 +220,7 @@ def names_of(ax):
 def test_parents_of_a_result(done, monkeypatch):
     edges = ag.get.edges(done)
     own = edges[edges["target"] == "D"].assign(size=lambda t: t["coef"].abs()).sort_values("size", ascending=False)
-    before = done.uns["argen_dag"]["edges"].copy()
+    before = done.uns["argen_dag"]["tables"]["edges"].copy()
     _, given = plt.subplots()
     ax = ag.pl.argen_effects(done, gene="D", ax=given, show=False)
     assert ax is given
@@ -234,7 +234,7 @@ def test_parents_of_a_result(done, monkeypatch):
     dots = [line.get_xdata()[0] for line in back.child_axes[1].lines if line.get_marker() == "o"]
     np.testing.assert_allclose(dots, np.exp(effect[[("D", source) for source in own["source"]]]))
     assert "D is perturbed (60 cells, 200 control cells)" in back.get_title(loc="left")
-    pd.testing.assert_frame_equal(done.uns["argen_dag"]["edges"], before)
+    pd.testing.assert_frame_equal(done.uns["argen_dag"]["tables"]["edges"], before)
     shown = []
     monkeypatch.setattr(plt, "show", lambda: shown.append(True))
     assert ag.pl.argen_effects(done, gene="D", show=True) is None
@@ -282,18 +282,18 @@ def test_too_many_rows_are_counted():
     p = ag.get.pairs(adata).query("gene == 'G00'").set_index("target")["p"].sort_values()
     assert set(names_of(ax)) == {*p.index[:MAX_TARGETS], "control"}
     assert f"{MAX_TARGETS} of 19 targets shown, those with the smallest p-values" in ax.get_title(loc="left")
-    edges = adata.uns["argen_dag"]["edges"]
+    edges = adata.uns["argen_dag"]["tables"]["edges"]
     template = edges[edges["selected"]].iloc[[0] * 15].reset_index(drop=True)
     coef = np.linspace(0.1, 1.5, 15) * np.where(np.arange(15) % 2, 1, -1)
-    adata.uns["argen_dag"]["edges"] = template.assign(source=genes[:15], target="G19", coef=coef)
+    adata.uns["argen_dag"]["tables"]["edges"] = template.assign(source=genes[:15], target="G19", coef=coef)
     # Many targets that all have an edge: still those with the smallest p-values, as the heading says.
-    adata.uns["argen_dag"]["edges"] = template.iloc[[0] * 19].assign(source=genes[1:], target="G00")
+    adata.uns["argen_dag"]["tables"]["edges"] = template.iloc[[0] * 19].assign(source=genes[1:], target="G00")
     order = p.index[::-1].tolist()
     ax = ag.pl.argen_effects(adata, gene="G00", targets=order, show=False)
     assert names_of(ax) == [*order[19 - MAX_TARGETS :], "control"]
     assert f"{MAX_TARGETS} of 19 targets shown, those with the smallest p-values" in ax.get_title(loc="left")
     assert not any(text.get_text().startswith("no edge") for text in ax.texts)
-    adata.uns["argen_dag"]["edges"] = template.assign(source=genes[:15], target="G19", coef=coef)
+    adata.uns["argen_dag"]["tables"]["edges"] = template.assign(source=genes[:15], target="G19", coef=coef)
     ax = ag.pl.argen_effects(adata, gene="G19", show=False)
     assert names_of(ax) == [*genes[14 : 14 - MAX_PARENTS : -1], "control"]
     assert f"{MAX_PARENTS} of 15 parents shown, those with the strongest edges" in ax.get_title(loc="left")

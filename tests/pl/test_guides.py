@@ -61,7 +61,7 @@ def test_all_pictures(adata):
 
 def test_counts_by_call(adata):
     ax = ag.pl.argen_guides(adata, kind="counts", guide="G2_g1", show=False)
-    table = adata.uns["argen_guides"]["histogram"]
+    table = adata.uns["argen_guides"]["tables"]["histogram"]
     table = table[table["guide"] == "G2_g1"]
     tops = {round(bar.get_x(), 9): bar.get_y() + bar.get_height() for bar in ax.patches}
     total = (table["n_called"] + table["n_not_called"]).to_numpy()
@@ -155,9 +155,9 @@ def test_readable_at_all_sizes(n):
 
 def test_names_are_texts(adata):
     other = adata.copy()
-    table = other.uns["argen_guides"]["guides"]
+    table = other.uns["argen_guides"]["tables"]["guides"]
     name = "$\\alpha_{$ <g>"
-    for frame in (table, other.uns["argen_guides"]["histogram"]):
+    for frame in (table, other.uns["argen_guides"]["tables"]["histogram"]):
         frame["guide"] = frame["guide"].cat.rename_categories({"G1_g1": name})
     ax = ag.pl.argen_guides(other, kind="counts", guide=name, show=False)
     ax.figure.canvas.draw()

@@ -186,7 +186,7 @@ def test_of_a_result(done, monkeypatch):
     _, own = plt.subplots()
     ax = ag.pl.argen_heatmap(done, ax=own, show=False)
     assert ax is own
-    order = [str(gene) for gene in done.uns["argen_dag"]["order"]]
+    order = [str(gene) for gene in done.uns["argen_dag"]["tables"]["order"]]
     assert [text.get_text() for text in ax.get_yticklabels()] == order
     edges = ag.get.edges(done)
     expected = {(order.index(e.source), order.index(e.target)): f"{e.coef:.2f}" for e in edges.itertuples()}

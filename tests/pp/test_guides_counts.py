@@ -61,7 +61,7 @@ def test_record_in_uns(mdata, counts, guide_target):
 
 def test_every_cell_is_counted_under_its_reason(mdata, expected, reasons):
     ag.pp.argen_guides(mdata, method="max")
-    cells = mdata["rna"].uns["argen_guides"]["cells"]
+    cells = mdata["rna"].uns["argen_guides"]["tables"]["cells"]
     status = ["target" if target in {"STAT1", "MYC"} else target for target in expected]
     counted = pd.Series(list(zip(status, reasons, strict=True))).value_counts()
     assert {(row.status, row.reason): row.n_cells for row in cells.itertuples()} == counted.to_dict()
@@ -108,7 +108,7 @@ def test_obsm_data_frame(adata, counts, guide_target, expected, sparse_frame):
     del guide_target["NTg1"], guide_target["NTg2"]  # controls without a target are known by their names
     ag.pp.argen_guides(adata, method="max", guides="guide_counts", guide_target=guide_target)
     assert target_of(adata) == expected
-    table = adata.uns["argen_guides"]["guides"]
+    table = adata.uns["argen_guides"]["tables"]["guides"]
     assert table["target"].tolist() == ["STAT1", "STAT1", "MYC", "control", "control"]
     assert table["target_label"].tolist() == ["STAT1", "STAT1", "MYC", "", ""]
 
@@ -207,7 +207,7 @@ def test_ties_are_not_decided(adata, guide_target):
     tied.obsm["guide_counts"] = pd.DataFrame(umis, index=tied.obs_names, columns=list(guide_target))
     ag.pp.argen_guides(tied, method="max", guides="guide_counts", guide_target=guide_target, min_fraction=0.5)
     assert target_of(tied) == ["unassigned", "multiple", "control", "STAT1"]
-    reasons = tied.uns["argen_guides"]["cells"]["reason"].tolist()
+    reasons = tied.uns["argen_guides"]["tables"]["cells"]["reason"].tolist()
     assert reasons == [
         "one guide",
         "one guide",
@@ -220,12 +220,12 @@ def test_ties_are_not_decided(adata, guide_target):
 def test_controls_by_target_or_guide(mdata, expected, control):
     ag.pp.argen_guides(mdata, method="max", control=control)
     assert target_of(mdata["rna"]) == expected
-    assert not mdata["rna"].uns["argen_guides"]["params"]["control_detected"]
+    assert not mdata["rna"].uns["argen_guides"]["settings"]["control_detected"]
 
 
 def test_some_control_guides_may_be_taken_as_a_target(mdata, caplog):
     ag.pp.argen_guides(mdata, method="max", control="NTg1")
-    assert mdata["rna"].uns["argen_guides"]["guides"]["target"].tolist()[3:] == ["control", "non-targeting"]
+    assert mdata["rna"].uns["argen_guides"]["tables"]["guides"]["target"].tolist()[3:] == ["control", "non-targeting"]
     assert target_of(mdata["rna"])[7] == "multiple"  # the two are different targets now
 
 
@@ -233,7 +233,7 @@ def test_another_key(mdata, expected):
     ag.pp.argen_guides(mdata, method="max", key_added="strict")
     rna = mdata["rna"]
     assert target_of(rna, "strict_target") == expected
-    assert rna.uns["strict"]["params"]["target_key"] == "strict_target"
+    assert rna.uns["strict"]["settings"]["target_key"] == "strict_target"
     assert set(rna.obsm) == set(rna.uns) == {"strict"}
 
 

@@ -40,17 +40,17 @@ def test_combined_labels(adata):
     labels = ["A+B", "A+ctrl", "ctrl+A", "A+A", "ctrl", "ctrl+ctrl", "A", "A + B + ctrl"]
     part = run(adata, labels, separator="+")
     assert targets(part) == ["multiple", "A", "A", "A", "control", "control", "A", "multiple"]
-    assert part.uns["argen_guides"]["guides"]["guide"].tolist() == ["A", "B", "ctrl"]
+    assert part.uns["argen_guides"]["tables"]["guides"]["guide"].tolist() == ["A", "B", "ctrl"]
     expected = [[1, 1, 0], [1, 0, 1], [1, 0, 1], [1, 0, 0], [0, 0, 1], [0, 0, 1], [1, 0, 0], [1, 1, 1]]
     np.testing.assert_array_equal(part.obsm["argen_guides"].toarray(), expected)
-    cells = part.uns["argen_guides"]["cells"]
+    cells = part.uns["argen_guides"]["tables"]["cells"]
     assert list(zip(cells["status"], cells["reason"], cells["n_cells"], strict=True)) == [
         ("target", "one guide", 2),
         ("target", "guides of one target beside control guides", 2),
         ("control", "one guide", 2),
         ("multiple", "guides of several targets", 2),
     ]
-    assert part.uns["argen_guides"]["params"]["separator"] == "+"
+    assert part.uns["argen_guides"]["settings"]["separator"] == "+"
 
 
 @pytest.mark.parametrize("control", [None, "non_targeting", ["non_targeting"]])
@@ -69,13 +69,16 @@ def test_labels_of_guides_with_a_mapping(adata):
     labels = ["STAT1+g1", "STAT1g2+MYCg1", "NTg1", "STAT1g2+NTg1", "MYCg1+MYCg1"]
     part = run(adata, labels, separator="+", guide_target=mapping)
     assert targets(part) == ["STAT1", "multiple", "control", "STAT1", "MYC"]
-    assert part.uns["argen_guides"]["guides"]["target"].tolist() == ["MYC", "control", "STAT1", "STAT1"]
+    assert part.uns["argen_guides"]["tables"]["guides"]["target"].tolist() == ["MYC", "control", "STAT1", "STAT1"]
 
 
 def test_several_guides_of_one_target_are_that_target(adata):
     part = run(adata, ["a1+a2", "NT"], separator="+", guide_target=pd.Series({"a1": "A", "a2": "A", "NT": "NT"}))
     assert targets(part) == ["A", "control"]
-    assert part.uns["argen_guides"]["cells"]["reason"].tolist() == ["several guides of one target", "one guide"]
+    assert part.uns["argen_guides"]["tables"]["cells"]["reason"].tolist() == [
+        "several guides of one target",
+        "one guide",
+    ]
 
 
 @pytest.mark.parametrize("control", [0, "0", [0], np.array([0])])
@@ -91,7 +94,7 @@ def test_integer_labels_with_a_gap(adata):
 def test_several_control_labels_become_one(adata):
     part = run(adata, ["NTC_1", "Safe-Targeting", "A", "negative control 2", "SCRAMBLED"])
     assert targets(part) == ["control", "control", "A", "control", "control"]
-    assert part.uns["argen_guides"]["params"]["control"].tolist() == [
+    assert part.uns["argen_guides"]["settings"]["control"].tolist() == [
         "NTC_1",
         "SCRAMBLED",
         "Safe-Targeting",
@@ -128,7 +131,7 @@ def test_order_of_cells_does_not_matter(adata):
 
 def test_labels_without_a_cell_are_no_targets(adata):
     labels = pd.Categorical(["A", "NT"], categories=["A", "NT", "B", "unassigned"])
-    assert run(adata, labels).uns["argen_guides"]["guides"]["guide"].tolist() == ["A", "NT"]
+    assert run(adata, labels).uns["argen_guides"]["tables"]["guides"]["guide"].tolist() == ["A", "NT"]
 
 
 def test_own_targets_may_be_read_again(adata):

@@ -71,13 +71,13 @@ def test_posterior_decides(screen, simulated, method):
     assert posterior.dtype == np.float32
     np.testing.assert_array_equal(rna.obsm["argen_guides"].toarray() > 0, posterior.toarray() >= 0.6)
     assert not posterior.toarray()[simulated[0] == 0].any()
-    assert rna.uns["argen_guides"]["params"]["probability"] == 0.6
+    assert rna.uns["argen_guides"]["settings"]["probability"] == 0.6
 
 
 def test_mixture_is_the_default_and_right(screen, simulated):
     ag.pp.argen_guides(screen)
     rna, truth = screen["rna"], simulated[1]
-    assert rna.uns["argen_guides"]["params"]["method"] == "mixture"
+    assert rna.uns["argen_guides"]["settings"]["method"] == "mixture"
     called = rna.obsm["argen_guides"].toarray() > 0
     assert 2 * (called & truth).sum() / (called.sum() + truth.sum()) > 0.97
     status = rna.obs["argen_target"].astype(str).to_numpy()
@@ -105,8 +105,8 @@ def test_batch_and_depth_reach_the_fit(screen):
         screen["rna"].obs["ten"] = screen["rna"].obs["umis"] * 10
         screen["rna"].obs["lane"] = [f"L{i % 3}" for i in range(3000)]
         ag.pp.argen_guides(screen, **options)
-        found[name] = screen["rna"].uns["argen_guides"]["guides"]["beta_z"].to_numpy()
-        params = screen["rna"].uns["argen_guides"]["params"]
+        found[name] = screen["rna"].uns["argen_guides"]["tables"]["guides"]["beta_z"].to_numpy()
+        params = screen["rna"].uns["argen_guides"]["settings"]
         assert [key for key in ("batch", "guide_depth") if key in params] == list(options)
     np.testing.assert_array_equal(found["umis"], found["plain"])
     np.testing.assert_allclose(found["ten times"], found["plain"], rtol=1e-6)  # a scale is no information
@@ -181,7 +181,7 @@ def test_guides_against_several_targets(screen):
     targets = ["STAT1", "STAT1+MYC", "STAT1+ctrl", "MYC", *["IRF1"] * 8, *["NT+NT"] * 4]
     screen["guide"].var["target"] = targets
     ag.pp.argen_guides(screen, separator="+")
-    table = screen["rna"].uns["argen_guides"]["guides"]
+    table = screen["rna"].uns["argen_guides"]["tables"]["guides"]
     assert table["target"].tolist() == ["STAT1", "multiple", "STAT1", "MYC", *["IRF1"] * 8, *["control"] * 4]
     called = screen["rna"].obsm["argen_guides"].toarray() > 0
     assert set(screen["rna"].obs["argen_target"][called[:, 1]]) == {"multiple"}
@@ -199,7 +199,7 @@ def test_partner_that_is_a_control(screen):
     after = screen["rna"].obs["argen_target"]
     assert (after[mixed] == "multiple").all()
     assert after[~mixed].tolist() == [name for name, hit in zip(before, mixed, strict=True) if not hit]
-    cells = screen["rna"].uns["argen_guides"]["cells"].set_index("reason")["n_cells"]
+    cells = screen["rna"].uns["argen_guides"]["tables"]["cells"].set_index("reason")["n_cells"]
     assert cells["guides of one target and control guides"] == mixed.sum()
 
 
@@ -211,7 +211,7 @@ def test_fallback_is_logged_and_listed(screen, monkeypatch):
     counts[:4, 0] = np.array([[8], [7], [1], [2]])
     screen["guide"].X = counts.tocsr()
     ag.pp.argen_guides(screen)
-    table = screen["rna"].uns["argen_guides"]["guides"]
+    table = screen["rna"].uns["argen_guides"]["tables"]["guides"]
     assert table["fallback"].tolist() == ["too few cells with a UMI", *[""] * 15]
     assert table["threshold"][0] == 5
     assert table["threshold"][1:].isna().all()
@@ -257,7 +257,7 @@ def test_empty_guides_are_an_error_unless_asked(screen):
     refuse(screen, "2 guides without a UMI in any cell: STAT1g1, STAT1g2.*on_mismatch='warn'", InputError)
     with pytest.warns(ArgenWarning, match="2 guides without a UMI in any cell: STAT1g1, STAT1g2"):
         ag.pp.argen_guides(screen, on_mismatch="warn")
-    assert screen["rna"].uns["argen_guides"]["guides"]["fallback"].tolist()[:3] == ["no UMI", "no UMI", ""]
+    assert screen["rna"].uns["argen_guides"]["tables"]["guides"]["fallback"].tolist()[:3] == ["no UMI", "no UMI", ""]
 
 
 # The authors' goals: 99 % for the same method, 97 % for the mixture, among cells with one guide by crispat.

@@ -12,7 +12,7 @@ import argen as ag
 def called_guide(rna, key="argen_guides"):
     """Name of the one guide of each cell, NaN without."""
     called = rna.obsm[key]
-    guides = rna.uns[key]["guides"]["guide"].to_numpy()
+    guides = rna.uns[key]["tables"]["guides"]["guide"].to_numpy()
     assert np.diff(called.indptr).max() == 1
     return pd.Series(guides[np.asarray(called.argmax(axis=1)).ravel()], rna.obs_names).where(
         np.diff(called.indptr) == 1
@@ -33,13 +33,13 @@ def test_same_guide_and_target_as_stored(name):
     target = rna.obs["argen_target"].astype(object).replace({"control": "non-targeting"})
     target = target.where(~target.isin(["multiple", "unassigned"]))
     assert_differ_nowhere(target, rna.obs["target_simple"].astype(object))
-    assert rna.uns["argen_guides"]["params"]["control"].tolist() == ["non-targeting"]
-    assert rna.uns["argen_guides"]["cells"]["n_cells"].sum() == rna.n_obs
+    assert rna.uns["argen_guides"]["settings"]["control"].tolist() == ["non-targeting"]
+    assert rna.uns["argen_guides"]["tables"]["cells"]["n_cells"].sum() == rna.n_obs
 
 
 def test_target_that_no_cell_has_stays_in_the_table(papalexi):
     ag.pp.argen_guides(papalexi, method="max", key_added="kept")
-    table = papalexi["rna"].uns["kept"]["guides"].groupby("target", observed=True)["n_cells"].sum()
+    table = papalexi["rna"].uns["kept"]["tables"]["guides"].groupby("target", observed=True)["n_cells"].sum()
     assert table["CD274"] == 0
     assert "CD274" in papalexi["rna"].obs["kept_target"].cat.categories
     assert table["MYC"] == 73
@@ -80,7 +80,7 @@ def test_status_of_uncalled_cells_from_the_threshold_calls_of_crispat(schraivoge
     present.eliminate_zeros()
     n_targets = np.array([len(set(targets[row.indices])) for row in present])
     np.testing.assert_array_equal(rna.obs["argen_target"] == "multiple", ~called & (n_targets > 1))
-    reasons = rna.uns["argen_guides"]["cells"].set_index("reason")["n_cells"]
+    reasons = rna.uns["argen_guides"]["tables"]["cells"].set_index("reason")["n_cells"]
     n_present = np.diff(present.indptr)
     no_umi = np.asarray(schraivogel["guide"].X.sum(axis=1)).ravel() == 0
     assert reasons["no guide UMI"] == no_umi.sum()

@@ -162,7 +162,7 @@ def test_numbers_are_those_of_the_tables(done, tmp_path):
     assert set(shown) == {"source", "target", *edges}
     targets = ag.get.targets(done).sort_values("z_squared").drop(columns=["status", "reason"])
     assert_table(page.table("z_squared"), targets)
-    assert_table(page.table("cells", "n"), done.uns["argen_descendants"]["cells"])
+    assert_table(page.table("cells", "n"), done.uns["argen_descendants"]["tables"]["cells"])
 
 
 def test_everything(diagnosed, tmp_path):
@@ -265,7 +265,7 @@ def test_guides_and_quality_control(tmp_path):
     how = {name: value for name, value in KWARGS.items() if name not in ("target_key", "control")}
     ag.tl.argen_dag(adata, **how)
     page = check_self_contained(write(adata, tmp_path))
-    assert_table(page.table("status", "n_cells"), adata.uns["argen_guides"]["cells"])
+    assert_table(page.table("status", "n_cells"), adata.uns["argen_guides"]["tables"]["cells"])
     assert_table(page.table("rule"), ag.get.qc(adata))
 
 

@@ -74,5 +74,5 @@ def test_many_cycles(chr6like, closure):
             continue
         ag.tl.argen_dag(adata, first_stage=first_stage, key_added="net")
         check_dag(adata, "net")
-        n_mutual = {True: 561, "acyclic": 0}.get(closure, len(adata.uns["net"]["cycles"]))
-        assert len(adata.uns["net"]["cycles"]) == n_mutual
+        n_mutual = {True: 561, "acyclic": 0}.get(closure, len(adata.uns["net"]["tables"]["cycles"]))
+        assert len(adata.uns["net"]["tables"]["cycles"]) == n_mutual

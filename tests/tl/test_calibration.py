@@ -59,7 +59,7 @@ def row(adata, nulls):
 
 def alone(adata, guide):
     carried = adata.obsm["argen_guides"].toarray()
-    at = adata.uns["argen_guides"]["guides"]["guide"].astype(str).tolist().index(guide)
+    at = adata.uns["argen_guides"]["tables"]["guides"]["guide"].astype(str).tolist().index(guide)
     return (carried[:, at] == 1) & (carried.sum(axis=1) == 1)
 
 

@@ -164,5 +164,5 @@ def test_combinations_that_no_cell_has_do_no_harm(screen, formula):
 def test_names_of_the_nuisance_columns_are_kept(screen):
     adata = screen.copy()
     ag.tl.argen_descendants(adata, **{**KWARGS, "covariates": "~ mito + batch + donor"})
-    names = adata.uns["argen_descendants"]["covariates"].tolist()
+    names = adata.uns["argen_descendants"]["tables"]["covariates"].tolist()
     assert names == ["donor[d2]", "donor[d3]", "donor[d4]", "batch[b2]", "batch[b3]", "mito"]

@@ -137,7 +137,7 @@ def test_singular_systems_have_no_estimate(twins, first_stage, closure):
     assert (found.loc[singular, "batch"] == -1).all()
     by_target = found.groupby("target")["flags"].agg(lambda flags: set(flags.astype(str)))
     assert all(flags == {"singular"} or "singular" not in flags for flags in by_target)
-    equations = twins.uns["argen_dag"]["equations"].set_index("target")
+    equations = twins.uns["argen_dag"]["tables"]["equations"].set_index("target")
     without = equations["singular_because_of"] != ""
     assert set(equations.index[without]) == set(found.loc[singular, "target"])
     if first_stage == "shared" or closure:

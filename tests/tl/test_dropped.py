@@ -20,7 +20,7 @@ def targets(adata):
 
 
 def cells(adata):
-    return adata.uns["argen_descendants"]["cells"].set_index("cells")["n"].to_dict()
+    return adata.uns["argen_descendants"]["tables"]["cells"].set_index("cells")["n"].to_dict()
 
 
 def check_same_pairs(left, right):

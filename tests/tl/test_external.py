@@ -66,7 +66,7 @@ def test_methods_find_the_chain(prepared, method):
     assert {frozenset("AB"), frozenset("BC"), frozenset("CD")} <= skeleton(edges)
     assert edges["coef"].max() > 0.5
     assert ag.get.graph(adata, key=KEY).number_of_edges() == len(edges) == adata.varp[KEY].nnz
-    assert adata.uns[KEY]["params"]["method"] == method
+    assert adata.uns[KEY]["settings"]["method"] == method
     assert set(adata.uns[KEY]) == {"schema_version", "params", "provenance", "edges", "nodes", "order"}
 
 
@@ -96,7 +96,7 @@ def test_score_of_the_package_is_there(prepared):
 def test_results_are_those_of_the_packages(prepared, cells):
     z = z_scores(prepared, cells)
     expected, _ = gies.fit_bic([z], [[]])
-    found = run(prepared, "ges", cells=cells).uns[KEY]["edges"]
+    found = run(prepared, "ges", cells=cells).uns[KEY]["tables"]["edges"]
     chosen = found[found["selected"]]
     at = "ABCD"
     assert {(at.index(s), at.index(t)) for s, t in zip(chosen["source"], chosen["target"], strict=True)} == {
@@ -119,7 +119,7 @@ def test_options_are_handed_on(prepared):
     few = run(prepared, "pc", options={"alpha": 1e-30})
     many = run(prepared, "pc", options={"alpha": 0.2})
     assert len(ag.get.edges(few, key=KEY)) < len(ag.get.edges(many, key=KEY))
-    assert few.uns[KEY]["params"]["options"].tolist() == ["alpha=1e-30"]
+    assert few.uns[KEY]["settings"]["options"].tolist() == ["alpha=1e-30"]
 
 
 def test_coefficients_are_least_squares_without_the_perturbed_cells():

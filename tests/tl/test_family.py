@@ -95,7 +95,7 @@ def test_networks_made_from_a_file_use_the_stored_dispersions(done, fmt, tmp_pat
     again = getattr(ad, f"read_{fmt}")(tmp_path / "x")
     pd.testing.assert_frame_equal(ag.get.genes(again), ag.get.genes(done))
     ag.tl.argen_dag(again, **NB, covariance="stacked", key_added="again")
-    assert_equal(again.uns["again"]["edges"], done.uns["argen_dag"]["edges"], "edges")
+    assert_equal(again.uns["again"]["tables"]["edges"], done.uns["argen_dag"]["tables"]["edges"], "edges")
     with pytest.raises(InputError, match="family='poisson'"):
         ag.tl.argen_dag(again, family="poisson")
 

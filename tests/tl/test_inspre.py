@@ -49,7 +49,7 @@ def test_slots(done):
 
 
 def test_path(done):
-    path = done.uns["inspre"]["path"]
+    path = done.uns["inspre"]["tables"]["path"]
     assert 4 <= len(path) <= 20
     assert (np.diff(path["lambda"]) < 0).all()
     assert path["converged"].all()
@@ -57,13 +57,13 @@ def test_path(done):
     assert np.isfinite(path[["objective", "error", "error_se", "instability"]]).all(axis=None)
     assert (np.diff(path["objective"]) < 1e-6).all()
     chosen = path[path["chosen"]].iloc[0]
-    assert chosen["n_edges"] == (done.uns["inspre"]["edges"]["coef"] != 0).sum()
+    assert chosen["n_edges"] == (done.uns["inspre"]["tables"]["edges"]["coef"] != 0).sum()
 
 
 def test_ratios_are_those_of_the_descendant_step(done):
     pairs = ag.get.pairs(done).set_index(["target", "gene"])["effect"]
     own = ag.get.targets(done).set_index("target")["effect"]
-    for edge in done.uns["inspre"]["edges"].itertuples():
+    for edge in done.uns["inspre"]["tables"]["edges"].itertuples():
         assert edge.ratio == pytest.approx(pairs[edge.source, edge.target] / own[edge.source])
 
 
@@ -96,7 +96,9 @@ def test_invariances(effects):
     ag.tl.inspre(other, **{**KWARGS, "n_jobs": 2}, effects=effects, lambdas=(0.03, 0.1, 0.3))
     expected, found = (ag.get.edges(x, key="inspre", selected=False) for x in (adata, other))
     pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
-    pd.testing.assert_frame_equal(other.uns["inspre"]["path"], adata.uns["inspre"]["path"], rtol=1e-6)
+    pd.testing.assert_frame_equal(
+        other.uns["inspre"]["tables"]["path"], adata.uns["inspre"]["tables"]["path"], rtol=1e-6
+    )
 
 
 def test_seed_decides_the_folds_only():
@@ -106,19 +108,19 @@ def test_seed_decides_the_folds_only():
         ag.tl.inspre(adata, **KWARGS, rng=rng, lambdas=[0.3, 0.1])
         runs.append(adata.uns["inspre"])
     assert_equal(runs[0], runs[1], "uns")
-    assert runs[2]["params"]["rng"] == "generator"
-    assert (runs[0]["path"]["error"] != runs[2]["path"]["error"]).any()
-    np.testing.assert_array_equal(runs[0]["path"]["objective"], runs[2]["path"]["objective"])
+    assert runs[2]["settings"]["rng"] == "generator"
+    assert (runs[0]["tables"]["path"]["error"] != runs[2]["tables"]["path"]["error"]).any()
+    np.testing.assert_array_equal(runs[0]["tables"]["path"]["objective"], runs[2]["tables"]["path"]["objective"])
 
 
 def test_one_lambda_needs_no_folds(tmp_path):
     adata = toy(n_per_target=12)
     ag.tl.inspre(adata, **KWARGS, lambdas=0.1, n_folds=50)
-    path = adata.uns["inspre"]["path"]
+    path = adata.uns["inspre"]["tables"]["path"]
     assert path["lambda"].tolist() == [0.1]
     assert path["chosen"].tolist() == [True]
     assert path[["error", "instability"]].isna().all(axis=None)
-    assert adata.uns["inspre"]["edges"]["frequency"].isna().all()
+    assert adata.uns["inspre"]["tables"]["edges"]["frequency"].isna().all()
     adata.write_h5ad(tmp_path / "x.h5ad")
     assert_equal(adata.uns, ad.read_h5ad(tmp_path / "x.h5ad").uns, "uns")
 
@@ -130,7 +132,7 @@ def test_options(weights, select):
     ag.tl.inspre(adata, **KWARGS, weights=weights, select=select, max_weight=5.0, min_effect=0.2)
     edges = ag.get.edges(adata, key="inspre")
     assert (edges["coef"].abs() >= 0.2).all()
-    path = adata.uns["inspre"]["path"]
+    path = adata.uns["inspre"]["tables"]["path"]
     best, chosen = path["error"].idxmin(), path["chosen"].idxmax()
     if select == "cv-min":
         assert chosen == best
@@ -156,15 +158,15 @@ def test_without_convergence_there_is_a_warning_and_a_flag():
     lambdas = [0.02, 0.01, 0.005]
     with pytest.warns(ArgenWarning, match=r"did not converge for 3 of 3 lambdas.*best iterate is kept"):
         ag.tl.inspre(adata, **KWARGS, lambdas=lambdas, max_iter=1)
-    edges = adata.uns["inspre"]["edges"]
+    edges = adata.uns["inspre"]["tables"]["edges"]
     assert (edges["flags"] == "not converged").all()
     assert np.isfinite(edges["coef"]).all()
-    assert not adata.uns["inspre"]["path"]["converged"].any()
+    assert not adata.uns["inspre"]["tables"]["path"]["converged"].any()
     with pytest.warns(ArgenWarning, match="for 1 of 2 lambdas. The choice is among the others"):
         ag.tl.inspre(adata, lambdas=[50.0, 0.03], max_iter=10)  # at 50 no edge is worth its price
-    path = adata.uns["inspre"]["path"]
+    path = adata.uns["inspre"]["tables"]["path"]
     assert path["converged"][path["chosen"]].all()
-    assert (adata.uns["inspre"]["edges"]["flags"] == "").all()
+    assert (adata.uns["inspre"]["tables"]["edges"]["flags"] == "").all()
 
 
 def test_pairs_without_a_total_effect_are_flagged():
@@ -172,7 +174,7 @@ def test_pairs_without_a_total_effect_are_flagged():
     set_count(adata, adata.obs["gene"] == "ctrl", "D", 0)
     with pytest.warns(ArgenWarning, match="No p-value"):
         ag.tl.inspre(adata, **KWARGS, lambdas=0.05)
-    edges = adata.uns["inspre"]["edges"]
+    edges = adata.uns["inspre"]["tables"]["edges"]
     lost = edges[edges["flags"] == "no total effect"]
     assert set(zip(lost["source"], lost["target"], strict=True)) >= {("A", "D"), ("B", "D"), ("C", "D")}
     assert lost["ratio"].isna().all()
@@ -184,8 +186,8 @@ def test_step_is_used_again(done):
     assert ag.tl.inspre(adata, effects="z", key_added="z") is None
     assert adata.uns["argen_descendants"]["provenance"]["fingerprint"] == step
     copied = ag.tl.inspre(done, lambdas=0.1, copy=True)
-    assert len(copied.uns["inspre"]["path"]) == 1
-    assert len(done.uns["inspre"]["path"]) > 1
+    assert len(copied.uns["inspre"]["tables"]["path"]) == 1
+    assert len(done.uns["inspre"]["tables"]["path"]) > 1
     with pytest.raises(InputError, match="min_cells"):
         ag.tl.inspre(adata, min_cells=20)
 

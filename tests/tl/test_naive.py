@@ -49,13 +49,13 @@ def test_numbers_are_those_of_statsmodels(done):
 
 
 def test_selection_is_batch_bh(done):
-    table = done.uns[NAIVE]["edges"]
+    table = done.uns[NAIVE]["tables"]["edges"]
     np.testing.assert_array_equal(table["selected"], table["p"] <= table["threshold"])
     direct = done[:, :].varp[NAIVE]
     assert direct.nnz == table["selected"].sum() > 0
     graph = ag.get.graph(done, key=NAIVE)
     assert graph.number_of_edges() == direct.nnz
-    assert done.uns[NAIVE]["params"] == {
+    assert done.uns[NAIVE]["settings"] == {
         "descendants_key": "argen_descendants",
         "method": "naive",
         "alpha": 0.05,
@@ -70,7 +70,7 @@ def test_missing_descendants_are_computed(done):
     assert set(alone.uns) == {NAIVE, "argen_descendants"}
     strict = toy()
     ag.tl.argen_naive(strict, **KWARGS, descendants_alpha=0.001)
-    assert strict.uns["argen_descendants"]["params"]["alpha"] == 0.001
+    assert strict.uns["argen_descendants"]["settings"]["alpha"] == 0.001
 
 
 def test_invariances(done):
@@ -89,7 +89,7 @@ def test_copy_names_and_files(done, tmp_path):
     before = adata.copy()
     copied = ag.tl.argen_naive(adata, **KWARGS, copy=True, key_added="other")
     assert_same(before, adata)
-    assert_equal(copied.uns["other"]["edges"], done.uns[NAIVE]["edges"], "edges")
+    assert_equal(copied.uns["other"]["tables"]["edges"], done.uns[NAIVE]["tables"]["edges"], "edges")
     done.write_h5ad(tmp_path / "x.h5ad")
     again = ad.read_h5ad(tmp_path / "x.h5ad")
     for slot in ("uns", "varp", "var"):

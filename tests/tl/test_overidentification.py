@@ -24,7 +24,7 @@ def screen(seed=0, *, guides=3, **options):
     )
     carried = pd.get_dummies(adata.obs["guide"].astype(str))
     adata.obsm["umi"] = carried.astype(int) * 9
-    table = adata.uns["simulation"]["guides"].set_index("guide")["target"]
+    table = adata.uns["simulation"]["tables"]["guides"].set_index("guide")["target"]
     ag.pp.argen_guides(adata, guides="umi", guide_target={g: str(table[g]) for g in carried}, control="control")
     ag.tl.argen_dag(adata, **DAG)
     return adata
@@ -38,7 +38,7 @@ def done():
 
 
 def test_the_off_target_guide_is_named(done):
-    guides = done.uns["simulation"]["guides"].set_index("guide")
+    guides = done.uns["simulation"]["tables"]["guides"].set_index("guide")
     stray = guides[guides["off_target"].astype(str) != ""]
     (name,) = stray.index
     target, gene = str(stray["target"].iloc[0]), str(stray["off_target"].iloc[0])
@@ -95,7 +95,7 @@ def test_files_keep_everything(done, fmt, tmp_path):
     for by in BY:
         pd.testing.assert_frame_equal(ag.get.overidentification(done, by=by), ag.get.overidentification(again, by=by))
     ag.tl.argen_overidentification(again, n_jobs=1)
-    assert_equal(done.uns[KEY]["pairs"], again.uns[KEY]["pairs"], "pairs")
+    assert_equal(done.uns[KEY]["tables"]["pairs"], again.uns[KEY]["tables"]["pairs"], "pairs")
 
 
 def test_subsets_of_genes(done):
@@ -118,7 +118,7 @@ def test_two_guides_disagree_without_a_name():
 def test_targets_without_two_guides_are_listed_with_the_reason():
     """One target loses its guides but one, one has a single guide with enough cells, one cell carries two guides."""
     adata = screen(n_cells=4000)
-    table = adata.uns["argen_guides"]["guides"]
+    table = adata.uns["argen_guides"]["tables"]["guides"]
     names = table["guide"].astype(str).tolist()
     calls = adata.obsm["argen_guides"].tolil()
     for guide in ("X2_g2", "X2_g3"):
@@ -127,7 +127,7 @@ def test_targets_without_two_guides_are_listed_with_the_reason():
     calls[carriers[0], names.index("X3_g2")] = 1
     adata.obsm["argen_guides"] = calls.tocsr()
     against = table["target"].astype(str).mask(table["guide"].astype(str).isin(["X1_g1", "X1_g2"]), "X8")
-    adata.uns["argen_guides"]["guides"] = table.assign(target=against)
+    adata.uns["argen_guides"]["tables"]["guides"] = table.assign(target=against)
     ag.tl.argen_overidentification(adata, n_jobs=1)
     targets = ag.get.overidentification(adata).set_index("target")
     assert targets.loc["X1", ["n_guides", "n_guides_used", "status", "reason"]].tolist() == [
@@ -179,8 +179,8 @@ def test_bad_input(done, kwargs, error, word):
 
 def test_guides_that_are_no_help(done):
     adata = done.copy()
-    table = adata.uns["argen_guides"]["guides"]
-    adata.uns["argen_guides"]["guides"] = table.assign(target="elsewhere")
+    table = adata.uns["argen_guides"]["tables"]["guides"]
+    adata.uns["argen_guides"]["tables"]["guides"] = table.assign(target="elsewhere")
     with pytest.raises(InputError, match=r"No guide in .* is against a gene of the network"):
         ag.tl.argen_overidentification(adata)
     adata = done.copy()

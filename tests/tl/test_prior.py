@@ -80,7 +80,7 @@ def test_a_forbidden_edge_drops_a_column_and_keeps_its_instrument():
         (a, b, c) for a, b in sorted(pairs) for c in GENES if (b, c) in pairs and (a, c) in pairs
     )
     adata = searched(rules((source, target, "forbidden")), closure="acyclic")
-    equations = adata.uns["argen_dag"]["equations"].set_index("target")
+    equations = adata.uns["argen_dag"]["tables"]["equations"].set_index("target")
     assert equations.loc[target, "over_identified"]
     names = sorted(GENES)
     A = np.array([names.index(g) for g in names if (g, target) in pairs and g != source])
@@ -108,7 +108,7 @@ def test_a_required_edge_is_in_the_network_and_outside_the_tests(closure):
     assert row["selected"]
     assert row["batch"] == -1
     assert np.isfinite(row["coef"])
-    order = list(adata.uns["argen_dag"]["order"])
+    order = list(adata.uns["argen_dag"]["tables"]["order"])
     assert order.index(free[0]) < order.index(free[1])
     assert adata.varp["argen_dag"][adata.var_names.get_loc(free[0]), adata.var_names.get_loc(free[1])] == row["coef"]
     assert not ag.get.edges(plain)["required"].any()
@@ -120,7 +120,7 @@ def test_a_known_order_turns_the_search_round(closure):
     plain = searched(closure=closure)
     source, target = sorted(selected(plain))[0]
     adata = searched(rules((target, source, "before")), closure=closure)
-    order = list(adata.uns["argen_dag"]["order"])
+    order = list(adata.uns["argen_dag"]["tables"]["order"])
     assert order.index(target) < order.index(source)
     assert (source, target) not in candidates(adata)
     assert nx.is_directed_acyclic_graph(ag.get.graph(adata))
@@ -131,14 +131,14 @@ def test_a_known_order_of_all_genes_is_the_order(closure):
     wanted = ["D", "B", "E", "A", "C"]
     table = rules(*((a, b, "before") for a, b in itertools.pairwise(wanted)))
     adata = searched(table, closure=closure)
-    assert list(adata.uns["argen_dag"]["order"]) == wanted
+    assert list(adata.uns["argen_dag"]["tables"]["order"]) == wanted
 
 
 def test_a_direction_that_the_prior_decided_is_told():
     """Two genes that descend from each other."""
     for seed in range(20):
         plain = searched(seed=seed, closure=True, descendants_alpha=0.3)
-        cycles = plain.uns["argen_dag"]["cycles"]
+        cycles = plain.uns["argen_dag"]["tables"]["cycles"]
         if len(cycles):
             break
     later, earlier = str(cycles["later"].iloc[0]), str(cycles["earlier"].iloc[0])
@@ -160,7 +160,7 @@ def test_files_and_sensitivity_keep_it(fmt, tmp_path):
     path = tmp_path / f"prior.{fmt}"
     getattr(adata, f"write_{fmt}")(path)
     again = getattr(ad, f"read_{fmt}")(path)
-    assert again.uns["argen_dag"]["prior"].astype(str).to_numpy().tolist() == [
+    assert again.uns["argen_dag"]["tables"]["prior"].astype(str).to_numpy().tolist() == [
         [source, target, "forbidden"],
         ["E", "A", "before"],
     ]
@@ -209,7 +209,7 @@ def test_placebo_edges_leave_forbidden_ones_out():
 def test_draws_estimate_over_identified_equations_as_the_network_does(closure):
     """A to C forbidden: the interval from the draws is as wide as the regression's standard error says."""
     adata = searched(rules(("A", "C", "forbidden"), ("A", "D", "forbidden"), ("B", "E", "forbidden")), closure=closure)
-    equations = adata.uns["argen_dag"]["equations"]
+    equations = adata.uns["argen_dag"]["tables"]["equations"]
     general = equations["target"][equations["over_identified"]].astype(str)
     ag.tl.argen_stability(adata, n_draws=300)
     table = ag.get.edges(adata, selected=False).merge(
@@ -260,7 +260,7 @@ def test_forbidden_pairs_are_no_candidates_of_the_comparison_of_guides():
     whole = ag.get.overidentification(adata, by="equation").set_index("target").loc["E"]
     assert (whole["n_candidates"], whole["df"]) == (1, 1)
     assert edges.loc[(parents[-1], "E"), "J"] == pytest.approx(whole["J"], rel=1e-6)
-    stored = adata.uns["argen_dag"]["equations"].set_index("target")
+    stored = adata.uns["argen_dag"]["tables"]["equations"].set_index("target")
     assert stored.loc["E", "n_candidates"] == 1
 
 

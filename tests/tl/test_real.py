@@ -41,7 +41,7 @@ def test_every_knock_down_is_seen(papalexi):
     assert (kept["effect"] < 0).all()
     assert (kept["p"] < 1e-6).all()
     assert (table["reason"] == "not measured").sum() == 17
-    assert papalexi.uns["argen_descendants"]["cells"]["n"].sum() == papalexi.n_obs
+    assert papalexi.uns["argen_descendants"]["tables"]["cells"]["n"].sum() == papalexi.n_obs
 
 
 def test_all_that_is_measured_is_kept(papalexi):

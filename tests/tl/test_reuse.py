@@ -50,15 +50,15 @@ def test_dag_alone_is_both_steps():
     ag.tl.argen_descendants(both, **options, alpha=0.02)
     ag.tl.argen_dag(both, alpha=0.1)
     assert_same(both, alone)
-    assert alone.uns["argen_descendants"]["params"]["alpha"] == 0.02
-    assert alone.uns["argen_dag"]["params"]["alpha"] == 0.1
+    assert alone.uns["argen_descendants"]["settings"]["alpha"] == 0.02
+    assert alone.uns["argen_dag"]["settings"]["alpha"] == 0.1
 
 
 def test_defaults_of_the_guide_step():
     adata = toy()
     ag.pp.argen_guides(adata, labels="gene", control="ctrl")
     ag.tl.argen_dag(adata)
-    assert adata.uns["argen_descendants"]["params"]["target_key"] == "argen_target"
+    assert adata.uns["argen_descendants"]["settings"]["target_key"] == "argen_target"
     assert len(ag.get.edges(adata)) > 0
 
 
@@ -226,7 +226,7 @@ def test_formula_and_layer_survive_a_file(tmp_path):
     adata.write_h5ad(tmp_path / "x.h5ad")
     again = ad.read_h5ad(tmp_path / "x.h5ad")
     ag.tl.argen_dag(again, covariates="~ batch*mito", layer="counts", targets=["A", "B", "C"])
-    assert again.uns["argen_dag"]["order"].tolist() == ["A", "B", "C"]
+    assert again.uns["argen_dag"]["tables"]["order"].tolist() == ["A", "B", "C"]
 
 
 def test_descendants_key_of_something_else(step):
@@ -331,4 +331,4 @@ def test_fdr_procedures_share_their_p_values(step):
     assert joint["alpha"].eq(0.05).all()
     assert joint["threshold"].nunique() == 1
     np.testing.assert_array_equal(joint["selected"], joint["p"] <= joint["threshold"])
-    assert step.uns["joint"]["params"]["fdr"] == "bh"
+    assert step.uns["joint"]["settings"]["fdr"] == "bh"

@@ -29,7 +29,7 @@ def test_small_networks_are_tested_without_being_asked(log):
     adata = searched()
     edges = ag.get.edges(adata, selected=False)
     assert edges["p_robust"].notna().all()
-    assert adata.uns["argen_dag"]["params"]["robust"]
+    assert adata.uns["argen_dag"]["settings"]["robust"]
     assert "left out" not in log.getvalue()
     assert ((edges["ci_low_robust"] < edges["coef"]) & (edges["coef"] < edges["ci_high_robust"])).all()
 
@@ -41,7 +41,7 @@ def test_large_ones_are_not_and_the_log_says_so(log, monkeypatch):
     monkeypatch.setattr(sys.modules["argen.tl._dag"], "MOST_ROBUST", n - 1)
     adata = searched()
     assert ag.get.edges(adata, selected=False)["p_robust"].isna().all()
-    assert not adata.uns["argen_dag"]["params"]["robust"]
+    assert not adata.uns["argen_dag"]["settings"]["robust"]
     assert f"{n} candidate edges" in log.getvalue()
     assert "robust=True makes them" in log.getvalue()
     assert ag.get.edges(searched(robust=True), selected=False)["p_robust"].notna().all()

@@ -61,7 +61,10 @@ def test_whatever_the_options(closure, first_stage):
 
 
 def test_counts_and_shares(done):
-    table, variations = ag.get.sensitivity(done), done.uns["argen_sensitivity"]["variations"].set_index("name")
+    table, variations = (
+        ag.get.sensitivity(done),
+        done.uns["argen_sensitivity"]["tables"]["variations"].set_index("name"),
+    )
     names = list(table)[4:]
     np.testing.assert_allclose(table["share"], table[names].mean(axis=1))
     assert variations.loc["none", ["n_added", "n_lost"]].tolist() == [0, 0]
@@ -79,7 +82,7 @@ def test_directions_against_the_definitions(done):
     """Every candidate edge: is there a path of significant pairs back, and were both genes tied when it was placed?"""
     pairs, edges = ag.get.pairs(done), ag.get.edges(done, selected=False)
     graph = nx.from_pandas_edgelist(pairs[pairs["significant"]], "target", "gene", create_using=nx.DiGraph)
-    order = done.uns["argen_dag"]["order"].tolist()
+    order = done.uns["argen_dag"]["tables"]["order"].tolist()
     for edge in edges.itertuples():
         back = nx.has_path(graph, edge.target, edge.source)
         assert (edge.direction != "one way") == back
@@ -94,7 +97,7 @@ def test_directions_against_the_definitions(done):
 def test_the_stronger_evidence_decides_in_an_acyclic_closure():
     adata = screen()
     ag.tl.argen_dag(adata, **KWARGS, descendants_alpha=0.1)
-    dropped = adata.uns["argen_descendants"]["dropped_pairs"]
+    dropped = adata.uns["argen_descendants"]["tables"]["dropped_pairs"]
     assert len(dropped) > 0
     edges = ag.get.edges(adata, selected=False).set_index(["source", "target"])
     for pair in dropped.itertuples():
@@ -106,7 +109,7 @@ def test_components_against_networkx(done):
     pairs = ag.get.pairs(done)
     graph = nx.from_pandas_edgelist(pairs[pairs["significant"]], "target", "gene", create_using=nx.DiGraph)
     expected = sorted(sorted(c) for c in nx.strongly_connected_components(graph) if len(c) > 1)
-    table = done.uns["argen_descendants"]["components"]
+    table = done.uns["argen_descendants"]["tables"]["components"]
     found = sorted(sorted(genes["gene"].astype(str)) for _, genes in table.groupby("component"))
     assert found == expected
     assert len(expected) > 0
@@ -126,7 +129,7 @@ def test_threads_and_copies(done):
     before = done.copy()
     other = ag.tl.argen_sensitivity(done, alphas=ALPHAS, n_jobs=3, key_added="again", copy=True)
     assert_same(before, done)
-    assert_equal(done.uns["argen_sensitivity"]["edges"], other.uns["again"]["edges"], "edges")
+    assert_equal(done.uns["argen_sensitivity"]["tables"]["edges"], other.uns["again"]["tables"]["edges"], "edges")
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_slots_and_nothing_else(done):
 
 
 def test_params_and_provenance(done):
-    params = done.uns[STEP]["params"]
+    params = done.uns[STEP]["settings"]
     assert {name: np.asarray(value).tolist() for name, value in params.items()} == {
         "target_key": "gene",
         "control": ["ctrl"],
@@ -71,7 +71,7 @@ def test_params_and_provenance(done):
         "pooled": False,
         "alpha": 0.05,
     }
-    assert done.uns[DAG]["params"] == {
+    assert done.uns[DAG]["settings"] == {
         "descendants_key": STEP, "first_stage": "ancestors", "covariance": "murphy-topel", "alpha": 0.05,
         "fdr": "batch-bh", "edges_hc": "HC0", "robust": True,
     }  # fmt: skip
@@ -110,7 +110,7 @@ def test_genes_outside_the_network_have_nothing(done):
 
 
 def test_every_pair_is_kept(done):
-    pairs = done.uns[STEP]["pairs"]
+    pairs = done.uns[STEP]["tables"]["pairs"]
     expected = [(j, k) for j in GENES for k in GENES if j != k]
     assert list(zip(pairs["target"].astype(str), pairs["gene"].astype(str), strict=True)) == expected
     numbers = pairs[["effect", "se", "z", "p", "padj", "count", "expected_count"]]
@@ -128,7 +128,7 @@ def test_every_pair_is_kept(done):
 
 
 def test_adjusted_p_values(done):
-    pairs = done.uns[STEP]["pairs"]
+    pairs = done.uns[STEP]["tables"]["pairs"]
     reject, padj, *_ = multipletests(pairs["p"], 0.05, "fdr_bh")
     np.testing.assert_allclose(pairs["padj"], padj, rtol=1e-12)
     np.testing.assert_array_equal(pairs["significant"], reject)
@@ -136,7 +136,7 @@ def test_adjusted_p_values(done):
 
 
 def test_relation_is_the_closure_of_the_significant_pairs(done):
-    pairs = done.uns[STEP]["pairs"]
+    pairs = done.uns[STEP]["tables"]["pairs"]
     graph = nx.from_pandas_edgelist(pairs[pairs["significant"]], "target", "gene", create_using=nx.DiGraph)
     closure = {(j, k) for j in graph for k in nx.descendants(graph, j)}
     found = pairs[pairs["descendant"]]
@@ -145,46 +145,46 @@ def test_relation_is_the_closure_of_the_significant_pairs(done):
 
 def test_every_candidate_is_kept(done):
     """Candidates of a gene: its ancestors that come before it in the order."""
-    order = done.uns[DAG]["order"].tolist()
+    order = done.uns[DAG]["tables"]["order"].tolist()
     descendants = dense(done, STEP)
     expected = {(s, t) for s in GENES for t in GENES if descendants.loc[s, t] and order.index(s) < order.index(t)}
-    edges = done.uns[DAG]["edges"]
+    edges = done.uns[DAG]["tables"]["edges"]
     assert set(zip(edges["source"], edges["target"], strict=True)) == expected
     assert len(edges) == len(expected)
     assert np.isfinite(edges[["coef", "se", "z", "p", "alpha", "threshold"]]).all(axis=None)
     np.testing.assert_allclose(edges["z"], edges["coef"] / edges["se"], rtol=1e-12)
     np.testing.assert_array_equal(edges["selected"], edges["p"] <= edges["threshold"])
-    equations = done.uns[DAG]["equations"].set_index("target")
+    equations = done.uns[DAG]["tables"]["equations"].set_index("target")
     assert equations["n_candidates"].to_dict() == edges["target"].astype(str).value_counts().to_dict()
 
 
 def test_cycles_are_the_mutual_pairs(done):
-    order = done.uns[DAG]["order"].tolist()
+    order = done.uns[DAG]["tables"]["order"].tolist()
     descendants = dense(done, STEP)
     mutual = {(s, t) for s in GENES for t in GENES if descendants.loc[s, t] and descendants.loc[t, s]}
     assert mutual
-    cycles = done.uns[DAG]["cycles"]
+    cycles = done.uns[DAG]["tables"]["cycles"]
     assert set(zip(cycles["earlier"], cycles["later"], strict=True)) == {
         (s, t) for s, t in mutual if order.index(s) < order.index(t)
     }
-    pairs = done.uns[STEP]["pairs"].set_index(["target", "gene"])
+    pairs = done.uns[STEP]["tables"]["pairs"].set_index(["target", "gene"])
     for row in cycles.itertuples():
         assert row.neg_log10_p == pytest.approx(-np.log10(pairs.loc[(row.earlier, row.later), "p"]))
         assert row.neg_log10_p_reverse == pytest.approx(-np.log10(pairs.loc[(row.later, row.earlier), "p"]))
 
 
 def test_order_and_layers(done):
-    order = done.uns[DAG]["order"].tolist()
+    order = done.uns[DAG]["tables"]["order"].tolist()
     assert sorted(order) == sorted(GENES)
     assert done.var.loc[order, "argen_order"].tolist() == [0, 1, 2, 3]
     graph = ag.get.graph(done)
     layers = {gene: layer for layer, genes in enumerate(nx.topological_generations(graph)) for gene in genes}
     assert done.var.loc[list(layers), "argen_layer"].to_dict() == layers
-    assert done.uns[DAG]["nodes"].set_index("gene")["layer"].to_dict() == layers
+    assert done.uns[DAG]["tables"]["nodes"].set_index("gene")["layer"].to_dict() == layers
 
 
 def test_targets(done):
-    table = done.uns[STEP]["targets"].set_index("target")
+    table = done.uns[STEP]["tables"]["targets"].set_index("target")
     assert table["status"].astype(str).to_dict() == {**dict.fromkeys(GENES, "kept"), "MYC": "dropped"}
     assert table["n_cells"].to_dict() == {"A": 60, "B": 60, "C": 60, "D": 45, "MYC": 15}
     assert (table.loc[list(GENES), "effect"] < -0.5).all()
@@ -221,7 +221,7 @@ def test_results_without_a_single_edge_can_be_stored(fmt, tmp_path):
     rng = np.random.default_rng(0)
     adata.X = rng.poisson(3.0, adata.shape)
     ag.tl.argen_dag(adata, **KWARGS, closure="acyclic")
-    assert len(adata.uns[DAG]["edges"]) == 0
+    assert len(adata.uns[DAG]["tables"]["edges"]) == 0
     path = tmp_path / f"empty.{fmt}"
     getattr(adata, f"write_{fmt}")(path)
     again = getattr(ad, f"read_{fmt}")(path)
@@ -236,7 +236,7 @@ def test_skipped_pairs_are_stored_with_their_paths(tmp_path):
     adata.write_h5ad(tmp_path / "x.h5ad")
     again = ad.read_h5ad(tmp_path / "x.h5ad")
     assert_equal(adata.uns, again.uns, "uns")
-    skipped = again.uns[STEP]["dropped_pairs"]
+    skipped = again.uns[STEP]["tables"]["dropped_pairs"]
     pairs = ag.get.pairs(adata).set_index(["target", "gene"])
     assert len(skipped) > 0
     for row in skipped.itertuples():
@@ -245,7 +245,7 @@ def test_skipped_pairs_are_stored_with_their_paths(tmp_path):
         assert pairs.loc[(row.target, row.gene), "significant"]
         assert not pairs.loc[(row.target, row.gene), "descendant"]
         assert all(pairs.loc[step, "significant"] for step in pairwise(path))
-    assert len(adata.uns[DAG]["cycles"]) == 0
+    assert len(adata.uns[DAG]["tables"]["cycles"]) == 0
 
 
 @pytest.mark.parametrize("function", [ag.tl.argen_descendants, ag.tl.argen_dag])
@@ -265,7 +265,7 @@ def test_layer():
     for data, layer in ((adata, "counts"), (expected, None)):
         ag.tl.argen_dag(data, **KWARGS, layer=layer)
     pd.testing.assert_frame_equal(ag.get.edges(adata), ag.get.edges(expected), check_exact=True)
-    assert adata.uns[STEP]["params"]["layer"] == "counts"
+    assert adata.uns[STEP]["settings"]["layer"] == "counts"
 
 
 def test_several_control_labels_are_one():
@@ -295,9 +295,9 @@ def test_names_of_results():
     assert set(adata.uns) == {"step", "net", STEP, DAG}
     assert set(adata.varp) == {"step", "step_total_effects", "net", STEP, "argen_total_effects", DAG}
     assert set(adata.var) == {"net_order", "net_layer", "argen_order", "argen_layer"}
-    assert adata.uns["net"]["params"]["descendants_key"] == "step"
+    assert adata.uns["net"]["settings"]["descendants_key"] == "step"
     assert not ag.get.pairs(adata, key="step").equals(ag.get.pairs(adata))
-    assert len(adata.uns["net"]["cycles"]) > 0 == len(adata.uns[DAG]["cycles"])
+    assert len(adata.uns["net"]["tables"]["cycles"]) > 0 == len(adata.uns[DAG]["tables"]["cycles"])
     assert nx.is_directed_acyclic_graph(ag.get.graph(adata, key="net"))
     assert set(ag.get.targets(adata, key="step")["target"]) == set(GENES)
 

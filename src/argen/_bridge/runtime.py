@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from numbers import Integral
 
+from argen._bridge import log
 from argen.errors import ArgenWarning, InputError
 
 __all__ = ["Bar", "announce_compilation", "progress_bars", "resolve_n_jobs", "warn_user"]
@@ -53,11 +54,10 @@ def progress_bars() -> Iterator[Bar]:
     They are on standard error, on a terminal or in a notebook only (a log file would hold each of their states), off
     below scanpy's info verbosity, and gone when the context ends, by an error too: no line is printed behind a bar.
     """
-    from scanpy import settings
     from tqdm.auto import tqdm
 
     in_notebook = any(base.__module__ == "tqdm.notebook" for base in tqdm.__mro__)
-    shown = int(settings.verbosity) >= 2 and (in_notebook or sys.stderr.isatty())
+    shown = log.is_shown() and (in_notebook or sys.stderr.isatty())
     with ExitStack() as open_bars:
 
         def bar(description: str, total: int) -> Callable[[Iterable], Iterable]:
@@ -70,8 +70,6 @@ def progress_bars() -> Iterator[Bar]:
 
 def announce_compilation(*, negative_binomial: bool = False) -> None:
     """Compile the kernels if need be, and say why the first call on a machine is slow."""
-    from scanpy import logging as logg
-
     from argen._core.compilation import is_compiled
 
     if is_compiled(negative_binomial=negative_binomial):
@@ -79,5 +77,5 @@ def announce_compilation(*, negative_binomial: bool = False) -> None:
     from argen._bridge.compilation import NEGATIVE_BINOMIAL, SEARCH, cache_folder, compile_kernels
 
     how_often = "once per machine (the result is cached)" if cache_folder() else "in every process (nothing is cached)"
-    logg.warning(f"compiling argen's kernels: about a quarter of a minute on two processors, {how_often}")
+    log.warning(f"compiling argen's kernels: about 25 seconds of processor time, shared by two processes; {how_often}")
     compile_kernels(NEGATIVE_BINOMIAL if negative_binomial else SEARCH)

@@ -12,7 +12,6 @@ from typing import Any
 import numba
 from numba.core.caching import Cache, CompileResultCacheImpl, IndexDataCacheFile, NullCache
 
-from argen import __version__
 from argen.errors import ArgenWarning
 
 __all__ = ["KernelCache", "stamp"]
@@ -26,9 +25,10 @@ def stamp() -> str:
 
     numba looks at the file of a function alone, and would use its old code after a change in one that it calls.
     """
-    digest = hashlib.sha256(repr((__version__, numba.__version__)).encode())
-    package = Path(__file__).parents[1]
-    for file in sorted([*package.rglob("*_kernels.py"), Path(__file__).with_name("_jit.py"), Path(__file__)]):
+    digest = hashlib.sha256(numba.__version__.encode())
+    package, own = Path(__file__).parents[1], Path(__file__)
+    version = package / "__init__.py"
+    for file in [version, own, own.with_name("_jit.py"), *sorted(package.rglob("*_kernels.py"))]:
         digest.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from argen._bridge.files import check_path, replaced
-from argen._bridge.results.slots import read_result
+from argen._bridge.results.entries import read_entry
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -67,7 +67,7 @@ def report(
     1
     """
     path = check_path(path, (".html",), "report.html")
-    read_result(adata, key, "ag.tl.argen_dag", "nodes")
+    read_entry(adata, key, "network")
     from argen._report._sections import write_page
 
     page = write_page(adata, key, title, date)

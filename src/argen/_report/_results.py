@@ -50,7 +50,9 @@ def read_results(adata: "AnnData", key: str) -> Results:
     step_key = network.settings["descendants_key"]
     step = find_entry(adata, step_key)
     step = step if step is not None and step.kind == "descendants" else None
-    return Results(adata, network, step_key, step, _doubts_of_network(adata, network, step_key, step), _diagnostics(adata, network))
+    return Results(
+        adata, network, step_key, step, _doubts_of_network(adata, network, step_key, step), _diagnostics(adata, network)
+    )
 
 
 def _doubts_of_network(adata: "AnnData", network: Entry, step_key: str, step: Entry | None) -> tuple[str, ...]:

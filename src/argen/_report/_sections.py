@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from argen import __version__, get, pl
+from argen._bridge.diagnostics.record import DIAGNOSTICS
+from argen._bridge.results.entries import find_entry
 from argen._bridge.validate import counted
 from argen._report._edges import edge_tables
 from argen._report._html import Section, Text, figure, notice, page, paragraph, table, values
-from argen._report._results import DIAGNOSTICS, Results, read_results
+from argen._report._results import Results, read_results
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -34,7 +36,8 @@ def write_page(adata: "AnnData", key: str, title: str | None, date: str | None) 
     head.append(paragraph(f"argen {__version__}, network `uns[{key!r}]`."))
     doubts = [*results.doubts, *(doubt for d in results.diagnostics.values() for doubt in d.doubts)]
     head += [notice(doubt) for doubt in doubts]
-    missing = [f"{name} (`{KINDS[name].function}`)" for name in DIAGNOSTICS if name not in results.diagnostics]
+    absent = (record for kind, record in DIAGNOSTICS.items() if kind not in results.diagnostics)
+    missing = [f"{record.kind} (`{record.function}`)" for record in absent]
     if missing:
         head.append(paragraph("Not computed: " + ", ".join(missing) + ".", "missing"))
     return page(title, Text("\n".join(head)), _sections(results, edges))
@@ -128,11 +131,15 @@ def _calibration(results: Results) -> Iterator[Text]:
     yield from map(notice, found.doubts)
     draw = getattr(pl, "argen_calibration", None)
     if draw is not None:
-        yield from _drawn(draw(results.adata, key=found.key, show=False), "p-values of targets without an effect")
+        yield from _drawn(draw(results.adata, key=found.entry.key, show=False), "p-values of targets without an effect")
     yield table(_upright(found.entry.tables["summary"]), caption="summary")
     for name in ("positive_controls", "skipped"):
         if len(found.entry.tables[name]):
-            yield table(found.entry.tables[name], caption=name.replace("_", " "), where=f"uns[{found.entry.key!r}]['tables'][{name!r}]")
+            yield table(
+                found.entry.tables[name],
+                caption=name.replace("_", " "),
+                where=f"uns[{found.entry.key!r}]['tables'][{name!r}]",
+            )
 
 
 def _upright(summary: pd.DataFrame) -> pd.DataFrame:
@@ -182,7 +189,7 @@ def _network(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
 
 
 def _prior(results: Results) -> Iterator[Text]:
-    rules = results.network.get("prior")
+    rules = results.network.tables.get("prior")
     if rules is None or len(rules) == 0:
         yield paragraph("None was used.")
     else:
@@ -342,7 +349,7 @@ def _drawn(axes: object, text: str) -> Iterator[Text]:
 
 
 def _not_computed(name: str) -> Text:
-    return paragraph(f"not computed: run {KINDS[name].function}", "missing")
+    return paragraph(f"not computed: run {DIAGNOSTICS[name].function}", "missing")
 
 
 def _missing(what: str, function: str, reason: str = "not in this object") -> Text:

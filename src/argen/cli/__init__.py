@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from argen._bridge import log
 from argen.cli._arguments import CLOSURES, DATA_SETS, make_parser
 from argen.errors import ArgenError, ArgenWarning, InputError
 
@@ -158,18 +159,16 @@ def _run(options: argparse.Namespace) -> None:
 
 def _diagnose(adata: "AnnData", n_jobs: int | None) -> None:
     """Run what the report shows; what these data do not allow is said and left out."""
-    from scanpy import logging as logg
-
     import argen as ag
+    from argen._bridge.diagnostics.record import DIAGNOSTICS
 
-    tools = [ag.tl.argen_calibration, ag.tl.argen_stability, ag.tl.argen_sensitivity]
-    if "argen_guides" in adata.uns:
-        tools.append(ag.tl.argen_overidentification)
-    for tool in tools:
+    for record in DIAGNOSTICS.values():
+        if record.needs_guides and "argen_guides" not in adata.uns:
+            continue
         try:
-            tool(adata, n_jobs=n_jobs)
+            getattr(ag.tl, f"argen_{record.kind}")(adata, n_jobs=n_jobs)
         except ArgenError as error:
-            logg.warning(f"{tool.__name__} is left out: {error}")
+            log.warning(f"argen_{record.kind} is left out: {error}")
 
 
 def _read_targets(options: argparse.Namespace) -> "tuple[AnnData, dict[str, object]]":
@@ -217,12 +216,10 @@ def _call_guides(options: argparse.Namespace, data: "AnnData | MuData", adata: "
 
 
 def _read_file(path: Path) -> "AnnData | MuData":
-    from scanpy import logging as logg
-
     reader = _data_set if str(path) in DATA_SETS else partial(_read, reader=_reader(path))
-    start = logg.info(f"reading {path}")
+    start = log.info(f"reading {path}")
     data = reader(path)
-    logg.info(f"    {data.n_obs} cells", time=start)
+    log.info(f"    {data.n_obs} cells", time=start)
     return data
 
 
@@ -367,11 +364,9 @@ def _make_folder(out: Path) -> Path:
 @contextmanager
 def _announced(path: Path) -> Iterator[Path]:
     """Say which file was written, and whether it took the place of another."""
-    from scanpy import logging as logg
-
     replaced = path.exists()
     yield path
-    logg.info(f"{'replaced' if replaced else 'wrote'} {path}")
+    log.info(f"{'replaced' if replaced else 'wrote'} {path}")
 
 
 def _write_csv(table: "pd.DataFrame", path: Path) -> None:
@@ -403,18 +398,11 @@ def _draw_into_files() -> None:
 @contextmanager
 def _reporting(*, quiet: bool) -> Iterator[None]:
     """Log lines, progress bars and argen's warnings on standard error, for the time of a command."""
-    from scanpy import settings
-
-    before = settings.verbosity, settings.logfile
-    settings.verbosity, settings.logfile = (1 if quiet else 3), sys.stderr
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("always", ArgenWarning)
-            warnings.showwarning = _show_warning
-            yield
-    finally:
-        settings.verbosity, settings.logfile = before
+    with log.shown(1 if quiet else 3), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", ArgenWarning)
+        warnings.showwarning = _show_warning
+        yield
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -6,6 +6,7 @@ import pandas as pd
 from mudata import MuData
 
 from argen._bridge.mudatas import columns_stay
+from argen._bridge.results.entries import write_entry
 from argen._core.simulate import SimulatedScreen, SimulationParams, marginal_effects
 
 from ._record import guide_table, record, target_labels
@@ -24,7 +25,7 @@ def to_anndata(screen: SimulatedScreen, params: SimulationParams, source: dict[s
     _add_effects(rna, screen, params)
     if screen.log_mean is not None:
         rna.layers["log_mean"] = screen.log_mean
-    rna.uns["simulation"] = source | record(screen, params, guides)
+    write_entry(rna, record(screen, params, guides, source))
     if screen.guide_counts is None:
         return rna
     guide = ad.AnnData(screen.guide_counts, obs=pd.DataFrame(index=rna.obs_names), var=guides)

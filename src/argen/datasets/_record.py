@@ -6,36 +6,20 @@ from dataclasses import fields
 import numpy as np
 import pandas as pd
 
-from argen import __version__
+from argen._bridge.results.entries import Entry, new_entry
 from argen._core.simulate import SimulatedScreen, SimulationParams
 
-__all__ = ["SCHEMA_VERSION", "guide_table", "record", "target_labels"]
-
-SCHEMA_VERSION = 1
+__all__ = ["guide_table", "record", "target_labels"]
 
 
-def record(screen: SimulatedScreen, params: SimulationParams, guides: pd.DataFrame) -> dict[str, object]:
-    """Collect parameters, edges, genes and guides, the omitted ones included, in types that every format holds."""
+def record(
+    screen: SimulatedScreen, params: SimulationParams, guides: pd.DataFrame, source: Mapping[str, object]
+) -> Entry:
+    """Parameters, edges, genes and guides, the omitted ones included; `source` are the preset and the seed."""
     names = np.array(params.gene_names, dtype=object)
-    stored = {field.name: _storable(getattr(params, field.name)) for field in fields(params) if field.name != "dag"}
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "versions": {"argen": __version__, "numpy": np.__version__},
-        "params": {name: value for name, value in stored.items() if value is not None},
-        "edges": _edge_table(screen, names),
-        "genes": _gene_table(screen, names),
-        "guides": guides.reset_index(),
-    }
-
-
-def _storable(value: object) -> object:
-    """Turn tuples into arrays and mappings into plain dicts; None stands for what is absent."""
-    if isinstance(value, Mapping):
-        return {key: _storable(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        is_text = not value or isinstance(value[0], str)
-        return np.array(value, dtype=object if is_text else None)
-    return value
+    given = {field.name: getattr(params, field.name) for field in fields(params) if field.name != "dag"}
+    tables = {"edges": _edge_table(screen, names), "genes": _gene_table(screen, names), "guides": guides.reset_index()}
+    return new_entry("simulation", "simulation", {**source, **given}, tables)
 
 
 def _edge_table(screen: SimulatedScreen, names: np.ndarray) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from argen._bridge.results.entries import read_entry
 from argen._core.simulate import total_effects
 from argen.errors import MissingResultError
 
@@ -53,7 +54,7 @@ def true_total_effects(data: AnnData | MuData) -> pd.DataFrame:
     if "simulation" not in adata.uns:
         msg = "uns['simulation'] is missing: only what argen.datasets.simulate returned has a known truth."
         raise MissingResultError(msg)
-    truth = adata.uns["simulation"]
+    truth = read_entry(adata, "simulation", "simulation").tables
     genes = pd.Index(truth["genes"]["gene"])
     rows, columns = genes.get_indexer(truth["edges"]["parent"]), genes.get_indexer(truth["edges"]["child"])
     theta = sparse.csr_matrix((truth["edges"]["coef"].to_numpy(), (rows, columns)), shape=(genes.size, genes.size))

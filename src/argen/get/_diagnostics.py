@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from argen._bridge.diagnostics.record import DIAGNOSTICS
 from argen._bridge.results.entries import read_entry
 from argen._bridge.results.network import warn_if_stale
 from argen._bridge.validate import check_option
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["calibration", "overidentification", "sensitivity", "stability"]
 
-CALIBRATION_TABLES = ("summary", "pseudo_targets", "equations", "qq", "positive_controls", "skipped")
 # Columns of the tables of guides that hold names of genes.
 _BY = {
     "target": ["target"],
@@ -78,7 +78,7 @@ def calibration(
     >>> ag.get.calibration(adata, table="positive_controls")["detected"].all()
     np.True_
     """
-    check_option("table", table, CALIBRATION_TABLES)
+    check_option("table", table, DIAGNOSTICS["calibration"].tables)
     return _read(adata, key, "calibration")[table].reset_index(drop=True)
 
 

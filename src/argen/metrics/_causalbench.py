@@ -103,7 +103,7 @@ def causalbench(  # noqa: PLR0913
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2", n_cells=4000)
     >>> held_out = ag.metrics.hold_out(adata, target_key="target")
-    >>> truth = adata.uns["simulation"]["edges"]
+    >>> truth = adata.uns["simulation"]["tables"]["edges"]
     >>> figures = ag.metrics.causalbench(adata[held_out], truth, target_key="target")
     >>> bool(figures["mean_wasserstein"] > figures["mean_wasserstein_omitted"])
     True

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.guides.knockdown import KnockdownDesign, knockdown_tables, read_guides
+from argen._bridge.results.entries import Entry
 from argen._bridge.validate import check_option, name_some
 from argen.errors import InputError
 from argen.pl import _style as style
@@ -119,18 +120,16 @@ def argen_guides(
     return finish(axes[0] if kind else axes, show)
 
 
-def _possible(
-    adata: "AnnData", result: Mapping, table: pd.DataFrame, measured_as: Mapping[str, str] | None
-) -> list[str]:
+def _possible(adata: "AnnData", result: Entry, table: pd.DataFrame, measured_as: Mapping[str, str] | None) -> list[str]:
     """Pictures for which there are data."""
     measured = table["target"].isin(adata.var_names) | table["target"].isin(list(measured_as or {}))
-    there = {"counts": "histogram" in result, "knockdown": bool(measured.any())}
+    there = {"counts": "histogram" in result.tables, "knockdown": bool(measured.any())}
     return [kind for kind in KINDS if there.get(kind, True)]
 
 
-def _histogram(result: Mapping, table: pd.DataFrame, guide: str | None) -> tuple[pd.DataFrame, pd.Series]:
+def _histogram(result: Entry, table: pd.DataFrame, guide: str | None) -> tuple[pd.DataFrame, pd.Series]:
     """Histogram and row of the table of one guide."""
-    if "histogram" not in result:
+    if "histogram" not in result.tables:
         msg = "kind='counts' needs guides called from UMI counts; these come from labels."
         raise InputError(msg)
     if guide is None:

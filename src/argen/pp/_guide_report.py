@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from argen._bridge import log
 from argen._bridge.guides.names import GuideTargets
 from argen._bridge.guides.slots import n_guides_key, posterior_key, target_key
 from argen._bridge.validate import counted, name_some
@@ -16,48 +17,44 @@ _FEW_SINGLE = 0.5
 
 def report_targets(targets: GuideTargets, cells: CellTargets, *, detected: bool) -> None:
     """Log what was decided; raise if no cell is a control."""
-    from scanpy import logging as logg
-
     n_cells = np.bincount(cells.target[cells.target >= 0], minlength=len(targets.targets))
     n_control, n_multiple, n_unassigned = (
         int(np.sum(cells.target == code)) for code in (CONTROL, MULTIPLE, UNASSIGNED)
     )
     how = "detected by their spelling" if detected else "as given"
-    logg.info(f"    controls, {how}: {name_some(targets.control)}")
+    log.info(f"    controls, {how}: {name_some(targets.control)}")
     if targets.control_like:
-        logg.warning(f"spelled like controls, but taken as targets: {name_some(targets.control_like)}")
+        log.warning(f"spelled like controls, but taken as targets: {name_some(targets.control_like)}")
     counts = f"{n_cells.sum()} cells with one of {np.sum(n_cells > 0)} targets, {n_control} control"
     counts += f", {n_multiple} multiple, {n_unassigned} unassigned"
     if n_control == 0:
         msg = f"No cell is a control ({counts}); the controls are {name_some(targets.control)}. Name others in control."
         raise DesignError(msg)
-    logg.info(f"    {counts}")
+    log.info(f"    {counts}")
     beside = int(np.sum((cells.reason == Reason.BESIDE_CONTROL) & (cells.target >= 0)))
     if beside:
-        logg.info(
+        log.info(
             f"    {beside} of them carry control guides too; in a low-MOI screen most are doublets with half the "
             "knock-down, which ignore_control_partner=False leaves out"
         )
     n_single = n_cells.sum() + n_control
     if n_single < _FEW_SINGLE * (n_single + n_multiple + n_unassigned):
-        logg.warning(
+        log.warning(
             f"only {n_single} of {n_single + n_multiple + n_unassigned} cells have one target or a control guide "
             f"({n_multiple} multiple, {n_unassigned} unassigned). In a screen with several guides per cell (high MOI) "
             "the cells called control may carry guides against other targets: argen needs one target per cell."
         )
     if empty := [name for name, n in zip(targets.targets, n_cells, strict=True) if n == 0]:
-        logg.info(f"    targets without a cell: {name_some(empty)}")
+        log.info(f"    targets without a cell: {name_some(empty)}")
 
 
 def report_fallbacks(fits: GuideFits | None, guides: list[str], min_umi: int) -> None:
     """Log the guides that were called by a threshold instead of their own fit, by reason."""
-    from scanpy import logging as logg
-
     if fits is None:
         return
     for reason in sorted(set(fits.fallback.tolist()) - {int(Fallback.NONE)}):
         names = [guides[g] for g in np.flatnonzero(fits.fallback == reason)]
-        logg.warning(
+        log.warning(
             f"{counted(len(names), 'guide')} called from {min_umi} UMIs on instead of a fit "
             f"({Fallback(reason).text}): {name_some(names)}"
         )
@@ -65,10 +62,8 @@ def report_fallbacks(fits: GuideFits | None, guides: list[str], min_umi: int) ->
 
 def hint_separator(names: list[str], separator: str | None) -> None:
     """Log that labels look like combinations."""
-    from scanpy import logging as logg
-
     if separator is None and (joined := [name for name in names if "+" in name]):
-        logg.warning(f"labels such as {joined[0]} are taken as one target each; separator='+' splits them")
+        log.warning(f"labels such as {joined[0]} are taken as one target each; separator='+' splits them")
 
 
 def describe(key_added: str, *, has_posterior: bool) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from argen._bridge import log
 from argen._bridge.guides import calls as bridge
 from argen._bridge.guides.mapping import GuideTargetMap, mapped_guides, read_mapping
 from argen._bridge.guides.names import GuideTargets, name_targets, split_labels, stays_whole
@@ -187,7 +188,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     >>> rna = mdata["rna"]
     >>> bool((rna.obs["argen_target"].astype(str) == rna.obs["target"].astype(str)).mean() > 0.95)
     True
-    >>> rna.uns["argen_guides"]["cells"]["status"].astype(str).tolist()
+    >>> rna.uns["argen_guides"]["tables"]["cells"]["status"].astype(str).tolist()
     ['target', 'control', 'unassigned', 'unassigned']
 
     Labels that another tool has made:
@@ -200,8 +201,6 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     >>> adata.obs["argen_target"].tolist()
     ['STAT1', 'control', 'multiple', 'MYC']
     """
-    from scanpy import logging as logg
-
     method = _check_method(method, labels)
     _check_arguments(guides, labels, separator, key_added)
     check_option("on_mismatch", on_mismatch, ["raise", "warn"])
@@ -209,7 +208,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     controls = _control_names(control)
     threads = resolve_n_jobs(n_jobs)
 
-    start = logg.info("calling guides" if labels is None else f"reading guides from labels {labels!r}")
+    start = log.info("calling guides" if labels is None else f"reading guides from labels {labels!r}")
     rna = bridge.find_rna(data, guides)
     if labels is None:
         found = bridge.read_guide_counts(data, rna, guides, guide_target)
@@ -233,7 +232,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     details = {"settings": called.params | record, "tables": {"guides": table, **called.tables}}
     data = copied(data) if copy else data
     write_guides(bridge.modality(data, rna), key_added, calls, cells, targets, **details)
-    logg.info("    finished", time=start, deep=describe(key_added, has_posterior=calls.posterior is not None))
+    log.info("    finished", time=start, deep=describe(key_added, has_posterior=calls.posterior is not None))
     return data if copy else None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING
 
+from argen._bridge import log
 from argen._bridge.guides.calls import find_rna, modality
 from argen._bridge.guides.knockdown import KnockdownDesign
 from argen._bridge.guides.qc import QcLimits, QcResult, apply_rules, write_qc
@@ -112,11 +113,9 @@ def argen_qc(  # noqa: PLR0913
     >>> ag.pp.argen_guides(mdata)
     >>> adata = mdata["rna"].copy()
     >>> ag.pp.argen_qc(adata, min_depth=1, min_cells=20, min_knockdown_z=3)
-    >>> adata.uns["argen_qc"]["rules"]["rule"].tolist()
+    >>> adata.uns["argen_qc"]["tables"]["rules"]["rule"].tolist()
     ['min_depth', 'no target', 'multiple targets', 'min_cells', 'min_knockdown_z', 'kept']
     """
-    from scanpy import logging as logg
-
     check_key("key_added", key_added)
     limits = QcLimits(
         min_depth=min_depth,
@@ -129,7 +128,7 @@ def argen_qc(  # noqa: PLR0913
         min_knockdown_z=min_knockdown_z,
     )
     _check_limits(limits)
-    start = logg.info("quality control")
+    start = log.info("quality control")
     rna = find_rna(data, None)
     design = KnockdownDesign(covariates, depth, layer, dict(measured_as or {}))
     columns = {"n_genes": n_genes, "percent_mito": percent_mito}
@@ -141,7 +140,7 @@ def argen_qc(  # noqa: PLR0913
     write_qc(modality(data, rna), key_added, result, params | {"subset": bool(subset)}, subset=subset)
     if rna is not None and subset:
         _update(data)
-    logg.info("    finished", time=start, deep=f"added\n    {key_added!r}, whether the cells pass (.obs), rules (.uns)")
+    log.info("    finished", time=start, deep=f"added\n    {key_added!r}, whether the cells pass (.obs), rules (.uns)")
     return data if copy else None
 
 
@@ -164,12 +163,10 @@ def _check_limits(limits: QcLimits) -> None:
 
 
 def _report(result: QcResult) -> None:
-    from scanpy import logging as logg
-
     for row in result.rules.itertuples():
         targets = f", {row.n_targets} targets ({row.targets})" if row.rule != "kept" and row.n_targets else ""
         verb = "pass every rule" if row.rule == "kept" else f"fail {row.rule} ({row.why})"
-        logg.info(f"    {row.n_cells} cells {verb}{targets}")
+        log.info(f"    {row.n_cells} cells {verb}{targets}")
 
 
 def _update(data: "MuData") -> None:

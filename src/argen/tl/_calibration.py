@@ -1,11 +1,12 @@
 """Whether the p-values of the analysis hold what they promise on this very screen."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from argen._bridge import log
 from argen._bridge.diagnostics.calibration import (
     Notes,
     PseudoTargets,
@@ -122,8 +123,6 @@ def argen_calibration(
     >>> ag.get.calibration(adata)["nulls"].tolist()
     ['splits', 'edges']
     """
-    from scanpy import logging as logg
-
     n_splits, seed = check_count("n_splits", n_splits, 2), read_seed(rng)
     check_key("guides_key", guides_key)
     if key_added == guides_key:
@@ -136,22 +135,20 @@ def argen_calibration(
     _check_controls(int(screen.n_per_group[-1]), min_cells)
     notes = Notes()
     names, members = read_control_guides(adata, screen, guides_key, min_cells, notes)
-    start = logg.info("testing pseudo-targets and placebo edges")
+    start = log.info("testing pseudo-targets and placebo edges")
     for _, reason, _ in notes.rows:
-        logg.info(f"    {reason}")
+        log.info(f"    {reason}")
     announce_compilation(negative_binomial=made.family == "negative_binomial")
     with worker_pool(threads) as map_, progress_bars() as bar:
         pseudo = _fit_pseudo(network, names, members, n_splits, seed, notes, map_, bar)
         placebo = _fit_placebo(network, n_splits, seed, notes, map_, bar)
     step = network.step
-    tables = calibration_tables(
-        screen, step.tests, network.relation, network.dag, pseudo, placebo, made.alpha, notes
-    )
+    tables = calibration_tables(screen, step.tests, network.relation, network.dag, pseudo, placebo, made.alpha, notes)
     adata = adata.copy() if copy else adata
     settings = {"guides_key": guides_key, "n_splits": n_splits, "seed": seed}
     settings["covariance"] = _covariance(network.settings)
     write_entry(adata, network.diagnostic(key_added, "calibration", settings, tables))
-    logg.info("    finished", time=start, deep=_report(tables, key_added))
+    log.info("    finished", time=start, deep=_report(tables, key_added))
     return adata if copy else None
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 
+from argen._bridge import log
 from argen._bridge.results import slots
 from argen._bridge.results.network import diagnostics_of
 from argen._bridge.results.prior import read_prior
@@ -149,8 +150,6 @@ def argen_dag(  # noqa: PLR0913
     >>> int(ag.get.edges(adata)["selected"].sum()) > 8
     True
     """
-    from scanpy import logging as logg
-
     check_option("first_stage", first_stage, FIRST_STAGES)
     check_option("covariance", covariance, COVARIANCES)
     check_option("edges_hc", edges_hc, ("HC0", "HC3"))
@@ -164,7 +163,7 @@ def argen_dag(  # noqa: PLR0913
     screen = step.screen
     known, prior_table = read_prior(prior, screen.genes)
     relation = step.relation_with(known)
-    start = logg.info("searching the causal network")
+    start = log.info("searching the causal network")
     placed = place_genes(relation.descendant, step.tests.neg_log10_p, before=known.before)
     settings = NetworkSettings(
         descendants_key=descendants_key,
@@ -200,20 +199,18 @@ def argen_dag(  # noqa: PLR0913
     write_step(adata, step)
     slots.write_network(adata, entry, step, dag)
     if outdated:
-        logg.warning(f"made from the network that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
-    logg.info("    finished", time=start, deep=_summary(key_added, dag, relation))
+        log.warning(f"made from the network that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
+    log.info("    finished", time=start, deep=_summary(key_added, dag, relation))
     return adata if copy else None
 
 
 def _tests_robustly(relation: Relation, order: np.ndarray) -> bool:
     """Whether the robust tests are made without being asked: where they take seconds."""
-    from scanpy import logging as logg
-
     position = np.argsort(order)
     n_candidates = int((relation.descendant & (position[:, None] < position[None, :])).sum())
     if n_candidates <= MOST_ROBUST:
         return True
-    logg.warning(
+    log.warning(
         f"{n_candidates} candidate edges: tests that weak instruments do not spoil (p_robust) would take minutes "
         "and are left out; robust=True makes them"
     )

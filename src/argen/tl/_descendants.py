@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from argen._bridge import log
 from argen._bridge.results.entries import check_free
 from argen._bridge.results.network import networks_of
 from argen._bridge.results.step_log import summary
@@ -152,8 +153,6 @@ def argen_descendants(  # noqa: PLR0913
     >>> sorted(adata.uns["argen_descendants"])[:3]
     ['cells', 'components', 'covariates']
     """
-    from scanpy import logging as logg
-
     settings = DescendantSettings.read(
         {
             "target_key": target_key,
@@ -174,12 +173,12 @@ def argen_descendants(  # noqa: PLR0913
     check_key("key_added", key_added)
     check_anndata(adata)
     check_free(adata, key_added, "descendants")
-    start = logg.info("computing descendants of every perturbed gene")
+    start = log.info("computing descendants of every perturbed gene")
     step = compute_step(adata, settings, key_added, n_jobs)
     adata = adata.copy() if copy else adata
     outdated = [network.key for network in networks_of(adata, key_added) if key_added in adata.uns]
     write_step(adata, step)
     if outdated:
-        logg.warning(f"made from the result that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
-    logg.info("    finished", time=start, deep=summary(step.entry.key, step.tests, step.relation))
+        log.warning(f"made from the result that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
+    log.info("    finished", time=start, deep=summary(step.entry.key, step.tests, step.relation))
     return adata if copy else None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
+from argen._bridge import log
 from argen._bridge.results.other_networks import edge_table, other_network_entry, write_other_network
 from argen._bridge.results.steps import open_step, write_step
 from argen._bridge.validate import check_anndata, check_option
@@ -97,8 +98,6 @@ def external_dag(
     >>> len(ag.get.edges(adata, key="external_dag")) > 0
     True
     """
-    from scanpy import logging as logg
-
     check_anndata(adata)
     check_option("method", method, tuple(METHODS))
     check_option("cells", cells, CELLS)
@@ -107,7 +106,7 @@ def external_dag(
         raise InputError(msg)
     names = {"descendants_key": descendants_key, "key_added": key_added, "kind": "network"}
     step = open_step(adata, external_dag, descendants_kwargs, **names, n_jobs=n_jobs)
-    start = logg.info(f"searching a network with {method}")
+    start = log.info(f"searching a network with {method}")
     z, target = z_scores(step.screen), step.screen.group
     target = np.where(target == step.screen.n_genes, CONTROL, target)
     if method != "gies" and cells == "control":
@@ -122,5 +121,5 @@ def external_dag(
     adata = adata.copy() if copy else adata
     write_step(adata, step)
     write_other_network(adata, entry, step)
-    logg.info("    finished", time=start, deep=f"{found.sum()} edges\nadded\n    {key_added!r} (adata.uns, adata.varp)")
+    log.info("    finished", time=start, deep=f"{found.sum()} edges\nadded\n    {key_added!r} (adata.uns, adata.varp)")
     return adata if copy else None

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 import pandas as pd
 
+from argen._bridge import log
 from argen._bridge.results.other_networks import edge_table, other_network_entry, write_other_network
 from argen._bridge.results.steps import DescendantStep, open_step, write_step
 from argen._bridge.runtime import Bar, progress_bars, resolve_n_jobs, warn_user
@@ -135,8 +136,6 @@ def inspre(  # noqa: PLR0913
     >>> len(ag.get.edges(adata, key="inspre")) > 8
     True
     """
-    from scanpy import logging as logg
-
     settings = _Settings(
         effects, weights, max_weight, _grid(lambdas), select, n_folds, dag, min_effect, max_iter, descendants_key
     )
@@ -145,7 +144,7 @@ def inspre(  # noqa: PLR0913
     threads = resolve_n_jobs(n_jobs)
     names = {"descendants_key": descendants_key, "key_added": key_added, "kind": "network"}
     step = open_step(adata, inspre, descendants_kwargs, **names, n_jobs=n_jobs)
-    start = logg.info("inverting the matrix of total effects")
+    start = log.info("inverting the matrix of total effects")
     with worker_pool(threads) as map_, progress_bars() as bar:
         ratios, path = _solve(step, settings, np.random.default_rng(rng), map_, bar)
     chosen = choose(path, select) if len(path.fits) > 1 else 0
@@ -157,8 +156,9 @@ def inspre(  # noqa: PLR0913
     adata = adata.copy() if copy else adata
     write_step(adata, step)
     write_other_network(adata, entry, step)
-    deep = f"{int(edges['selected'].sum())} edges at lambda={path.fits[chosen].lam:.3g}\nadded\n    {key_added!r} (adata.uns, adata.varp)"
-    logg.info("    finished", time=start, deep=deep)
+    found = f"{int(edges['selected'].sum())} edges at lambda={path.fits[chosen].lam:.3g}"
+    deep = f"{found}\nadded\n    {key_added!r} (adata.uns, adata.varp)"
+    log.info("    finished", time=start, deep=deep)
     return adata if copy else None
 
 
@@ -189,7 +189,9 @@ def _check_settings(settings: _Settings) -> None:
     _check_count("max_iter", settings.max_iter, 1)
 
 
-def _solve(step: DescendantStep, settings: _Settings, rng: np.random.Generator, map_: Map, bar: Bar) -> tuple[Ratios, Path]:
+def _solve(
+    step: DescendantStep, settings: _Settings, rng: np.random.Generator, map_: Map, bar: Bar
+) -> tuple[Ratios, Path]:
     """Ratios of all cells, and the solutions along λ."""
     grid, fold = settings.lambdas, None
     if grid is None or len(grid) > 1:

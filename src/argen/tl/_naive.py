@@ -2,18 +2,17 @@
 
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from argen._bridge import log
 from argen._bridge.results import slots
 from argen._bridge.results.steps import open_step, write_step
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_anndata, check_level, check_option, counted, name_some
-from argen._core.dag.order import layers_of
 from argen._core.fdr import FDR
 from argen._core.parallel import worker_pool
 from argen._core.results import Dag, EdgeStatus
 from argen._core.screen import Screen
 from argen.baselines.naive import search_naive
-from argen.tl._options import DescendantOptions
-from argen.tl._options import with_level
+from argen.tl._options import DescendantOptions, with_level
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -98,8 +97,6 @@ def argen_naive(
     >>> len(ag.get.edges(adata, key="argen_naive")) > 8
     True
     """
-    from scanpy import logging as logg
-
     check_anndata(adata)
     check_level("alpha", alpha)
     check_option("fdr", fdr, tuple(FDR))
@@ -107,7 +104,7 @@ def argen_naive(
     given = with_level(descendants_kwargs, descendants_alpha)
     names = {"descendants_key": descendants_key, "key_added": key_added, "kind": "network"}
     step = open_step(adata, argen_naive, given, **names, n_jobs=n_jobs)
-    start = logg.info("searching a network with observed expression")
+    start = log.info("searching a network with observed expression")
     with worker_pool(threads) as map_, progress_bars() as bar:
         track = bar("naive network, genes", step.screen.n_genes)
         dag = search_naive(step.screen, step.tests, step.relation, alpha=alpha, fdr=fdr, map_=map_, track=track)
@@ -118,7 +115,7 @@ def argen_naive(
     write_step(adata, step)
     slots.write_network(adata, entry, step, dag)
     deep = f"{int(dag.selected.sum())} edges selected of {len(dag.selected)} candidates\nadded\n    {key_added!r}"
-    logg.info("    finished", time=start, deep=f"{deep} (adata.uns, adata.varp)")
+    log.info("    finished", time=start, deep=f"{deep} (adata.uns, adata.varp)")
     return adata if copy else None
 
 

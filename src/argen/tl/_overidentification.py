@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from argen._bridge import log
 from argen._bridge.diagnostics.overidentification import carried_guides, check_split, estimable_equations, tables_of
 from argen._bridge.results.entries import write_entry
 from argen._bridge.results.searched import open_network
@@ -123,8 +124,6 @@ def argen_overidentification(
     >>> ag.get.overidentification(adata)["n_guides_used"].unique().tolist()
     [2]
     """
-    from scanpy import logging as logg
-
     min_cells = check_count("min_cells", min_cells, 2)
     check_level("alpha", alpha)
     check_key("guides_key", guides_key)
@@ -142,7 +141,7 @@ def argen_overidentification(
     shared = network.settings.first_stage == "shared"
     reach = network.relation.descendant | shared
     n_split = len(split.split_targets)
-    start = logg.info(f"comparing the guides of {counted(n_split, 'target')}")
+    start = log.info(f"comparing the guides of {counted(n_split, 'target')}")
     with worker_pool(threads) as map_, progress_bars() as bar:
         track = bar("guides, reduced forms", step.screen.n_genes)
         forms = saturated_forms(split, hc3=HC3, phi=step.phi, map_=map_, track=track)
@@ -155,7 +154,7 @@ def argen_overidentification(
     adata = adata.copy() if copy else adata
     write_entry(adata, network.diagnostic(key_added, "overidentification", settings, tables))
     found = {name: int((tables[name]["padj"] < alpha).sum()) for name in ("pairs", "edges")}
-    logg.info(
+    log.info(
         "    finished",
         time=start,
         deep=f"guides disagree in {found['pairs']} of {counted(len(tables['pairs']), 'pair')} and "

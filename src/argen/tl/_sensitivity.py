@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from argen._bridge import log
 from argen._bridge.results.entries import write_entry
 from argen._bridge.results.searched import open_network
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
@@ -87,16 +88,14 @@ def argen_sensitivity(
     >>> adata = ag.datasets.simulate("paper_fig2")
     >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
     >>> ag.tl.argen_sensitivity(adata)
-    >>> len(adata.uns["argen_sensitivity"]["variations"])
+    >>> len(adata.uns["argen_sensitivity"]["tables"]["variations"])
     12
     """
-    from scanpy import logging as logg
-
     levels = _levels(alphas)
     threads = resolve_n_jobs(n_jobs)
     network = open_network(adata, argen_sensitivity, key, key_added=key_added, kind="sensitivity")
     step, settings = network.step, network.settings
-    start = logg.info("searching the network with other choices")
+    start = log.info("searching the network with other choices")
     with worker_pool(threads) as map_, progress_bars() as bar:
         found = vary(
             step.screen,
@@ -120,7 +119,7 @@ def argen_sensitivity(
     write_entry(adata, network.diagnostic(key_added, "sensitivity", {"alphas": levels}, tables))
     stable = int((edges["selected"] & (edges["share"] == 1.0)).sum())
     n_edges = int(edges["selected"].sum())
-    logg.info("    finished", time=start, deep=f"{stable} of {counted(n_edges, 'edge')} in every variation")
+    log.info("    finished", time=start, deep=f"{stable} of {counted(n_edges, 'edge')} in every variation")
     return adata if copy else None
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from argen._bridge import log
 from argen._bridge.results.entries import write_entry
 from argen._bridge.results.searched import SearchedNetwork, open_network
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
@@ -98,14 +99,12 @@ def argen_stability(
     >>> bool(ag.get.stability(adata)["stability"].iloc[0] > 0.9)
     True
     """
-    from scanpy import logging as logg
-
     n_draws = check_count("n_draws", n_draws, 2)
     seed = read_seed(rng)
     threads = resolve_n_jobs(n_jobs)
     network = open_network(adata, argen_stability, key, key_added=key_added, kind="stability")
     step = network.step
-    start = logg.info("drawing the cells again")
+    start = log.info("drawing the cells again")
     draws = Draws(n_draws, seed, hc3=network.settings.edges_hc == "HC3")
     with worker_pool(threads) as map_, progress_bars() as bar:
         usable = np.isfinite(np.diag(step.tests.effect))
@@ -127,7 +126,7 @@ def argen_stability(
     write_entry(adata, entry)
     stable = int((edges["selected"] & (edges["stability"] >= 0.5)).sum())
     n_edges = int(edges["selected"].sum())
-    logg.info("    finished", time=start, deep=f"{stable} of {counted(n_edges, 'edge')} in half of the draws or more")
+    log.info("    finished", time=start, deep=f"{stable} of {counted(n_edges, 'edge')} in half of the draws or more")
     return adata if copy else None
 
 

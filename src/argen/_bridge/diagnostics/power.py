@@ -1,8 +1,5 @@
 """Columns of the tables that say how small an effect each test could have found."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["fits_table", "histogram_table", "n_guides_key", "posterior_key", "target_key", "write_guides"]
 
 
-
 def target_key(key_added: str) -> str:
     """Name of the obs column with the targets: "argen_target" for "argen_guides", else "<key_added>_target"."""
     return "argen_target" if key_added == "argen_guides" else f"{key_added}_target"

@@ -20,7 +20,17 @@ from argen.errors import InputError, MissingResultError, StaleResultError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["KINDS", "SCHEMA_VERSION", "Entry", "check_free", "entries", "find_entry", "new_entry", "read_entry", "write_entry"]
+__all__ = [
+    "KINDS",
+    "SCHEMA_VERSION",
+    "Entry",
+    "check_free",
+    "entries",
+    "find_entry",
+    "new_entry",
+    "read_entry",
+    "write_entry",
+]
 
 SCHEMA_VERSION = 2
 
@@ -168,7 +178,9 @@ def _digest(kind: str, made_from: Mapping[str, str], tables: Mapping[str, Any]) 
 
 def _bytes_of(values: Any) -> bytes:
     """Content of a column or an array: categories by their texts, numbers by their bits, one kind of NaN."""
-    array = np.asarray(values.astype(object) if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype) else values)
+    array = np.asarray(
+        values.astype(object) if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype) else values
+    )
     if array.dtype.kind in "biu":
         return array.astype(np.int64).tobytes()
     if array.dtype.kind == "f":

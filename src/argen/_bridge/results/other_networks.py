@@ -50,7 +50,11 @@ def edge_table(
 
 
 def other_network_entry(
-    key: str, settings: Mapping[str, Any], step: DescendantStep, edges: pd.DataFrame, **tables: pd.DataFrame | np.ndarray
+    key: str,
+    settings: Mapping[str, Any],
+    step: DescendantStep,
+    edges: pd.DataFrame,
+    **tables: pd.DataFrame | np.ndarray,
 ) -> Entry:
     """A network that another method found, as it will be stored; its nodes are ordered by layer, then by name."""
     genes = step.screen.genes

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from argen._bridge.inputs import ScreenReport, check_in_memory, read_screen
+from argen._bridge import log
+from argen._bridge.inputs import check_in_memory, read_screen
 from argen._bridge.results import slots
 from argen._bridge.results.entries import Entry, check_free, read_entry
 from argen._bridge.results.fingerprint import fingerprint
@@ -67,12 +68,10 @@ class DescendantStep:
 
 def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_jobs: int | None) -> DescendantStep:
     """Run the descendant step; `adata` is not changed."""
-    from scanpy import logging as logg
-
     threads = resolve_n_jobs(n_jobs)
     screen, report = read_screen(adata, settings)
     warn_dropped(report)
-    logg.info(design(screen))
+    log.info(design(screen))
     negative_binomial = settings.family == "negative_binomial"
     announce_compilation(negative_binomial=negative_binomial)
     with worker_pool(threads) as map_, progress_bars() as bar:
@@ -85,7 +84,7 @@ def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_job
     warn_untested(screen, tests)
     if negative_binomial:
         n_poisson = int((phi == 0).sum())
-        logg.info(
+        log.info(
             f"    negative binomial for {screen.n_genes - n_poisson} genes, Poisson for {n_poisson}, see ag.get.genes"
         )
     data = fingerprint(screen, adata.obs_names)
@@ -142,11 +141,9 @@ def open_step(
         _check_same(read_entry(adata, descendants_key, "descendants"), given)
         announce_compilation()
         return read_step(adata, descendants_key)
-    from scanpy import logging as logg
-
-    start = logg.info("computing descendants of every perturbed gene")
+    start = log.info("computing descendants of every perturbed gene")
     step = compute_step(adata, DescendantSettings.read(given), descendants_key, n_jobs)
-    logg.info("    finished", time=start, deep=summary(descendants_key, step.tests, step.relation))
+    log.info("    finished", time=start, deep=summary(descendants_key, step.tests, step.relation))
     return step
 
 
