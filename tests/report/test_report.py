@@ -235,9 +235,8 @@ def test_stale_network(done, tmp_path):
 def test_stale_diagnostics(diagnosed, tmp_path):
     adata = diagnosed.copy()
     for key in ("argen_stability", "argen_calibration"):
-        adata.uns[key]["provenance"] = {"fingerprint": "other"}
-    made = adata.uns["argen_overidentification"]
-    made["provenance"] = {**made["provenance"], "descendants": "other"}
+        adata.uns[key]["made_from"]["data"] = "other"
+    adata.uns["argen_overidentification"]["made_from"]["descendants"] = "other"
     page = Page(write(adata, tmp_path))
     for section in ("calibration", "stability"):
         assert "was made from other data than the network" in page.text(section)

@@ -230,8 +230,11 @@ def test_formula_and_layer_survive_a_file(tmp_path):
 
 
 def test_descendants_key_of_something_else(step):
-    step.uns["other"] = {"params": {}}
-    with pytest.raises(MissingResultError, match=r"'other'\] is not a result of ag\.tl\.argen_descendants"):
+    step.uns["other"] = {"settings": {}}
+    with pytest.raises(
+        MissingResultError,
+        match=r"'other'\] holds something that argen did not write, not a result of ag\.tl\.argen_descendants",
+    ):
         ag.tl.argen_dag(step, descendants_key="other")
 
 

@@ -34,7 +34,7 @@ __all__ = [
 
 SCHEMA_VERSION = 2
 
-_VERSIONED = ("argen", "anndata", "numpy", "scipy", "numba", "pandas")
+_VERSIONED = ("argen", "anndata", "numpy", "scipy", "numba", "pandas", "scikit-learn")
 
 
 @dataclass(frozen=True, slots=True)
