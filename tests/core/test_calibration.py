@@ -25,6 +25,8 @@ from argen._core.results import Relation
 from argen._core.screen import CONTROL, regroup
 from argen._core.search import search_dag
 
+pytestmark = pytest.mark.slow
+
 PLAIN = {"test": "wald", "hc": "HC0", "pooled": False}
 
 

@@ -19,6 +19,8 @@ from argen._core.inspre.ratios import ratios_of_effects, weights
 from argen._core.inspre.selection import Path, choose, deal_folds, fit_path
 from argen._core.parallel import worker_pool
 
+pytestmark = pytest.mark.slow
+
 
 def random_network(p, seed, *, cyclic):
     rng = np.random.default_rng(seed)

@@ -16,6 +16,8 @@ from argen._core.results import PairStatus, Relation
 from argen._core.screen import CONTROL, Covariates, build_screen
 from argen._core.search import search_dag
 
+pytestmark = pytest.mark.slow
+
 PHI = 0.7
 
 

@@ -27,6 +27,8 @@ from argen._core.stability import (
     weights_of,
 )
 
+pytestmark = pytest.mark.slow
+
 P = 5
 
 
