@@ -23,6 +23,8 @@ from argen._core.diagnostics.power import (
 )
 from argen.errors import InputError, MissingResultError, StaleResultError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def done():

@@ -53,7 +53,7 @@ def test_both_pictures_show_the_tables(adata):
 
 def test_readable(adata):
     for ax in ag.pl.argen_calibration(adata, show=False):
-        figure = ax.get_figure(root=True)
+        figure = ax.get_figure()
         figure.canvas.draw()
         frame = figure.bbox
         labels = [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.get_legend().get_texts()]

@@ -75,8 +75,8 @@ def calibration(
     >>> adata = ag.datasets.simulate("paper_fig2")
     >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
     >>> ag.tl.argen_calibration(adata)
-    >>> ag.get.calibration(adata, table="positive_controls")["detected"].all()
-    np.True_
+    >>> bool(ag.get.calibration(adata, table="positive_controls")["detected"].all())
+    True
     """
     check_option("table", table, DIAGNOSTICS["calibration"].tables)
     return _read(adata, key, "calibration")[table].reset_index(drop=True)
