@@ -162,7 +162,7 @@ def test_guide_counts_make_a_mudata(tmp_path, rich):
 
 def test_seeds_decide(rich):
     again = ag.datasets.simulate(rng=np.random.default_rng(4), keep_log_mean=True, **RICH)
-    del rich.uns["simulation"]["seed"]  # a generator has none to tell
+    del rich.uns["simulation"]["settings"]["seed"]  # a generator has none to tell
     assert_same(again, rich)
     other = ag.datasets.simulate(rng=5, **RICH)
     assert (other.X != rich.X).nnz > 0

@@ -185,7 +185,7 @@ def test_cells_without_guide_counts_are_unassigned_and_counted(mdata, counts, ex
         ag.pp.argen_guides(partial, method="max", on_mismatch="warn")
     assert target_of(partial["rna"]) == ["STAT1", "control"] + ["unassigned"] * 8
     record = partial["rna"].uns["argen_guides"]
-    reasons = record["cells"].set_index("reason")["n_cells"]
+    reasons = record["tables"]["cells"].set_index("reason")["n_cells"]
     assert reasons["not among the cells of the guide modality"] == 7
     assert record["tables"]["guides"]["n_umi"].tolist() == counts[[0, 1, 6]].sum(axis=0).tolist()  # without cell x
 

@@ -132,7 +132,7 @@ def test_results_survive_files(screen, tmp_path, kind, method):
     back = (anndata.read_h5ad if kind == "h5ad" else anndata.read_zarr)(tmp_path / "rna")
     for table in ("guides", "cells", "histogram"):
         pd.testing.assert_frame_equal(
-            rna.uns["argen_guides"][table], back.uns["argen_guides"][table],
+            rna.uns["argen_guides"]["tables"][table], back.uns["argen_guides"]["tables"][table],
             check_index_type=False, check_column_type=False,
         )  # fmt: skip
     for name in rna.obsm:

@@ -41,7 +41,9 @@ def overdispersed():
 
 def test_the_result_is_that_of_the_core(done):
     adata = overdispersed()
-    screen, _ = read_screen(adata, DescendantSettings.read({**KWARGS, "depth": "depth"}))
+    screen, _ = read_screen(
+        adata, DescendantSettings.read({name: KWARGS[name] for name in KWARGS if name != "n_jobs"} | {"depth": "depth"})
+    )
     dispersions = estimate_dispersions(screen)
     tests = fit_descendants(screen, test="auto", hc="HC3", phi=dispersions.phi)
     pairs = ag.get.pairs(done)

@@ -9,7 +9,7 @@ from argen._bridge.diagnostics.record import DIAGNOSTICS
 from argen._bridge.results.entries import read_entry
 from argen._bridge.results.network import warn_if_stale
 from argen._bridge.validate import check_option
-from argen.get._tables import held
+from argen.get._opened import held
 
 if TYPE_CHECKING:
     from anndata import AnnData
