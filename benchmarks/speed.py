@@ -97,18 +97,16 @@ def warm_up() -> None:
 
 
 def read(adata):
-    from argen._bridge.inputs import DesignParams, read_screen
+    from argen._bridge.inputs import read_screen
+    from argen._bridge.settings import DescendantSettings
 
-    params = DesignParams(
+    settings = DescendantSettings(
         target_key="target",
         control=("control",),
         covariates=tuple(COVARIATES),
         depth="depth",
-        layer=None,
-        targets=None,
-        min_cells=10,
     )
-    return read_screen(adata, params)[0]
+    return read_screen(adata, settings)[0]
 
 
 def reduced_forms(adata, jobs: int) -> dict:

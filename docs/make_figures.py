@@ -37,7 +37,7 @@ def quickstart(adata: ad.AnnData) -> None:
     ax.figure.savefig(HERE / "_static" / "papalexi_network.png", dpi=160)
 
     axes = ag.pl.argen_guides(adata, depth="total_umi", covariates=["bio_rep", "percent_mito"], show=False)
-    axes[0].get_figure(root=True).savefig(HERE / "_static" / "papalexi_guides.png", dpi=110)
+    axes[0].figure.figure.savefig(HERE / "_static" / "papalexi_guides.png", dpi=110)
 
 
 def effects(adata: ad.AnnData) -> None:

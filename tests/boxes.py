@@ -34,7 +34,7 @@ def overlaps(texts: list[Text], slack: float = 1.0) -> list[tuple[str, str]]:
 
 def outside(texts: list[Text]) -> list[str]:
     """Texts that the border of the figure cuts."""
-    frame = texts[0].figure.get_figure(root=True).bbox
+    frame = texts[0].figure.figure.bbox
     return [
         text.get_text()
         for text, box in zip(texts, _boxes(texts), strict=True)
@@ -43,7 +43,7 @@ def outside(texts: list[Text]) -> list[str]:
 
 
 def _boxes(texts: list[Text]) -> list:
-    canvas = texts[0].figure.get_figure(root=True).canvas
+    canvas = texts[0].figure.figure.canvas
     canvas.draw()
     boxes = [text.get_window_extent(canvas.get_renderer()) for text in texts]
     assert np.isfinite([box.bounds for box in boxes]).all()

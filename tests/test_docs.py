@@ -44,8 +44,9 @@ def written(adata):
     for slot in ("obs", "var", "obsm", "varp"):
         yield from (f'{slot}["{key}"]' for key in getattr(adata, slot) if key.startswith("argen"))
     for key in ("argen_guides", "argen_descendants", "argen_dag"):
-        for name, value in adata.uns[key].items():
-            yield name if name in ("params", "provenance", "schema_version") else f'uns["{key}"]["{name}"]'
+        yield from adata.uns[key]
+        for name, value in adata.uns[key]["tables"].items():
+            yield f'uns["{key}"]["tables"]["{name}"]'
             if isinstance(value, pd.DataFrame):
                 yield from value.columns
                 yield from (flag for flag in value.get("flags", pd.Series(dtype="category")).cat.categories if flag)

@@ -35,18 +35,16 @@ def run_all(task: Callable, cases: Iterable[tuple], jobs: int) -> pd.DataFrame:
 
 def screen_of(adata, covariates: list[str]):
     """The core's view of a simulated screen."""
-    from argen._bridge.inputs import DesignParams, read_screen
+    from argen._bridge.inputs import read_screen
+    from argen._bridge.settings import DescendantSettings
 
-    params = DesignParams(
+    settings = DescendantSettings(
         target_key="target",
         control=("control",),
         covariates=tuple(covariates),
         depth="depth",
-        layer=None,
-        targets=None,
-        min_cells=10,
     )
-    return read_screen(adata, params)[0]
+    return read_screen(adata, settings)[0]
 
 
 def with_true_relation(screen, truth: np.ndarray, *, covariance: str = "murphy-topel"):

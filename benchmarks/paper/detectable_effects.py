@@ -109,6 +109,7 @@ def _edges(adata: AnnData, parent: str, child: str, copies: int) -> pd.DataFrame
 def direct_effect(mu: float, knockdown: float, n: int, replicates: int) -> list[dict]:
     """Power of an edge that is as large as the mde of the candidate without an effect."""
     from argen._bridge.diagnostics.power import _edge_counts
+    from argen._bridge.results.entries import read_entry
     from argen._core.diagnostics.power import edge_mde
 
     copies, chain = 25, {("a", "b"): 0.6, ("b", "c"): 0.6}
@@ -117,7 +118,8 @@ def direct_effect(mu: float, knockdown: float, n: int, replicates: int) -> list[
         adata = network_of(chain, copies, mu, knockdown, n, seed)
         null = _edges(adata, "a", "c", copies).dropna(subset="p").reset_index()
         columns = null["coef"].to_numpy(), null["se"].to_numpy(), np.full(len(null), EDGE_LEVEL), POWER
-        mde.append(np.stack(edge_mde(*columns, _edge_counts(null, adata.uns["argen_descendants"]))))
+        step = read_entry(adata, "argen_descendants", "descendants")
+        mde.append(np.stack(edge_mde(*columns, _edge_counts(null, step))))
         formula.append(np.stack(edge_mde(*columns)))
     mde, formula = (np.median(np.concatenate(part, axis=1), axis=1) for part in (mde, formula))
     rows = []

@@ -19,6 +19,8 @@ from argen.baselines.inspre.order import evidence, forward_entries, forward_orde
 from argen.baselines.inspre.ratios import ratios_of_effects, weights
 from argen.baselines.inspre.selection import Path, choose, deal_folds, fit_path
 
+pytestmark = pytest.mark.slow
+
 
 def random_network(p, seed, *, cyclic):
     rng = np.random.default_rng(seed)

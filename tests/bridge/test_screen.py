@@ -5,16 +5,17 @@ import pytest
 from scipy import sparse
 from toy import GENES, toy
 
-from argen._bridge.inputs import DesignParams, read_screen
-from argen._bridge.results.provenance import fingerprint
+from argen._bridge.inputs import read_screen
+from argen._bridge.results.fingerprint import fingerprint
+from argen._bridge.settings import DescendantSettings
 
 
-def params(**changes):
+def settings(**changes):
     base = {
         "target_key": "gene", "control": ("ctrl",), "covariates": ("batch", "mito"), "depth": None, "layer": None,
         "targets": None, "min_cells": 10,
     }  # fmt: skip
-    return DesignParams(**(base | changes))
+    return DescendantSettings(**(base | changes))
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def adata():
 
 
 def test_cells_are_rows_of_the_input(adata):
-    screen, _ = read_screen(adata, params())
+    screen, _ = read_screen(adata, settings())
     labels = adata.obs["gene"].to_numpy()[screen.cell]
     expected = np.array([*GENES, "ctrl"])[screen.group]
     np.testing.assert_array_equal(labels, expected)
@@ -33,7 +34,7 @@ def test_cells_are_rows_of_the_input(adata):
 
 
 def test_counts_depth_and_covariates_follow_their_cells(adata):
-    screen, _ = read_screen(adata, params())
+    screen, _ = read_screen(adata, settings())
     counts = adata.X.toarray()
     for j, gene in enumerate(screen.genes):
         np.testing.assert_array_equal(screen.counts_of(j), counts[screen.cell, adata.var_names.get_loc(gene)])
@@ -46,12 +47,12 @@ def test_counts_depth_and_covariates_follow_their_cells(adata):
 
 
 def test_given_depth_is_taken_as_it_is(adata):
-    screen, _ = read_screen(adata, params(depth="depth"))
+    screen, _ = read_screen(adata, settings(depth="depth"))
     np.testing.assert_array_equal(screen.design.depth, adata.obs["depth"].to_numpy()[screen.cell])
 
 
 def test_genes_are_sorted(adata):
-    screen, _ = read_screen(adata[:, ::-1], params())
+    screen, _ = read_screen(adata[:, ::-1], settings())
     assert screen.genes == GENES
 
 
@@ -59,7 +60,7 @@ def test_main_factor_has_the_most_levels():
     adata = toy()
     adata.obs["donor"] = [f"d{i % 7}" for i in range(adata.n_obs)]
     for covariates in (("batch", "donor"), ("donor", "batch"), "~ mito + batch + donor"):
-        screen, _ = read_screen(adata, params(covariates=covariates))
+        screen, _ = read_screen(adata, settings(covariates=covariates))
         assert screen.design.n_levels == 7
         assert screen.design.stratum_dummies.shape[1] == 2
 
@@ -69,30 +70,30 @@ def test_input_is_not_changed(storage):
     adata = toy()
     adata.X = storage(adata.X.toarray())
     before = adata.X.copy()
-    read_screen(adata, params())
+    read_screen(adata, settings())
     assert (before != adata.X).sum() == 0
 
 
 def test_fingerprint_knows_no_order(adata):
-    screen, _ = read_screen(adata, params())
+    screen, _ = read_screen(adata, settings())
     mixed = adata[::-1, ::-1].copy()
-    assert fingerprint(read_screen(mixed, params())[0], mixed.obs_names) == fingerprint(screen, adata.obs_names)
+    assert fingerprint(read_screen(mixed, settings())[0], mixed.obs_names) == fingerprint(screen, adata.obs_names)
 
 
 @pytest.mark.parametrize(
     "changes", [{"covariates": ("batch",)}, {"covariates": None}, {"depth": "depth"}, {"targets": ("A", "B", "C")}]
 )
 def test_fingerprint_tells_designs_apart(adata, changes):
-    screens = [read_screen(adata, params(**change))[0] for change in ({}, changes)]
+    screens = [read_screen(adata, settings(**change))[0] for change in ({}, changes)]
     assert len({fingerprint(screen, adata.obs_names) for screen in screens}) == 2
 
 
 def test_fingerprint_tells_counts_of_two_cells_apart(adata):
-    one, _ = read_screen(adata, params(depth="depth", covariates=None))
+    one, _ = read_screen(adata, settings(depth="depth", covariates=None))
     a, b = np.flatnonzero(adata.obs["gene"] == "A")[:2]
     counts = adata.X.toarray()
     assert (counts[a] != counts[b]).any()
     counts[[a, b]] = counts[[b, a]]
     before = fingerprint(one, adata.obs_names)
     adata.X = counts
-    assert fingerprint(read_screen(adata, params(depth="depth", covariates=None))[0], adata.obs_names) != before
+    assert fingerprint(read_screen(adata, settings(depth="depth", covariates=None))[0], adata.obs_names) != before

@@ -6,6 +6,8 @@ import pandas as pd
 import pooled
 import pytest
 
+pytestmark = pytest.mark.slow
+
 REPLICATES = 60
 
 

@@ -92,18 +92,18 @@ def test_files_give_it_back(tmp_path, options, fmt):
 
 def test_record_tells_every_parameter(rich):
     record = rich.uns["simulation"]
-    assert record["seed"] == 4
-    assert record["preset"] == ""
+    assert record["settings"]["seed"] == 4
+    assert record["settings"]["preset"] == ""
     assert record["versions"]["numpy"] == np.__version__
-    params = record["params"]
+    params = record["settings"]
     assert params["omit"].tolist() == ["G04", "G06"]
     assert params["guide_efficacy"].tolist() == [1.0, 0.4]
     assert params["batch_covariates"] == {"gem_group": 3, "plate": 2}
-    genes = record["genes"].set_index("gene")
+    genes = record["tables"]["genes"].set_index("gene")
     assert genes.index[genes["omitted"]].tolist() == ["G04", "G06"]
     assert genes["causal_position"].tolist() != list(range(10))
-    place = genes["causal_position"]
-    assert (place[record["edges"]["parent"]].to_numpy() < place[record["edges"]["child"]].to_numpy()).all()
+    place, edges = genes["causal_position"], record["tables"]["edges"]
+    assert (place[edges["parent"]].to_numpy() < place[edges["child"]].to_numpy()).all()
 
 
 def test_total_effects_count_paths_through_omitted_genes():
@@ -162,7 +162,7 @@ def test_guide_counts_make_a_mudata(tmp_path, rich):
 
 def test_seeds_decide(rich):
     again = ag.datasets.simulate(rng=np.random.default_rng(4), keep_log_mean=True, **RICH)
-    del rich.uns["simulation"]["seed"]  # a generator has none to tell
+    del rich.uns["simulation"]["settings"]["seed"]  # a generator has none to tell
     assert_same(again, rich)
     other = ag.datasets.simulate(rng=5, **RICH)
     assert (other.X != rich.X).nnz > 0

@@ -13,6 +13,8 @@ from data_files import fixture
 
 import argen as ag
 
+pytestmark = pytest.mark.slow
+
 GENES = [f"X{number}" for number in range(1, 9)]
 LABELS = ["control", *GENES]
 

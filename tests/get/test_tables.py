@@ -113,9 +113,13 @@ def test_keys(done):
     assert len(ag.get.edges(adata)) > 0
     with pytest.raises(MissingResultError, match=r"uns\['nope'\] is missing"):
         ag.get.edges(adata, key="nope")
-    with pytest.raises(MissingResultError, match=r"'argen_descendants'\] is not a result of ag\.tl\.argen_dag"):
+    with pytest.raises(
+        MissingResultError, match=r"'argen_descendants'\] holds a descendant step, not a result of ag\.tl\.argen_dag"
+    ):
         ag.get.edges(adata, key="argen_descendants")
-    with pytest.raises(MissingResultError, match=r"'argen_dag'\] is not a result of ag\.tl\.argen_descendants"):
+    with pytest.raises(
+        MissingResultError, match=r"'argen_dag'\] holds a network, not a result of ag\.tl\.argen_descendants"
+    ):
         ag.get.pairs(adata, key="argen_dag")
 
 

@@ -113,10 +113,10 @@ def test_half_a_character():
 
 def rename(adata, old, new):
     adata.var_names = [new if name == old else name for name in adata.var_names]
-    result = adata.uns["argen_dag"]
-    result["nodes"] = result["nodes"].assign(gene=result["nodes"]["gene"].replace(old, new))
-    ends = {end: result["edges"][end].cat.rename_categories({old: new}) for end in ("source", "target")}
-    result["edges"] = result["edges"].assign(**ends)
+    tables = adata.uns["argen_dag"]["tables"]
+    tables["nodes"] = tables["nodes"].assign(gene=tables["nodes"]["gene"].replace(old, new))
+    ends = {end: tables["edges"][end].cat.rename_categories({old: new}) for end in ("source", "target")}
+    tables["edges"] = tables["edges"].assign(**ends)
     del adata.uns["argen_descendants"]
 
 

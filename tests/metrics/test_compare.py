@@ -177,7 +177,9 @@ def test_results_and_matrices_are_found_by_key(analysed):
     )
     with pytest.raises(MissingResultError, match=r"estimate has no network 'nope' .*argen_dag.*truth"):
         ag.metrics.compare(adata, adata, key="nope")
-    with pytest.raises(MissingResultError, match=r"'argen_descendants'\] is not a result of ag.tl.argen_dag"):
+    with pytest.raises(
+        MissingResultError, match=r"'argen_descendants'\] holds a descendant step, not a result of ag.tl.argen_dag"
+    ):
         ag.metrics.compare(adata, adata, key="argen_descendants")
 
 

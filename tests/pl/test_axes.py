@@ -33,7 +33,7 @@ def test_pictures_do_not_depend_on_the_style_in_force(done, plot):
     for theme in ("default", "dark_background", "ggplot"):
         with plt.style.context(theme), plt.rc_context({"axes.grid": True, "font.size": 20.0}):
             ax = getattr(ag.pl, plot)(done, show=False, **arguments)
-            figure = (ax[0] if isinstance(ax, list) else ax).get_figure(root=True)
+            figure = (ax[0] if isinstance(ax, list) else ax).get_figure()
             buffer = io.BytesIO()
             figure.savefig(buffer, dpi=60, format="raw")
         drawn.append(buffer.getvalue())

@@ -53,7 +53,7 @@ def test_both_pictures_show_the_tables(adata):
 
 def test_readable(adata):
     for ax in ag.pl.argen_calibration(adata, show=False):
-        figure = ax.get_figure(root=True)
+        figure = ax.get_figure()
         figure.canvas.draw()
         frame = figure.bbox
         labels = [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.get_legend().get_texts()]
@@ -76,10 +76,10 @@ def test_a_far_level_does_not_stretch_the_axis(adata):
 
 def test_without_guides_and_edges(adata):
     other = adata.copy()
-    result = other.uns["argen_calibration"]
-    result["summary"] = result["summary"].query("nulls != 'guides'").copy()
-    result["qq"] = result["qq"].query("nulls == 'splits'").copy()
-    result["summary"].loc[result["summary"]["nulls"] == "edges", "n_tests"] = 0
+    tables = other.uns["argen_calibration"]["tables"]
+    tables["summary"] = tables["summary"].query("nulls != 'guides'").copy()
+    tables["qq"] = tables["qq"].query("nulls == 'splits'").copy()
+    tables["summary"].loc[tables["summary"]["nulls"] == "edges", "n_tests"] = 0
     axes = ag.pl.argen_calibration(other, show=False)
     assert len(axes) == 1
     assert not [line for line in axes[0].lines if line.get_marker() == "D"]

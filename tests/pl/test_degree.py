@@ -9,6 +9,7 @@ from toy import assert_same
 
 import argen as ag
 from argen.errors import InputError, MissingResultError
+from argen.pl import _degree
 from argen.pl._degree import KINDS, draw_degree
 from argen.pl._rows import short
 
@@ -104,7 +105,7 @@ def test_long_names_on_a_page(done, make_dag, monkeypatch, n):
     """Headings side by side, and names between the rankings: nothing over anything."""
     table = table_of(make_dag(n, 2 * n, 1, hubs=2))
     table["gene"] = [f"WWWWWWWW-{i:03}-LONG-NAME-OF-A-LOCUS" for i in range(n)]
-    monkeypatch.setattr(ag.get, "centrality", lambda *_, **__: table)
+    monkeypatch.setattr(_degree, "centrality_of", lambda *_: table)
     axes = ag.pl.argen_degree(done, show=False)
     assert not overlaps(texts_of(*axes))
     assert not outside(texts_of(*axes))

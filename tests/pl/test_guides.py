@@ -41,7 +41,7 @@ def extents(ax, artists):
 def assert_readable(ax):
     """No label of the axis on another, everything within the figure."""
     ax.figure.canvas.draw()
-    frame = ax.get_figure(root=True).bbox
+    frame = ax.figure.figure.bbox
     for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
         shown = [label for label in labels if label.get_text() and label.get_visible()]
         for a, b in combinations(extents(ax, shown), 2):

@@ -9,6 +9,8 @@ import pytest
 from argen.errors import InputError
 from argen.pl._labels import label_points
 
+pytestmark = pytest.mark.slow
+
 
 def boxes_of(texts, ax):
     return [text.get_window_extent(ax.figure.canvas.get_renderer()) for text in texts]

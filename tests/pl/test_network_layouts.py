@@ -25,6 +25,8 @@ from argen.pl._network.spring import spring_scene
 from argen.pl._network.tints import shade
 from argen.pl._network.wires import points_on
 
+pytestmark = pytest.mark.slow
+
 FREE = ["spring", "module"]
 FEW = [(8, 5, 0), (8, 16, 0), (20, 8, 0), (20, 30, 2), (45, 80, 4), (45, 140, 0)]
 MANY = [(100, 90, 0), (400, 500, 5), (400, 2000, 5)]

@@ -36,8 +36,8 @@ def test_slots_of_a_mudata(mdata, expected):
 def test_record_in_uns(mdata, counts, guide_target):
     ag.pp.argen_guides(mdata, method="max")
     record = mdata["rna"].uns["argen_guides"]
-    assert record["schema_version"] == 1
-    table = record["guides"]
+    assert record["schema_version"] == 2
+    table = record["tables"]["guides"]
     assert table["guide"].tolist() == list(guide_target)
     assert table["target"].tolist() == ["STAT1", "STAT1", "MYC", "control", "control"]
     assert table["target_label"].tolist() == list(guide_target.values())
@@ -45,7 +45,7 @@ def test_record_in_uns(mdata, counts, guide_target):
     assert table["n_cells"].tolist() == [1, 0, 1, 1, 0]
     assert table["n_umi"].tolist() == counts.sum(axis=0).tolist()
     assert table["n_cells_min_umi"].tolist() == (counts >= 5).sum(axis=0).tolist()
-    params = dict(record["params"])
+    params = dict(record["settings"])
     assert params.pop("control").tolist() == ["non-targeting"]
     assert params == {
         "method": "max",
@@ -56,7 +56,7 @@ def test_record_in_uns(mdata, counts, guide_target):
         "control_detected": True,
         "target_key": "argen_target",
     }
-    assert record["provenance"]["argen"] == ag.__version__
+    assert record["versions"]["argen"] == ag.__version__
 
 
 def test_every_cell_is_counted_under_its_reason(mdata, expected, reasons):
@@ -185,9 +185,9 @@ def test_cells_without_guide_counts_are_unassigned_and_counted(mdata, counts, ex
         ag.pp.argen_guides(partial, method="max", on_mismatch="warn")
     assert target_of(partial["rna"]) == ["STAT1", "control"] + ["unassigned"] * 8
     record = partial["rna"].uns["argen_guides"]
-    reasons = record["cells"].set_index("reason")["n_cells"]
+    reasons = record["tables"]["cells"].set_index("reason")["n_cells"]
     assert reasons["not among the cells of the guide modality"] == 7
-    assert record["guides"]["n_umi"].tolist() == counts[[0, 1, 6]].sum(axis=0).tolist()  # without cell x
+    assert record["tables"]["guides"]["n_umi"].tolist() == counts[[0, 1, 6]].sum(axis=0).tolist()  # without cell x
 
 
 def test_order_of_cells_and_guides_does_not_matter(mdata):

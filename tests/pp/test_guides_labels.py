@@ -25,10 +25,10 @@ def test_one_target_per_label(adata, dtype):
     part = run(adata, labels.to_numpy() if dtype is object else labels.set_axis(adata.obs_names[:7]))
     assert targets(part) == ["MYC", "control", "unassigned", "STAT1", "MYC", "unassigned", "unassigned"]
     record = part.uns["argen_guides"]
-    assert record["guides"]["guide"].tolist() == ["MYC", "STAT1", "non-targeting"]
-    assert record["guides"]["n_cells"].tolist() == [2, 1, 1]
-    assert record["params"]["method"] == "labels"
-    cells = record["cells"]
+    assert record["tables"]["guides"]["guide"].tolist() == ["MYC", "STAT1", "non-targeting"]
+    assert record["tables"]["guides"]["n_cells"].tolist() == [2, 1, 1]
+    assert record["settings"]["method"] == "labels"
+    cells = record["tables"]["cells"]
     assert list(zip(cells["status"], cells["reason"], cells["n_cells"], strict=True)) == [
         ("target", "one guide", 3),
         ("control", "one guide", 1),

@@ -45,19 +45,19 @@ def test_one_contract_of_output(screen, simulated, method):
     rna = screen["rna"]
     called = rna.obsm["argen_guides"].toarray() > 0
     record = rna.uns["argen_guides"]
-    table = record["guides"]
+    table = record["tables"]["guides"]
     np.testing.assert_array_equal(rna.obs["argen_n_guides"], called.sum(axis=1))
     np.testing.assert_array_equal(table["n_cells"], called.sum(axis=0))
     np.testing.assert_array_equal(table["n_umi"], counts.sum(axis=0))
     np.testing.assert_allclose(table["mean_signal"], [counts[called[:, g], g].mean() for g in range(16)])
     np.testing.assert_allclose(table["mean_background"], [counts[~called[:, g], g].mean() for g in range(16)])
     np.testing.assert_array_equal(table["min_called_umi"], [counts[called[:, g], g].min() for g in range(16)])
-    assert record["params"]["method"] == method
-    assert {"argen", "anndata", "numpy", "scipy", "scikit-learn"} <= set(record["provenance"])
+    assert record["settings"]["method"] == method
+    assert {"argen", "anndata", "numpy", "scipy", "scikit-learn"} <= set(record["versions"])
     assert ("argen_guides_posterior" in rna.obsm) == (method in WITH_POSTERIOR)
     assert ("threshold" in table) == (method != "max")
     assert ({"beta_z", "converged", "fallback", "share", "probability"} <= set(table)) == (method in WITH_POSTERIOR)
-    histogram = record["histogram"].groupby("guide", observed=True)[["n_called", "n_not_called"]].sum()
+    histogram = record["tables"]["histogram"].groupby("guide", observed=True)[["n_called", "n_not_called"]].sum()
     np.testing.assert_array_equal(histogram["n_called"], called.sum(axis=0))
     np.testing.assert_array_equal(histogram.sum(axis=1), np.full(16, 3000))
 
@@ -132,7 +132,7 @@ def test_results_survive_files(screen, tmp_path, kind, method):
     back = (anndata.read_h5ad if kind == "h5ad" else anndata.read_zarr)(tmp_path / "rna")
     for table in ("guides", "cells", "histogram"):
         pd.testing.assert_frame_equal(
-            rna.uns["argen_guides"][table], back.uns["argen_guides"][table],
+            rna.uns["argen_guides"]["tables"][table], back.uns["argen_guides"]["tables"][table],
             check_index_type=False, check_column_type=False,
         )  # fmt: skip
     for name in rna.obsm:
@@ -173,8 +173,8 @@ def test_controls_by_prefix(screen):
     screen["guide"].var["target"] = [f"T{i}" if i < 12 else f"off{i}" for i in range(16)]
     ag.pp.argen_guides(screen, control="off*")
     record = screen["rna"].uns["argen_guides"]
-    assert record["params"]["control"].tolist() == ["off12", "off13", "off14", "off15"]
-    assert record["guides"]["is_control"].tolist() == [False] * 12 + [True] * 4
+    assert record["settings"]["control"].tolist() == ["off12", "off13", "off14", "off15"]
+    assert record["tables"]["guides"]["is_control"].tolist() == [False] * 12 + [True] * 4
 
 
 def test_guides_against_several_targets(screen):

@@ -23,12 +23,14 @@ def assert_same_results(first, second, key="argen_guides"):
     np.testing.assert_array_equal(first.obsm[key].toarray(), second.obsm[key].toarray())
     before, after = first.uns[key], second.uns[key]
     for table in ("guides", "cells"):
-        pd.testing.assert_frame_equal(before[table], after[table], check_index_type=False, check_column_type=False)
-    assert before["params"].keys() == after["params"].keys()
-    for name, value in before["params"].items():
-        np.testing.assert_array_equal(after["params"][name], value)
-    assert before["provenance"] == after["provenance"]
-    assert before["schema_version"] == after["schema_version"]
+        pd.testing.assert_frame_equal(
+            before["tables"][table], after["tables"][table], check_index_type=False, check_column_type=False
+        )
+    assert before["settings"].keys() == after["settings"].keys()
+    for name, value in before["settings"].items():
+        np.testing.assert_array_equal(after["settings"][name], value)
+    for name in ("kind", "id", "made_from", "versions", "schema_version"):
+        assert before[name] == after[name]
 
 
 @pytest.mark.parametrize("kind", WRITERS)

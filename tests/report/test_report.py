@@ -12,7 +12,7 @@ from toy import KWARGS, assert_same, toy
 
 import argen as ag
 from argen.cli import main
-from argen.errors import InputError, MissingResultError
+from argen.errors import ArgenWarning, InputError, MissingResultError
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 SECTIONS = [
@@ -235,16 +235,16 @@ def test_stale_network(done, tmp_path):
 def test_stale_diagnostics(diagnosed, tmp_path):
     adata = diagnosed.copy()
     for key in ("argen_stability", "argen_calibration"):
-        adata.uns[key]["provenance"] = {"fingerprint": "other"}
-    made = adata.uns["argen_overidentification"]
-    made["provenance"] = {**made["provenance"], "descendants": "other"}
+        adata.uns[key]["made_from"]["data"] = "other"
+    adata.uns["argen_overidentification"]["made_from"]["descendants"] = "other"
     page = Page(write(adata, tmp_path))
     for section in ("calibration", "stability"):
         assert "was made from other data than the network" in page.text(section)
     assert "with another descendant step" in page.text("overidentification")
     assert "Stale" not in page.text("sensitivity")
     ag.tl.argen_dag(adata, alpha=1e-290)
-    page = Page(write(adata, tmp_path))
+    with pytest.warns(ArgenWarning, match="'argen_calibration'] was made from an older network"):
+        page = Page(write(adata, tmp_path))
     assert "from another network than the one that is shown" in page.text("sensitivity")
 
 
@@ -297,7 +297,7 @@ def test_long_tables_are_cut_and_counted(done, tmp_path):
 def test_errors(done, tmp_path):
     with pytest.raises(MissingResultError, match=r"'nope'\] is missing\. Run ag\.tl\.argen_dag first"):
         ag.report(done, tmp_path / "x.html", key="nope")
-    with pytest.raises(MissingResultError, match=r"is not a result of ag\.tl\.argen_dag"):
+    with pytest.raises(MissingResultError, match=r"holds a descendant step, not a result of ag\.tl\.argen_dag"):
         ag.report(done, tmp_path / "x.html", key="argen_descendants")
     with pytest.raises(InputError, match=r"folder .* is not there\. Make it first"):
         ag.report(done, tmp_path / "no" / "x.html")

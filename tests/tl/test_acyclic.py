@@ -13,6 +13,8 @@ from toy import KWARGS, toy
 
 import argen as ag
 
+pytestmark = pytest.mark.slow
+
 CHOICES = list(product([True, False, "acyclic"], ["ancestors", "shared"], ["murphy-topel", "stacked", "naive"]))
 
 

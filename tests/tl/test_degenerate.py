@@ -146,10 +146,10 @@ def test_singular_systems_have_no_estimate(twins, first_stage, closure):
 
 
 def test_one_unfinished_fit_is_data_and_a_warning(monkeypatch):
+    from argen._bridge.results import steps
     from argen._core.results import PairStatus
-    from argen.tl import _descendants
 
-    fit = _descendants.fit_descendants
+    fit = steps.fit_descendants
 
     def with_failure(*args, **kwargs):
         tests = fit(*args, **kwargs)
@@ -158,7 +158,7 @@ def test_one_unfinished_fit_is_data_and_a_warning(monkeypatch):
         tests.status[0, 1] = PairStatus.NOT_CONVERGED
         return tests
 
-    monkeypatch.setattr(_descendants, "fit_descendants", with_failure)
+    monkeypatch.setattr(steps, "fit_descendants", with_failure)
     adata = toy()
     with pytest.warns(ArgenWarning, match=r"^No p-value: 1 pair whose fit did not converge \(genes B\)"):
         ag.tl.argen_descendants(adata, **KWARGS)

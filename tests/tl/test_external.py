@@ -67,7 +67,8 @@ def test_methods_find_the_chain(prepared, method):
     assert edges["coef"].max() > 0.5
     assert ag.get.graph(adata, key=KEY).number_of_edges() == len(edges) == adata.varp[KEY].nnz
     assert adata.uns[KEY]["settings"]["method"] == method
-    assert set(adata.uns[KEY]) == {"schema_version", "params", "provenance", "edges", "nodes", "order"}
+    assert adata.uns[KEY]["kind"] == "network"
+    assert set(adata.uns[KEY]["tables"]) == {"edges", "nodes", "order"}
 
 
 def test_interventions_direct_the_edges(prepared):

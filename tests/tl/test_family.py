@@ -7,7 +7,8 @@ import pytest
 from toy import GENES, KWARGS, assert_equal, toy
 
 import argen as ag
-from argen._bridge.inputs import DesignParams, read_screen
+from argen._bridge.inputs import read_screen
+from argen._bridge.settings import DescendantSettings
 from argen._core.descendants.dispersion import estimate_dispersions
 from argen._core.descendants.tests import fit_descendants
 from argen.errors import InputError, MissingResultError
@@ -40,16 +41,9 @@ def overdispersed():
 
 def test_the_result_is_that_of_the_core(done):
     adata = overdispersed()
-    names = [name for name in DesignParams.__slots__ if name in KWARGS or name in {"target_key"}]
-    given = {"layer": None, "targets": None, "min_cells": 10}
-    params = {
-        **given,
-        "depth": "depth",
-        **{name: KWARGS[name] for name in names},
-        "control": ("ctrl",),
-        "covariates": ("batch", "mito"),
-    }
-    screen, _ = read_screen(adata, DesignParams(**params))
+    screen, _ = read_screen(
+        adata, DescendantSettings.read({name: KWARGS[name] for name in KWARGS if name != "n_jobs"} | {"depth": "depth"})
+    )
     dispersions = estimate_dispersions(screen)
     tests = fit_descendants(screen, test="auto", hc="HC3", phi=dispersions.phi)
     pairs = ag.get.pairs(done)

@@ -29,8 +29,10 @@ def test_chain_is_found(done):
 
 def test_slots(done):
     result = done.uns["inspre"]
-    assert set(result) == {"schema_version", "params", "provenance", "edges", "path", "nodes", "order"}
-    edges = result["edges"]
+    assert result["kind"] == "network"
+    tables = result["tables"]
+    assert set(tables) == {"edges", "path", "nodes", "order"}
+    edges = tables["edges"]
     assert list(edges) == [
         "source", "target", "coef", "se", "z", "p", "ratio", "ratio_se", "frequency", "selected", "flags",
     ]  # fmt: skip
@@ -42,10 +44,10 @@ def test_slots(done):
     direct = pd.DataFrame(done.varp["inspre"].toarray(), done.var_names, done.var_names)
     for edge in edges.itertuples():
         assert direct.loc[edge.source, edge.target] == (edge.coef if edge.selected else 0.0)
-    assert result["params"]["effects"] == "argen"
-    assert result["params"]["rng"] == 0
-    assert result["order"].tolist() == result["nodes"]["gene"].tolist()
-    assert sorted(result["order"]) == list(GENES)
+    assert result["settings"]["effects"] == "argen"
+    assert result["settings"]["rng"] == 0
+    assert tables["order"].tolist() == tables["nodes"]["gene"].tolist()
+    assert sorted(tables["order"]) == list(GENES)
 
 
 def test_path(done):
@@ -182,9 +184,9 @@ def test_pairs_without_a_total_effect_are_flagged():
 
 def test_step_is_used_again(done):
     adata = done.copy()
-    step = adata.uns["argen_descendants"]["provenance"]["fingerprint"]
+    step = adata.uns["argen_descendants"]["made_from"]["data"]
     assert ag.tl.inspre(adata, effects="z", key_added="z") is None
-    assert adata.uns["argen_descendants"]["provenance"]["fingerprint"] == step
+    assert adata.uns["argen_descendants"]["made_from"]["data"] == step
     copied = ag.tl.inspre(done, lambdas=0.1, copy=True)
     assert len(copied.uns["inspre"]["tables"]["path"]) == 1
     assert len(done.uns["inspre"]["tables"]["path"]) > 1

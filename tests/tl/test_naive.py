@@ -22,7 +22,7 @@ def done():
 
 
 def test_same_candidates_and_order_as_argen_dag(done):
-    full, naive = (done.uns[key] for key in ("argen_dag", NAIVE))
+    full, naive = (done.uns[key]["tables"] for key in ("argen_dag", NAIVE))
     for name in ("source", "target"):
         assert naive["edges"][name].tolist() == full["edges"][name].tolist()
     assert naive["order"].tolist() == full["order"].tolist()

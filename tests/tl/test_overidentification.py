@@ -85,7 +85,7 @@ def test_threads_and_copies(done):
     other = ag.tl.argen_overidentification(done, n_jobs=2, key_added="again", copy=True)
     assert_same(before, done)
     for name in ("targets", "guides", "pairs", "edges", "equations"):
-        assert_equal(done.uns[KEY][name], other.uns["again"][name], name)
+        assert_equal(done.uns[KEY]["tables"][name], other.uns["again"]["tables"][name], name)
 
 
 @pytest.mark.parametrize("fmt", ["h5ad", "zarr"])

@@ -13,7 +13,8 @@ from toy import KWARGS, assert_same, toy
 
 import argen as ag
 from argen._bridge.inputs import read_screen
-from argen._bridge.results.slots import read_design_params
+from argen._bridge.results.entries import read_entry
+from argen._bridge.settings import DescendantSettings, from_uns
 from argen.errors import InputError
 
 GENES = ("A", "B", "C", "D", "E")
@@ -62,7 +63,8 @@ def test_a_forbidden_edge_is_no_candidate_but_stays_in_the_list(closure, first_s
 
 def dense(adata):
     """The cells of the analysis as dense arrays."""
-    screen, _ = read_screen(adata, read_design_params(adata.uns["argen_descendants"]))
+    stored = read_entry(adata, "argen_descendants", "descendants").settings
+    screen, _ = read_screen(adata, from_uns(DescendantSettings, stored))
     counts = np.column_stack([screen.counts_of(k) for k in range(screen.n_genes)])
     target = np.where(screen.group == screen.n_genes, -1, screen.group)
     design, stratum = screen.design, screen.stratum

@@ -28,7 +28,7 @@ def edges(adata):
 
 
 def test_stored_step_is_not_computed_again(step, monkeypatch):
-    from argen.tl import _descendants
+    from argen._bridge.results import steps
 
     expected = step.copy()
     ag.tl.argen_dag(expected)
@@ -37,7 +37,7 @@ def test_stored_step_is_not_computed_again(step, monkeypatch):
     def fail(*args, **kwargs):
         pytest.fail("the stored step was computed again")
 
-    monkeypatch.setattr(_descendants, "fit_descendants", fail)
+    monkeypatch.setattr(steps, "fit_descendants", fail)
     ag.tl.argen_dag(step)
     assert step.uns["argen_descendants"] is stored
     assert_same(expected, step)
@@ -230,8 +230,11 @@ def test_formula_and_layer_survive_a_file(tmp_path):
 
 
 def test_descendants_key_of_something_else(step):
-    step.uns["other"] = {"params": {}}
-    with pytest.raises(MissingResultError, match=r"'other'\] is not a result of ag\.tl\.argen_descendants"):
+    step.uns["other"] = {"settings": {}}
+    with pytest.raises(
+        MissingResultError,
+        match=r"'other'\] holds something that argen did not write, not a result of ag\.tl\.argen_descendants",
+    ):
         ag.tl.argen_dag(step, descendants_key="other")
 
 

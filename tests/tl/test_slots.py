@@ -42,14 +42,14 @@ def test_slots_and_nothing_else(done):
     assert not done.obsm
     assert not done.layers
     assert set(done.obs) == set(toy().obs)
-    assert set(done.uns[STEP]) == {
-        "schema_version", "params", "provenance", "targets", "pairs", "genes", "dropped_pairs", "components",
-        "cells",
-        "covariates",
+    for key in (STEP, DAG):
+        assert set(done.uns[key]) == {
+            "kind", "id", "made_from", "schema_version", "settings", "tables", "versions",
+        }  # fmt: skip
+    assert set(done.uns[STEP]["tables"]) == {
+        "targets", "pairs", "genes", "dropped_pairs", "components", "cells", "covariates",
     }  # fmt: skip
-    assert set(done.uns[DAG]) == {
-        "schema_version", "params", "provenance", "edges", "equations", "nodes", "order", "cycles", "prior",
-    }  # fmt: skip
+    assert set(done.uns[DAG]["tables"]) == {"edges", "equations", "nodes", "order", "cycles", "prior"}
     for key in done.varp:
         assert done.varp[key].format == "csr"
         assert done.varp[key].has_canonical_format
@@ -57,9 +57,9 @@ def test_slots_and_nothing_else(done):
     assert done.varp[DAG].dtype == done.varp["argen_total_effects"].dtype == np.float64
 
 
-def test_params_and_provenance(done):
-    params = done.uns[STEP]["settings"]
-    assert {name: np.asarray(value).tolist() for name, value in params.items()} == {
+def test_settings_versions_and_ids(done):
+    settings = done.uns[STEP]["settings"]
+    assert {name: np.asarray(value).tolist() for name, value in settings.items()} == {
         "target_key": "gene",
         "control": ["ctrl"],
         "covariates": ["batch", "mito"],
@@ -72,13 +72,17 @@ def test_params_and_provenance(done):
         "alpha": 0.05,
     }
     assert done.uns[DAG]["settings"] == {
-        "descendants_key": STEP, "first_stage": "ancestors", "covariance": "murphy-topel", "alpha": 0.05,
-        "fdr": "batch-bh", "edges_hc": "HC0", "robust": True,
+        "descendants_key": STEP, "method": "argen", "first_stage": "ancestors", "covariance": "murphy-topel",
+        "alpha": 0.05, "fdr": "batch-bh", "edges_hc": "HC0", "robust": True,
     }  # fmt: skip
     for key in (STEP, DAG):
-        assert done.uns[key]["schema_version"] == 1
-        assert done.uns[key]["provenance"]["argen_version"] == ag.__version__
-        assert done.uns[key]["provenance"]["anndata_version"] == version("anndata")
+        assert done.uns[key]["schema_version"] == 2
+        assert done.uns[key]["versions"]["argen"] == ag.__version__
+        assert done.uns[key]["versions"]["anndata"] == version("anndata")
+    assert done.uns[STEP]["kind"] == "descendants"
+    assert done.uns[DAG]["kind"] == "network"
+    assert set(done.uns[STEP]["made_from"]) == {"data"}
+    assert done.uns[DAG]["made_from"] == {**done.uns[STEP]["made_from"], "descendants": done.uns[STEP]["id"]}
 
 
 def test_tables_agree_with_matrices(done):

@@ -61,11 +61,11 @@ def test_seeds(done):
         return adata.uns["argen_stability"]
 
     first = done.uns["argen_stability"]
-    pd.testing.assert_frame_equal(first["edges"], again(0)["edges"])
-    assert not first["edges"].equals(again(1)["edges"])
+    pd.testing.assert_frame_equal(first["tables"]["edges"], again(0)["tables"]["edges"])
+    assert not first["tables"]["edges"].equals(again(1)["tables"]["edges"])
     one, two = again(np.random.default_rng(4)), again(np.random.default_rng(4))
-    assert one["params"]["seed"] == two["params"]["seed"]
-    pd.testing.assert_frame_equal(one["edges"], again(int(one["params"]["seed"]))["edges"])
+    assert one["settings"]["seed"] == two["settings"]["seed"]
+    pd.testing.assert_frame_equal(one["tables"]["edges"], again(int(one["settings"]["seed"]))["tables"]["edges"])
 
 
 def test_no_number_depends_on_threads_or_the_order_of_genes(done):

@@ -47,8 +47,9 @@ def _verbosity() -> int:
 def _log(level: int, message: str, time: datetime | None, deep: str | None) -> datetime:
     scanpy = sys.modules.get("scanpy")
     if _forced is None and scanpy is not None:
-        write = scanpy.logging.info if level == INFO else scanpy.logging.warning
-        return write(message, time=time, deep=deep)
+        if level == WARNING:
+            return scanpy.logging.warning(message)
+        return scanpy.logging.info(message, time=time, deep=deep)
     now = datetime.now(UTC)
     if _verbosity() >= level:
         message = f"WARNING: {message}" if level == WARNING else message

@@ -72,7 +72,7 @@ def _with_diagnostics(results: Results, edges: pd.DataFrame) -> pd.DataFrame:
             "ci_low": "ci_low_bootstrap",
             "ci_high": "ci_high_bootstrap",
         },
-        "over-identification": {"J": "J", "df": "J_df", "p": "J_p", "padj": "J_padj", "disagrees": "disagrees"},
+        "overidentification": {"J": "J", "df": "J_df", "p": "J_p", "padj": "J_padj", "disagrees": "disagrees"},
     }
     for name, columns in wanted.items():
         found = results.diagnostics.get(name)

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from argen._bridge.results.entries import KINDS, Entry, find_entry, read_entry
+import pandas as pd
+
+from argen import get
+from argen._bridge.results.entries import KINDS, Entry, find_entry
 from argen._bridge.results.network import diagnostics_of, is_current
 from argen._bridge.results.steps import fits_data
+from argen.get._opened import OpenedNetwork
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -24,14 +28,40 @@ class Diagnostic:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What there is to report; `diagnostics` by kind."""
+    """What there is to report.
 
-    adata: "AnnData"
-    network: Entry
-    step_key: str
+    Attributes
+    ----------
+    opened
+        The network.
+    step
+        What is under the name of its descendant step now, be it another step.
+    targets
+        Of that step, with what rests on them if the network was made from it; None without a step.
+    pairs
+        Of that step; None without one.
+    doubts
+        About the network.
+    diagnostics
+        By kind.
+    """
+
+    opened: OpenedNetwork
     step: Entry | None
+    targets: pd.DataFrame | None
+    pairs: pd.DataFrame | None
     doubts: tuple[str, ...]
     diagnostics: Mapping[str, Diagnostic]
+
+    @property
+    def adata(self) -> "AnnData":
+        """The object."""
+        return self.opened.adata
+
+    @property
+    def network(self) -> Entry:
+        """What is stored of the network."""
+        return self.opened.entry
 
     @property
     def key(self) -> str:
@@ -39,20 +69,23 @@ class Results:
         return self.network.key
 
     @property
-    def network_of_step(self) -> str | Literal[False]:
-        """The network to count with the targets; none if it was made from another step than the one shown."""
-        return self.key if self.step is not None and is_current(self.step, self.network) else False
+    def step_key(self) -> str:
+        """Name of the descendant step of the network."""
+        return self.network.settings["descendants_key"]
 
 
 def read_results(adata: "AnnData", key: str) -> Results:
     """Collect the results and compare what they were made from."""
-    network = read_entry(adata, key, "network")
+    opened = OpenedNetwork(adata, key)
+    network = opened.entry
     step_key = network.settings["descendants_key"]
     step = find_entry(adata, step_key)
     step = step if step is not None and step.kind == "descendants" else None
-    return Results(
-        adata, network, step_key, step, _doubts_of_network(adata, network, step_key, step), _diagnostics(adata, network)
-    )
+    targets, pairs = opened.targets, opened.pairs
+    if step is not None and opened.step is None:  # another one than that of the network
+        targets, pairs = get.targets(adata, key=step_key, network=False), get.pairs(adata, key=step_key)
+    doubts = _doubts_of_network(adata, network, step_key, step)
+    return Results(opened, step, targets, pairs, doubts, _diagnostics(adata, network))
 
 
 def _doubts_of_network(adata: "AnnData", network: Entry, step_key: str, step: Entry | None) -> tuple[str, ...]:

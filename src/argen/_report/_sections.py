@@ -11,10 +11,14 @@ import pandas as pd
 from argen import __version__, get, pl
 from argen._bridge.diagnostics.record import DIAGNOSTICS
 from argen._bridge.results.entries import find_entry
+from argen._bridge.results.network import networks_of_step
 from argen._bridge.validate import counted
 from argen._report._edges import edge_tables
 from argen._report._html import Section, Text, figure, notice, page, paragraph, table, values
 from argen._report._results import Results, read_results
+from argen.pl._axes import on_paper
+from argen.pl._network import draw_network
+from argen.pl._targets import draw_targets
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -29,7 +33,7 @@ _SEEDS = ("seed", "rng", "random_state")
 def write_page(adata: "AnnData", key: str, title: str | None, date: str | None) -> str:
     """The report as HTML."""
     results = read_results(adata, key)
-    edges = get.edges(adata, key=key)
+    edges = results.opened.edges
     kept = len(results.network.tables["nodes"])
     title = title or f"Causal network: {counted(len(edges), 'edge')} among {counted(kept, 'target')}"
     head = [paragraph(str(date))] if date else []
@@ -68,7 +72,7 @@ def _data(results: Results) -> Iterator[Text]:
         yield _no_step(results)
     else:
         yield table(results.step.tables["cells"], caption="What became of the cells")
-        targets = get.targets(adata, key=results.step_key, network=results.network_of_step)
+        targets = results.targets
         kept = targets["status"].astype(str) == "kept"
         yield paragraph(f"{int(kept.sum())} of {counted(len(targets), 'target')} in the analysis.")
         dropped = targets.loc[~kept, ["target", "reason", "n_cells"]]
@@ -153,7 +157,7 @@ def _instruments(results: Results) -> Iterator[Text]:
         yield _no_step(results)
         return
     where = f"ag.get.targets(adata, key={results.step_key!r})"
-    targets = get.targets(results.adata, key=results.step_key, network=results.network_of_step)
+    targets = results.targets
     kept = targets[targets["status"].astype(str) == "kept"]
     n_weak = int(kept["weak"].sum())
     yield paragraph(
@@ -162,20 +166,20 @@ def _instruments(results: Results) -> Iterator[Text]:
         "standard errors."
     )
     if len(kept):
-        axes = pl.argen_targets(results.adata, key=results.step_key, network=results.network_of_step, show=False)
+        axes = on_paper(draw_targets)(targets, networks=networks_of_step(results.adata, results.step_key))
         yield from _drawn(axes, "knock-down of every target with its cells and candidate edges")
     shown = kept.drop(columns=["status", "reason"]).sort_values("z_squared", na_position="first", kind="stable")
     yield table(shown, caption="Targets, the weakest first", where=where)
 
 
 def _network(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
-    candidates = get.edges(results.adata, key=results.key, selected=False)
+    candidates, graph = results.opened.candidates, results.opened.graph()
     flagged = int((edges["flags"].astype(str) != "").sum())
     yield paragraph(
         f"{counted(len(edges), 'edge')} selected of {counted(len(candidates), 'candidate')}, {flagged} of them with a "
         "flag. P-values of edges are conditional on a right ancestor set and order."
     )
-    if not nx.is_directed_acyclic_graph(get.graph(results.adata, key=results.key)):
+    if not nx.is_directed_acyclic_graph(graph):
         yield paragraph("The network of this method holds cycles and is not drawn.", "missing")
         return
     options: dict[str, Any] = {}
@@ -185,7 +189,7 @@ def _network(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
         shown = edges[size >= smallest]
         options = {"nodes": sorted({*shown["source"], *shown["target"]}), "min_abs_coef": smallest}
         yield paragraph(f"Drawn are the {len(shown)} edges with the largest effects.", "note")
-    yield from _drawn(pl.argen_network(results.adata, key=results.key, show=False, **options), "the network")
+    yield from _drawn(on_paper(draw_network)(graph, **options), "the network")
 
 
 def _prior(results: Results) -> Iterator[Text]:
@@ -277,9 +281,9 @@ def _overidentification(results: Results) -> Iterator[Text]:
 
 
 def _power(results: Results) -> Iterator[Text]:
-    tables = {"candidate edges": get.edges(results.adata, key=results.key, selected=False)}
+    tables = {"candidate edges": results.opened.candidates}
     if results.step is not None:
-        tables["pairs"] = get.pairs(results.adata, key=results.step_key)
+        tables["pairs"] = results.pairs
     for name, part in tables.items():
         if "verdict" not in part:
             yield paragraph(f"No p-values of {name}, hence nothing about what they could have found.", "missing")

@@ -269,10 +269,10 @@ def _covariates(option: str | None) -> str | list[str] | None:
 
 
 def _print_network(adata: "AnnData") -> None:
-    import argen as ag
+    from argen.get._opened import OpenedNetwork
 
-    edges, targets = ag.get.edges(adata), ag.get.targets(adata)
-    n_candidates = len(ag.get.edges(adata, selected=False))
+    network = OpenedNetwork(adata, "argen_dag")
+    edges, targets, n_candidates = network.edges, network.targets, len(network.candidates)
     columns = _RUN_COLUMNS if edges["flags"].ne("").any() else _RUN_COLUMNS[:-1]
     print(_shown(edges, columns) if len(edges) else "No edge was selected.")
     print(
@@ -292,15 +292,15 @@ def _shown(table: "pd.DataFrame", columns: list[str]) -> str:
 
 
 def _tables(adata: "AnnData") -> "dict[str, pd.DataFrame]":
-    import argen as ag
-    from argen.get._graph import gene_table
+    from argen.get._opened import OpenedNetwork
 
+    network = OpenedNetwork(adata, "argen_dag")
     return {
-        "edges": ag.get.edges(adata),
-        "candidates": ag.get.edges(adata, selected=False),
-        "nodes": gene_table(adata, "argen_dag"),
-        "targets": ag.get.targets(adata),
-        "pairs": ag.get.pairs(adata),
+        "edges": network.edges,
+        "candidates": network.candidates,
+        "nodes": network.genes,
+        "targets": network.targets,
+        "pairs": network.pairs,
     }
 
 

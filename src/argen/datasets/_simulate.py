@@ -164,7 +164,8 @@ def simulate(  # noqa: PLR0913
     `.varm['effect_<batch>']`, `.varm['confounder_effects']`, `.obsm['confounders']`
         Batch effects (genes × levels), γ (genes × r) and U (cells × r).
     `.uns['simulation']`
-        All parameters and the tables `edges`, `genes` and `guides`, with the omitted genes.
+        In ``settings`` all parameters, the preset and the seed; in ``tables`` ``edges``, ``genes`` and ``guides``, with
+        the omitted genes.
 
     Raises
     ------

@@ -11,9 +11,10 @@ from argen._core.graphs.reach import transitive_closure
 from argen.get._graph import graph
 
 if TYPE_CHECKING:
+    import networkx as nx
     from anndata import AnnData
 
-__all__ = ["centrality"]
+__all__ = ["centrality", "centrality_of"]
 
 
 def centrality(adata: "AnnData", *, key: str = "argen_dag", attenuation: float = 0.1) -> pd.DataFrame:
@@ -74,7 +75,11 @@ def centrality(adata: "AnnData", *, key: str = "argen_dag", attenuation: float =
     'X7'
     """
     check_positive("attenuation", attenuation)
-    network = graph(adata, key=key)
+    return centrality_of(graph(adata, key=key), attenuation)
+
+
+def centrality_of(network: "nx.DiGraph", attenuation: float) -> pd.DataFrame:
+    """The table of a graph, see :func:`centrality`."""
     genes = list(network)
     place = {gene: i for i, gene in enumerate(genes)}
     edges = np.zeros((len(genes), len(genes)), dtype=bool)

@@ -9,7 +9,7 @@ from argen._bridge.diagnostics.record import DIAGNOSTICS
 from argen._bridge.results.entries import read_entry
 from argen._bridge.results.network import warn_if_stale
 from argen._bridge.validate import check_option
-from argen.get._tables import held
+from argen.get._opened import held
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -75,8 +75,8 @@ def calibration(
     >>> adata = ag.datasets.simulate("paper_fig2")
     >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
     >>> ag.tl.argen_calibration(adata)
-    >>> ag.get.calibration(adata, table="positive_controls")["detected"].all()
-    np.True_
+    >>> bool(ag.get.calibration(adata, table="positive_controls")["detected"].all())
+    True
     """
     check_option("table", table, DIAGNOSTICS["calibration"].tables)
     return _read(adata, key, "calibration")[table].reset_index(drop=True)

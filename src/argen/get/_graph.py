@@ -1,38 +1,21 @@
 """The network as a graph, and as other packages take it."""
 
-import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
-from argen._bridge.results.entries import Entry, read_entry
-from argen._bridge.results.network import step_of_network
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import check_option, counted, name_some
 from argen.errors import InputError
-from argen.get._tables import edges, held, n_left_out, targets
+from argen.get._opened import OpenedNetwork
+from argen.get._tables import edges
 
 if TYPE_CHECKING:
     import networkx as nx
     from anndata import AnnData
 
-__all__ = ["decoupler_net", "gene_table", "graph"]
-
-# Cytoscape keeps in its own column `selected` what is highlighted, and would overwrite ours at the first click.
-_EDGE_NAMES = {"coef": "weight", "selected": "in_network"}
-_TARGET_NAMES = {
-    "n_cells": "n_cells",
-    "effect": "knockdown_effect",
-    "se": "knockdown_se",
-    "p": "knockdown_p",
-    "flags": "knockdown_flags",
-    "z_squared": "z_squared",
-    "weak": "weak",
-    "n_descendants": "n_descendants",
-}
-_SIGNS = {-1.0: "negative", 1.0: "positive"}
+__all__ = ["decoupler_net", "graph"]
 
 
 def graph(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) -> "nx.DiGraph":
@@ -90,61 +73,7 @@ def graph(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     >>> network.edges["X1", "X2"]["sign"]
     'positive'
     """
-    import networkx as nx
-
-    result = read_entry(adata, key, "network")
-    network = nx.DiGraph()
-    network.graph.update(_about(result))
-    stored = result.tables["edges"]
-    if gone := n_left_out(adata, stored[stored["selected"]] if selected else stored):
-        network.graph["n_edges_left_out"] = gone
-    for gene in gene_table(adata, key).to_dict("records"):
-        network.add_node(gene.pop("gene"), **_scalars(gene))
-    for edge in _edge_table(adata, key, selected).to_dict("records"):
-        network.add_edge(edge.pop("source"), edge.pop("target"), **_scalars(edge))
-    return network
-
-
-def _about(network: Entry) -> dict[str, Any]:
-    """What the network is, and how it was made."""
-    settings = dict(sorted(network.settings.items()))  # a file does not keep their order
-    return _scalars({"key": network.key, "argen_version": network.versions["argen"]} | settings)
-
-
-def gene_table(adata: "AnnData", key: str) -> pd.DataFrame:
-    """The genes of a network that `adata` still holds, in causal order, with what is known about each."""
-    result = read_entry(adata, key, "network")
-    nodes, network = result.tables["nodes"], edges(adata, key=key)
-    genes = nodes["gene"].astype(str)
-    table = pd.DataFrame({"gene": genes, "order": np.arange(len(genes)), "layer": nodes["layer"]})
-    table = table[held(adata, genes)].reset_index(drop=True)
-    for name, end in (("in_degree", "target"), ("out_degree", "source")):
-        table[name] = table["gene"].map(network[end].value_counts()).fillna(0).astype(np.int64)
-    if step_of_network(adata, result) is not None:
-        known = targets(adata, key=result.settings["descendants_key"], network=False)
-        known = known[known["status"].astype(str) == "kept"].set_index("target")[list(_TARGET_NAMES)]
-        table = table.join(known.rename(columns=_TARGET_NAMES), on="gene")
-    return table
-
-
-def _edge_table(adata: "AnnData", key: str, selected: bool) -> pd.DataFrame:  # noqa: FBT001
-    """Edges under the names that they have in a graph."""
-    table = edges(adata, key=key, selected=selected).rename(columns=_EDGE_NAMES)
-    signs = np.sign(table["weight"]).map(_SIGNS)
-    table.insert(table.columns.get_loc("weight") + 1, "sign", signs)
-    return table
-
-
-def _scalars(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that are a value, as Python's own type."""
-    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
-    return {name: value for name, value in plain.items() if _is_value(value)}
-
-
-def _is_value(value: object) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return isinstance(value, (bool, int)) or (isinstance(value, str) and value != "")
+    return OpenedNetwork(adata, key).graph(selected=selected)
 
 
 def decoupler_net(

@@ -2,21 +2,18 @@
 
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import pandas as pd
 
-from argen._bridge.diagnostics.power import with_edge_mde, with_pair_mde
 from argen._bridge.results.entries import Entry, read_entry
-from argen._bridge.results.network import named_network, network_of_step, step_of_network
-from argen._bridge.results.tables import WEAK_F
+from argen._bridge.results.network import named_network, network_of_step
 from argen._bridge.validate import check_level
+from argen.get._opened import OpenedNetwork, held, held_pairs, pairs_of, targets_of, with_network
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["edges", "genes", "held", "n_left_out", "pairs", "qc", "targets"]
+__all__ = ["edges", "genes", "pairs", "qc", "targets"]
 
-_Z_95 = 1.959963984540054
 _NETWORK = "argen_dag"
 
 
@@ -77,23 +74,8 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, po
     ['X1', 'X2']
     """
     check_level("power", power)
-    network = read_entry(adata, key, "network")
-    # The effects of a baseline are not per unit of log expression, which the counts of the step would be translated to.
-    step = step_of_network(adata, network) if network.settings["method"] == "argen" else None
-    table = with_edge_mde(network.tables["edges"], step, power)
-    table = table[held(adata, table["source"]) & held(adata, table["target"])]
-    if selected:
-        table = table[table["selected"]]
-    table = table.assign(
-        source=table["source"].astype(str),
-        target=table["target"].astype(str),
-        ci_low=table["coef"] - _Z_95 * table["se"],
-        ci_high=table["coef"] + _Z_95 * table["se"],
-    )
-    first = ["source", "target", "coef", "se", "ci_low", "ci_high"]
-    table = table[[*first, *(c for c in table.columns if c not in first)]]
-    strength = table["z"].abs().fillna(-1.0)
-    return table.iloc[strength.argsort(kind="stable")[::-1]].reset_index(drop=True)
+    network = OpenedNetwork(adata, key, power=power)
+    return network.edges if selected else network.candidates
 
 
 def genes(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame:
@@ -176,11 +158,8 @@ def pairs(
     56
     """
     check_level("power", power)
-    table = with_pair_mde(read_entry(adata, key, "descendants"), power)
-    table = table[held(adata, table["target"]) & held(adata, table["gene"])]
-    if descendants:
-        table = table[table["descendant"]]
-    return table.assign(target=table["target"].astype(str), gene=table["gene"].astype(str)).reset_index(drop=True)
+    table = pairs_of(adata, read_entry(adata, key, "descendants"), power)
+    return table[table["descendant"]].reset_index(drop=True) if descendants else table
 
 
 def targets(
@@ -240,24 +219,11 @@ def targets(
     >>> ag.get.targets(adata)["weak"].any().item()
     False
     """
-    tables = read_entry(adata, key, "descendants").tables
+    step = read_entry(adata, key, "descendants")
     made = _network_of(adata, key, network)
-    stored = tables["targets"]
-    there = held(adata, stored["target"]) | (stored["status"].astype(str) != "kept")
-    table = stored[there].assign(target=stored["target"].astype(str)).reset_index(drop=True)
-    at = table.columns.get_loc("se") + 1
-    for sign, name in ((1, "ci_high"), (-1, "ci_low")):
-        table.insert(at, name, table["effect"] + sign * _Z_95 * table["se"])
-    table["z_squared"] = (table["effect"] / table["se"]) ** 2
-    table["weak"] = ~(table["z_squared"] >= WEAK_F) & (table["status"].astype(str) == "kept")
-    pairs = tables["pairs"]
-    pairs = pairs[held(adata, pairs["target"]) & held(adata, pairs["gene"])]
-    _add_reach(table, pairs, tables["components"])
-    if made is not None:
-        edges = made.tables["edges"]
-        edges = edges[edges["flags"].astype(str) != "forbidden"]
-        _add_edges(table, pairs, edges[held(adata, edges["source"]) & held(adata, edges["target"])])
-    return table
+    pairs = held_pairs(adata, step)
+    table = targets_of(adata, step, pairs)
+    return table if made is None else with_network(adata, table, pairs, made)
 
 
 def _network_of(adata: "AnnData", key: str, network: str | Literal[False] | None) -> Entry | None:
@@ -265,40 +231,6 @@ def _network_of(adata: "AnnData", key: str, network: str | Literal[False] | None
     if network is None:
         return network_of_step(adata, _NETWORK, key)
     return None if network is False else named_network(adata, network, key)
-
-
-def _add_reach(table: pd.DataFrame, pairs: pd.DataFrame, components: pd.DataFrame) -> None:
-    """What of a target's significant pairs became of the relation, and the cycle that they put it into."""
-    significant, descendant = (pairs[name].to_numpy(bool) for name in ("significant", "descendant"))
-    names = pairs["target"].astype(str)
-    table["n_descendants"] = _count(table["target"], names[descendant])
-    table["n_significant"] = _count(table["target"], names[significant])
-    table["n_skipped"] = _count(table["target"], names[significant & ~descendant])
-    number = pd.Series(components["component"].to_numpy(), components["gene"].astype(str))
-    table["cycle"] = number.reindex(table["target"]).fillna(-1).to_numpy().astype(np.int64)
-
-
-def _add_edges(table: pd.DataFrame, pairs: pd.DataFrame, edges: pd.DataFrame) -> None:
-    """What rests on a target in a network, and which of its descendants are no children."""
-    source, chosen = edges["source"].astype(str), edges["selected"].to_numpy(bool)
-    table["n_candidate_edges"] = _count(table["target"], source)
-    table["n_edges"] = _count(table["target"], source[chosen])
-    table["n_indirect"] = _count_indirect(table["target"], pairs, edges[chosen])
-    if "F" in edges:
-        weakest = edges["F"].groupby(source).min()
-        table["min_F"] = weakest.reindex(table["target"]).to_numpy(np.float64)
-
-
-def _count_indirect(targets: pd.Series, pairs: pd.DataFrame, children: pd.DataFrame) -> np.ndarray:
-    """Descendants of each target that are not among its children."""
-    related = pairs[pairs["descendant"].to_numpy(bool)]
-    below = pd.MultiIndex.from_arrays([related["target"].astype(str), related["gene"].astype(str)])
-    direct = pd.MultiIndex.from_arrays([children["source"].astype(str), children["target"].astype(str)])
-    return _count(targets, pd.Series(below[~below.isin(direct)].get_level_values(0), dtype=object))
-
-
-def _count(targets: pd.Series, sources: pd.Series) -> np.ndarray:
-    return sources.value_counts().reindex(targets).fillna(0).to_numpy().astype(np.int64)
 
 
 def qc(adata: "AnnData", *, key: str = "argen_qc") -> pd.DataFrame:
@@ -331,12 +263,3 @@ def qc(adata: "AnnData", *, key: str = "argen_qc") -> pd.DataFrame:
     ['min_depth', 'no target', 'multiple targets', 'kept']
     """
     return read_entry(adata, key, "qc").tables["rules"].reset_index(drop=True)
-
-
-def held(adata: "AnnData", names: pd.Series) -> pd.Series:
-    return names.astype(str).isin(adata.var_names)
-
-
-def n_left_out(adata: "AnnData", table: pd.DataFrame, ends: tuple[str, str] = ("source", "target")) -> int:
-    """Rows of a stored table one of whose genes `adata` no longer holds."""
-    return int((~(held(adata, table[ends[0]]) & held(adata, table[ends[1]]))).sum())

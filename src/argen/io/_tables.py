@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from argen import get
 from argen._bridge.files import check_folder, check_path, replaced
-from argen._bridge.results.entries import read_entry
-from argen._bridge.results.network import step_of_network
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import check_option
 from argen.errors import InputError
-from argen.get._graph import gene_table
+from argen.get._opened import OpenedNetwork
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -137,18 +134,12 @@ def write_tables(
 
 
 def _tables(adata: "AnnData", key: str) -> dict[str, pd.DataFrame]:
-    network = read_entry(adata, key, "network")
-    candidates = get.edges(adata, key=key, selected=False)
-    tables = {
-        "edges": candidates[candidates["selected"]],
-        "candidates": candidates,
-        "nodes": gene_table(adata, key),
-    }
-    if step_of_network(adata, network) is None:
+    network = OpenedNetwork(adata, key)
+    tables = {"edges": network.edges, "candidates": network.candidates, "nodes": network.genes}
+    if network.step is None:
         warn_user(f"targets and pairs are not written: the descendant step that {key!r} was made from is gone.")
         return tables
-    step = network.settings["descendants_key"]
-    return tables | {"targets": get.targets(adata, key=step, network=key), "pairs": get.pairs(adata, key=step)}
+    return tables | {"targets": network.targets, "pairs": network.pairs}
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

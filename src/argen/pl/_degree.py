@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from argen._bridge.validate import check_option, counted
+from argen._bridge.validate import check_option, check_positive, counted
 from argen.errors import InputError
+from argen.get._centrality import centrality_of
 from argen.pl import _style as style
 from argen.pl._axes import on_paper
 from argen.pl._rows import LEADER, all_fit, name_rows, points_of, room_for_names, short
@@ -97,8 +98,10 @@ def argen_degree(
     if kind is None and ax is not None:
         msg = f"ax holds one picture: name its kind, one of {', '.join(map(repr, KINDS))}."
         raise InputError(msg)
-    table = get.centrality(adata, key=key, attenuation=attenuation)
-    table.attrs["n_edges_left_out"] = get.graph(adata, key=key).graph.get("n_edges_left_out", 0)
+    check_positive("attenuation", attenuation)
+    network = get.graph(adata, key=key)
+    table = centrality_of(network, attenuation)
+    table.attrs["n_edges_left_out"] = network.graph.get("n_edges_left_out", 0)
     if kind is None:
         axes = _new_page(table)
         drawn = [draw_degree(table, name, one, attenuation) for name, one in zip(KINDS, axes, strict=True)]

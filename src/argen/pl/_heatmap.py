@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 from argen._bridge.results.network import step_key_of_network
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
-from argen.get._tables import n_left_out
+from argen.get._opened import n_left_out
 from argen.pl import _style as style
 from argen.pl._axes import make_room, on_paper
 from argen.pl._limits import whisker, without_counts

@@ -8,7 +8,7 @@ import pandas as pd
 
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
-from argen.get._tables import n_left_out
+from argen.get._opened import OpenedNetwork, n_left_out
 from argen.pl import _style as style
 from argen.pl._axes import on_paper
 from argen.pl._labels import label_points
@@ -99,8 +99,9 @@ def argen_volcano(
     check_option("table", table, TABLES)
     key = _KEYS[table] if key is None else key
     if table == "edges":
-        tests, genes = get.edges(adata, key=key, selected=False), list(get.graph(adata, key=key))
-        where, gone = "the network", n_left_out(adata, adata.uns[key]["tables"]["edges"])
+        network = OpenedNetwork(adata, key)
+        tests, genes = network.candidates, network.genes["gene"].tolist()
+        where, gone = "the network", network.n_left_out(selected=False)
         if "threshold" not in tests:
             msg = (
                 f"The network in adata.uns[{key!r}] has no p-values: its method tests no edge. "

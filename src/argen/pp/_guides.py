@@ -158,10 +158,10 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     `.obs['argen_n_guides' | f'{key_added}_n_guides']` : :class:`pandas.Series` (dtype ``int64``)
         Number of guides called.
     `.uns['argen_guides' | key_added]` : :class:`dict`
-        ``guides``: DataFrame with a row for each column of the obsm entry, see :func:`argen.get.guides`; ``cells``:
-        DataFrame of the number of cells by status and reason; ``histogram``: DataFrame of the number of cells by guide,
-        UMIs and call, and what the fit expects; ``params``, with the controls found; ``provenance``;
-        ``schema_version``.
+        In ``tables`` ``guides``: DataFrame with a row for each column of the obsm entry, see :func:`argen.get.guides`;
+        ``cells``: DataFrame of the number of cells by status and reason; ``histogram``: DataFrame of the number of
+        cells by guide, UMIs and call, and what the fit expects. Beside them ``settings``, with the controls found, and
+        what every entry has.
 
     Raises
     ------

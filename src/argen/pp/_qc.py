@@ -91,9 +91,9 @@ def argen_qc(  # noqa: PLR0913
     `.obs['argen_qc_reason' | f'{key_added}_reason']` : :class:`pandas.Series` (dtype ``category``)
         The first rule that the cell fails, missing if it passes.
     `.uns['argen_qc' | key_added]` : :class:`dict`
-        ``rules``: DataFrame with a row per rule and one for what is kept: ``rule``, ``limit``, ``n_cells`` (that fail
-        it), ``n_cells_first`` (that fail no rule before), ``n_targets`` (removed), ``why``, ``targets`` (their names);
-        ``params``; ``provenance``; ``schema_version``.
+        In ``tables`` ``rules``: DataFrame with a row per rule and one for what is kept: ``rule``, ``limit``,
+        ``n_cells`` (that fail it), ``n_cells_first`` (that fail no rule before), ``n_targets`` (removed), ``why``,
+        ``targets`` (their names); beside them ``settings`` and what every entry has.
 
     Raises
     ------

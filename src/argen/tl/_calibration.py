@@ -81,7 +81,7 @@ def argen_calibration(
 
     Returns
     -------
-    Returns `None` if `copy=False`, else an `AnnData`. Sets `adata.uns[key_added]`, a :class:`dict` of tables
+    Returns `None` if `copy=False`, else an `AnnData`. Sets `adata.uns[key_added]`, with the ``tables``
 
     ``summary``
         Empirical error rates, a row per kind of ``nulls`` (``"guides"``, ``"splits"``, ``"edges"``).
@@ -96,7 +96,8 @@ def argen_calibration(
     ``skipped``
         What was left out or done otherwise: ``what``, ``reason``, ``n``.
 
-    and ``params``, ``provenance``. The columns are explained in :func:`argen.get.calibration`.
+    and ``settings``, ``made_from`` (ids of data, descendant step and network). The columns are explained in
+    :func:`argen.get.calibration`.
 
     Raises
     ------

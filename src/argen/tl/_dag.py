@@ -129,9 +129,9 @@ def argen_dag(  # noqa: PLR0913
         Position in the causal order and longest path from a root; -1 outside the network
         (``f"{key_added}_order"``, ``f"{key_added}_layer"`` for another `key_added`).
     `adata.uns[key_added]` : :class:`dict`
-        ``edges`` (every candidate, selected or not, with what decided its direction), ``order`` (roots to sinks),
-        ``nodes``, ``prior``, ``cycles`` (pairs that the order broke), ``equations`` (condition numbers), ``params``,
-        ``provenance``.
+        In ``tables``: ``edges`` (every candidate, selected or not, with what decided its direction), ``order`` (roots
+        to sinks), ``nodes``, ``prior``, ``cycles`` (pairs that the order broke), ``equations`` (condition numbers);
+        beside them ``settings``, ``made_from`` (ids of the data and of the descendant step) and what every entry has.
 
     Raises
     ------

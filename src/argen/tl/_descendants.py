@@ -131,10 +131,11 @@ def argen_descendants(  # noqa: PLR0913
         [target, gene]: total effects of all estimated pairs, the knock-downs on the diagonal
         (``f"{key_added}_total_effects"`` for another `key_added`).
     `adata.uns[key_added]` : :class:`dict`
-        ``targets`` (kept and dropped, with reasons and knock-down), ``pairs`` (every tested pair), ``genes``
-        (dispersions and families), ``dropped_pairs``
-        (by ``closure="acyclic"``), ``components`` (genes that the significant pairs join into cycles), ``cells`` (what
-        became of the cells), ``params``, ``provenance``.
+        In ``tables``: ``targets`` (kept and dropped, with reasons and knock-down), ``pairs`` (every tested pair),
+        ``genes`` (dispersions and families), ``dropped_pairs`` (by ``closure="acyclic"``), ``components`` (genes that
+        the significant pairs join into cycles), ``cells`` (what became of the cells), ``covariates`` (columns of the
+        design). Beside them ``kind``, ``id`` (a digest of the tables), ``made_from`` (that of the data), ``settings``,
+        ``versions``, ``schema_version``.
 
     Raises
     ------
@@ -150,7 +151,7 @@ def argen_descendants(  # noqa: PLR0913
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
     >>> ag.tl.argen_descendants(adata, target_key="target", covariates=["L"], depth="depth")
-    >>> sorted(adata.uns["argen_descendants"])[:3]
+    >>> sorted(adata.uns["argen_descendants"]["tables"])[:3]
     ['cells', 'components', 'covariates']
     """
     settings = DescendantSettings.read(

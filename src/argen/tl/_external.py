@@ -78,9 +78,9 @@ def external_dag(
     `adata.varp[key_added]` : :class:`scipy.sparse.csr_matrix` (dtype `float`)
         [parent, child]: coefficients of the edges.
     `adata.uns[key_added]` : :class:`dict`
-        ``edges`` (every ordered pair: ``coef`` from least squares on all parents, ``se``, ``z``, ``p`` missing,
-        ``selected``, ``flags``; an edge whose direction the method leaves open is there both ways, flagged
-        ``"undirected"``), ``nodes``, ``order``, ``params``, ``provenance``.
+        In ``tables``: ``edges`` (every ordered pair: ``coef`` from least squares on all parents, ``se``, ``z``, ``p``
+        missing, ``selected``, ``flags``; an edge whose direction the method leaves open is there both ways, flagged
+        ``"undirected"``), ``nodes``, ``order``; beside them ``settings``, ``made_from`` and what every entry has.
 
     Raises
     ------

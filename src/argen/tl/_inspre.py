@@ -114,11 +114,11 @@ def inspre(  # noqa: PLR0913
     `adata.varp[key_added]` : :class:`scipy.sparse.csr_matrix` (dtype `float`)
         [parent, child]: direct effects of the selected edges.
     `adata.uns[key_added]` : :class:`dict`
-        ``edges`` (every ordered pair: ``coef`` G, ``se``, ``z``, ``p`` missing, ``ratio`` R, ``ratio_se``,
-        ``frequency`` the share of folds whose solution holds the edge, ``selected``, ``flags``), ``path`` (one row per
-        :math:`\lambda`: ``n_edges``, ``objective``, ``error`` and ``error_se`` of cross-validation, ``instability``,
-        ``primal`` and ``dual`` residual, ``iterations``, ``converged``, ``chosen``), ``nodes``, ``order``, ``params``,
-        ``provenance``.
+        In ``tables``: ``edges`` (every ordered pair: ``coef`` G, ``se``, ``z``, ``p`` missing, ``ratio`` R,
+        ``ratio_se``, ``frequency`` the share of folds whose solution holds the edge, ``selected``, ``flags``), ``path``
+        (one row per :math:`\lambda`: ``n_edges``, ``objective``, ``error`` and ``error_se`` of cross-validation,
+        ``instability``, ``primal`` and ``dual`` residual, ``iterations``, ``converged``, ``chosen``), ``nodes``,
+        ``order``; beside them ``settings``, ``made_from`` and what every entry has.
 
     Raises
     ------

@@ -78,8 +78,8 @@ def argen_naive(
     `adata.var[f'{key_added}_order']`, `adata.var[f'{key_added}_layer']` : :class:`pandas.Series` (dtype `int`)
         Position in the causal order and longest path from a root; -1 outside the network.
     `adata.uns[key_added]` : :class:`dict`
-        ``edges`` (every candidate, selected or not), ``order``, ``nodes``, ``cycles``, ``equations``, ``params``,
-        ``provenance``.
+        In ``tables``: ``edges`` (every candidate, selected or not), ``order``, ``nodes``, ``prior`` (empty),
+        ``cycles``, ``equations``; beside them ``settings``, ``made_from`` and what every entry has.
 
     Raises
     ------

@@ -76,7 +76,7 @@ def argen_overidentification(
 
     Returns
     -------
-    Returns `None` if `copy=False`, else an `AnnData`. Sets `adata.uns[key_added]`, a :class:`dict` of
+    Returns `None` if `copy=False`, else an `AnnData`. Sets `adata.uns[key_added]`, with the ``tables``
 
     ``targets``
         One row per target of the network: ``target``, ``n_guides``, ``n_guides_used``, ``status`` (``"tested"``,
@@ -93,8 +93,8 @@ def argen_overidentification(
         ``flags`` also ``"not split"`` (the source has not two guides), ``"not estimable"``, ``"untestable"``.
     ``equations``
         One row per gene with candidates: ``target``, ``n_candidates``, ``J``, ``df``, ``p``, ``padj``, ``flags``.
-    ``params``, ``provenance``
-        What it was made with.
+
+    and ``settings``, ``made_from`` (ids of data, descendant step and network).
 
     ``disagrees`` is empty unless ``padj`` is below `alpha`. With three guides or more it names the one without which J
     is smallest, with two it is ``"disagree"``, since nothing tells which of them is wrong.

@@ -57,7 +57,7 @@ def argen_sensitivity(
 
     Returns
     -------
-    Returns `None` if `copy=False`, else an `AnnData`. Sets `adata.uns[key_added]`, a :class:`dict` of
+    Returns `None` if `copy=False`, else an `AnnData`. Sets `adata.uns[key_added]`, with the ``tables``
 
     ``variations``
         One row per variation: ``name``, ``choice`` (``"none"``: the network as it is, ``"ties"``, ``"edges alpha"``,
@@ -66,8 +66,8 @@ def argen_sensitivity(
     ``edges``
         One row per edge of any variation: ``source``, ``target``, ``selected`` (in the network as it is), ``share``
         (of the other variations that have it), and one boolean column per variation.
-    ``params``, ``provenance``
-        What it was made with.
+
+    and ``settings``, ``made_from`` (ids of data, descendant step and network).
 
     Raises
     ------

@@ -61,7 +61,7 @@ def argen_stability(
 
     Returns
     -------
-    Returns `None` if `copy=False`, else an `AnnData`. Sets `adata.uns[key_added]`, a :class:`dict` of
+    Returns `None` if `copy=False`, else an `AnnData`. Sets `adata.uns[key_added]`, with the ``tables``
 
     ``edges``
         One row per candidate edge of the network and per edge that a draw selected: ``source``, ``target``,
@@ -69,8 +69,8 @@ def argen_stability(
         the source is a candidate parent), ``order_frequency`` (draws in which it comes before the target; arbitrary
         between genes that are not related), ``ci_low``, ``ci_high`` (95 % interval of the effect from the draws, for
         candidates and order as they are).
-    ``params``, ``provenance``
-        What it was made with; ``params["seed"]`` repeats it.
+
+    and ``settings``, ``made_from`` (ids of data, descendant step and network); ``settings["seed"]`` repeats it.
 
     Raises
     ------

@@ -16,6 +16,8 @@ from argen._core.parallel import worker_pool
 from argen._core.results import EdgeStatus, Relation
 from argen._core.screen import Covariates, build_screen
 
+pytestmark = pytest.mark.slow
+
 RELATIONS = {
     # name: pairs (ancestor, descendant); closed unless said
     "chain": [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)],

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import size_and_power as study
 
+pytestmark = pytest.mark.slow
+
 GENES = 300  # × 10 groups
 
 

@@ -25,6 +25,8 @@ from argen._core.graphs.reach import transitive_closure
 from argen._core.results import Relation
 from argen._core.screen import CONTROL, regroup
 
+pytestmark = pytest.mark.slow
+
 PLAIN = {"test": "wald", "hc": "HC0", "pooled": False}
 
 

@@ -14,6 +14,8 @@ from argen._core.diagnostics.overidentified_equations import UNTESTED, equation_
 from argen._core.parallel import worker_pool
 from argen._core.screen import CONTROL, Covariates, build_screen, regroup
 
+pytestmark = pytest.mark.slow
+
 N_GUIDES = 3
 
 

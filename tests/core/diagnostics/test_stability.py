@@ -27,6 +27,8 @@ from argen._core.glm.p_values import log_p_two_sided
 from argen._core.parallel import worker_pool
 from argen._core.screen import Covariates, build_screen
 
+pytestmark = pytest.mark.slow
+
 P = 5
 
 

@@ -16,6 +16,8 @@ from argen._core.parallel import worker_pool
 from argen._core.results import PairStatus, Relation
 from argen._core.screen import CONTROL, Covariates, build_screen
 
+pytestmark = pytest.mark.slow
+
 PHI = 0.7
 
 

@@ -13,6 +13,8 @@ from argen._core.glm import _linear_kernels, _segment_kernels
 from argen._core.glm.reduced_form import ReducedFormFit, fit_reduced_form
 from argen._core.screen import Covariates, build_screen
 
+pytestmark = pytest.mark.slow
+
 
 def reference(data, gene, instruments):
     x = np.column_stack([data.indicators(instruments), data.nuisance])

@@ -8,6 +8,8 @@ from sklearn.mixture import GaussianMixture
 
 from argen._core.guides import METHODS, CallOptions, Fallback, count_edges, count_histogram
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def counts():

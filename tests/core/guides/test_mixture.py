@@ -7,6 +7,8 @@ from scipy import optimize, sparse, special, stats
 
 from argen._core.guides import CallOptions, CellGroups, Fallback, Reason, call_mixture
 
+pytestmark = pytest.mark.slow
+
 BATCHES = {
     "one batch": np.zeros((1, 0)),
     "three batches": np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]),

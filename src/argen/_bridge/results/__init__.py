@@ -1,1 +1,1 @@
-"""What is written to an AnnData and read back: slots, tables, provenance."""
+"""What is written to an AnnData and read back: entries, tables, slots."""

@@ -8,6 +8,7 @@ current is a comparison of ids.
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,7 @@ __all__ = [
 
 SCHEMA_VERSION = 2
 
-_VERSIONED = ("argen", "anndata", "numpy", "scipy", "numba", "pandas")
+_VERSIONED = ("argen", "anndata", "numpy", "scipy", "numba", "pandas", "scikit-learn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def read_entry(adata: "AnnData", key: str, kind: str) -> Entry:
     if key not in adata.uns:
         msg = f"adata.uns[{key!r}] is missing. Run {function} first, or name the key it wrote to."
         raise MissingResultError(msg)
-    entry = find_entry(adata, key)
+    entry = find_entry(adata, key, function=function)
     if entry is None or entry.kind != kind:
         found = "something that argen did not write" if entry is None else KINDS[entry.kind].words
         msg = f"adata.uns[{key!r}] holds {found}, not a result of {function}. Name the key that it wrote to."
@@ -128,28 +129,36 @@ def read_entry(adata: "AnnData", key: str, kind: str) -> Entry:
     return entry
 
 
-def find_entry(adata: "AnnData", key: str) -> Entry | None:
-    """The entry ``uns[key]``, None if there is none that argen wrote."""
+def find_entry(adata: "AnnData", key: str, *, function: str = "its step") -> Entry | None:
+    """The entry ``uns[key]``, None if there is none that argen wrote; `function` renews one of an older layout."""
     stored = adata.uns.get(key)
-    if not isinstance(stored, Mapping) or "schema_version" not in stored:
+    version = _layout(stored)
+    if version is None:
         return None
-    if (version := int(stored["schema_version"])) != SCHEMA_VERSION:
-        age, cure = ("a newer", "Update argen") if version > SCHEMA_VERSION else ("an older", "Run its step again")
+    if version != SCHEMA_VERSION:
+        age, cure = ("a newer", "Update argen") if version > SCHEMA_VERSION else ("an older", f"Run {function} again")
         msg = f"adata.uns[{key!r}] was written by {age} argen (layout {version}, not {SCHEMA_VERSION}). {cure}."
         raise StaleResultError(msg)
+    kind = str(stored.get("kind", ""))
+    if kind not in KINDS:
+        return None
     texts = ({str(name): str(text) for name, text in stored[part].items()} for part in ("made_from", "versions"))
     made_from, versions = texts
-    kind, id_ = str(stored["kind"]), str(stored["id"])
-    return Entry(str(key), kind, id_, made_from, plain(stored["settings"]), stored["tables"], versions)
+    return Entry(str(key), kind, str(stored["id"]), made_from, plain(stored["settings"]), stored["tables"], versions)
 
 
 def entries(adata: "AnnData", kind: str | None = None) -> Iterator[Entry]:
     """All entries that this version of argen can read, or those of one kind."""
     for key, stored in adata.uns.items():
-        if isinstance(stored, Mapping) and int(stored.get("schema_version", -1)) == SCHEMA_VERSION:
-            entry = find_entry(adata, key)
-            if kind in (None, entry.kind):
-                yield entry
+        entry = find_entry(adata, key) if _layout(stored) == SCHEMA_VERSION else None
+        if entry is not None and kind in (None, entry.kind):
+            yield entry
+
+
+def _layout(stored: object) -> int | None:
+    """Version of the layout of an entry, None for what argen did not write."""
+    version = stored.get("schema_version") if isinstance(stored, Mapping) else None
+    return int(version) if isinstance(version, Integral) else None
 
 
 def check_free(adata: "AnnData", key: str, kind: str) -> None:
@@ -158,7 +167,9 @@ def check_free(adata: "AnnData", key: str, kind: str) -> None:
         return
     stored = adata.uns[key]
     found = str(stored.get("kind", "")) if isinstance(stored, Mapping) else ""
-    if found != kind:
+    if (
+        found != kind and (_layout(stored) or SCHEMA_VERSION) >= SCHEMA_VERSION
+    ):  # an older layout is there to be renewed
         words = KINDS[found].words if found in KINDS else "something that argen did not write"
         msg = f"key_added={key!r}: adata.uns[{key!r}] holds {words}, which would be lost. Choose another name."
         raise InputError(msg)

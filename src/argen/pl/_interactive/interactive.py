@@ -8,10 +8,9 @@ import networkx as nx
 import pandas as pd
 
 from argen._bridge.files import check_path, replaced
-from argen._bridge.results.entries import read_entry
-from argen._bridge.results.network import step_of_network
 from argen._bridge.validate import check_count
 from argen.errors import InputError
+from argen.get._opened import OpenedNetwork
 from argen.pl._interactive.content import MAX_GENES, page_content
 from argen.pl._interactive.page import make_page
 
@@ -109,15 +108,13 @@ def argen_interactive(
     >>> page.count("<h1")
     1
     """
-    from argen import get
-
     path = None if path is None else check_path(path, (".html",), "network.html")
     max_genes = check_count("max_genes", max_genes, 1)
     if title is not None and not isinstance(title, str):
         msg = f"title={title!r} is not a text."
         raise InputError(msg)
-    graph, edges = get.graph(adata, key=key), get.edges(adata, key=key)
-    page = draw_interactive(graph, edges, _targets(adata, key), max_genes=max_genes, title=title)
+    network = OpenedNetwork(adata, key)
+    page = draw_interactive(network.graph(), network.edges, network.targets, max_genes=max_genes, title=title)
     if path is None:
         return InteractivePage(page)
     with replaced(path) as temporary:
@@ -145,13 +142,3 @@ def draw_interactive(
         As :func:`argen.get.targets` returns it; None if the knock-downs are not known.
     """
     return make_page(title or "Causal gene network", page_content(graph, edges, targets, max_genes))
-
-
-def _targets(adata: "AnnData", key: str) -> pd.DataFrame | None:
-    """The targets of the step that the network was made from, None if it is not there any more."""
-    from argen import get
-
-    network = read_entry(adata, key, "network")
-    if step_of_network(adata, network) is None:
-        return None
-    return get.targets(adata, key=network.settings["descendants_key"], network=key)

@@ -1,0 +1,245 @@
+"""A network opened once: everything that is read from it, each table made when it is first asked for, and kept."""
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from argen._bridge.diagnostics.power import with_edge_mde, with_pair_mde
+from argen._bridge.results.entries import Entry, read_entry
+from argen._bridge.results.network import step_of_network
+from argen._bridge.results.tables import WEAK_F
+
+if TYPE_CHECKING:
+    import networkx as nx
+    from anndata import AnnData
+
+__all__ = ["OpenedNetwork", "held", "held_pairs", "n_left_out", "pairs_of", "targets_of", "with_network"]
+
+_Z_95 = 1.959963984540054
+# Cytoscape keeps in its own column `selected` what is highlighted, and would overwrite ours at the first click.
+_EDGE_NAMES = {"coef": "weight", "selected": "in_network"}
+_TARGET_NAMES = {
+    "n_cells": "n_cells",
+    "effect": "knockdown_effect",
+    "se": "knockdown_se",
+    "p": "knockdown_p",
+    "flags": "knockdown_flags",
+    "z_squared": "z_squared",
+    "weak": "weak",
+    "n_descendants": "n_descendants",
+}
+_SIGNS = {-1.0: "negative", 1.0: "positive"}
+
+
+class OpenedNetwork:
+    """The network ``uns[key]`` of an object that does not change meanwhile.
+
+    All tables are those that the `get` functions return, genes as texts, without the genes that `adata` no longer
+    holds. Do not write into them: they are shared.
+
+    Parameters
+    ----------
+    adata, key, power
+        As in :func:`argen.get.edges`.
+
+    Attributes
+    ----------
+    entry
+        What is stored.
+    """
+
+    def __init__(self, adata: "AnnData", key: str, *, power: float = 0.8) -> None:
+        self.adata = adata
+        self.entry = read_entry(adata, key, "network")
+        self.power = power
+
+    @cached_property
+    def step(self) -> Entry | None:
+        """The descendant step that the network was made from, None if it is not there any more."""
+        return step_of_network(self.adata, self.entry)
+
+    @cached_property
+    def candidates(self) -> pd.DataFrame:
+        """Every edge that was tested, see :func:`argen.get.edges`."""
+        # The effects of a baseline are not per unit of log expression, which the counts of the step are translated to.
+        step = self.step if self.entry.settings["method"] == "argen" else None
+        table = with_edge_mde(self.entry.tables["edges"], step, self.power)
+        table = table[held(self.adata, table["source"]) & held(self.adata, table["target"])]
+        table = table.assign(
+            source=table["source"].astype(str),
+            target=table["target"].astype(str),
+            ci_low=table["coef"] - _Z_95 * table["se"],
+            ci_high=table["coef"] + _Z_95 * table["se"],
+        )
+        first = ["source", "target", "coef", "se", "ci_low", "ci_high"]
+        table = table[[*first, *(c for c in table.columns if c not in first)]]
+        strength = table["z"].abs().fillna(-1.0)
+        return table.iloc[strength.argsort(kind="stable")[::-1]].reset_index(drop=True)
+
+    @cached_property
+    def edges(self) -> pd.DataFrame:
+        """The edges of the network, see :func:`argen.get.edges`."""
+        return self.candidates[self.candidates["selected"]].reset_index(drop=True)
+
+    @cached_property
+    def targets(self) -> pd.DataFrame | None:
+        """The targets with what rests on them, see :func:`argen.get.targets`; None without the step."""
+        if self.step is None:
+            return None
+        return with_network(self.adata, self._knockdowns, self._held_pairs, self.entry)
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame | None:
+        """The pairs of the step, see :func:`argen.get.pairs`; None without it."""
+        return None if self.step is None else pairs_of(self.adata, self.step, self.power)
+
+    @cached_property
+    def genes(self) -> pd.DataFrame:
+        """The genes in causal order, with the attributes that nodes have in :func:`argen.get.graph`."""
+        nodes = self.entry.tables["nodes"]
+        genes = nodes["gene"].astype(str)
+        table = pd.DataFrame({"gene": genes, "order": np.arange(len(genes)), "layer": nodes["layer"]})
+        table = table[held(self.adata, genes)].reset_index(drop=True)
+        for name, end in (("in_degree", "target"), ("out_degree", "source")):
+            table[name] = table["gene"].map(self.edges[end].value_counts()).fillna(0).astype(np.int64)
+        if self.step is not None:
+            known = self._knockdowns
+            known = known[known["status"].astype(str) == "kept"].set_index("target")[list(_TARGET_NAMES)]
+            table = table.join(known.rename(columns=_TARGET_NAMES), on="gene")
+        return table
+
+    def n_left_out(self, *, selected: bool = True) -> int:
+        """Edges one of whose genes `adata` no longer holds."""
+        stored = self.entry.tables["edges"]
+        return n_left_out(self.adata, stored[stored["selected"]] if selected else stored)
+
+    def graph(self, *, selected: bool = True) -> "nx.DiGraph":
+        """See :func:`argen.get.graph`."""
+        import networkx as nx
+
+        network = nx.DiGraph()
+        network.graph.update(_about(self.entry))
+        if gone := self.n_left_out(selected=selected):
+            network.graph["n_edges_left_out"] = gone
+        for gene in self.genes.to_dict("records"):
+            network.add_node(gene.pop("gene"), **_scalars(gene))
+        for edge in _named_for_graphs(self.edges if selected else self.candidates).to_dict("records"):
+            network.add_edge(edge.pop("source"), edge.pop("target"), **_scalars(edge))
+        return network
+
+    @cached_property
+    def _held_pairs(self) -> pd.DataFrame:
+        return held_pairs(self.adata, self.step)
+
+    @cached_property
+    def _knockdowns(self) -> pd.DataFrame:
+        return targets_of(self.adata, self.step, self._held_pairs)
+
+
+def _about(network: Entry) -> dict[str, Any]:
+    """What the network is, and how it was made."""
+    settings = dict(sorted(network.settings.items()))  # a file does not keep their order
+    return _scalars({"key": network.key, "argen_version": network.versions["argen"]} | settings)
+
+
+def _named_for_graphs(edges: pd.DataFrame) -> pd.DataFrame:
+    """Edges under the names that they have in a graph."""
+    table = edges.rename(columns=_EDGE_NAMES)
+    signs = np.sign(table["weight"]).map(_SIGNS)
+    table.insert(table.columns.get_loc("weight") + 1, "sign", signs)
+    return table
+
+
+def _scalars(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are a value, as Python's own type."""
+    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
+    return {name: value for name, value in plain.items() if _is_value(value)}
+
+
+def _is_value(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, (bool, int)) or (isinstance(value, str) and value != "")
+
+
+def pairs_of(adata: "AnnData", step: Entry, power: float) -> pd.DataFrame:
+    """The pairs of a descendant step, see :func:`argen.get.pairs`."""
+    table = with_pair_mde(step, power)
+    table = table[held(adata, table["target"]) & held(adata, table["gene"])]
+    return table.assign(target=table["target"].astype(str), gene=table["gene"].astype(str)).reset_index(drop=True)
+
+
+def held_pairs(adata: "AnnData", step: Entry) -> pd.DataFrame:
+    """The stored pairs whose genes `adata` still holds."""
+    pairs = step.tables["pairs"]
+    return pairs[held(adata, pairs["target"]) & held(adata, pairs["gene"])]
+
+
+def targets_of(adata: "AnnData", step: Entry, pairs: pd.DataFrame) -> pd.DataFrame:
+    """The targets of a step without a network, see :func:`argen.get.targets`; `pairs` from :func:`held_pairs`."""
+    stored = step.tables["targets"]
+    there = held(adata, stored["target"]) | (stored["status"].astype(str) != "kept")
+    table = stored[there].assign(target=stored["target"].astype(str)).reset_index(drop=True)
+    at = table.columns.get_loc("se") + 1
+    for sign, name in ((1, "ci_high"), (-1, "ci_low")):
+        table.insert(at, name, table["effect"] + sign * _Z_95 * table["se"])
+    table["z_squared"] = (table["effect"] / table["se"]) ** 2
+    table["weak"] = ~(table["z_squared"] >= WEAK_F) & (table["status"].astype(str) == "kept")
+    _add_reach(table, pairs, step.tables["components"])
+    return table
+
+
+def with_network(adata: "AnnData", targets: pd.DataFrame, pairs: pd.DataFrame, network: Entry) -> pd.DataFrame:
+    """The same with what rests on each target in a network."""
+    edges = network.tables["edges"]
+    edges = edges[edges["flags"].astype(str) != "forbidden"]
+    table = targets.copy()
+    _add_edges(table, pairs, edges[held(adata, edges["source"]) & held(adata, edges["target"])])
+    return table
+
+
+def _add_reach(table: pd.DataFrame, pairs: pd.DataFrame, components: pd.DataFrame) -> None:
+    """What of a target's significant pairs became of the relation, and the cycle that they put it into."""
+    significant, descendant = (pairs[name].to_numpy(bool) for name in ("significant", "descendant"))
+    names = pairs["target"].astype(str)
+    table["n_descendants"] = _count(table["target"], names[descendant])
+    table["n_significant"] = _count(table["target"], names[significant])
+    table["n_skipped"] = _count(table["target"], names[significant & ~descendant])
+    number = pd.Series(components["component"].to_numpy(), components["gene"].astype(str))
+    table["cycle"] = number.reindex(table["target"]).fillna(-1).to_numpy().astype(np.int64)
+
+
+def _add_edges(table: pd.DataFrame, pairs: pd.DataFrame, edges: pd.DataFrame) -> None:
+    """What rests on a target in a network, and which of its descendants are no children."""
+    source, chosen = edges["source"].astype(str), edges["selected"].to_numpy(bool)
+    table["n_candidate_edges"] = _count(table["target"], source)
+    table["n_edges"] = _count(table["target"], source[chosen])
+    table["n_indirect"] = _count_indirect(table["target"], pairs, edges[chosen])
+    if "F" in edges:
+        weakest = edges["F"].groupby(source).min()
+        table["min_F"] = weakest.reindex(table["target"]).to_numpy(np.float64)
+
+
+def _count_indirect(targets: pd.Series, pairs: pd.DataFrame, children: pd.DataFrame) -> np.ndarray:
+    """Descendants of each target that are not among its children."""
+    related = pairs[pairs["descendant"].to_numpy(bool)]
+    below = pd.MultiIndex.from_arrays([related["target"].astype(str), related["gene"].astype(str)])
+    direct = pd.MultiIndex.from_arrays([children["source"].astype(str), children["target"].astype(str)])
+    return _count(targets, pd.Series(below[~below.isin(direct)].get_level_values(0), dtype=object))
+
+
+def _count(targets: pd.Series, sources: pd.Series) -> np.ndarray:
+    return sources.value_counts().reindex(targets).fillna(0).to_numpy().astype(np.int64)
+
+
+def held(adata: "AnnData", names: pd.Series) -> pd.Series:
+    return names.astype(str).isin(adata.var_names)
+
+
+def n_left_out(adata: "AnnData", table: pd.DataFrame, ends: tuple[str, str] = ("source", "target")) -> int:
+    """Rows of a stored table one of whose genes `adata` no longer holds."""
+    return int((~(held(adata, table[ends[0]]) & held(adata, table[ends[1]]))).sum())
