@@ -1,6 +1,7 @@
 """Checks of what a user hands over; every failure names the thing and the cure."""
 
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ __all__ = [
     "check_key",
     "check_layer",
     "check_level",
+    "check_number",
     "check_option",
     "check_positive",
     "counted",
@@ -94,18 +96,32 @@ def read_seed(rng: object) -> int:
     return int(rng)
 
 
+def check_number(name: str, value: object, least: float = -np.inf) -> float:
+    """Return `value`, checked to be a finite number of at least `least`."""
+    if not _is_finite(value) or value < least:
+        limit = "" if least == -np.inf else f" of at least {least:g}"
+        msg = f"{name}={value!r}: give a finite number{limit}."
+        raise InputError(msg)
+    return float(value)
+
+
 def check_level(name: str, value: float) -> None:
     """Raise :class:`~argen.errors.InputError` unless `value` is a number strictly between 0 and 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < 1:
+    if not _is_finite(value) or not 0 < value < 1:
         msg = f"{name}={value!r} is not a level between 0 and 1."
         raise InputError(msg)
 
 
-def check_positive(name: str, value: float) -> None:
-    """Raise :class:`~argen.errors.InputError` unless `value` is a finite number above 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
+def check_positive(name: str, value: object) -> float:
+    """Return `value`, checked to be a finite number above 0."""
+    if not _is_finite(value) or value <= 0:
         msg = f"{name}={value!r} is not a finite number larger than 0."
         raise InputError(msg)
+    return float(value)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and -np.inf < value < np.inf
 
 
 def check_counts(
