@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.diagnostics.power import with_edge_mde, with_pair_mde
+from argen._bridge.intervals import interval_95
 from argen._bridge.results.belonging import named_network, networks_step, step_of_network
 from argen._bridge.results.slots import read_result
 from argen._bridge.results.tables import WEAK_F
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["edges", "genes", "held", "n_left_out", "pairs", "qc", "targets"]
 
-_Z_95 = 1.959963984540054
 _NETWORK = "argen_dag"
 
 
@@ -85,12 +85,8 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, po
     table = table[held(adata, table["source"]) & held(adata, table["target"])]
     if selected:
         table = table[table["selected"]]
-    table = table.assign(
-        source=table["source"].astype(str),
-        target=table["target"].astype(str),
-        ci_low=table["coef"] - _Z_95 * table["se"],
-        ci_high=table["coef"] + _Z_95 * table["se"],
-    )
+    table = table.assign(source=table["source"].astype(str), target=table["target"].astype(str))
+    table["ci_low"], table["ci_high"] = interval_95(table["coef"], table["se"])
     first = ["source", "target", "coef", "se", "ci_low", "ci_high"]
     table = table[[*first, *(c for c in table.columns if c not in first)]]
     strength = table["z"].abs().fillna(-1.0)
@@ -247,8 +243,8 @@ def targets(
     there = held(adata, stored["target"]) | (stored["status"].astype(str) != "kept")
     table = stored[there].assign(target=stored["target"].astype(str)).reset_index(drop=True)
     at = table.columns.get_loc("se") + 1
-    for sign, name in ((1, "ci_high"), (-1, "ci_low")):
-        table.insert(at, name, table["effect"] + sign * _Z_95 * table["se"])
+    for name, ends in zip(("ci_low", "ci_high"), interval_95(table["effect"], table["se"]), strict=True):
+        table.insert(at + (name == "ci_high"), name, ends)
     table["z_squared"] = (table["effect"] / table["se"]) ** 2
     table["weak"] = ~(table["z_squared"] >= WEAK_F) & (table["status"].astype(str) == "kept")
     pairs = result["pairs"]

@@ -268,10 +268,15 @@ def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> N
     ax.axvline(0, color=style.NOTE_COLOR, linewidth=0.8)
     ax.set_xlabel("log fold change of the target's own gene")
     position = pd.Series(np.arange(len(targets)), targets["target"])
-    half = 1.96 * targets["se"].to_numpy()
     if len(targets) > MAX_NAMED:
         ax.errorbar(
-            targets["effect"], position, xerr=half, fmt="o", markersize=2, linewidth=0.6, color=style.POSITIVE_COLOR
+            targets["effect"],
+            position,
+            xerr=_lengths(targets),
+            fmt="o",
+            markersize=2,
+            linewidth=0.6,
+            color=style.POSITIVE_COLOR,
         )
         ax.set_ylabel(f"rank of the target ({len(targets)} targets)")
         n = int(guides["discordant"].sum())
@@ -289,7 +294,7 @@ def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> N
         part = guides["discordant"] == discordant
         if part.any():
             ax.errorbar(
-                guides["effect"][part], y[part], xerr=1.96 * guides["se"][part], fmt=marker, markersize=3.5,
+                guides["effect"][part], y[part], xerr=_lengths(guides[part]), fmt=marker, markersize=3.5,
                 linewidth=0.9, color=color, label=label,
             )  # fmt: skip
     ax.set_yticks(position, targets["target"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
@@ -302,6 +307,11 @@ def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> N
     ax.set_title("knock-down per guide (points) and target (bars)", fontsize=style.FONT_SIZE)
     ax.legend(fontsize=style.SMALL_FONT_SIZE, frameon=False, loc="best")
     _plain(ax)
+
+
+def _lengths(table: pd.DataFrame) -> list[pd.Series]:
+    """Lengths of the 95 % intervals below and above the effects."""
+    return [table["effect"] - table["ci_low"], table["ci_high"] - table["effect"]]
 
 
 def _plain(ax: "Axes") -> None:

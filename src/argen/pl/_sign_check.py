@@ -9,6 +9,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.transforms import ScaledTranslation
 
 from argen._bridge.diagnostics.sign_check import Agreement, agreement
+from argen._bridge.intervals import interval_95
 from argen._bridge.validate import counted, name_some
 from argen.pl import _style as style
 from argen.pl._axes import on_paper
@@ -23,7 +24,6 @@ __all__ = ["argen_sign_check", "draw_sign_check"]
 
 _SIDE = (3.9, 3.7)  # inches: width and height of the axes
 _LEFT, _RIGHT, _BELOW, _ABOVE, _ENTRY = 0.84, 0.3, 0.62, 0.36, 0.19  # inches round them, and of an entry of the key
-_Z_95 = 1.959963984540054
 _FEW = 40  # edges up to which intervals are drawn
 _VERY_FEW = 12  # edges up to which all are named
 _MOST_NAMES = 15
@@ -156,7 +156,7 @@ def _limit(values: np.ndarray, se: np.ndarray) -> float:
         return 1.0
     size = np.abs(values)
     if len(values) <= _FEW:
-        ends = size + np.nan_to_num(_Z_95 * se)
+        ends = interval_95(size, np.nan_to_num(se))[1]
         return 1.1 * float(np.minimum(ends, _FAR * size.max()).max())
     return 1.1 * float(size[size <= _FAR * np.quantile(size, 0.95)].max())
 
@@ -195,7 +195,8 @@ def _draw_points(ax: "Axes", points: pd.DataFrame, limits: list[float]) -> None:
             face = color if significant else "white"
             options = {"color": color, "markerfacecolor": face, "markeredgewidth": 0.9, "linestyle": "none"}
             if few:
-                spread = {"xerr": _Z_95 * points.loc[own, "x_se"], "yerr": _Z_95 * points.loc[own, "y_se"]}
+                lengths = (interval_95(0.0, points.loc[own, f"{name}_se"])[1] for name in "xy")
+                spread = dict(zip(("xerr", "yerr"), lengths, strict=True))
                 ax.errorbar(x[own], y[own], **spread, fmt="none", ecolor=color, elinewidth=0.7, alpha=0.7, zorder=2)
             scaled = size * (0.85 if marker == "D" else 1.0)
             ax.plot(x[own], y[own], marker, markersize=scaled, label=label, zorder=4 - agrees, **options)
@@ -240,7 +241,7 @@ def _name_points(ax: "Axes", points: pd.DataFrame, limits: list[float], *, rever
 
 def _along_intervals(points: pd.DataFrame, limits: list[float]) -> list[np.ndarray]:
     """Points on the lines of the intervals, which names must not cover."""
-    at = np.linspace(-_Z_95, _Z_95, 9)
+    at = np.linspace(*interval_95(0.0, 1.0), 9)
     x, y, x_se, y_se = (points[name].to_numpy()[:, None] for name in ("x", "y", "x_se", "y_se"))
     lines = [(x + at * x_se, y + 0 * at), (x + 0 * at, y + at * y_se)]
     places = [np.column_stack([a.ravel(), b.ravel()]) for a, b in lines]
