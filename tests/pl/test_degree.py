@@ -10,7 +10,7 @@ from toy import assert_same
 import argen as ag
 from argen.errors import InputError, MissingResultError
 from argen.pl._degree import KINDS, draw_degree
-from argen.pl._rows import short
+from argen.pl._named_rows import short
 
 
 def table_of(graph):

@@ -11,9 +11,9 @@ from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._axes import on_paper
-from argen.pl._rows import LEADER, all_fit, name_rows, points_of, room_for_names, short
+from argen.pl._named_rows import LEADER, all_fit, name_rows, points_of, room_for_names, short
 from argen.pl._show import finish
-from argen.pl._words import no_edge_words, on_lines
+from argen.pl._wording import no_edge_words, on_lines
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -9,7 +9,7 @@ from matplotlib.transforms import Bbox
 from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._axes import put
-from argen.pl._rows import widest
+from argen.pl._named_rows import widest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

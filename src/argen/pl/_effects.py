@@ -15,11 +15,11 @@ from argen._bridge.validate import check_anndata, counted
 from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._axes import on_paper
+from argen.pl._densities import RIDGE_HEIGHT, Curve, curves_of, draw_curve, draw_zeros, log_limits
 from argen.pl._effect_layout import Contents, Layout, axes_for
 from argen.pl._effect_rows import MAX_PARENTS, MAX_TARGETS, choose_targets, effect_rows, parents_of
-from argen.pl._folds import NO_COUNTS, draw_folds, fold_words
-from argen.pl._ridges import RIDGE_HEIGHT, Curve, curves_of, draw_curve, draw_zeros, log_limits
-from argen.pl._rows import short, short_names
+from argen.pl._fold_changes import NO_COUNTS, draw_folds, fold_words
+from argen.pl._named_rows import short, short_names
 from argen.pl._show import finish
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from argen.get._tables import n_left_out
 from argen.pl import _style as style
 from argen.pl._axes import make_room, on_paper
 from argen.pl._limits import whisker, without_counts
-from argen.pl._network.hubs import MAX_GENES, hidden_genes_note, hubs
+from argen.pl._named_rows import LEADER, NAMES_WIDTH, all_fit, name_rows, points_of, room_for_names, short
+from argen.pl._network.most_connected import MAX_GENES, hidden_genes_note, hubs
 from argen.pl._network.views import Genes, Views
-from argen.pl._rows import LEADER, NAMES_WIDTH, all_fit, name_rows, points_of, room_for_names, short
 from argen.pl._show import finish
-from argen.pl._words import left_out_words, no_edge_words
+from argen.pl._wording import left_out_words, no_edge_words
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -12,9 +12,9 @@ from argen._bridge.results.belonging import networks_of_step
 from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._axes import make_room, on_paper
-from argen.pl._rows import NAMES_WIDTH, name_rows, room_for_names
+from argen.pl._named_rows import NAMES_WIDTH, name_rows, room_for_names
 from argen.pl._show import finish
-from argen.pl._words import no_network_words
+from argen.pl._wording import no_network_words
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -13,10 +13,10 @@ from argen.pl import _style as style
 from argen.pl._axes import on_paper
 from argen.pl._labels import label_points
 from argen.pl._limits import upper_limit, without_counts
+from argen.pl._named_rows import points_of, short
 from argen.pl._network.views import Genes, known_genes
-from argen.pl._rows import points_of, short
 from argen.pl._show import finish
-from argen.pl._words import left_out_words
+from argen.pl._wording import left_out_words
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -16,8 +16,8 @@ from argen.pl._network import edge_labels
 from argen.pl._network.compose import Picture, names_note
 from argen.pl._network.groups import NAME_SIZE
 from argen.pl._network.key import BETWEEN_DASHES, DOT_FACE, draw_key
+from argen.pl._network.module_colors import shade, tint
 from argen.pl._network.scene import Scene
-from argen.pl._network.tints import shade, tint
 from argen.pl._network.wires import points_on
 
 if TYPE_CHECKING:
