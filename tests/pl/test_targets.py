@@ -10,7 +10,8 @@ import pytest
 import argen as ag
 from argen.errors import InputError, MissingResultError
 from argen.pl import _style as style
-from argen.pl._targets import MAX_NAMED, draw_targets
+from argen.pl._named_rows import MAX_NAMED
+from argen.pl._targets import draw_targets
 
 
 def table_of(n, seed=0, network=True):

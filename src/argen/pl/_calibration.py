@@ -9,7 +9,7 @@ import pandas as pd
 from argen._bridge.validate import check_option
 from argen.errors import InputError
 from argen.pl import _style as style
-from argen.pl._axes import on_paper
+from argen.pl._axes import on_paper, plain
 from argen.pl._show import finish
 
 if TYPE_CHECKING:
@@ -143,8 +143,7 @@ def draw_qq(ax: "Axes", qq: pd.DataFrame, summary: pd.DataFrame, kind: str) -> N
         fontsize=style.SMALL_FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(0.0, -0.14),
         handletextpad=0.5,
     )  # fmt: skip
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
+    plain(ax)
 
 
 def _rate(row: pd.Series) -> str:

@@ -32,7 +32,6 @@ _CONTROL = "control"
 _DEFAULT_KEY = "argen_dag"
 _NAME_AT = 0.33  # of a row: between the name and what stands below
 _USUAL_WIDTH = 216.0  # points: of the curves, for which their ticks are chosen
-_POINTS = 72  # per inch
 _LONGEST_NAME = 18
 
 
@@ -355,7 +354,7 @@ def _key(faces: set[str]) -> list[Line2D | Patch]:
 
 
 def _draw_key(ax: "Axes", key: list[Line2D | Patch], layout: Layout) -> None:
-    below = ScaledTranslation(0.0, -layout.below / _POINTS, ax.figure.dpi_scale_trans)
+    below = ScaledTranslation(0.0, -layout.below / style.POINTS_PER_INCH, ax.figure.dpi_scale_trans)
     ax.legend(
         handles=key, ncols=layout.key_columns, fontsize=layout.font, frameon=False, loc="upper left",
         borderaxespad=0.0, borderpad=0.2, bbox_to_anchor=(0.0, 0.0), bbox_transform=ax.transAxes + below,

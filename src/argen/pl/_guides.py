@@ -11,7 +11,7 @@ from argen._bridge.guides.knockdown import KnockdownDesign, knockdown_tables, re
 from argen._bridge.validate import check_option, name_some
 from argen.errors import InputError
 from argen.pl import _style as style
-from argen.pl._axes import on_paper
+from argen.pl._axes import on_paper, plain
 from argen.pl._show import finish
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def draw_counts(ax: "Axes", histogram: pd.DataFrame, row: pd.Series) -> None:
     note = f" (threshold: {fallback})" if fallback else ""
     ax.set_title(f"{row['guide']}{note}", fontsize=style.FONT_SIZE, parse_math=False)
     ax.legend(fontsize=style.SMALL_FONT_SIZE, frameon=False)
-    _plain(ax)
+    plain(ax)
 
 
 def draw_cells(ax: "Axes", n_cells: pd.Series) -> None:
@@ -221,7 +221,7 @@ def draw_cells(ax: "Axes", n_cells: pd.Series) -> None:
         ax.set_ylim(0, None)
         others = ", ".join(f"{name} {n_cells[name]}" for name in statuses)
         ax.set_title(f"cells per target; {others}", fontsize=style.FONT_SIZE)
-        _plain(ax)
+        plain(ax)
         return
     n_cells = pd.concat([n_cells[statuses[::-1]], targets])
     faces = [NOT_CALLED_FACE if name in statuses else style.POSITIVE_COLOR for name in n_cells.index]
@@ -239,7 +239,7 @@ def _bars(ax: "Axes", names: list[str], values: np.ndarray, faces: list[str]) ->
     ax.set_yticks(position, names, fontsize=style.SMALL_FONT_SIZE, parse_math=False)
     ax.set_xlim(0, 1.12 * room)
     ax.set_ylim(-0.6, len(names) - 0.4)
-    _plain(ax)
+    plain(ax)
 
 
 def draw_guides_per_cell(ax: "Axes", n_guides: np.ndarray) -> None:
@@ -256,7 +256,7 @@ def draw_guides_per_cell(ax: "Axes", n_guides: np.ndarray) -> None:
     ax.set_ylabel("cells")
     ax.set_ylim(0, 1.1 * max(n_cells.max(initial=1), 1))
     ax.set_title("guides per cell", fontsize=style.FONT_SIZE)
-    _plain(ax)
+    plain(ax)
 
 
 def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> None:
@@ -281,7 +281,7 @@ def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> N
         ax.set_ylabel(f"rank of the target ({len(targets)} targets)")
         n = int(guides["discordant"].sum())
         ax.set_title(f"knock-down per target; guides not drawn, {n} of them discordant", fontsize=style.FONT_SIZE)
-        _plain(ax)
+        plain(ax)
         return
     ax.barh(position, targets["effect"], height=0.8, color=style.NODE_FACE, edgecolor=style.ISOLATED_EDGE, zorder=0)
     guides = guides[guides["target"].isin(position.index) & np.isfinite(guides["effect"])]
@@ -306,14 +306,9 @@ def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> N
     ax.set_xlim(lowest - room, highest + room)
     ax.set_title("knock-down per guide (points) and target (bars)", fontsize=style.FONT_SIZE)
     ax.legend(fontsize=style.SMALL_FONT_SIZE, frameon=False, loc="best")
-    _plain(ax)
+    plain(ax)
 
 
 def _lengths(table: pd.DataFrame) -> list[pd.Series]:
     """Lengths of the 95 % intervals below and above the effects."""
     return [table["effect"] - table["ci_low"], table["ci_high"] - table["effect"]]
-
-
-def _plain(ax: "Axes") -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.patheffects import withStroke
@@ -12,7 +11,7 @@ from argen._bridge.diagnostics.sign_check import Agreement, agreement
 from argen._bridge.intervals import interval_95
 from argen._bridge.validate import counted, name_some
 from argen.pl import _style as style
-from argen.pl._axes import on_paper
+from argen.pl._axes import new_axes, on_paper, plain
 from argen.pl._labels import label_points
 from argen.pl._show import finish
 
@@ -30,7 +29,6 @@ _MOST_NAMES = 15
 _FAR = 3.0  # of many points, those farther out than so many times the 95th percentile are drawn at the border
 _EXACT, _MOST_DIGITS = 1e-9, 3  # per cent: what rounding leaves of 0 and 100, and digits after the point
 _LINE_ABOVE = 1.4  # of a font size
-_POINTS = 72  # per inch
 
 
 @on_paper
@@ -129,10 +127,8 @@ def _new_axes(points: pd.DataFrame, n_lines: int) -> "Axes":
     """Axes with room for so many lines below the heading, and for the key."""
     n_looks = len(points[["agrees", "significant"]].drop_duplicates())
     below = _BELOW + _ENTRY * n_looks
-    above = _ABOVE + n_lines * _LINE_ABOVE * style.SMALL_FONT_SIZE / _POINTS
-    size = _LEFT + _SIDE[0] + _RIGHT, below + _SIDE[1] + above
-    place = _LEFT / size[0], below / size[1], _SIDE[0] / size[0], _SIDE[1] / size[1]
-    return plt.figure(figsize=size, layout="none").add_axes(place)
+    above = _ABOVE + n_lines * _LINE_ABOVE * style.SMALL_FONT_SIZE / style.POINTS_PER_INCH
+    return new_axes(_LEFT, _SIDE[0], _RIGHT, below, _SIDE[1], above)
 
 
 def _points(table: pd.DataFrame, *, reverse: bool) -> pd.DataFrame:
@@ -174,8 +170,7 @@ def _finish_axes(ax: "Axes", limits: list[float], *, reverse: bool) -> None:
     ax.set_ylabel(
         f"−1 × effect of perturbing the {perturbed}\non the {other} (log fold change)", fontsize=style.FONT_SIZE
     )
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
+    plain(ax)
 
 
 def _draw_points(ax: "Axes", points: pd.DataFrame, limits: list[float]) -> None:
@@ -266,7 +261,7 @@ def _notes(table: pd.DataFrame, found: Agreement, far: int, *, reverse: bool) ->
 def _first_that_fits(words: str, names: list[str]) -> str:
     """The words and as many of the names as a line above the axes holds."""
     lines = [f"{words}: {name_some(names, n)}" for n in range(min(len(names), 4), 0, -1)]
-    room = (_SIDE[0] + _RIGHT) * _POINTS
+    room = (_SIDE[0] + _RIGHT) * style.POINTS_PER_INCH
     return next((line for line in lines if style.text_width(line, style.SMALL_FONT_SIZE) < room), words)
 
 

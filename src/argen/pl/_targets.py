@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.transforms import ScaledTranslation
@@ -11,8 +10,8 @@ from matplotlib.transforms import ScaledTranslation
 from argen._bridge.results.belonging import networks_of_step
 from argen.errors import InputError
 from argen.pl import _style as style
-from argen.pl._axes import make_room, on_paper
-from argen.pl._named_rows import NAMES_WIDTH, name_rows, room_for_names
+from argen.pl._axes import make_room, on_paper, plain
+from argen.pl._named_rows import MAX_NAMED, label_ranks, name_every_row, name_rows, room_for_names, row_axes
 from argen.pl._show import finish
 from argen.pl._wording import no_network_words
 
@@ -20,15 +19,12 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
 
-__all__ = ["MAX_NAMED", "argen_targets", "draw_targets"]
+__all__ = ["argen_targets", "draw_targets"]
 
-# Up to this many targets each gets a row and its name.
-MAX_NAMED = 60
-_ROW, _TALLEST, _WIDTH = 0.19, 6.6, 4.3  # inches
+_WIDTH = 4.3  # inches
 _BELOW, _ABOVE = 0.62, 0.5  # inches below and above the rows
 _STRIPS = 0.46  # of the width of the knock-downs: room for the strips
 _STRONGEST = 5  # of many targets, those named at the strong end
-_POINTS = 72  # per inch
 _WIDE = 3.0  # intervals more than so many times the median are cut off, and marked
 
 
@@ -102,8 +98,10 @@ def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None, *, networks: Seq
     """
     table = _sorted(table)
     many = len(table) > MAX_NAMED
-    ax = _new_axes(table, many=many) if ax is None else make_room(ax, _STRIPS)
-    row = np.arange(len(table))
+    if ax is None:
+        ax = row_axes(table["target"], _WIDTH, right=_STRIPS * _WIDTH + 0.15, below=_BELOW, above=_ABOVE)
+    else:
+        ax = make_room(ax, _STRIPS)
     _draw_knockdowns(ax, table)
     _draw_strip(ax.inset_axes([1.03, 0.0, 0.2, 1.0]), table["n_cells"].to_numpy(), None, written=not many)
     if "n_candidate_edges" in table:
@@ -111,25 +109,15 @@ def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None, *, networks: Seq
         _draw_strip(ax.inset_axes([1.26, 0.0, 0.2, 1.0]), *counts, written=not many)
     if many:
         n_named = _name_some(ax, table)
-        ax.set_ylabel(f"rank of the target ({len(table)} targets)", labelpad=NAMES_WIDTH, fontsize=style.FONT_SIZE)
+        label_ranks(ax, f"rank of the target ({len(table)} targets)", table["target"])
     else:
         n_named = int(table["weak"].sum())
-        ax.set_yticks(row, table["target"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
+        name_every_row(ax, table["target"])
     heading = _heading(table, n_named)
     if "n_candidate_edges" not in table:
         heading = f"{no_network_words('candidate edges not counted', networks)}\n{heading}"
     ax.set_title(heading, fontsize=style.FONT_SIZE, loc="left", x=0.0, parse_math=False)
     return ax
-
-
-def _new_axes(table: pd.DataFrame, *, many: bool) -> "Axes":
-    """Axes of the knock-downs with margins for names on the left and strips on the right."""
-    longest = max(style.text_width(str(name), style.SMALL_FONT_SIZE) for name in table["target"])
-    left = (NAMES_WIDTH + 18.0 if many else longest + 12.0) / _POINTS
-    inside = _TALLEST if many else max(1.1, _ROW * len(table))
-    size = left + (1.0 + _STRIPS) * _WIDTH + 0.15, inside + _BELOW + _ABOVE
-    figure = plt.figure(figsize=size, layout="none")
-    return figure.add_axes((left / size[0], _BELOW / size[1], _WIDTH / size[0], inside / size[1]))
 
 
 def _heading(table: pd.DataFrame, n_named: int) -> str:
@@ -175,7 +163,7 @@ def _draw_knockdowns(ax: "Axes", table: pd.DataFrame) -> None:
         fontsize=style.SMALL_FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1.03, 0.0),
         bbox_transform=ax.transAxes + below, borderaxespad=0.0,
     )  # fmt: skip
-    _plain(ax)
+    plain(ax)
 
 
 def _span(known: pd.DataFrame) -> tuple[float, float]:
@@ -215,7 +203,7 @@ def _draw_strip(strip: "Axes", whole: np.ndarray, part: np.ndarray | None, *, wr
     strip.set_yticks([])
     strip.set_xticks([0.0, most], ["0", f"{most:g}"])
     strip.set_title("cells" if part is None else "candidate edges\n(selected: blue)", fontsize=style.SMALL_FONT_SIZE)
-    _plain(strip)
+    plain(strip)
 
 
 def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
@@ -235,8 +223,3 @@ def _first_weak(table: pd.DataFrame) -> list[int]:
     weak = np.flatnonzero(table["weak"])
     resting = table["n_candidate_edges"].to_numpy()[weak] if "n_candidate_edges" in table else np.zeros(len(weak))
     return weak[np.lexsort((weak, -resting))].tolist()
-
-
-def _plain(ax: "Axes") -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)

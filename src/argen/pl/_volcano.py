@@ -10,7 +10,7 @@ from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
 from argen.get._tables import n_left_out
 from argen.pl import _style as style
-from argen.pl._axes import on_paper
+from argen.pl._axes import on_paper, plain
 from argen.pl._labels import label_points
 from argen.pl._limits import upper_limit, without_counts
 from argen.pl._named_rows import points_of, short
@@ -171,8 +171,7 @@ def draw_volcano(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
     _draw_level(ax, table.attrs["level"])
     ax.set_xlabel(unit, fontsize=style.FONT_SIZE)
     ax.set_ylabel("−log10 p", fontsize=style.FONT_SIZE)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
+    plain(ax)
     notes = _notes(table, drawn, effect, height, (wide, high))
     n_found = int(drawn["found"].sum())
     heading = [_heading(table, words, n_found), *notes]
