@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["argen_calibration", "draw_qq"]
 
 KINDS = ("descendants", "edges")
-# Nulls of each panel with marker and colour: blue and vermillion differ for all common kinds of colour vision.
+# Nulls of each panel with marker and colour: slate and purple differ for all common kinds of colour vision.
 LOOKS = {
-    "guides": ("D", style.NEGATIVE_COLOR, "non-targeting guides"),
-    "splits": ("o", style.POSITIVE_COLOR, "random splits of the controls"),
-    "edges": ("o", style.POSITIVE_COLOR, "placebo edges"),
+    "guides": ("D", style.ALERT_COLOR, "non-targeting guides"),
+    "splits": ("o", style.PLAIN_COLOR, "random splits of the controls"),
+    "edges": ("o", style.PLAIN_COLOR, "placebo edges"),
 }
 OF_KIND = {"descendants": ("splits", "guides"), "edges": ("edges",)}
 BAND_FACE = "#DDE2E6"

@@ -151,7 +151,7 @@ def _draw_counts(ax: "Axes", table: pd.DataFrame, kind: str) -> None:
     """Genes by a whole number."""
     values = table[kind].to_numpy(np.int64)
     n_genes = np.bincount(values, minlength=1)
-    bars = ax.bar(np.arange(len(n_genes)), n_genes, width=0.85, color=style.POSITIVE_COLOR)
+    bars = ax.bar(np.arange(len(n_genes)), n_genes, width=0.85, color=style.PLAIN_COLOR)
     if len(n_genes) <= _MOST_WRITTEN:
         ax.bar_label(bars, fontsize=style.SMALL_FONT_SIZE - 1.0)
     ax.set_ylim(0, 1.12 * max(n_genes.max(), 1))
@@ -186,7 +186,7 @@ def _draw_ranks(ax: "Axes", table: pd.DataFrame, kind: str) -> None:
     n, row = len(ranked), np.arange(len(ranked))
     ax.hlines(row, 0.0, ranked[kind], color=style.ISOLATED_EDGE, linewidth=0.5 if many else 1.2)
     ax.scatter(
-        ranked[kind], row, s=4.0 if many else 20.0, color=style.POSITIVE_COLOR, linewidths=0, clip_on=False, zorder=3
+        ranked[kind], row, s=4.0 if many else 20.0, color=style.PLAIN_COLOR, linewidths=0, clip_on=False, zorder=3
     )
     ax.set(xlim=(0.0, 1.06 * float(ranked[kind].max()) if any_walk else 1.0), ylim=(-0.7, max(n, 1) - 0.3))
     if not any_walk:

@@ -26,7 +26,7 @@ _WIDTH = 4.6  # inches
 _BELOW, _ABOVE, _RIGHT = 1.0, 0.65, 0.2  # inches round the bars
 _FARTHEST = 15  # of many targets, those named for their reach
 _CYCLE = "in a cycle of significant pairs"
-_CHILD, _INDIRECT, _SKIPPED = style.POSITIVE_COLOR, "#9CC3DE", "#FFFFFF"
+_CHILD, _INDIRECT, _SKIPPED = style.PLAIN_COLOR, style.ISOLATED_EDGE, "#FFFFFF"
 
 
 @on_paper
@@ -40,9 +40,9 @@ def argen_descendants(
 ) -> "Axes | None":
     """Draw how many genes of the network each target moves, those that move most at the top.
 
-    A bar is a target: its children in the network in dark blue, its further descendants in light blue. The outlined
+    A bar is a target: its children in the network in dark grey, its further descendants in light grey. The outlined
     end are genes that the target moves significantly and that are no descendants all the same, since the pair would
-    have closed a cycle. An orange diamond marks targets that significant pairs join into a cycle; the heading counts
+    have closed a cycle. A purple diamond marks targets that significant pairs join into a cycle; the heading counts
     them. Where there are too many targets for a name each (more than 60 in a new figure) the rows are ranks, those
     without anything to draw are left out, and names are those of the 15 with the most descendants and of targets in
     cycles, as far as there is room; the heading says how many are missing.
@@ -150,7 +150,7 @@ def _draw_bars(ax: "Axes", table: pd.DataFrame, n_genes: int) -> None:
     if in_cycle.any():
         ax.scatter(
             start[in_cycle] + beside, row[in_cycle], marker="D", s=22.0 if named else 7.0, linewidths=0,
-            color=style.NEGATIVE_COLOR, label=_CYCLE, clip_on=False, zorder=3,
+            color=style.ALERT_COLOR, label=_CYCLE, clip_on=False, zorder=3,
         )  # fmt: skip
     if named:
         for y, moved, reach, cyclic in zip(row, start, table["_reach"], in_cycle, strict=True):
@@ -195,7 +195,7 @@ def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
     in_cycle = [i for i in range(n - 1, -1, -1) if table["cycle"].iloc[i] >= 0 and i not in farthest]
     named = in_cycle[: room - len(farthest)]
     rows = sorted([*farthest, *named])
-    colors = [style.NEGATIVE_COLOR if table["cycle"].iloc[i] >= 0 else style.INK for i in rows]
+    colors = [style.ALERT_COLOR if table["cycle"].iloc[i] >= 0 else style.INK for i in rows]
     name_rows(ax, rows, table["target"].iloc[rows], n, colors=colors)
     return len(in_cycle) - len(named)
 

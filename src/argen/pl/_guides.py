@@ -22,7 +22,7 @@ __all__ = ["argen_guides", "draw_cells", "draw_counts", "draw_guides_per_cell", 
 
 KINDS = ("counts", "cells", "guides_per_cell", "knockdown")
 NOT_CALLED_FACE = "#B4BBC1"
-DISCORDANT_COLOR = style.NEGATIVE_COLOR
+DISCORDANT_COLOR = style.ALERT_COLOR
 # Up to this many targets each gets a row and its name.
 MAX_NAMED = 40
 _MOST_GUIDES = 5  # more guides than this in a cell share a bar
@@ -49,7 +49,7 @@ def argen_guides(
     logarithmic; the lines are the cells that the fit expects in its background and its signal, a broken vertical line
     the threshold of a guide that has one. ``"cells"`` are the cells of each target, ``"guides_per_cell"`` the cells by
     the number of guides called. ``"knockdown"`` is the on-target effect of each guide with its 95 % interval beside
-    that of its target (a bar); discordant guides are orange diamonds. With more than 40 targets, their effects are
+    that of its target (a bar); discordant guides are purple diamonds. With more than 40 targets, their effects are
     drawn by rank, without the guides, and a note says so.
 
     Parameters
@@ -173,7 +173,7 @@ def draw_counts(ax: "Axes", histogram: pd.DataFrame, row: pd.Series) -> None:
     floor = 0.5
     for name, below, face in (
         ("n_not_called", 0.0, NOT_CALLED_FACE),
-        ("n_called", "n_not_called", style.POSITIVE_COLOR),
+        ("n_called", "n_not_called", style.PLAIN_COLOR),
     ):
         bottom = histogram[below].to_numpy(float) if below else np.zeros(len(histogram))
         top = bottom + histogram[name].to_numpy(float)
@@ -185,13 +185,13 @@ def draw_counts(ax: "Axes", histogram: pd.DataFrame, row: pd.Series) -> None:
             edgecolor="white", linewidth=0.4, label=label,
         )  # fmt: skip
     middle = (left + right) / 2
-    for name, color in (("expected_background", style.INK), ("expected_signal", style.NEGATIVE_COLOR)):
+    for name, line in (("expected_background", "--"), ("expected_signal", "-")):
         expected = histogram[name].to_numpy(float)
         visible = expected >= floor / 5
         if visible.any():
             ax.plot(
-                middle[visible], expected[visible], color=color, linewidth=1.6,
-                linestyle="--" if name == "expected_background" else "-", label=name.replace("_", " "),
+                middle[visible], expected[visible], color=style.INK, linewidth=1.6, linestyle=line,
+                label=name.replace("_", " "),
             )  # fmt: skip
     threshold = row.get("threshold", np.nan)
     if np.isfinite(threshold):
@@ -215,7 +215,7 @@ def draw_cells(ax: "Axes", n_cells: pd.Series) -> None:
     statuses = [name for name in ("control", "multiple", "unassigned") if name in n_cells.index]
     targets = n_cells.drop(statuses).sort_values(kind="stable")
     if len(targets) > MAX_NAMED:
-        ax.plot(np.arange(1, len(targets) + 1), targets.to_numpy()[::-1], color=style.POSITIVE_COLOR)
+        ax.plot(np.arange(1, len(targets) + 1), targets.to_numpy()[::-1], color=style.PLAIN_COLOR)
         ax.set_xlabel(f"rank of the target ({len(targets)} targets)")
         ax.set_ylabel("cells")
         ax.set_ylim(0, None)
@@ -224,7 +224,7 @@ def draw_cells(ax: "Axes", n_cells: pd.Series) -> None:
         plain(ax)
         return
     n_cells = pd.concat([n_cells[statuses[::-1]], targets])
-    faces = [NOT_CALLED_FACE if name in statuses else style.POSITIVE_COLOR for name in n_cells.index]
+    faces = [NOT_CALLED_FACE if name in statuses else style.PLAIN_COLOR for name in n_cells.index]
     _bars(ax, [str(name) for name in n_cells.index], n_cells.to_numpy(), faces)
     ax.set_xlabel("cells")
     ax.set_title("cells per target", fontsize=style.FONT_SIZE)
@@ -246,7 +246,7 @@ def draw_guides_per_cell(ax: "Axes", n_guides: np.ndarray) -> None:
     """Cells by the number of guides that were called in them."""
     most = min(int(n_guides.max(initial=1)), _MOST_GUIDES)
     n_cells = np.bincount(np.minimum(n_guides, most), minlength=most + 1)
-    faces = [style.POSITIVE_COLOR if n == 1 else NOT_CALLED_FACE for n in range(most + 1)]
+    faces = [style.PLAIN_COLOR if n == 1 else NOT_CALLED_FACE for n in range(most + 1)]
     bars = ax.bar(np.arange(most + 1), n_cells, color=faces)
     ax.bar_label(bars, fontsize=style.SMALL_FONT_SIZE)
     names = [f"{n}" for n in range(most + 1)]
@@ -266,7 +266,7 @@ def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> N
         msg = "kind='knockdown' needs a target that is measured; name genes with measured_as=...."
         raise InputError(msg)
     ax.axvline(0, color=style.NOTE_COLOR, linewidth=0.8)
-    ax.set_xlabel("log fold change of the target's own gene")
+    ax.set_xlabel(f"{style.LOG_FOLD_CHANGE} of the target's own gene")
     position = pd.Series(np.arange(len(targets)), targets["target"])
     if len(targets) > MAX_NAMED:
         ax.errorbar(
@@ -276,7 +276,7 @@ def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> N
             fmt="o",
             markersize=2,
             linewidth=0.6,
-            color=style.POSITIVE_COLOR,
+            color=style.PLAIN_COLOR,
         )
         ax.set_ylabel(f"rank of the target ({len(targets)} targets)")
         n = int(guides["discordant"].sum())
@@ -289,7 +289,7 @@ def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> N
     y = guides["target"].map(position) + 0.7 * (
         (guides.groupby("target").cumcount() + 0.5) / n_guides - 0.5
     )  # beside each other within the row
-    looks = ((False, "o", style.POSITIVE_COLOR, "guide"), (True, "D", DISCORDANT_COLOR, "discordant guide"))
+    looks = ((False, "o", style.PLAIN_COLOR, "guide"), (True, "D", DISCORDANT_COLOR, "discordant guide"))
     for discordant, marker, color, label in looks:
         part = guides["discordant"] == discordant
         if part.any():

@@ -43,7 +43,7 @@ _MOST_NAMED = 30
 _NOUNS = {"direct": "selected edge", "total": "significant or descendant pair"}
 _UNITS = {
     "direct": "direct effect: change of the target's log expression per unit of the source's",
-    "total": "total effect: log fold change of the target where the source is perturbed",
+    "total": f"total effect: {style.LOG_FOLD_CHANGE} of the target where the source is perturbed",
 }
 
 

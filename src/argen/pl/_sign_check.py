@@ -44,7 +44,7 @@ def argen_sign_check(
     """Draw every selected edge: its coefficient against minus the effect of perturbing its source on its target.
 
     A knock-down lowers the source, so an activating edge lowers its target: in the shaded quarters the signs agree
-    (blue dots), outside they differ (orange diamonds). Filled symbols are effects that are significant in the
+    (grey dots), outside they differ (purple diamonds). Filled symbols are effects that are significant in the
     descendant step (adjusted p). The heading counts the edges that agree, with their share and its 95 % Wilson
     interval (0 and 100 % only where they are exact), and the edges without an effect to compare with. Up to 40 edges
     have 95 % intervals; of more, those far outside stand at the border as triangles, and are counted. Named are
@@ -168,7 +168,7 @@ def _finish_axes(ax: "Axes", limits: list[float], *, reverse: bool) -> None:
     ax.set_xlabel("edge coefficient", fontsize=style.FONT_SIZE)
     perturbed, other = ("target", "source") if reverse else ("source", "target")
     ax.set_ylabel(
-        f"−1 × effect of perturbing the {perturbed}\non the {other} (log fold change)", fontsize=style.FONT_SIZE
+        f"−1 × effect of perturbing the {perturbed}\non the {other}: {style.LOG_FOLD_CHANGE}", fontsize=style.FONT_SIZE
     )
     plain(ax)
 
@@ -179,7 +179,7 @@ def _draw_points(ax: "Axes", points: pd.DataFrame, limits: list[float]) -> None:
     x, y = (np.clip(points[name], -limit, limit) for name, limit in zip("xy", limits, strict=True))
     outside = _outside(points, limits)
     size = 5.5 if few else 4.2 if len(points) <= 150 else 3.2
-    looks = ((True, "o", style.POSITIVE_COLOR, "agree"), (False, "D", style.NEGATIVE_COLOR, "differ"))
+    looks = ((True, "o", style.PLAIN_COLOR, "agree"), (False, "D", style.ALERT_COLOR, "differ"))
     for agrees, marker, color, word in looks:
         for significant in (False, True):
             kind = (points["agrees"] == agrees) & (points["significant"] == significant)

@@ -39,9 +39,9 @@ def argen_targets(
 ) -> "Axes | None":
     """Draw the knock-down of every target, the instruments of the network, strongest at the top.
 
-    A target is *weak* if the squared ratio of its knock-down and its standard error is below 10: an orange diamond, the
-    others are blue dots; the line is the 95 % interval, cut off where the picture ends. Beside each stand its cells,
-    and the candidate edges that rest on it as parent, with the selected ones in blue. With more than 60 targets the
+    A target is *weak* if the squared ratio of its knock-down and its standard error is below 10: a purple diamond, the
+    others are grey dots; the line is the 95 % interval, cut off where the picture ends. Beside each stand its cells,
+    and the candidate edges that rest on it as parent, the selected ones dark. With more than 60 targets the
     rows are ranks, and names are those of the weak targets, as far as there is room (first those on which most
     candidate edges rest), and of the five strongest; the heading says how many weak ones are not named. Targets whose
     knock-down has no estimate are weak; they stand at the bottom without a symbol, and the heading counts them.
@@ -141,12 +141,12 @@ def _sorted(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_knockdowns(ax: "Axes", table: pd.DataFrame) -> None:
-    """Points with their intervals, weak ones as orange diamonds."""
+    """Points with their intervals, weak ones as purple diamonds."""
     many = len(table) > MAX_NAMED
     ax.axvline(0.0, color=style.NOTE_COLOR, linewidth=0.8, zorder=0)
     size, width = (2.2, 0.5) if many else (4.5, 1.1)
     known = table["z_squared"].notna()
-    looks = ((False, "o", style.POSITIVE_COLOR, "strong"), (True, "D", style.NEGATIVE_COLOR, "weak: z² < 10"))
+    looks = ((False, "o", style.PLAIN_COLOR, "strong"), (True, "D", style.ALERT_COLOR, "weak: z² < 10"))
     for weak, marker, color, label in looks:
         part = table[known & (table["weak"] == weak)]
         half = (part["ci_high"] - part["ci_low"]) / 2
@@ -157,7 +157,7 @@ def _draw_knockdowns(ax: "Axes", table: pd.DataFrame) -> None:
     ax.set_ylim(-0.7, len(table) - 0.3)
     ax.set_xlim(*_span(table[known]))
     _mark_cut(ax, table[known], size)
-    ax.set_xlabel("knock-down (log fold change, 95 % interval)", fontsize=style.FONT_SIZE)
+    ax.set_xlabel(f"knock-down: {style.LOG_FOLD_CHANGE}, 95 % interval", fontsize=style.FONT_SIZE)
     below = ScaledTranslation(0.0, -0.22, ax.figure.dpi_scale_trans)  # clear of the tick labels of the strips
     ax.legend(
         fontsize=style.SMALL_FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1.03, 0.0),
@@ -183,7 +183,7 @@ def _mark_cut(ax: "Axes", known: pd.DataFrame, size: float) -> None:
     low, high = ax.get_xlim()
     for cut, edge, marker in ((known["ci_low"] < low, low, "<"), (known["ci_high"] > high, high, ">")):
         if cut.any():
-            faces = [style.NEGATIVE_COLOR if weak else style.POSITIVE_COLOR for weak in known.loc[cut, "weak"]]
+            faces = [style.ALERT_COLOR if weak else style.PLAIN_COLOR for weak in known.loc[cut, "weak"]]
             rows = known.index[cut]
             ax.scatter(np.full(len(rows), edge), rows, s=size**2, c=faces, marker=marker, clip_on=False, linewidths=0)
 
@@ -193,7 +193,7 @@ def _draw_strip(strip: "Axes", whole: np.ndarray, part: np.ndarray | None, *, wr
     row, height = np.arange(len(whole)), 0.75 if written else 1.0
     strip.barh(row, whole, height=height, color=style.ISOLATED_EDGE, label="cells" if part is None else "candidates")
     if part is not None:
-        strip.barh(row, part, height=height, color=style.POSITIVE_COLOR, label="selected")
+        strip.barh(row, part, height=height, color=style.PLAIN_COLOR, label="selected")
     most = max(float(whole.max(initial=0)), 1.0)
     if written:
         for y, value in enumerate(whole.tolist()):
@@ -202,7 +202,7 @@ def _draw_strip(strip: "Axes", whole: np.ndarray, part: np.ndarray | None, *, wr
     strip.set_ylim(-0.7, len(whole) - 0.3)
     strip.set_yticks([])
     strip.set_xticks([0.0, most], ["0", f"{most:g}"])
-    strip.set_title("cells" if part is None else "candidate edges\n(selected: blue)", fontsize=style.SMALL_FONT_SIZE)
+    strip.set_title("cells" if part is None else "candidate edges\n(selected: dark)", fontsize=style.SMALL_FONT_SIZE)
     plain(strip)
 
 
@@ -213,7 +213,7 @@ def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
     strongest = [i for i in range(n - _STRONGEST, n) if not table["weak"].iloc[i]]
     weak = sorted(_first_weak(table)[: max(room_for_names(ax, n) - len(strongest), 0)])
     rows = [*weak, *strongest]
-    colors = [style.NEGATIVE_COLOR if table["weak"].iloc[i] else style.INK for i in rows]
+    colors = [style.ALERT_COLOR if table["weak"].iloc[i] else style.INK for i in rows]
     name_rows(ax, rows, table["target"].iloc[rows], n, colors=colors)
     return len(weak)
 

@@ -34,7 +34,7 @@ _OTHER = style.ISOLATED_EDGE
 _NEAR = 3.0  # points: of symbols closer than that one stands for all when names seek a place
 _WORDS = {
     "edges": ("selected", "direct effect (log expression of the child per unit of the parent's)"),
-    "pairs": ("significant", "total effect (log fold change of the gene in the cells of the target)"),
+    "pairs": ("significant", f"total effect: {style.LOG_FOLD_CHANGE} of the gene in the cells of the target"),
 }
 
 
