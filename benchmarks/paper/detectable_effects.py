@@ -92,7 +92,7 @@ def network_of(
     explained = table.groupby("child")["coef"].sum().reindex(genes).fillna(0.0)
     adata = ag.datasets.simulate(
         genes=genes, dag=table[table["coef"] != 0], intercept=(np.log(mu) * (1.0 - explained)).to_dict(), noise_sd=0.0,
-        knockdown=knockdown, dispersion=PHI, n_controls=CONTROLS, cells_per_target=n, depth_distribution="constant",
+        knockdown=knockdown, dispersion=PHI, n_controls=CONTROLS, cells_per_target=n, depth_log_sd=0.0,
         rng=seed,
     )  # fmt: skip
     ag.tl.argen_dag(adata, target_key="target", depth="depth", n_jobs=1)

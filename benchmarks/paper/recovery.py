@@ -27,7 +27,6 @@ def replicate(p: int, per_target: int, loading: float, closure: object, seed: in
         genes=p,
         n_parents=(1, 3),
         edge_effect=0.5,
-        positive_fraction=0.5,
         intercept=(-0.5, 1.5),
         knockdown=-2.0,
         n_controls=5000,
@@ -36,7 +35,6 @@ def replicate(p: int, per_target: int, loading: float, closure: object, seed: in
         confounder_effect=(-loading, loading) if loading else 0.0,
         batch_covariates={"batch": 4},
         noise_sd=0.5,
-        depth_distribution="lognormal",
     )
     paper = {"closure": closure, "descendants_alpha": 0.05, "test": "wald"}
     ag.tl.argen_dag(adata, target_key="target", covariates=["batch"], depth="depth", **paper, n_jobs=1)

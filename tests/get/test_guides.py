@@ -166,7 +166,7 @@ def test_bad_input(papalexi):
         ag.get.guides(anndata.AnnData(np.ones((2, 2))))
     with pytest.raises(InputError, match="by='gene' is not one of 'guide', 'target'"):
         ag.get.guides(papalexi, by="gene")
-    with pytest.raises(InputError, match="depth='x' is not a column"):
+    with pytest.raises(InputError, match="depth='x' is not an obs column"):
         ag.get.guides(papalexi, depth="x")
     broken = papalexi.copy()
     del broken.obs["argen_target"]

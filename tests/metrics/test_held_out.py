@@ -135,7 +135,7 @@ def test_a_network_learned_on_the_other_cells(screen):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"target_key": "gene"}, InputError, "target_key='gene' is not a column"),
+        ({"target_key": "gene"}, InputError, "target_key='gene' is not an obs column"),
         ({"control": "ctrl"}, DesignError, "control='ctrl'; labels: A, B"),
         ({"layer": "raw"}, InputError, "layer='raw' is not in adata.layers. Layers: scaled"),
         ({"layer": "scaled"}, CountsError, r"adata.layers\['scaled'\] .*normalize=False"),

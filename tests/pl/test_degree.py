@@ -11,7 +11,7 @@ import argen as ag
 from argen.errors import InputError, MissingResultError
 from argen.pl import _degree
 from argen.pl._degree import KINDS, draw_degree
-from argen.pl._rows import short
+from argen.pl._named_rows import short
 
 
 def table_of(graph):

@@ -85,7 +85,7 @@ def test_many_targets_are_ranks(n_cyclic):
     farthest = kept.nlargest(15, "n_descendants", keep="all")["target"]
     first = {name if len(name) <= 14 else f"{name[:8]}…{name[-5:]}" for name in farthest}
     assert len(set(names) & first) >= 15
-    in_cycle = [name for name, color in names.items() if color == style.NEGATIVE_COLOR]
+    in_cycle = [name for name, color in names.items() if color == style.ALERT_COLOR]
     unnamed = n_cyclic - len(in_cycle)
     assert (f"({unnamed} of them not named)" in heading) == (unnamed > 0)
     assert (unnamed > 0) == (n_cyclic == 150)
@@ -130,7 +130,7 @@ def test_the_key_holds_what_is_drawn():
     ax = draw_descendants(table)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["children"]
     (patch,) = ax.get_legend().get_patches()
-    assert to_hex(patch.get_facecolor()).upper() == style.POSITIVE_COLOR
+    assert to_hex(patch.get_facecolor()).upper() == style.PLAIN_COLOR
     assert draw_descendants(table.assign(n_edges=0, n_descendants=0)).get_legend() is None
 
 

@@ -16,10 +16,10 @@ from toy import GENES, KWARGS, set_count, toy
 import argen as ag
 from argen.errors import InputError, MissingResultError, StaleResultError
 from argen.pl import _style as style
+from argen.pl._densities import curves_of, log_limits
 from argen.pl._effect_rows import MAX_PARENTS, MAX_TARGETS
 from argen.pl._effects import draw_effects
-from argen.pl._folds import fold_words
-from argen.pl._ridges import curves_of, log_limits
+from argen.pl._fold_changes import fold_words
 
 
 def tables(n, mean=5.0, seed=0, reverse=False, n_cells=60, n_control=300):

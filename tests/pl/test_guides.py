@@ -128,7 +128,8 @@ def tables(n):
     """Tables of n targets with two guides each."""
     rng = np.random.default_rng(0)
     names = [f"GENE{i}-{'X' * (i % 9)}" for i in range(n)]
-    targets = pd.DataFrame({"target": names, "effect": rng.normal(-1, 0.5, n), "se": 0.1})
+    targets = pd.DataFrame({"target": names, "effect": rng.normal(-1, 0.5, n)})
+    targets["ci_low"], targets["ci_high"] = targets["effect"] - 0.2, targets["effect"] + 0.2
     guides = targets.loc[targets.index.repeat(2)].reset_index(drop=True)
     guides = guides.assign(guide=[f"g{i}" for i in range(2 * n)], discordant=rng.random(2 * n) < 0.1)
     return guides, targets

@@ -18,11 +18,11 @@ from argen.pl import _style as style
 from argen.pl._network import draw_network
 from argen.pl._network.compose import LAYOUTS
 from argen.pl._network.groups import group_scene
-from argen.pl._network.hubs import by_edges
+from argen.pl._network.module_colors import shade
 from argen.pl._network.modules import modules_of
+from argen.pl._network.most_connected import by_edges
 from argen.pl._network.scene import connected_part
 from argen.pl._network.spring import spring_scene
-from argen.pl._network.tints import shade
 from argen.pl._network.wires import points_on
 
 pytestmark = pytest.mark.slow

@@ -69,7 +69,7 @@ def test_every_edge_is_drawn(n, reverse):
     for (x, y, marker, color, filled), row in zip(drawn, expected.itertuples(), strict=True):
         agrees = getattr(row, f"{prefix}agrees")
         assert (x * y > 0) == agrees
-        assert color == (style.POSITIVE_COLOR if agrees else style.NEGATIVE_COLOR)
+        assert color == (style.PLAIN_COLOR if agrees else style.ALERT_COLOR)
         if abs(x) < limits[0] and abs(y) < limits[1]:
             assert marker == ("o" if agrees else "D")
         assert filled == getattr(row, f"{prefix}significant")

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from argen.pl import _style as style
-from argen.pl._words import left_out_words, no_edge_words, no_network_words, on_lines
+from argen.pl._wording import left_out_words, no_edge_words, no_network_words, on_lines
 
 
 def drawn_width(text, size):

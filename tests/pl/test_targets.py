@@ -10,7 +10,8 @@ import pytest
 import argen as ag
 from argen.errors import InputError, MissingResultError
 from argen.pl import _style as style
-from argen.pl._targets import MAX_NAMED, draw_targets
+from argen.pl._named_rows import MAX_NAMED
+from argen.pl._targets import draw_targets
 
 
 def table_of(n, seed=0, network=True):
@@ -40,7 +41,7 @@ def test_points_strips_and_order(n):
     table = table_of(n)
     ax = draw_targets(table)
     ranked = table.assign(s=table["z_squared"].fillna(-1)).sort_values(["s", "target"], ignore_index=True)
-    for weak, marker, color in ((False, "o", style.POSITIVE_COLOR), (True, "D", style.NEGATIVE_COLOR)):
+    for weak, marker, color in ((False, "o", style.PLAIN_COLOR), (True, "D", style.ALERT_COLOR)):
         part = ranked[(ranked["weak"] == weak) & ranked["z_squared"].notna()]
         np.testing.assert_allclose(points(ax, marker), np.column_stack([part["effect"], part.index]))
         line = next(line for line in ax.lines if line.get_marker() == marker)
@@ -76,7 +77,7 @@ def test_names_do_not_overlap_and_stay_inside(n):
     if n <= MAX_NAMED:
         assert {t.get_text() for t in names} == set(table["target"])
     else:
-        shown = [t for t in ax.texts if t.get_color() == style.NEGATIVE_COLOR]
+        shown = [t for t in ax.texts if t.get_color() == style.ALERT_COLOR]
         missing = int(table["weak"].sum()) - len(shown)
         assert (f"{missing} weak not named" in heading.get_text()) == (missing > 0)
         ranked = table[table["weak"]].assign(s=table["z_squared"].fillna(-1), n=-table["n_candidate_edges"])

@@ -11,7 +11,7 @@ from toy import assert_same, toy
 import argen as ag
 from argen.errors import InputError, MissingResultError
 from argen.pl import _style as style
-from argen.pl._rows import short
+from argen.pl._named_rows import short
 from argen.pl._volcano import draw_volcano, volcano_table
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen._bridge.validate import name_some
+from argen._bridge.validate import check_complete, name_some, read_column, read_numbers
 from argen._core.screen import Covariates
 from argen.errors import DesignError, InputError
 
@@ -100,13 +100,7 @@ def integer_codes(spec: CovariateSpec, obs: pd.DataFrame) -> dict[str, int]:
 
 def _check_columns(columns: Sequence[str], obs: pd.DataFrame) -> None:
     for name in columns:
-        if name not in obs.columns:
-            hint = " A formula starts with '~'." if _OPERATOR.search(name) else ""
-            msg = (
-                f"covariates name {name!r}, which is not a column of adata.obs.{hint} "
-                f"Columns: {name_some(obs.columns, 30)}."
-            )
-            raise InputError(msg)
+        read_column(obs, name, f"covariate {name!r}", " A formula starts with '~'." if _OPERATOR.search(name) else "")
         if "`" in name:
             msg = f"covariate {name!r} has a backtick in its name, which formulas use to quote. Rename the column."
             raise InputError(msg)
@@ -133,22 +127,17 @@ def _columns(spec: CovariateSpec, obs: pd.DataFrame) -> pd.DataFrame:
     frame = {}
     for name, column in spec.columns.items():
         values = obs[column]
-        if missing := int(values.isna().sum()):
-            msg = f"covariate {column!r} is missing (NaN) in {missing} analysed cells. Fill it in or drop the cells."
-            raise DesignError(msg)
+        check_complete(values, f"covariate {column!r}", DesignError)
         is_number = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
-        frame[name] = _standardised(values, column) if is_number and name not in spec.categorical else _levels(values)
+        frame[name] = _standardised(values) if is_number and name not in spec.categorical else _levels(values)
         if frame[name].nunique() < 2:
             msg = f"covariate {column!r} is constant over the cells of the analysis. Leave it out."
             raise DesignError(msg)
     return pd.DataFrame(frame, index=obs.index)
 
 
-def _standardised(values: pd.Series, column: str) -> pd.Series:
-    number = values.to_numpy(dtype=np.float64)
-    if not np.isfinite(number).all():
-        msg = f"covariate {column!r} holds infinite values."
-        raise DesignError(msg)
+def _standardised(values: pd.Series) -> pd.Series:
+    number = read_numbers(values, f"covariate {values.name!r}", error=DesignError)
     spread = number.std()
     centred = number - number.mean()
     # A spread at rounding level is no spread: it would be noise blown up to unit variance.

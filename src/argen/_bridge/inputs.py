@@ -10,7 +10,7 @@ from scipy import sparse
 
 from argen._bridge.design import CovariateSpec, build_covariates, integer_codes, parse_covariates
 from argen._bridge.settings import DescendantSettings
-from argen._bridge.validate import check_anndata, check_counts, check_layer, name_some
+from argen._bridge.validate import check_anndata, check_counts, check_layer, name_some, read_column, read_numbers
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
 from argen.errors import DesignError, InputError
 
@@ -96,13 +96,8 @@ def _check_unique(names: pd.Index) -> None:
 
 def _labels(obs: pd.DataFrame, params: DescendantSettings) -> np.ndarray:
     """Target label of each cell as a string, '' where missing."""
-    if params.target_key not in obs.columns:
-        msg = (
-            f"target_key={params.target_key!r} is not a column of adata.obs. Run ag.pp.argen_guides first or name the "
-            f"column that holds the perturbed gene. Columns: {name_some(obs.columns, 30)}."
-        )
-        raise InputError(msg)
-    column = obs[params.target_key]
+    hint = " Run ag.pp.argen_guides first or name the column that holds the perturbed gene."
+    column = read_column(obs, params.target_key, f"target_key={params.target_key!r}", hint)
     labels = column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)
     found = sorted(set(labels) - {""})
     absent = [label for label in params.control if label not in found]
@@ -148,17 +143,8 @@ def read_depth(obs: pd.DataFrame, depth: str | None, counts) -> np.ndarray:
     """Depth of each cell: a checked column, or the sums of the counts."""
     if depth is None:
         return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-    if depth not in obs.columns:
-        msg = f"depth={depth!r} is not a column of adata.obs. Columns: {name_some(obs.columns, 30)}."
-        raise InputError(msg)
-    if not pd.api.types.is_numeric_dtype(obs[depth].dtype):
-        msg = f"depth column {depth!r} is not numeric (type {obs[depth].dtype})."
-        raise InputError(msg)
-    values = obs[depth].to_numpy(dtype=np.float64)
-    if not np.isfinite(values).all() or (values < 0).any():
-        msg = f"depth column {depth!r} holds NaN, infinite or negative values; a cell's depth is a positive number."
-        raise InputError(msg)
-    return values
+    what = f"depth={depth!r}"
+    return read_numbers(read_column(obs, depth, what), what, 0.0)
 
 
 def _select(

@@ -1,6 +1,7 @@
 """Checks of what a user hands over; every failure names the thing and the cure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,19 +10,24 @@ from scipy import sparse
 from argen.errors import CountsError, InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 __all__ = [
     "check_anndata",
+    "check_complete",
     "check_count",
     "check_counts",
     "check_key",
     "check_layer",
     "check_level",
+    "check_number",
     "check_option",
     "check_positive",
     "counted",
     "name_some",
+    "read_column",
+    "read_numbers",
     "read_seed",
 ]
 
@@ -94,18 +100,80 @@ def read_seed(rng: object) -> int:
     return int(rng)
 
 
+def check_number(name: str, value: object, least: float = -np.inf) -> float:
+    """Return `value`, checked to be a finite number of at least `least`."""
+    if not _is_finite(value) or value < least:
+        limit = "" if least == -np.inf else f" of at least {least:g}"
+        msg = f"{name}={value!r}: give a finite number{limit}."
+        raise InputError(msg)
+    return float(value)
+
+
 def check_level(name: str, value: float) -> None:
     """Raise :class:`~argen.errors.InputError` unless `value` is a number strictly between 0 and 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < 1:
+    if not _is_finite(value) or not 0 < value < 1:
         msg = f"{name}={value!r} is not a level between 0 and 1."
         raise InputError(msg)
 
 
-def check_positive(name: str, value: float) -> None:
-    """Raise :class:`~argen.errors.InputError` unless `value` is a finite number above 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
+def check_positive(name: str, value: object) -> float:
+    """Return `value`, checked to be a finite number above 0."""
+    if not _is_finite(value) or value <= 0:
         msg = f"{name}={value!r} is not a finite number larger than 0."
         raise InputError(msg)
+    return float(value)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and -np.inf < value < np.inf
+
+
+def read_column(obs: "pd.DataFrame | Mapping[str, pd.DataFrame]", name: str, what: str, hint: str = "") -> "pd.Series":
+    """Return a column of ``adata.obs``, or of the first table that has it.
+
+    Parameters
+    ----------
+    obs
+        The table, or several by what they are called in the message.
+    name
+        Name of the column.
+    what
+        What the message calls it, such as ``"depth='umis'"``.
+    hint
+        What the message advises.
+    """
+    tables = obs if isinstance(obs, Mapping) else {"adata.obs": obs}
+    for table in tables.values():
+        if name in table.columns:
+            return table[name]
+    there = "; ".join(f"in {where}: {name_some(table.columns, 30) or 'none'}" for where, table in tables.items())
+    msg = f"{what} is not an obs column.{hint} Columns {there}."
+    raise InputError(msg)
+
+
+def check_complete(column: "pd.Series", what: str, error: type[InputError] = InputError) -> None:
+    """Raise `error` if values of a column are missing; `what` it is called in the message."""
+    if missing := int(column.isna().sum()):
+        msg = f"{what} is missing (NaN) in {counted(missing, 'cell')}. Fill it in or drop the cells."
+        raise error(msg)
+
+
+def read_numbers(
+    column: "pd.Series", what: str, least: float = -np.inf, error: type[InputError] = InputError
+) -> np.ndarray:
+    """Return the values of a column, checked to be finite numbers of at least `least`; else raise `error`."""
+    from pandas.api.types import is_numeric_dtype
+
+    if not is_numeric_dtype(column.dtype):
+        msg = f"{what} is not numeric (type {column.dtype}). Name a column of numbers, or convert it."
+        raise error(msg)
+    check_complete(column, what, error)
+    values = column.to_numpy(dtype=np.float64)
+    if wrong := int((~np.isfinite(values) | (values < least)).sum()):
+        kind = "infinite" if least == -np.inf else f"infinite or below {least:g}"
+        msg = f"{what} is {kind} in {counted(wrong, 'cell')}. Correct it or drop the cells."
+        raise error(msg)
+    return values
 
 
 def check_counts(

@@ -7,7 +7,7 @@ from mudata import MuData
 
 from argen._bridge.mudatas import columns_stay
 from argen._bridge.results.entries import write_entry
-from argen._core.simulate import SimulatedScreen, SimulationParams, marginal_effects
+from argen._core.simulate import CONTROL_LABEL, SimulatedScreen, SimulationParams, marginal_effects
 
 from ._record import guide_table, record, target_labels
 
@@ -23,8 +23,6 @@ def to_anndata(screen: SimulatedScreen, params: SimulationParams, source: dict[s
     rna = ad.AnnData(screen.counts, obs=_obs(screen, params, guides), var=_var(screen, params))
     rna.varp["truth"] = marginal_effects(screen.model.theta, screen.kept_genes)
     _add_effects(rna, screen, params)
-    if screen.log_mean is not None:
-        rna.layers["log_mean"] = screen.log_mean
     write_entry(rna, record(screen, params, guides, source))
     if screen.guide_counts is None:
         return rna
@@ -49,7 +47,7 @@ def _obs(screen: SimulatedScreen, params: SimulationParams, guides: pd.DataFrame
     """Collect target, guide, depth and one column per covariate."""
     kept, cells = screen.kept_cells, screen.cells
     names = target_labels(screen, params)
-    used = [params.control, *(name for name in names[:-1] if name not in params.omit)]
+    used = [CONTROL_LABEL, *(name for name in names[:-1] if name not in params.omit)]
     obs = pd.DataFrame(index=pd.Index([f"cell{number}" for number in np.flatnonzero(kept)]))
     obs["target"] = pd.Categorical(names[cells.target[kept]], categories=used)
     obs["guide"] = pd.Categorical(guides.index.to_numpy()[screen.guide[kept]])

@@ -1,41 +1,22 @@
 """Single arguments of a simulation: read into plain numbers and tuples, or refused with the cure."""
 
 from collections.abc import Collection, Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
 
-from argen._bridge.validate import name_some
+from argen._bridge.validate import check_count, check_number, name_some
 from argen.errors import InputError
 
 __all__ = [
-    "read_count",
     "read_count_pair",
-    "read_flag",
     "read_name",
     "read_names",
-    "read_number",
     "read_sizes",
     "read_values",
     "refuse_unknown",
 ]
-
-
-def read_flag(name: str, value: object) -> bool:
-    """Read a truth value."""
-    if not isinstance(value, bool | np.bool_):
-        msg = f"{name}={value!r} is neither True nor False."
-        raise InputError(msg)
-    return bool(value)
-
-
-def read_count(name: str, value: object, minimum: int = 0) -> int:
-    """Read an integer that is at least `minimum`."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < minimum:
-        msg = f"{name}={value!r} is not a whole number of {minimum} or more."
-        raise InputError(msg)
-    return int(value)
 
 
 def read_count_pair(name: str, value: object) -> tuple[int, int]:
@@ -43,22 +24,11 @@ def read_count_pair(name: str, value: object) -> tuple[int, int]:
     if not isinstance(value, tuple | list) or len(value) != 2:
         msg = f"{name}={value!r} is not a pair (fewest, most), such as (1, 3)."
         raise InputError(msg)
-    low, high = (read_count(name, number) for number in value)
+    low, high = (check_count(name, number, 0) for number in value)
     if low > high:
         msg = f"{name}=({low}, {high}) has its larger number first: give (fewest, most)."
         raise InputError(msg)
     return low, high
-
-
-def read_number(name: str, value: object, bounds: tuple[float, float] = (-np.inf, np.inf), *, strict=False) -> float:
-    """Read a finite number within bounds (strictly within, if `strict`)."""
-    low, high = bounds
-    fits = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
-    if not fits or not (low < value < high if strict else low <= value <= high):
-        word = "strictly between" if strict else "between"
-        msg = f"{name}={value!r} is not a number {word} {low:g} and {high:g}."
-        raise InputError(msg)
-    return float(value)
 
 
 def read_name(name: str, value: object) -> str:
@@ -100,7 +70,7 @@ def read_values(
         values = _by_label(name, dict(values), labels)
     array = _numeric_array(name, values)
     if array.ndim == 0:
-        return read_number(name, array.item(), (minimum, np.inf))
+        return check_number(name, array.item(), minimum)
     shape = (len(labels),) if shape is None else shape
     if array.shape == shape[:1] and shape[1:] == (1,):
         array = array[:, None]  # one confounder: its loadings may come as a vector
@@ -117,7 +87,7 @@ def _read_range(name: str, values: tuple, minimum: float) -> tuple[float, float]
     if len(values) != 2:
         msg = f"{name} is a tuple of {len(values)}: a tuple is a range (low, high); give single values as an array."
         raise InputError(msg)
-    low, high = (read_number(name, value, (minimum, np.inf)) for value in values)
+    low, high = (check_number(name, value, minimum) for value in values)
     if low > high:
         msg = f"{name}=({low:g}, {high:g}) has its larger number first: give (low, high)."
         raise InputError(msg)
@@ -148,7 +118,7 @@ def _numeric_array(name: str, values: object) -> np.ndarray:
 def read_sizes(name: str, values: object, labels: Sequence[str]) -> int | np.ndarray:
     """Read a positive size for all, or one per label."""
     if isinstance(values, Integral):
-        return read_count(name, values, 1)
+        return check_count(name, values, 1)
     if isinstance(values, Mapping | pd.Series):
         values = _by_label(name, dict(values), labels)
     array = _numeric_array(name, values)

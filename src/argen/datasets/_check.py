@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from argen._bridge.validate import name_some
-from argen._core.simulate import LOG_DEPTH, SimulationParams
+from argen._core.simulate import CONTROL_LABEL, LOG_DEPTH, SimulationParams
 from argen.errors import InputError
 
 from ._arguments import read_name, refuse_unknown
@@ -14,14 +14,10 @@ __all__ = ["check_params", "target_names"]
 _RESERVED = ("target", "guide", "depth", LOG_DEPTH)
 
 _NEEDS: tuple[tuple[tuple[str, ...], Callable[[SimulationParams], bool], str], ...] = (
-    (("n_cells", "control_fraction"), lambda p: p.assignment == "random", "assignment='random'"),
-    (("n_controls", "cells_per_target"), lambda p: p.assignment == "fixed", "assignment='fixed'"),
-    (("n_parents", "n_edges", "edge_effect", "positive_fraction"), lambda p: p.dag is None, "dag='random'"),
-    (("batch_effect_sd",), lambda p: bool(p.batch_covariates), "batch_covariates"),
-    (("confounder_effect", "confounder_slope"), lambda p: p.n_confounders > 0, "n_confounders of 1 or more"),
-    (("depth_log_sd",), lambda p: p.depth_distribution == "lognormal", "depth_distribution='lognormal'"),
+    (("n_parents", "n_edges", "edge_effect"), lambda p: p.dag is None, "dag='random'"),
+    (("confounder_effect",), lambda p: p.n_confounders > 0, "n_confounders of 1 or more"),
+    (("depth_log_sd",), lambda p: p.depth_distribution == "lognormal", "depths that are log-normal, as without preset"),
     (("off_target_effect",), lambda p: p.off_targets > 0, "off_targets of 1 or more"),
-    (("guide_umi", "ambient_umi"), lambda p: p.guide_counts, "guide_counts=True"),
 )
 """Arguments that do nothing unless a condition holds, and the argument that makes it hold."""
 
@@ -40,15 +36,10 @@ def check_params(params: SimulationParams, given: Mapping[str, object]) -> None:
     _check_covariates(params)
     _check_guides(params)
     for names, holds, needed in _NEEDS:
-        idle = [name for name in names if name in given and not _is_empty_mapping(given[name])]
+        idle = [name for name in names if name in given]
         if idle and not holds(params):
             msg = f"{name_some(idle)} would change nothing here: it needs {needed}; give that too, or leave it out."
             raise InputError(msg)
-
-
-def _is_empty_mapping(value: object) -> bool:
-    """Recognise the way to switch a preset's slopes off, which is never idle."""
-    return isinstance(value, Mapping) and not value
 
 
 def _check_genes(params: SimulationParams) -> None:
@@ -63,8 +54,8 @@ def _check_genes(params: SimulationParams) -> None:
     if set(params.omit) >= set(genes) or set(params.omit) >= set(target_names(params)):
         msg = "omit leaves no perturbed gene: omit fewer, or perturb more."
         raise InputError(msg)
-    if params.control in genes:
-        msg = f"control={params.control!r} is the name of a gene as well: choose another label."
+    if CONTROL_LABEL in genes:
+        msg = f"A gene is called {CONTROL_LABEL!r}, as the control cells are: give it another name."
         raise InputError(msg)
 
 
@@ -81,7 +72,7 @@ def _check_graph(params: SimulationParams) -> None:
 
 
 def _check_covariates(params: SimulationParams) -> None:
-    """Names can be columns of obs, and slopes refer to columns that exist."""
+    """Names can be columns of obs."""
     numeric, batch = list(params.numeric_covariates), list(params.batch_covariates)
     for name in (*numeric, *batch):
         read_name("covariate name", name)
@@ -90,17 +81,6 @@ def _check_covariates(params: SimulationParams) -> None:
             raise InputError(msg)
     if both := sorted(set(numeric) & set(batch)):
         msg = f"{name_some(both)} is both a numeric and a batch covariate: rename one of them."
-        raise InputError(msg)
-    refuse_unknown("covariate_scale", params.covariate_scale, numeric, "numeric covariate")
-    slopes = {
-        "control_slope": params.control_slope,
-        "target_slope": params.target_slope,
-        "confounder_slope": params.confounder_slope if params.n_confounders else {},
-    }
-    known = [*numeric, *batch, LOG_DEPTH]
-    unknown = [f"{name}[{key!r}]" for name, keys in slopes.items() for key in keys if key not in known]
-    if unknown:
-        msg = f"{name_some(unknown)} refers to no covariate (there are {name_some(known)}): override it as well."
         raise InputError(msg)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.results.entries import Entry, new_entry
-from argen._core.simulate import SimulatedScreen, SimulationParams
+from argen._core.simulate import CONTROL_LABEL, SimulatedScreen, SimulationParams
 
 __all__ = ["guide_table", "record", "target_labels"]
 
@@ -47,7 +47,7 @@ def _gene_table(screen: SimulatedScreen, names: np.ndarray) -> pd.DataFrame:
 def target_labels(screen: SimulatedScreen, params: SimulationParams) -> np.ndarray:
     """Labels by target code; code −1, hence the last label, is the control."""
     names = np.array(params.gene_names, dtype=object)
-    return np.array([*names[screen.model.targets], params.control], dtype=object)
+    return np.array([*names[screen.model.targets], CONTROL_LABEL], dtype=object)
 
 
 def guide_table(screen: SimulatedScreen, params: SimulationParams) -> pd.DataFrame:

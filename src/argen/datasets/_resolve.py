@@ -1,26 +1,16 @@
 """From a preset and overrides to checked parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from argen._bridge.validate import check_option
-from argen._core.simulate import SimulationParams
+from argen._bridge.validate import check_count, check_number, check_option, check_positive, name_some
+from argen._core.simulate import LOG_DEPTH, SimulationParams
 from argen.errors import InputError
 
-from ._arguments import (
-    read_count,
-    read_count_pair,
-    read_flag,
-    read_name,
-    read_names,
-    read_number,
-    read_sizes,
-    read_values,
-)
+from ._arguments import read_count_pair, read_names, read_sizes, read_values
 from ._check import check_params, target_names
-from ._covariate_input import read_covariates
 from ._graph_input import dag_names, read_dag
 from ._presets import PRESETS
 
@@ -35,16 +25,6 @@ _COUNTS = {  # the least that each may be
     "n_confounders": 0,
     "off_targets": 0,
 }
-_NUMBERS = {  # bounds
-    "positive_fraction": (0.0, 1.0),
-    "batch_effect_sd": (0.0, 100.0),
-    "depth_log_sd": (0.0, 100.0),
-    "guide_umi": (0.0, 1e6),
-    "ambient_umi": (0.0, 1e6),
-}
-_STRICT_NUMBERS = {"control_fraction": (0.0, 1.0), "depth_mean": (0.0, 1e9)}
-_OPTIONS = {"assignment": ("fixed", "random"), "depth_distribution": ("lognormal", "poisson", "constant")}
-_FLAGS = ("guide_counts", "keep_log_mean")
 _GENE_VALUES = {"intercept": -np.inf, "knockdown": -np.inf, "noise_sd": 0.0, "dispersion": 0.0}  # the least allowed
 
 
@@ -54,9 +34,9 @@ def resolve(preset: str | None, given: Mapping[str, object]) -> SimulationParams
         check_option("preset", preset, list(PRESETS))
     params = SimulationParams() if preset is None else PRESETS[preset]
     given = {name: value for name, value in given.items() if value is not None}
-    params = replace(params, **_simple(given))
+    params = replace(params, **_simple(given), **_assignment(given))
     params = replace(params, **_network(params, given, preset))
-    params = replace(params, **read_covariates(given, params))
+    params = _with_covariates(params, given)
     params = replace(params, **_values(given, params))
     check_params(params, given)
     return params
@@ -64,22 +44,49 @@ def resolve(preset: str | None, given: Mapping[str, object]) -> SimulationParams
 
 def _simple(given: Mapping[str, object]) -> dict[str, object]:
     """Arguments that mean the same whatever the others are."""
-    read: dict[str, object] = {}
-    for name, value in given.items():
-        if name in _COUNTS:
-            read[name] = read_count(name, value, _COUNTS[name])
-        elif name in _NUMBERS:
-            read[name] = read_number(name, value, _NUMBERS[name])
-        elif name in _STRICT_NUMBERS:
-            read[name] = read_number(name, value, _STRICT_NUMBERS[name], strict=True)
-        elif name in _OPTIONS:
-            check_option(name, value, _OPTIONS[name])
-            read[name] = value
-        elif name in _FLAGS:
-            read[name] = read_flag(name, value)
-    if "control" in given:
-        read["control"] = read_name("control", given["control"])
+    read: dict[str, object] = {
+        name: check_count(name, given[name], least) for name, least in _COUNTS.items() if name in given
+    }
+    if "depth_mean" in given:
+        read["depth_mean"] = check_positive("depth_mean", given["depth_mean"])
+    if "depth_log_sd" in given:
+        read["depth_log_sd"] = check_number("depth_log_sd", given["depth_log_sd"], 0.0)
+    if "guide_counts" in given:
+        check_option("guide_counts", given["guide_counts"], (True, False))
+        read["guide_counts"] = given["guide_counts"]
     return read
+
+
+def _assignment(given: Mapping[str, object]) -> dict[str, object]:
+    """Whether groups have exact sizes or cells draw their group: by what is given, else as in the preset."""
+    sizes = [name for name in ("n_controls", "cells_per_target") if name in given]
+    if sizes and "n_cells" in given:
+        msg = f"n_cells lets every cell draw its group, {name_some(sizes)} would fix its size: give one or the other."
+        raise InputError(msg)
+    if sizes:
+        return {"assignment": "fixed"}
+    return {"assignment": "random"} if "n_cells" in given else {}
+
+
+def _with_covariates(params: SimulationParams, given: Mapping[str, object]) -> SimulationParams:
+    """Put covariates in the place of the preset's; what a preset says about one that is gone goes with it."""
+    readers: dict[str, Callable[[str, object], object]] = {
+        "numeric_covariates": lambda label, value: read_values(label, value, params.gene_names),
+        "batch_covariates": lambda label, value: check_count(label, value, 1),
+    }
+    read = {name: _read_mapping(name, given[name], reader) for name, reader in readers.items() if name in given}
+    params = replace(params, **read)
+    known = {*params.numeric_covariates, *params.batch_covariates, LOG_DEPTH}
+    said = ("control_slope", "target_slope", "confounder_slope", "covariate_scale")
+    left = {name: {key: value for key, value in getattr(params, name).items() if key in known} for name in said}
+    return replace(params, **left)
+
+
+def _read_mapping(name: str, values: object, read: Callable[[str, object], object]) -> dict[str, object]:
+    if not isinstance(values, Mapping):
+        msg = f"{name}={values!r} is not a mapping from covariates, such as {{'L': 0.5}}."
+        raise InputError(msg)
+    return {key: read(f"{name}[{key!r}]", value) for key, value in values.items()}
 
 
 def _network(params: SimulationParams, given: Mapping[str, object], preset: str | None) -> dict[str, object]:
@@ -124,7 +131,7 @@ def _count_or_names(name: str, value: object) -> int | tuple[str, ...]:
             msg = f"{name} is empty: give at least one."
             raise InputError(msg)
         return names
-    return read_count(name, value, 1)
+    return check_count(name, value, 1)
 
 
 def _values(given: Mapping[str, object], params: SimulationParams) -> dict[str, object]:

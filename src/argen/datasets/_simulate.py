@@ -34,26 +34,17 @@ def simulate(  # noqa: PLR0913
     n_parents: tuple[int, int] | None = None,
     n_edges: int | None = None,
     edge_effect: float | tuple[float, float] | None = None,
-    positive_fraction: float | None = None,
     intercept: float | tuple[float, float] | ArrayLike | None = None,
     knockdown: float | tuple[float, float] | ArrayLike | None = None,
     noise_sd: float | tuple[float, float] | ArrayLike | None = None,
     dispersion: float | tuple[float, float] | ArrayLike | None = None,
-    assignment: str | None = None,
     n_controls: int | None = None,
     cells_per_target: int | ArrayLike | None = None,
     n_cells: int | None = None,
-    control_fraction: float | None = None,
-    control_slope: Mapping[str, float] | None = None,
-    target_slope: Mapping[str, float | ArrayLike] | None = None,
     numeric_covariates: Mapping[str, float | tuple[float, float] | ArrayLike] | None = None,
-    covariate_scale: Mapping[str, tuple[float, float]] | None = None,
     batch_covariates: Mapping[str, int] | None = None,
-    batch_effect_sd: float | None = None,
     n_confounders: int | None = None,
     confounder_effect: float | tuple[float, float] | ArrayLike | None = None,
-    confounder_slope: Mapping[str, float] | None = None,
-    depth_distribution: str | None = None,
     depth_mean: float | None = None,
     depth_log_sd: float | None = None,
     guides_per_target: int | None = None,
@@ -62,11 +53,7 @@ def simulate(  # noqa: PLR0913
     off_targets: int | None = None,
     off_target_effect: float | tuple[float, float] | ArrayLike | None = None,
     guide_counts: bool | None = None,
-    guide_umi: float | None = None,
-    ambient_umi: float | None = None,
     omit: Sequence[str] | None = None,
-    control: str | None = None,
-    keep_log_mean: bool | None = None,
 ) -> AnnData | MuData:
     r"""Simulate a Perturb-seq screen from a causal gene network.
 
@@ -104,47 +91,36 @@ def simulate(  # noqa: PLR0913
         preset are given, the genes are those of `dag`.
     n_parents, n_edges
         Of a random DAG: fewest and most parents per gene, or the number of edges in all.
-    edge_effect, positive_fraction
-        Of a random DAG: \|θ\| (a number, or ``(low, high)``) and the share of edges with a positive sign.
+    edge_effect
+        Of a random DAG: \|θ\|, a number or ``(low, high)``; half of the signs are positive.
     intercept, noise_sd, dispersion
         Values of θ_j0, σ_j and φ_j, per gene. φ = 0 is Poisson.
     knockdown
         Values of τ_j, per gene; those of genes that are not perturbed do not matter.
-    assignment
-        ``"fixed"``: exactly `n_controls` and `cells_per_target` cells (all the same, or one per target), in random
-        order. ``"random"``: each of `n_cells` cells draws its group by softmax, control with the probability
-        `control_fraction` and the targets equally where all covariates are 0.
-    n_controls, cells_per_target, n_cells, control_fraction
-        See `assignment`.
-    control_slope, target_slope
-        How the assignment depends on covariates: log-odds per unit of the standardised covariate, of a control cell
-        and of the targets (one number, or one per target with random assignment). The key ``"log_depth"``
-        stands for the log of the relative depth. Levels of a batch covariate have standard normal scores.
+    n_controls, cells_per_target
+        Sizes of the groups (all the same, or one per target): exactly so many cells, in random order.
+    n_cells
+        Instead: each of so many cells draws its group, control with the preset's probability (one half without
+        preset), the targets with equal ones. In the presets it depends on covariates and depth.
     numeric_covariates
         Name → values of β_j, per gene and standard deviation. The covariates are normal.
-    covariate_scale
-        Name → mean and standard deviation of the column in ``obs``; 0 and 1 by default.
-    batch_covariates, batch_effect_sd
-        Name → number of levels, and the standard deviation of the levels' normal effects on each gene.
-    n_confounders, confounder_effect, confounder_slope
-        Number r of hidden U; values of γ, shape genes × r; and by covariate (as `control_slope`) how U, otherwise
-        standard normal, depends on X.
-    depth_distribution, depth_mean, depth_log_sd
-        ``"lognormal"``, ``"poisson"`` (at least 1) or ``"constant"``.
+    batch_covariates
+        Name → number of levels; their effects on each gene are normal.
+    n_confounders, confounder_effect
+        Number r of hidden U, and values of γ, shape genes × r.
+    depth_mean, depth_log_sd
+        Mean of the depths and standard deviation of their logarithms, which are normal (in ``"paper_fig2"`` depths are
+        Poisson).
     guides_per_target, control_guides, guide_efficacy
         Number of guides per target, and of non-targeting ones; values of the share of the knock-down that a guide
         reaches (as an array: one per guide of a target, or targets × guides). Each cell carries one guide.
     off_targets, off_target_effect
         How many guides hit a second gene, drawn at random, and values of the effect on its log mean.
-    guide_counts, guide_umi, ambient_umi
-        Whether to return a MuData with UMI counts of the guides; mean count of a cell's own guide (gamma–Poisson,
-        proportional to depth), and of all ambient guides together (by abundance).
+    guide_counts
+        Whether to return a MuData with UMI counts of the guides: 50 of a cell's own guide (gamma–Poisson) and two
+        ambient ones, by abundance, at mean depth.
     omit
         Genes that are hidden: their columns and the cells that perturb them are dropped, their influence stays.
-    control
-        Label of the control cells.
-    keep_log_mean
-        Whether to add log μ as ``layers["log_mean"]`` (dense).
 
     Returns
     -------

@@ -118,7 +118,7 @@ def sign_check(
     Returns
     -------
     ``"edges"``: one row per selected edge, strongest evidence first: ``source``, ``target``, ``coef``, ``se``; the
-    effect of perturbing the source on the target, ``effect`` (log fold change), ``effect_se``, ``effect_p``,
+    effect of perturbing the source on the target, ``effect`` (natural log fold change), ``effect_se``, ``effect_p``,
     ``significant`` (adjusted p below the level of the step), ``flags``; that of perturbing the target on the source,
     ``reverse_effect``, ``reverse_effect_se``, ``reverse_effect_p``, ``reverse_significant``, ``reverse_flags``;
     ``agrees`` and ``reverse_agrees``: whether the sign of minus that effect is the sign of ``coef``, missing (``NA``)

@@ -67,9 +67,10 @@ def guides(
     (mean UMIs of cells without and with the guide), and from a fit ``threshold`` (UMIs from which the guide is called),
     ``probability`` (posterior cut, else NaN), ``beta_z``, ``share`` (π), ``converged``, ``fallback`` (why the threshold
     was used instead). With knock-downs: ``gene``, ``n_cells_alone`` (cells with this targeting guide only), ``effect``
-    (log fold change), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``test``, ``count``, ``expected_count``,
-    ``flags`` (``not measured``, ``no cells``, or as in :func:`argen.get.pairs`), ``difference``, ``difference_se``,
-    ``difference_p``, ``difference_padj``, ``discordant``, ``target_effect``, ``target_se``, ``target_p``.
+    (natural log fold change), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``test``, ``count``,
+    ``expected_count``, ``flags`` (``not measured``, ``no cells``, or as in :func:`argen.get.pairs`), ``difference``,
+    ``difference_se``, ``difference_p``, ``difference_padj``, ``discordant``, ``target_effect``, ``target_se``,
+    ``target_p``.
 
     By target: ``target``, ``gene``, ``n_guides``, ``n_cells``, then as above from ``effect`` to ``flags``, ``padj``
     (Benjamini–Hochberg over the targets) and ``n_discordant``. Without knock-downs ``target``, ``n_guides``,

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.diagnostics.power import with_edge_mde, with_pair_mde
+from argen._bridge.intervals import interval_95
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.network import step_of_network
 from argen._bridge.results.tables import WEAK_F
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenedNetwork", "held", "held_pairs", "n_left_out", "pairs_of", "targets_of", "with_network"]
 
-_Z_95 = 1.959963984540054
 # Cytoscape keeps in its own column `selected` what is highlighted, and would overwrite ours at the first click.
 _EDGE_NAMES = {"coef": "weight", "selected": "in_network"}
 _TARGET_NAMES = {
@@ -69,12 +69,8 @@ class OpenedNetwork:
         step = self.step if self.entry.settings["method"] == "argen" else None
         table = with_edge_mde(self.entry.tables["edges"], step, self.power)
         table = table[held(self.adata, table["source"]) & held(self.adata, table["target"])]
-        table = table.assign(
-            source=table["source"].astype(str),
-            target=table["target"].astype(str),
-            ci_low=table["coef"] - _Z_95 * table["se"],
-            ci_high=table["coef"] + _Z_95 * table["se"],
-        )
+        table = table.assign(source=table["source"].astype(str), target=table["target"].astype(str))
+        table["ci_low"], table["ci_high"] = interval_95(table["coef"], table["se"])
         first = ["source", "target", "coef", "se", "ci_low", "ci_high"]
         table = table[[*first, *(c for c in table.columns if c not in first)]]
         strength = table["z"].abs().fillna(-1.0)
@@ -185,8 +181,8 @@ def targets_of(adata: "AnnData", step: Entry, pairs: pd.DataFrame) -> pd.DataFra
     there = held(adata, stored["target"]) | (stored["status"].astype(str) != "kept")
     table = stored[there].assign(target=stored["target"].astype(str)).reset_index(drop=True)
     at = table.columns.get_loc("se") + 1
-    for sign, name in ((1, "ci_high"), (-1, "ci_low")):
-        table.insert(at, name, table["effect"] + sign * _Z_95 * table["se"])
+    for place, ends in enumerate(interval_95(table["effect"], table["se"])):
+        table.insert(at + place, ("ci_low", "ci_high")[place], ends)
     table["z_squared"] = (table["effect"] / table["se"]) ** 2
     table["weak"] = ~(table["z_squared"] >= WEAK_F) & (table["status"].astype(str) == "kept")
     _add_reach(table, pairs, step.tables["components"])

@@ -131,8 +131,9 @@ def pairs(
 
     Returns
     -------
-    One row per ordered pair: ``target``, ``gene``, ``effect`` (log fold change), ``se``, ``z``, ``p``, ``test``,
-    ``padj``, ``significant``, ``descendant``, ``n_perturbed``, ``n_control``, ``count``, ``expected_count``, ``flags``.
+    One row per ordered pair: ``target``, ``gene``, ``effect`` (natural log fold change), ``se``, ``z``, ``p``,
+    ``test``, ``padj``, ``significant``, ``descendant``, ``n_perturbed``, ``n_control``, ``count``,
+    ``expected_count``, ``flags``.
 
     What a pair that is not significant means: ``verdict`` is ``"found"``, ``"tested"`` or ``"not testable"`` (no
     p-value). A decrease by ``mde_decrease`` and an increase by ``mde_increase`` (both positive, log scale) would have

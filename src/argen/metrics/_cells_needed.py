@@ -43,8 +43,8 @@ def cells_needed(
     ----------
     effect
         Direct effect :math:`\theta` (log expression of the child per log expression of the parent); with
-        ``knockdown=None`` the total effect :math:`\tau` (log fold change). Not 0. This and all others may be arrays,
-        which are broadcast.
+        ``knockdown=None`` the total effect :math:`\tau` (natural log fold change). Not 0. This and all others may be
+        arrays, which are broadcast.
     mean_count
         Mean UMI count of the child per control cell.
     knockdown

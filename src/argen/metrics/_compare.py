@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import log_ndtr, ndtri
+from scipy.special import ndtri
 
 from argen._bridge.validate import check_level, name_some
 from argen._core.graphs.metrics import (
@@ -15,6 +15,7 @@ from argen._core.graphs.metrics import (
     precision_recall_f1,
     wrong_interventions,
 )
+from argen._core.normal import log_p_two_sided
 from argen.errors import InputError
 
 from ._networks import Network, check_acyclic, on_genes, read_network, shared_genes
@@ -226,6 +227,6 @@ def _auprc(candidates: pd.DataFrame, genes: Sequence[str], true_edges: np.ndarra
 
 def _evidence(candidates: pd.DataFrame) -> pd.Series:
     """−log p; from z where p has underflowed."""
-    from_z = -np.log(2.0) - log_ndtr(-candidates["z"].abs().fillna(np.inf))
+    from_z = -log_p_two_sided(candidates["z"].abs().fillna(np.inf))
     with np.errstate(divide="ignore"):
         return (-np.log(candidates["p"])).where(candidates["p"] != 0, from_z)

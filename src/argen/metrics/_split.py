@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from argen._bridge.validate import check_anndata, check_level, name_some
-from argen.errors import InputError
+from argen._bridge.validate import check_anndata, check_level, read_column
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -62,8 +61,5 @@ def hold_out(
 def target_labels(adata: "AnnData", target_key: str) -> np.ndarray:
     """Target of each cell as text, '' where missing."""
     check_anndata(adata)
-    if target_key not in adata.obs:
-        msg = f"target_key={target_key!r} is not a column of adata.obs. Columns: {name_some(adata.obs.columns, 30)}."
-        raise InputError(msg)
-    column = adata.obs[target_key]
+    column = read_column(adata.obs, target_key, f"target_key={target_key!r}")
     return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=str)

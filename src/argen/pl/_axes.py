@@ -11,11 +11,12 @@ from matplotlib.patches import Rectangle
 from matplotlib.transforms import Bbox
 
 from argen.errors import InputError
+from argen.pl import _style as style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["make_room", "on_paper", "put"]
+__all__ = ["make_room", "new_axes", "on_paper", "plain", "put"]
 
 Plot = TypeVar("Plot", bound=Callable)
 
@@ -57,6 +58,19 @@ def _lay_paper(figure: "Figure") -> None:
     paper = Rectangle((0, 0), 1, 1, transform=figure.transFigure, facecolor="white", edgecolor="none", zorder=-10)
     paper.set_in_layout(False)
     figure.add_artist(paper)
+
+
+def new_axes(left: float, width: float, right: float, below: float, height: float, above: float) -> Axes:
+    """Axes of so many inches in a figure of their own, with margins."""
+    size = left + width + right, below + height + above
+    figure = plt.figure(figsize=size, layout="none")
+    return figure.add_axes((left / size[0], below / size[1], width / size[0], height / size[1]))
+
+
+def plain(ax: Axes) -> None:
+    """Leave the axes open at the top and on the right, with small numbers."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
 
 
 def make_room(ax: Axes, right: float) -> Axes:

@@ -9,7 +9,7 @@ import pandas as pd
 from argen._bridge.validate import check_option
 from argen.errors import InputError
 from argen.pl import _style as style
-from argen.pl._axes import on_paper
+from argen.pl._axes import on_paper, plain
 from argen.pl._show import finish
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["argen_calibration", "draw_qq"]
 
 KINDS = ("descendants", "edges")
-# Nulls of each panel with marker and colour: blue and vermillion differ for all common kinds of colour vision.
+# Nulls of each panel with marker and colour: slate and purple differ for all common kinds of colour vision.
 LOOKS = {
-    "guides": ("D", style.NEGATIVE_COLOR, "non-targeting guides"),
-    "splits": ("o", style.POSITIVE_COLOR, "random splits of the controls"),
-    "edges": ("o", style.POSITIVE_COLOR, "placebo edges"),
+    "guides": ("D", style.ALERT_COLOR, "non-targeting guides"),
+    "splits": ("o", style.PLAIN_COLOR, "random splits of the controls"),
+    "edges": ("o", style.PLAIN_COLOR, "placebo edges"),
 }
 OF_KIND = {"descendants": ("splits", "guides"), "edges": ("edges",)}
 BAND_FACE = "#DDE2E6"
@@ -143,8 +143,7 @@ def draw_qq(ax: "Axes", qq: pd.DataFrame, summary: pd.DataFrame, kind: str) -> N
         fontsize=style.SMALL_FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(0.0, -0.14),
         handletextpad=0.5,
     )  # fmt: skip
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
+    plain(ax)
 
 
 def _rate(row: pd.Series) -> str:

@@ -11,10 +11,20 @@ from argen._bridge.validate import check_option, check_positive, counted
 from argen.errors import InputError
 from argen.get._centrality import centrality_of
 from argen.pl import _style as style
-from argen.pl._axes import on_paper
-from argen.pl._rows import LEADER, all_fit, name_rows, points_of, room_for_names, short
+from argen.pl._axes import new_axes, on_paper, plain
+from argen.pl._named_rows import (
+    all_fit,
+    label_ranks,
+    name_every_row,
+    name_rows,
+    points_of,
+    room_for_names,
+    row_axes,
+    row_size,
+    short,
+)
 from argen.pl._show import finish
-from argen.pl._words import no_edge_words, on_lines
+from argen.pl._wording import no_edge_words, on_lines
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -25,13 +35,10 @@ __all__ = ["KINDS", "argen_degree", "draw_degree"]
 COUNTS = {"in_degree": "parents (in-degree)", "out_degree": "children (out-degree)", "layer": "layer (0: roots)"}
 RANKS = {"katz_out": "walks from the gene", "katz_in": "walks to the gene"}
 KINDS = (*COUNTS, *RANKS)
-_MAX_NAMED = 60  # in a new figure
-_ROW, _TALLEST = 0.16, 5.6  # inches
 _LEFT, _RIGHT, _BELOW, _ABOVE = 0.6, 0.25, 0.5, 0.5  # inches round the axes
 _NARROW, _LOW, _WIDE = 3.0, 2.2, 3.5  # inches: width and height of a distribution, width of a ranking
 _MOST_NAMED = 25
 _MOST_WRITTEN = 14  # bars that have room for their numbers
-_POINTS = 72
 
 
 @on_paper
@@ -117,37 +124,24 @@ def draw_degree(table: pd.DataFrame, kind: str, ax: "Axes | None" = None, attenu
     else:
         _draw_ranks(ax, table, kind)
         ax.set_xlabel(f"{RANKS[kind]} (attenuation {attenuation:g})", fontsize=style.FONT_SIZE)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
+    plain(ax)
     return ax
 
 
-def _names_width(table: pd.DataFrame) -> float:
-    """Points that the names take beside the rows, leaders included."""
-    longest = max((style.text_width(short(gene), style.SMALL_FONT_SIZE) for gene in table["gene"]), default=0.0)
-    return longest + LEADER
-
-
-def _rank_size(table: pd.DataFrame) -> tuple[float, float]:
-    """Width of the names and height of the rows, in inches."""
-    n = len(table)
-    height = _TALLEST if n > _MAX_NAMED else min(max(1.4, _ROW * n), 1.5 * _TALLEST)
-    return (_names_width(table) + 20.0) / _POINTS, height
-
-
 def _new_axes(kind: str, table: pd.DataFrame) -> "Axes":
+    margins = {"right": _RIGHT, "below": _BELOW, "above": _ABOVE}
     if kind in COUNTS:
-        left, width, height = _LEFT, 1.3 * _NARROW, 1.2 * _LOW
-    else:
-        (left, height), width = _rank_size(table), _WIDE
-    size = left + width + _RIGHT, _BELOW + height + _ABOVE
-    figure = plt.figure(figsize=size, layout="none")
-    return figure.add_axes((left / size[0], _BELOW / size[1], width / size[0], height / size[1]))
+        return new_axes(_LEFT, 1.3 * _NARROW, height=1.2 * _LOW, **margins)
+    return row_axes(_short(table), _WIDE, **margins)
+
+
+def _short(table: pd.DataFrame) -> list[str]:
+    return [short(gene) for gene in table["gene"]]
 
 
 def _new_page(table: pd.DataFrame) -> "list[Axes]":
     """Distributions in a row, the two rankings below."""
-    names, tall = _rank_size(table)
+    names, tall = row_size(_short(table))
     step = _LEFT + _NARROW + _RIGHT
     size = 3 * step, 2 * (_BELOW + _ABOVE) + _LOW + tall
     figure = plt.figure(figsize=size, layout="none")
@@ -160,7 +154,7 @@ def _draw_counts(ax: "Axes", table: pd.DataFrame, kind: str) -> None:
     """Genes by a whole number."""
     values = table[kind].to_numpy(np.int64)
     n_genes = np.bincount(values, minlength=1)
-    bars = ax.bar(np.arange(len(n_genes)), n_genes, width=0.85, color=style.POSITIVE_COLOR)
+    bars = ax.bar(np.arange(len(n_genes)), n_genes, width=0.85, color=style.PLAIN_COLOR)
     if len(n_genes) <= _MOST_WRITTEN:
         ax.bar_label(bars, fontsize=style.SMALL_FONT_SIZE - 1.0)
     ax.set_ylim(0, 1.12 * max(n_genes.max(), 1))
@@ -195,7 +189,7 @@ def _draw_ranks(ax: "Axes", table: pd.DataFrame, kind: str) -> None:
     n, row = len(ranked), np.arange(len(ranked))
     ax.hlines(row, 0.0, ranked[kind], color=style.ISOLATED_EDGE, linewidth=0.5 if many else 1.2)
     ax.scatter(
-        ranked[kind], row, s=4.0 if many else 20.0, color=style.POSITIVE_COLOR, linewidths=0, clip_on=False, zorder=3
+        ranked[kind], row, s=4.0 if many else 20.0, color=style.PLAIN_COLOR, linewidths=0, clip_on=False, zorder=3
     )
     ax.set(xlim=(0.0, 1.06 * float(ranked[kind].max()) if any_walk else 1.0), ylim=(-0.7, max(n, 1) - 0.3))
     if not any_walk:
@@ -204,9 +198,9 @@ def _draw_ranks(ax: "Axes", table: pd.DataFrame, kind: str) -> None:
         ax.set_yticks([])
         first = np.arange(max(n - min(_MOST_NAMED, room_for_names(ax, n)), 0), n)
         name_rows(ax, first.tolist(), ranked["gene"].iloc[first], n)
-        ax.set_ylabel("rank of the gene", labelpad=_names_width(ranked.iloc[first]), fontsize=style.FONT_SIZE)
+        label_ranks(ax, "rank of the gene", ranked["gene"])
     else:
-        ax.set_yticks(row, [short(gene) for gene in ranked["gene"]], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
+        name_every_row(ax, _short(ranked))
     hidden = f"; {len(table) - n} with 0 not drawn" if n < len(table) else ""
     none = "" if any_walk else "; no gene has a walk"
     heading = on_lines(f"Katz centrality, {counted(n, 'gene')}{hidden}{none}", points_of(ax)[0])

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
@@ -12,10 +11,10 @@ from argen._bridge.results.network import networks_of_step
 from argen._bridge.validate import counted
 from argen.errors import InputError
 from argen.pl import _style as style
-from argen.pl._axes import on_paper
-from argen.pl._rows import NAMES_WIDTH, all_fit, name_rows, points_of, room_for_names
+from argen.pl._axes import on_paper, plain
+from argen.pl._named_rows import all_fit, label_ranks, name_every_row, name_rows, points_of, room_for_names, row_axes
 from argen.pl._show import finish
-from argen.pl._words import no_network_words
+from argen.pl._wording import no_network_words
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -23,13 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["argen_descendants", "draw_descendants"]
 
-_MAX_NAMED = 60  # in a new figure; in the axes of the user it is their height that decides
-_ROW, _TALLEST, _WIDTH = 0.19, 6.6, 4.6  # inches
+_WIDTH = 4.6  # inches
 _BELOW, _ABOVE, _RIGHT = 1.0, 0.65, 0.2  # inches round the bars
 _FARTHEST = 15  # of many targets, those named for their reach
-_POINTS = 72
 _CYCLE = "in a cycle of significant pairs"
-_CHILD, _INDIRECT, _SKIPPED = style.POSITIVE_COLOR, "#9CC3DE", "#FFFFFF"
+_CHILD, _INDIRECT, _SKIPPED = style.PLAIN_COLOR, style.ISOLATED_EDGE, "#FFFFFF"
 
 
 @on_paper
@@ -43,9 +40,9 @@ def argen_descendants(
 ) -> "Axes | None":
     """Draw how many genes of the network each target moves, those that move most at the top.
 
-    A bar is a target: its children in the network in dark blue, its further descendants in light blue. The outlined
+    A bar is a target: its children in the network in dark grey, its further descendants in light grey. The outlined
     end are genes that the target moves significantly and that are no descendants all the same, since the pair would
-    have closed a cycle. An orange diamond marks targets that significant pairs join into a cycle; the heading counts
+    have closed a cycle. A purple diamond marks targets that significant pairs join into a cycle; the heading counts
     them. Where there are too many targets for a name each (more than 60 in a new figure) the rows are ranks, those
     without anything to draw are left out, and names are those of the 15 with the most descendants and of targets in
     cycles, as far as there is room; the heading says how many are missing.
@@ -100,20 +97,18 @@ def draw_descendants(table: pd.DataFrame, ax: "Axes | None" = None, *, networks:
     `networks` are those that could have been named, for a table without one.
     """
     every = _sorted(table)
-    ax = ax or _new_axes(every)
+    ax = ax or row_axes(every["target"], _WIDTH, right=_RIGHT, below=_BELOW, above=_ABOVE)
     # Rows without a name say nothing if they hold nothing, and there are many of them.
     table = every if all_fit(ax, len(every)) else _not_empty(every)
     n = len(table)
     _draw_bars(ax, table, len(every))
     ax.set_ylim(-0.7, n - 0.3)
     if all_fit(ax, n):
-        ax.set_yticks(np.arange(n), table["target"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
+        name_every_row(ax, table["target"])
         n_unnamed = 0
     else:
         n_unnamed = _name_some(ax, table)
-        ax.set_ylabel(
-            f"rank of the target ({n} of {len(every)} targets)", labelpad=NAMES_WIDTH, fontsize=style.FONT_SIZE
-        )
+        label_ranks(ax, f"rank of the target ({n} of {len(every)} targets)", table["target"])
     heading = _heading(every, n_unnamed, len(every) - n)
     if "n_edges" not in table:
         heading = f"{no_network_words('children not marked', networks)}\n{heading}"
@@ -138,17 +133,6 @@ def _not_empty(table: pd.DataFrame) -> pd.DataFrame:
     return table[kept].reset_index(drop=True) if kept.any() else table
 
 
-def _new_axes(table: pd.DataFrame) -> "Axes":
-    """Axes with a margin for the names."""
-    many = len(table) > _MAX_NAMED
-    longest = max(style.text_width(str(name), style.SMALL_FONT_SIZE) for name in table["target"])
-    left = (NAMES_WIDTH + 18.0 if many else longest + 12.0) / _POINTS
-    inside = _TALLEST if many else max(1.1, _ROW * len(table))
-    size = left + _WIDTH + _RIGHT, inside + _BELOW + _ABOVE
-    figure = plt.figure(figsize=size, layout="none")
-    return figure.add_axes((left / size[0], _BELOW / size[1], _WIDTH / size[0], inside / size[1]))
-
-
 def _draw_bars(ax: "Axes", table: pd.DataFrame, n_genes: int) -> None:
     """Stacked bars, the symbols of the cycles at their ends, and the key below."""
     named = all_fit(ax, len(table))
@@ -166,7 +150,7 @@ def _draw_bars(ax: "Axes", table: pd.DataFrame, n_genes: int) -> None:
     if in_cycle.any():
         ax.scatter(
             start[in_cycle] + beside, row[in_cycle], marker="D", s=22.0 if named else 7.0, linewidths=0,
-            color=style.NEGATIVE_COLOR, label=_CYCLE, clip_on=False, zorder=3,
+            color=style.ALERT_COLOR, label=_CYCLE, clip_on=False, zorder=3,
         )  # fmt: skip
     if named:
         for y, moved, reach, cyclic in zip(row, start, table["_reach"], in_cycle, strict=True):
@@ -175,8 +159,7 @@ def _draw_bars(ax: "Axes", table: pd.DataFrame, n_genes: int) -> None:
     ax.set_xlim(0.0, most * 1.1)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(f"genes below the target (of {n_genes - 1} others)", fontsize=style.FONT_SIZE)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
+    plain(ax)
     _draw_key(ax)
 
 
@@ -212,7 +195,7 @@ def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
     in_cycle = [i for i in range(n - 1, -1, -1) if table["cycle"].iloc[i] >= 0 and i not in farthest]
     named = in_cycle[: room - len(farthest)]
     rows = sorted([*farthest, *named])
-    colors = [style.NEGATIVE_COLOR if table["cycle"].iloc[i] >= 0 else style.INK for i in rows]
+    colors = [style.ALERT_COLOR if table["cycle"].iloc[i] >= 0 else style.INK for i in rows]
     name_rows(ax, rows, table["target"].iloc[rows], n, colors=colors)
     return len(in_cycle) - len(named)
 

@@ -9,14 +9,13 @@ from matplotlib.transforms import Bbox
 from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._axes import put
-from argen.pl._rows import widest
+from argen.pl._named_rows import widest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Contents", "Layout", "axes_for", "wrapped"]
 
-_POINTS = 72.0  # per inch
 _FONT = style.SMALL_FONT_SIZE
 _ROW, _CURVES, _ZEROS, _FOLDS = 39.0, 216.0, 37.0, 108.0  # of a figure of our own: height of a row, widths
 _GAPS = (11.0, 15.0)  # before and behind the cells without a count
@@ -157,14 +156,14 @@ def _new_axes(contents: Contents) -> tuple["Axes", Layout]:
     below = layout.below + _key_height(len(contents.key), columns, _FONT) + 0.5 * _MARGIN
     inside = _ROW * (contents.n_rows + _BASE)
     width, height = left + right, below + inside + 13.0 * len(heading) + 10.0
-    figure = plt.figure(figsize=(width / _POINTS, height / _POINTS), layout="none")
+    figure = plt.figure(figsize=(width / style.POINTS_PER_INCH, height / style.POINTS_PER_INCH), layout="none")
     place = left / width, below / height, _CURVES / width, inside / height
     return figure.add_axes(place), layout
 
 
 def _fit_into(contents: Contents, ax: "Axes") -> tuple["Axes", Layout]:
     place = ax.get_position(original=True)
-    across, up = (side / ax.figure.dpi * _POINTS for side in ax.figure.bbox.size)
+    across, up = (side / ax.figure.dpi * style.POINTS_PER_INCH for side in ax.figure.bbox.size)
     width, height = place.width * across, place.height * up
     free = [room * side for room, side in zip(_free(ax, place), (across, up), strict=True)]
     for zeros, fonts in _FONTS:
@@ -176,10 +175,11 @@ def _fit_into(contents: Contents, ax: "Axes") -> tuple["Axes", Layout]:
                     place.x0 + taken[0] / across, place.y0 + taken[1] / up, layout.curves / across, inside / up
                 ))  # fmt: skip
                 return ax, layout
+    there, least = ([side / style.POINTS_PER_INCH for side in sides] for sides in ((width, height), needed))
     msg = (
-        f"ax is {width / _POINTS:.1f} × {height / _POINTS:.1f} inches; a picture of {contents.n_rows} rows needs "
-        f"{needed[0] / _POINTS + 0.05:.1f} × {needed[1] / _POINTS + 0.05:.1f} there at least. Give larger axes, or "
-        f"leave ax out for a figure of the size that the rows need."
+        f"ax is {there[0]:.1f} × {there[1]:.1f} inches; a picture of {contents.n_rows} rows needs "
+        f"{least[0] + 0.05:.1f} × {least[1] + 0.05:.1f} there at least. Give larger axes, or leave ax out for a "
+        f"figure of the size that the rows need."
     )
     raise InputError(msg)
 

@@ -15,11 +15,11 @@ from argen._bridge.validate import check_anndata, counted
 from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._axes import on_paper
+from argen.pl._densities import RIDGE_HEIGHT, Curve, curves_of, draw_curve, draw_zeros, log_limits
 from argen.pl._effect_layout import Contents, Layout, axes_for
 from argen.pl._effect_rows import MAX_PARENTS, MAX_TARGETS, choose_targets, effect_rows, parents_of
-from argen.pl._folds import NO_COUNTS, draw_folds, fold_words
-from argen.pl._ridges import RIDGE_HEIGHT, Curve, curves_of, draw_curve, draw_zeros, log_limits
-from argen.pl._rows import short, short_names
+from argen.pl._fold_changes import NO_COUNTS, draw_folds, fold_words
+from argen.pl._named_rows import short, short_names
 from argen.pl._show import finish
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ _CONTROL = "control"
 _DEFAULT_KEY = "argen_dag"
 _NAME_AT = 0.33  # of a row: between the name and what stands below
 _USUAL_WIDTH = 216.0  # points: of the curves, for which their ticks are chosen
-_POINTS = 72  # per inch
 _LONGEST_NAME = 18
 
 
@@ -355,7 +354,7 @@ def _key(faces: set[str]) -> list[Line2D | Patch]:
 
 
 def _draw_key(ax: "Axes", key: list[Line2D | Patch], layout: Layout) -> None:
-    below = ScaledTranslation(0.0, -layout.below / _POINTS, ax.figure.dpi_scale_trans)
+    below = ScaledTranslation(0.0, -layout.below / style.POINTS_PER_INCH, ax.figure.dpi_scale_trans)
     ax.legend(
         handles=key, ncols=layout.key_columns, fontsize=layout.font, frameon=False, loc="upper left",
         borderaxespad=0.0, borderpad=0.2, bbox_to_anchor=(0.0, 0.0), bbox_transform=ax.transAxes + below,

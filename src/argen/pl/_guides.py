@@ -12,7 +12,7 @@ from argen._bridge.results.entries import Entry
 from argen._bridge.validate import check_option, name_some
 from argen.errors import InputError
 from argen.pl import _style as style
-from argen.pl._axes import on_paper
+from argen.pl._axes import on_paper, plain
 from argen.pl._show import finish
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ["argen_guides", "draw_cells", "draw_counts", "draw_guides_per_cell", 
 
 KINDS = ("counts", "cells", "guides_per_cell", "knockdown")
 NOT_CALLED_FACE = "#B4BBC1"
-DISCORDANT_COLOR = style.NEGATIVE_COLOR
+DISCORDANT_COLOR = style.ALERT_COLOR
 # Up to this many targets each gets a row and its name.
 MAX_NAMED = 40
 _MOST_GUIDES = 5  # more guides than this in a cell share a bar
@@ -50,7 +50,7 @@ def argen_guides(
     logarithmic; the lines are the cells that the fit expects in its background and its signal, a broken vertical line
     the threshold of a guide that has one. ``"cells"`` are the cells of each target, ``"guides_per_cell"`` the cells by
     the number of guides called. ``"knockdown"`` is the on-target effect of each guide with its 95 % interval beside
-    that of its target (a bar); discordant guides are orange diamonds. With more than 40 targets, their effects are
+    that of its target (a bar); discordant guides are purple diamonds. With more than 40 targets, their effects are
     drawn by rank, without the guides, and a note says so.
 
     Parameters
@@ -172,7 +172,7 @@ def draw_counts(ax: "Axes", histogram: pd.DataFrame, row: pd.Series) -> None:
     floor = 0.5
     for name, below, face in (
         ("n_not_called", 0.0, NOT_CALLED_FACE),
-        ("n_called", "n_not_called", style.POSITIVE_COLOR),
+        ("n_called", "n_not_called", style.PLAIN_COLOR),
     ):
         bottom = histogram[below].to_numpy(float) if below else np.zeros(len(histogram))
         top = bottom + histogram[name].to_numpy(float)
@@ -184,13 +184,13 @@ def draw_counts(ax: "Axes", histogram: pd.DataFrame, row: pd.Series) -> None:
             edgecolor="white", linewidth=0.4, label=label,
         )  # fmt: skip
     middle = (left + right) / 2
-    for name, color in (("expected_background", style.INK), ("expected_signal", style.NEGATIVE_COLOR)):
+    for name, line in (("expected_background", "--"), ("expected_signal", "-")):
         expected = histogram[name].to_numpy(float)
         visible = expected >= floor / 5
         if visible.any():
             ax.plot(
-                middle[visible], expected[visible], color=color, linewidth=1.6,
-                linestyle="--" if name == "expected_background" else "-", label=name.replace("_", " "),
+                middle[visible], expected[visible], color=style.INK, linewidth=1.6, linestyle=line,
+                label=name.replace("_", " "),
             )  # fmt: skip
     threshold = row.get("threshold", np.nan)
     if np.isfinite(threshold):
@@ -206,7 +206,7 @@ def draw_counts(ax: "Axes", histogram: pd.DataFrame, row: pd.Series) -> None:
     note = f" (threshold: {fallback})" if fallback else ""
     ax.set_title(f"{row['guide']}{note}", fontsize=style.FONT_SIZE, parse_math=False)
     ax.legend(fontsize=style.SMALL_FONT_SIZE, frameon=False)
-    _plain(ax)
+    plain(ax)
 
 
 def draw_cells(ax: "Axes", n_cells: pd.Series) -> None:
@@ -214,16 +214,16 @@ def draw_cells(ax: "Axes", n_cells: pd.Series) -> None:
     statuses = [name for name in ("control", "multiple", "unassigned") if name in n_cells.index]
     targets = n_cells.drop(statuses).sort_values(kind="stable")
     if len(targets) > MAX_NAMED:
-        ax.plot(np.arange(1, len(targets) + 1), targets.to_numpy()[::-1], color=style.POSITIVE_COLOR)
+        ax.plot(np.arange(1, len(targets) + 1), targets.to_numpy()[::-1], color=style.PLAIN_COLOR)
         ax.set_xlabel(f"rank of the target ({len(targets)} targets)")
         ax.set_ylabel("cells")
         ax.set_ylim(0, None)
         others = ", ".join(f"{name} {n_cells[name]}" for name in statuses)
         ax.set_title(f"cells per target; {others}", fontsize=style.FONT_SIZE)
-        _plain(ax)
+        plain(ax)
         return
     n_cells = pd.concat([n_cells[statuses[::-1]], targets])
-    faces = [NOT_CALLED_FACE if name in statuses else style.POSITIVE_COLOR for name in n_cells.index]
+    faces = [NOT_CALLED_FACE if name in statuses else style.PLAIN_COLOR for name in n_cells.index]
     _bars(ax, [str(name) for name in n_cells.index], n_cells.to_numpy(), faces)
     ax.set_xlabel("cells")
     ax.set_title("cells per target", fontsize=style.FONT_SIZE)
@@ -238,14 +238,14 @@ def _bars(ax: "Axes", names: list[str], values: np.ndarray, faces: list[str]) ->
     ax.set_yticks(position, names, fontsize=style.SMALL_FONT_SIZE, parse_math=False)
     ax.set_xlim(0, 1.12 * room)
     ax.set_ylim(-0.6, len(names) - 0.4)
-    _plain(ax)
+    plain(ax)
 
 
 def draw_guides_per_cell(ax: "Axes", n_guides: np.ndarray) -> None:
     """Cells by the number of guides that were called in them."""
     most = min(int(n_guides.max(initial=1)), _MOST_GUIDES)
     n_cells = np.bincount(np.minimum(n_guides, most), minlength=most + 1)
-    faces = [style.POSITIVE_COLOR if n == 1 else NOT_CALLED_FACE for n in range(most + 1)]
+    faces = [style.PLAIN_COLOR if n == 1 else NOT_CALLED_FACE for n in range(most + 1)]
     bars = ax.bar(np.arange(most + 1), n_cells, color=faces)
     ax.bar_label(bars, fontsize=style.SMALL_FONT_SIZE)
     names = [f"{n}" for n in range(most + 1)]
@@ -255,7 +255,7 @@ def draw_guides_per_cell(ax: "Axes", n_guides: np.ndarray) -> None:
     ax.set_ylabel("cells")
     ax.set_ylim(0, 1.1 * max(n_cells.max(initial=1), 1))
     ax.set_title("guides per cell", fontsize=style.FONT_SIZE)
-    _plain(ax)
+    plain(ax)
 
 
 def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> None:
@@ -265,17 +265,22 @@ def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> N
         msg = "kind='knockdown' needs a target that is measured; name genes with measured_as=...."
         raise InputError(msg)
     ax.axvline(0, color=style.NOTE_COLOR, linewidth=0.8)
-    ax.set_xlabel("log fold change of the target's own gene")
+    ax.set_xlabel(f"{style.LOG_FOLD_CHANGE} of the target's own gene")
     position = pd.Series(np.arange(len(targets)), targets["target"])
-    half = 1.96 * targets["se"].to_numpy()
     if len(targets) > MAX_NAMED:
         ax.errorbar(
-            targets["effect"], position, xerr=half, fmt="o", markersize=2, linewidth=0.6, color=style.POSITIVE_COLOR
+            targets["effect"],
+            position,
+            xerr=_lengths(targets),
+            fmt="o",
+            markersize=2,
+            linewidth=0.6,
+            color=style.PLAIN_COLOR,
         )
         ax.set_ylabel(f"rank of the target ({len(targets)} targets)")
         n = int(guides["discordant"].sum())
         ax.set_title(f"knock-down per target; guides not drawn, {n} of them discordant", fontsize=style.FONT_SIZE)
-        _plain(ax)
+        plain(ax)
         return
     ax.barh(position, targets["effect"], height=0.8, color=style.NODE_FACE, edgecolor=style.ISOLATED_EDGE, zorder=0)
     guides = guides[guides["target"].isin(position.index) & np.isfinite(guides["effect"])]
@@ -283,12 +288,12 @@ def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> N
     y = guides["target"].map(position) + 0.7 * (
         (guides.groupby("target").cumcount() + 0.5) / n_guides - 0.5
     )  # beside each other within the row
-    looks = ((False, "o", style.POSITIVE_COLOR, "guide"), (True, "D", DISCORDANT_COLOR, "discordant guide"))
+    looks = ((False, "o", style.PLAIN_COLOR, "guide"), (True, "D", DISCORDANT_COLOR, "discordant guide"))
     for discordant, marker, color, label in looks:
         part = guides["discordant"] == discordant
         if part.any():
             ax.errorbar(
-                guides["effect"][part], y[part], xerr=1.96 * guides["se"][part], fmt=marker, markersize=3.5,
+                guides["effect"][part], y[part], xerr=_lengths(guides[part]), fmt=marker, markersize=3.5,
                 linewidth=0.9, color=color, label=label,
             )  # fmt: skip
     ax.set_yticks(position, targets["target"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
@@ -300,9 +305,9 @@ def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> N
     ax.set_xlim(lowest - room, highest + room)
     ax.set_title("knock-down per guide (points) and target (bars)", fontsize=style.FONT_SIZE)
     ax.legend(fontsize=style.SMALL_FONT_SIZE, frameon=False, loc="best")
-    _plain(ax)
+    plain(ax)
 
 
-def _plain(ax: "Axes") -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
+def _lengths(table: pd.DataFrame) -> list[pd.Series]:
+    """Lengths of the 95 % intervals below and above the effects."""
+    return [table["effect"] - table["ci_low"], table["ci_high"] - table["effect"]]

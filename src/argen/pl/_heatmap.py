@@ -17,11 +17,11 @@ from argen.get._opened import n_left_out
 from argen.pl import _style as style
 from argen.pl._axes import make_room, on_paper
 from argen.pl._limits import whisker, without_counts
-from argen.pl._network.hubs import MAX_GENES, hidden_genes_note, hubs
+from argen.pl._named_rows import MAX_NAMED, all_fit, name_rows, names_width, points_of, room_for_names
+from argen.pl._network.most_connected import MAX_GENES, hidden_genes_note, hubs
 from argen.pl._network.views import Genes, Views
-from argen.pl._rows import LEADER, NAMES_WIDTH, all_fit, name_rows, points_of, room_for_names, short
 from argen.pl._show import finish
-from argen.pl._words import left_out_words, no_edge_words
+from argen.pl._wording import left_out_words, no_edge_words
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -37,15 +37,13 @@ _CELL, _SMALLEST, _LARGEST = 0.44, 1.9, 6.9  # inches
 _BESIDE, _BELOW, _ABOVE = 0.95, 0.52, 0.42  # inches for the colour bar, the note and the heading
 _AXIS_LABEL = 18.0  # points
 _NOTE_SIZE = style.SMALL_FONT_SIZE - 1.0
-_MAX_NAMED = 60  # in a new figure
 _NUMBER, _SIGN, _GRID = 25.0, 6.5, 5.0  # points that a cell needs for its number, a minus sign, a frame
 _VISIBLE, _SPARSE = 2.6, 0.1  # points of the smallest square; share of cells up to which squares may cover others
 _MOST_NAMED = 30
-_POINTS = 72
 _NOUNS = {"direct": "selected edge", "total": "significant or descendant pair"}
 _UNITS = {
     "direct": "direct effect: change of the target's log expression per unit of the source's",
-    "total": "total effect: log fold change of the target where the source is perturbed",
+    "total": f"total effect: {style.LOG_FOLD_CHANGE} of the target where the source is perturbed",
 }
 
 
@@ -214,27 +212,21 @@ def _colormap() -> LinearSegmentedColormap:
 def _new_axes(genes: list[str], notes: list[str]) -> "Axes":
     """Square axes with margins for names, heading and colour bar."""
     n = len(genes)
-    many = n > _MAX_NAMED
+    many = n > MAX_NAMED
     longest = max((style.text_width(gene, style.SMALL_FONT_SIZE) for gene in genes), default=0.0)
-    names = ((_names_width(genes) if many else longest + 12.0) + _AXIS_LABEL) / _POINTS
+    names = ((names_width(genes) if many else longest + 12.0) + _AXIS_LABEL) / style.POINTS_PER_INCH
     side = min(max(_SMALLEST, _CELL * n), _LARGEST)
     widest = max(style.text_width(note, _NOTE_SIZE) for note in notes)
-    beside = max(_BESIDE, widest / _POINTS - side + 0.1)
-    below = _BELOW + 1.35 * _NOTE_SIZE / _POINTS * (len(notes) - 1)
+    beside = max(_BESIDE, widest / style.POINTS_PER_INCH - side + 0.1)
+    below = _BELOW + 1.35 * _NOTE_SIZE / style.POINTS_PER_INCH * (len(notes) - 1)
     size = names + side + beside, names + side + _ABOVE + below
     figure = plt.figure(figsize=size, layout="none")
     return figure.add_axes((names / size[0], below / size[1], side / size[0], side / size[1]))
 
 
 def _beside_bar(ax: "Axes") -> "Axes":
-    bar = _BESIDE * _POINTS
+    bar = _BESIDE * style.POINTS_PER_INCH
     return make_room(ax, bar / max(points_of(ax)[0] - bar, bar))
-
-
-def _names_width(genes: list[str]) -> float:
-    """Points that the names of some genes take beside the axis, leaders included."""
-    longest = max((style.text_width(short(gene), style.SMALL_FONT_SIZE) for gene in genes), default=0.0)
-    return min(LEADER + longest + 4.0, NAMES_WIDTH)
 
 
 def _draw_cells(ax: "Axes", matrix: np.ndarray, empty: np.ndarray, norm: Normalize) -> None:
@@ -321,7 +313,7 @@ def _name_axes(ax: "Axes", matrix: np.ndarray, genes: list[str]) -> None:
             room = min(room_for_names(ax, n, axis), _MOST_NAMED)
             rows = sorted(i for i in np.argsort(-counts, kind="stable")[:room].tolist() if counts[i])
             name_rows(ax, rows, [genes[i] for i in rows], n, axis=axis)
-        pad = _names_width(genes)
+        pad = names_width(genes)
     ax.set_xlabel("target", fontsize=style.FONT_SIZE, labelpad=pad)
     ax.set_ylabel("source", fontsize=style.FONT_SIZE, labelpad=pad)
 

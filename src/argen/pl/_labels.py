@@ -19,7 +19,6 @@ __all__ = ["label_points"]
 _LEADER_WIDTH = 0.6
 _NEAR, _FAR, _MARGIN = 0.008, 0.3, 0.004  # of the axes: distance of a name from its point, and between names
 _CANDIDATES = 600
-_POINTS_PER_INCH = 72
 _LEAST_RADIUS = 1.0  # pixels
 
 
@@ -114,4 +113,4 @@ def _passes_another(ax: "Axes", leader: np.ndarray, points: np.ndarray, radii: n
 
 def _radii_in_pixels(ax: "Axes", sizes: np.ndarray) -> np.ndarray:
     """What textalloc keeps free round each point, from the areas that scatter takes."""
-    return np.sqrt(np.asarray(sizes, dtype=float)) / 2 * ax.figure.dpi / _POINTS_PER_INCH
+    return np.sqrt(np.asarray(sizes, dtype=float)) / 2 * ax.figure.dpi / style.POINTS_PER_INCH

@@ -2,16 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import ScaledTranslation
 
 from argen._bridge.diagnostics.sign_check import Agreement, agreement
+from argen._bridge.intervals import interval_95
 from argen._bridge.validate import counted, name_some
 from argen.pl import _style as style
-from argen.pl._axes import on_paper
+from argen.pl._axes import new_axes, on_paper, plain
 from argen.pl._labels import label_points
 from argen.pl._show import finish
 
@@ -23,14 +23,12 @@ __all__ = ["argen_sign_check", "draw_sign_check"]
 
 _SIDE = (3.9, 3.7)  # inches: width and height of the axes
 _LEFT, _RIGHT, _BELOW, _ABOVE, _ENTRY = 0.84, 0.3, 0.62, 0.36, 0.19  # inches round them, and of an entry of the key
-_Z_95 = 1.959963984540054
 _FEW = 40  # edges up to which intervals are drawn
 _VERY_FEW = 12  # edges up to which all are named
 _MOST_NAMES = 15
 _FAR = 3.0  # of many points, those farther out than so many times the 95th percentile are drawn at the border
 _EXACT, _MOST_DIGITS = 1e-9, 3  # per cent: what rounding leaves of 0 and 100, and digits after the point
 _LINE_ABOVE = 1.4  # of a font size
-_POINTS = 72  # per inch
 
 
 @on_paper
@@ -46,7 +44,7 @@ def argen_sign_check(
     """Draw every selected edge: its coefficient against minus the effect of perturbing its source on its target.
 
     A knock-down lowers the source, so an activating edge lowers its target: in the shaded quarters the signs agree
-    (blue dots), outside they differ (orange diamonds). Filled symbols are effects that are significant in the
+    (grey dots), outside they differ (purple diamonds). Filled symbols are effects that are significant in the
     descendant step (adjusted p). The heading counts the edges that agree, with their share and its 95 % Wilson
     interval (0 and 100 % only where they are exact), and the edges without an effect to compare with. Up to 40 edges
     have 95 % intervals; of more, those far outside stand at the border as triangles, and are counted. Named are
@@ -129,10 +127,8 @@ def _new_axes(points: pd.DataFrame, n_lines: int) -> "Axes":
     """Axes with room for so many lines below the heading, and for the key."""
     n_looks = len(points[["agrees", "significant"]].drop_duplicates())
     below = _BELOW + _ENTRY * n_looks
-    above = _ABOVE + n_lines * _LINE_ABOVE * style.SMALL_FONT_SIZE / _POINTS
-    size = _LEFT + _SIDE[0] + _RIGHT, below + _SIDE[1] + above
-    place = _LEFT / size[0], below / size[1], _SIDE[0] / size[0], _SIDE[1] / size[1]
-    return plt.figure(figsize=size, layout="none").add_axes(place)
+    above = _ABOVE + n_lines * _LINE_ABOVE * style.SMALL_FONT_SIZE / style.POINTS_PER_INCH
+    return new_axes(_LEFT, _SIDE[0], _RIGHT, below, _SIDE[1], above)
 
 
 def _points(table: pd.DataFrame, *, reverse: bool) -> pd.DataFrame:
@@ -156,7 +152,7 @@ def _limit(values: np.ndarray, se: np.ndarray) -> float:
         return 1.0
     size = np.abs(values)
     if len(values) <= _FEW:
-        ends = size + np.nan_to_num(_Z_95 * se)
+        ends = interval_95(size, np.nan_to_num(se))[1]
         return 1.1 * float(np.minimum(ends, _FAR * size.max()).max())
     return 1.1 * float(size[size <= _FAR * np.quantile(size, 0.95)].max())
 
@@ -172,10 +168,9 @@ def _finish_axes(ax: "Axes", limits: list[float], *, reverse: bool) -> None:
     ax.set_xlabel("edge coefficient", fontsize=style.FONT_SIZE)
     perturbed, other = ("target", "source") if reverse else ("source", "target")
     ax.set_ylabel(
-        f"−1 × effect of perturbing the {perturbed}\non the {other} (log fold change)", fontsize=style.FONT_SIZE
+        f"−1 × effect of perturbing the {perturbed}\non the {other}: {style.LOG_FOLD_CHANGE}", fontsize=style.FONT_SIZE
     )
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
+    plain(ax)
 
 
 def _draw_points(ax: "Axes", points: pd.DataFrame, limits: list[float]) -> None:
@@ -184,7 +179,7 @@ def _draw_points(ax: "Axes", points: pd.DataFrame, limits: list[float]) -> None:
     x, y = (np.clip(points[name], -limit, limit) for name, limit in zip("xy", limits, strict=True))
     outside = _outside(points, limits)
     size = 5.5 if few else 4.2 if len(points) <= 150 else 3.2
-    looks = ((True, "o", style.POSITIVE_COLOR, "agree"), (False, "D", style.NEGATIVE_COLOR, "differ"))
+    looks = ((True, "o", style.PLAIN_COLOR, "agree"), (False, "D", style.ALERT_COLOR, "differ"))
     for agrees, marker, color, word in looks:
         for significant in (False, True):
             kind = (points["agrees"] == agrees) & (points["significant"] == significant)
@@ -195,7 +190,8 @@ def _draw_points(ax: "Axes", points: pd.DataFrame, limits: list[float]) -> None:
             face = color if significant else "white"
             options = {"color": color, "markerfacecolor": face, "markeredgewidth": 0.9, "linestyle": "none"}
             if few:
-                spread = {"xerr": _Z_95 * points.loc[own, "x_se"], "yerr": _Z_95 * points.loc[own, "y_se"]}
+                lengths = (interval_95(0.0, points.loc[own, f"{name}_se"])[1] for name in "xy")
+                spread = dict(zip(("xerr", "yerr"), lengths, strict=True))
                 ax.errorbar(x[own], y[own], **spread, fmt="none", ecolor=color, elinewidth=0.7, alpha=0.7, zorder=2)
             scaled = size * (0.85 if marker == "D" else 1.0)
             ax.plot(x[own], y[own], marker, markersize=scaled, label=label, zorder=4 - agrees, **options)
@@ -240,7 +236,7 @@ def _name_points(ax: "Axes", points: pd.DataFrame, limits: list[float], *, rever
 
 def _along_intervals(points: pd.DataFrame, limits: list[float]) -> list[np.ndarray]:
     """Points on the lines of the intervals, which names must not cover."""
-    at = np.linspace(-_Z_95, _Z_95, 9)
+    at = np.linspace(*interval_95(0.0, 1.0), 9)
     x, y, x_se, y_se = (points[name].to_numpy()[:, None] for name in ("x", "y", "x_se", "y_se"))
     lines = [(x + at * x_se, y + 0 * at), (x + 0 * at, y + at * y_se)]
     places = [np.column_stack([a.ravel(), b.ravel()]) for a, b in lines]
@@ -265,7 +261,7 @@ def _notes(table: pd.DataFrame, found: Agreement, far: int, *, reverse: bool) ->
 def _first_that_fits(words: str, names: list[str]) -> str:
     """The words and as many of the names as a line above the axes holds."""
     lines = [f"{words}: {name_some(names, n)}" for n in range(min(len(names), 4), 0, -1)]
-    room = (_SIDE[0] + _RIGHT) * _POINTS
+    room = (_SIDE[0] + _RIGHT) * style.POINTS_PER_INCH
     return next((line for line in lines if style.text_width(line, style.SMALL_FONT_SIZE) < room), words)
 
 

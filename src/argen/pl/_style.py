@@ -7,14 +7,20 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patheffects import withStroke
 from matplotlib.textpath import text_to_path
 
-# Okabe & Ito's blue and vermillion: apart for every common kind of colour vision, and in grey.
+# Okabe & Ito's blue and vermillion: apart for every common kind of colour vision, and in grey. In every picture blue
+# raises and orange lowers; what has no sign is slate, and what needs a look is purple (of Tol's bright scheme).
 POSITIVE_COLOR, NEGATIVE_COLOR = "#0072B2", "#D55E00"
+PLAIN_COLOR, ALERT_COLOR = "#5B6770", "#AA3377"
 POSITIVE_HEAD, NEGATIVE_HEAD = "-|>,head_length=0.7,head_width=0.32", "-[,widthB=0.4,lengthB=0"
 NODE_FACE, NODE_EDGE = "#EEF1F4", "#5B6770"
 ISOLATED_FACE, ISOLATED_EDGE = "#FFFFFF", "#B4BBC1"
 INK, NOTE_COLOR = "#1A1A1A", "#5B6770"
 COLORMAP = "cividis"
 
+LOG_FOLD_CHANGE = "log fold change (natural)"
+"""What axes call effects of perturbations."""
+
+POINTS_PER_INCH = 72
 FONT_SIZE, SMALL_FONT_SIZE = 9.0, 8.0
 BOX_LINE_WIDTH, ROUNDING = 0.8, 5.0
 HEAD_SIZE = 8.0

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.transforms import ScaledTranslation
@@ -11,24 +10,21 @@ from matplotlib.transforms import ScaledTranslation
 from argen._bridge.results.network import networks_of_step
 from argen.errors import InputError
 from argen.pl import _style as style
-from argen.pl._axes import make_room, on_paper
-from argen.pl._rows import NAMES_WIDTH, name_rows, room_for_names
+from argen.pl._axes import make_room, on_paper, plain
+from argen.pl._named_rows import MAX_NAMED, label_ranks, name_every_row, name_rows, room_for_names, row_axes
 from argen.pl._show import finish
-from argen.pl._words import no_network_words
+from argen.pl._wording import no_network_words
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
 
-__all__ = ["MAX_NAMED", "argen_targets", "draw_targets"]
+__all__ = ["argen_targets", "draw_targets"]
 
-# Up to this many targets each gets a row and its name.
-MAX_NAMED = 60
-_ROW, _TALLEST, _WIDTH = 0.19, 6.6, 4.3  # inches
+_WIDTH = 4.3  # inches
 _BELOW, _ABOVE = 0.62, 0.5  # inches below and above the rows
 _STRIPS = 0.46  # of the width of the knock-downs: room for the strips
 _STRONGEST = 5  # of many targets, those named at the strong end
-_POINTS = 72  # per inch
 _WIDE = 3.0  # intervals more than so many times the median are cut off, and marked
 
 
@@ -43,9 +39,9 @@ def argen_targets(
 ) -> "Axes | None":
     """Draw the knock-down of every target, the instruments of the network, strongest at the top.
 
-    A target is *weak* if the squared ratio of its knock-down and its standard error is below 10: an orange diamond, the
-    others are blue dots; the line is the 95 % interval, cut off where the picture ends. Beside each stand its cells,
-    and the candidate edges that rest on it as parent, with the selected ones in blue. With more than 60 targets the
+    A target is *weak* if the squared ratio of its knock-down and its standard error is below 10: a purple diamond, the
+    others are grey dots; the line is the 95 % interval, cut off where the picture ends. Beside each stand its cells,
+    and the candidate edges that rest on it as parent, the selected ones dark. With more than 60 targets the
     rows are ranks, and names are those of the weak targets, as far as there is room (first those on which most
     candidate edges rest), and of the five strongest; the heading says how many weak ones are not named. Targets whose
     knock-down has no estimate are weak; they stand at the bottom without a symbol, and the heading counts them.
@@ -102,8 +98,10 @@ def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None, *, networks: Seq
     """
     table = _sorted(table)
     many = len(table) > MAX_NAMED
-    ax = _new_axes(table, many=many) if ax is None else make_room(ax, _STRIPS)
-    row = np.arange(len(table))
+    if ax is None:
+        ax = row_axes(table["target"], _WIDTH, right=_STRIPS * _WIDTH + 0.15, below=_BELOW, above=_ABOVE)
+    else:
+        ax = make_room(ax, _STRIPS)
     _draw_knockdowns(ax, table)
     _draw_strip(ax.inset_axes([1.03, 0.0, 0.2, 1.0]), table["n_cells"].to_numpy(), None, written=not many)
     if "n_candidate_edges" in table:
@@ -111,25 +109,15 @@ def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None, *, networks: Seq
         _draw_strip(ax.inset_axes([1.26, 0.0, 0.2, 1.0]), *counts, written=not many)
     if many:
         n_named = _name_some(ax, table)
-        ax.set_ylabel(f"rank of the target ({len(table)} targets)", labelpad=NAMES_WIDTH, fontsize=style.FONT_SIZE)
+        label_ranks(ax, f"rank of the target ({len(table)} targets)", table["target"])
     else:
         n_named = int(table["weak"].sum())
-        ax.set_yticks(row, table["target"], fontsize=style.SMALL_FONT_SIZE, parse_math=False)
+        name_every_row(ax, table["target"])
     heading = _heading(table, n_named)
     if "n_candidate_edges" not in table:
         heading = f"{no_network_words('candidate edges not counted', networks)}\n{heading}"
     ax.set_title(heading, fontsize=style.FONT_SIZE, loc="left", x=0.0, parse_math=False)
     return ax
-
-
-def _new_axes(table: pd.DataFrame, *, many: bool) -> "Axes":
-    """Axes of the knock-downs with margins for names on the left and strips on the right."""
-    longest = max(style.text_width(str(name), style.SMALL_FONT_SIZE) for name in table["target"])
-    left = (NAMES_WIDTH + 18.0 if many else longest + 12.0) / _POINTS
-    inside = _TALLEST if many else max(1.1, _ROW * len(table))
-    size = left + (1.0 + _STRIPS) * _WIDTH + 0.15, inside + _BELOW + _ABOVE
-    figure = plt.figure(figsize=size, layout="none")
-    return figure.add_axes((left / size[0], _BELOW / size[1], _WIDTH / size[0], inside / size[1]))
 
 
 def _heading(table: pd.DataFrame, n_named: int) -> str:
@@ -153,12 +141,12 @@ def _sorted(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_knockdowns(ax: "Axes", table: pd.DataFrame) -> None:
-    """Points with their intervals, weak ones as orange diamonds."""
+    """Points with their intervals, weak ones as purple diamonds."""
     many = len(table) > MAX_NAMED
     ax.axvline(0.0, color=style.NOTE_COLOR, linewidth=0.8, zorder=0)
     size, width = (2.2, 0.5) if many else (4.5, 1.1)
     known = table["z_squared"].notna()
-    looks = ((False, "o", style.POSITIVE_COLOR, "strong"), (True, "D", style.NEGATIVE_COLOR, "weak: z² < 10"))
+    looks = ((False, "o", style.PLAIN_COLOR, "strong"), (True, "D", style.ALERT_COLOR, "weak: z² < 10"))
     for weak, marker, color, label in looks:
         part = table[known & (table["weak"] == weak)]
         half = (part["ci_high"] - part["ci_low"]) / 2
@@ -169,13 +157,13 @@ def _draw_knockdowns(ax: "Axes", table: pd.DataFrame) -> None:
     ax.set_ylim(-0.7, len(table) - 0.3)
     ax.set_xlim(*_span(table[known]))
     _mark_cut(ax, table[known], size)
-    ax.set_xlabel("knock-down (log fold change, 95 % interval)", fontsize=style.FONT_SIZE)
+    ax.set_xlabel(f"knock-down: {style.LOG_FOLD_CHANGE}, 95 % interval", fontsize=style.FONT_SIZE)
     below = ScaledTranslation(0.0, -0.22, ax.figure.dpi_scale_trans)  # clear of the tick labels of the strips
     ax.legend(
         fontsize=style.SMALL_FONT_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1.03, 0.0),
         bbox_transform=ax.transAxes + below, borderaxespad=0.0,
     )  # fmt: skip
-    _plain(ax)
+    plain(ax)
 
 
 def _span(known: pd.DataFrame) -> tuple[float, float]:
@@ -195,7 +183,7 @@ def _mark_cut(ax: "Axes", known: pd.DataFrame, size: float) -> None:
     low, high = ax.get_xlim()
     for cut, edge, marker in ((known["ci_low"] < low, low, "<"), (known["ci_high"] > high, high, ">")):
         if cut.any():
-            faces = [style.NEGATIVE_COLOR if weak else style.POSITIVE_COLOR for weak in known.loc[cut, "weak"]]
+            faces = [style.ALERT_COLOR if weak else style.PLAIN_COLOR for weak in known.loc[cut, "weak"]]
             rows = known.index[cut]
             ax.scatter(np.full(len(rows), edge), rows, s=size**2, c=faces, marker=marker, clip_on=False, linewidths=0)
 
@@ -205,7 +193,7 @@ def _draw_strip(strip: "Axes", whole: np.ndarray, part: np.ndarray | None, *, wr
     row, height = np.arange(len(whole)), 0.75 if written else 1.0
     strip.barh(row, whole, height=height, color=style.ISOLATED_EDGE, label="cells" if part is None else "candidates")
     if part is not None:
-        strip.barh(row, part, height=height, color=style.POSITIVE_COLOR, label="selected")
+        strip.barh(row, part, height=height, color=style.PLAIN_COLOR, label="selected")
     most = max(float(whole.max(initial=0)), 1.0)
     if written:
         for y, value in enumerate(whole.tolist()):
@@ -214,8 +202,8 @@ def _draw_strip(strip: "Axes", whole: np.ndarray, part: np.ndarray | None, *, wr
     strip.set_ylim(-0.7, len(whole) - 0.3)
     strip.set_yticks([])
     strip.set_xticks([0.0, most], ["0", f"{most:g}"])
-    strip.set_title("cells" if part is None else "candidate edges\n(selected: blue)", fontsize=style.SMALL_FONT_SIZE)
-    _plain(strip)
+    strip.set_title("cells" if part is None else "candidate edges\n(selected: dark)", fontsize=style.SMALL_FONT_SIZE)
+    plain(strip)
 
 
 def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
@@ -225,7 +213,7 @@ def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
     strongest = [i for i in range(n - _STRONGEST, n) if not table["weak"].iloc[i]]
     weak = sorted(_first_weak(table)[: max(room_for_names(ax, n) - len(strongest), 0)])
     rows = [*weak, *strongest]
-    colors = [style.NEGATIVE_COLOR if table["weak"].iloc[i] else style.INK for i in rows]
+    colors = [style.ALERT_COLOR if table["weak"].iloc[i] else style.INK for i in rows]
     name_rows(ax, rows, table["target"].iloc[rows], n, colors=colors)
     return len(weak)
 
@@ -235,8 +223,3 @@ def _first_weak(table: pd.DataFrame) -> list[int]:
     weak = np.flatnonzero(table["weak"])
     resting = table["n_candidate_edges"].to_numpy()[weak] if "n_candidate_edges" in table else np.zeros(len(weak))
     return weak[np.lexsort((weak, -resting))].tolist()
-
-
-def _plain(ax: "Axes") -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)

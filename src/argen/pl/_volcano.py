@@ -10,13 +10,13 @@ from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
 from argen.get._opened import OpenedNetwork, n_left_out
 from argen.pl import _style as style
-from argen.pl._axes import on_paper
+from argen.pl._axes import on_paper, plain
 from argen.pl._labels import label_points
 from argen.pl._limits import upper_limit, without_counts
+from argen.pl._named_rows import points_of, short
 from argen.pl._network.views import Genes, known_genes
-from argen.pl._rows import points_of, short
 from argen.pl._show import finish
-from argen.pl._words import left_out_words
+from argen.pl._wording import left_out_words
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -34,7 +34,7 @@ _OTHER = style.ISOLATED_EDGE
 _NEAR = 3.0  # points: of symbols closer than that one stands for all when names seek a place
 _WORDS = {
     "edges": ("selected", "direct effect (log expression of the child per unit of the parent's)"),
-    "pairs": ("significant", "total effect (log fold change of the gene in the cells of the target)"),
+    "pairs": ("significant", f"total effect: {style.LOG_FOLD_CHANGE} of the gene in the cells of the target"),
 }
 
 
@@ -172,8 +172,7 @@ def draw_volcano(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
     _draw_level(ax, table.attrs["level"])
     ax.set_xlabel(unit, fontsize=style.FONT_SIZE)
     ax.set_ylabel("−log10 p", fontsize=style.FONT_SIZE)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
+    plain(ax)
     notes = _notes(table, drawn, effect, height, (wide, high))
     n_found = int(drawn["found"].sum())
     heading = [_heading(table, words, n_found), *notes]

@@ -44,7 +44,7 @@ def argen_descendants(  # noqa: PLR0913
 
     .. math:: \log E[Y_k] = \log \ell + \alpha + \tau^*_{jk} D_j + \beta' X,
 
-    gives the total effect :math:`\hat\tau^*_{jk}` (log fold change) with its sandwich variance
+    gives the total effect :math:`\hat\tau^*_{jk}` (natural log fold change) with its sandwich variance
     :math:`A^{-1}BA^{-1}`, :math:`A = \sum \mu x x'`, :math:`B = \sum (y-\mu)^2 x x'`, and a two-sided p-value. Pairs
     with a Benjamini–Hochberg adjusted p-value (over all tested ordered pairs) below `alpha` are significant; `closure`
     makes the descendant relation of them :cite:p:`ParkLi2026`. The fit of a gene on its own perturbation is the

@@ -11,7 +11,7 @@ from argen._bridge import log
 from argen._bridge.results.other_networks import edge_table, other_network_entry, write_other_network
 from argen._bridge.results.steps import DescendantStep, open_step, write_step
 from argen._bridge.runtime import Bar, progress_bars, resolve_n_jobs, warn_user
-from argen._bridge.validate import check_anndata, check_option, counted
+from argen._bridge.validate import check_anndata, check_count, check_number, check_option, counted
 from argen._core.parallel import Map, worker_pool
 from argen._core.screen import Screen
 from argen.baselines.inspre.admm import lambda_path
@@ -183,10 +183,10 @@ def _check_settings(settings: _Settings) -> None:
     check_option("weights", settings.weights, tuple(WEIGHTS))
     check_option("select", settings.select, SELECTIONS)
     check_option("dag", settings.dag, (True, False))
-    _check_number("max_weight", settings.max_weight, 1.0)
-    _check_number("min_effect", settings.min_effect, 0.0)
-    _check_count("n_folds", settings.n_folds, 2)
-    _check_count("max_iter", settings.max_iter, 1)
+    check_number("max_weight", settings.max_weight, 1.0)
+    check_number("min_effect", settings.min_effect, 0.0)
+    check_count("n_folds", settings.n_folds, 2)
+    check_count("max_iter", settings.max_iter, 1)
 
 
 def _solve(
@@ -251,18 +251,6 @@ def _grid(lambdas: float | Sequence[float] | None) -> np.ndarray | None:
         msg = f"lambdas={lambdas!r}: give a positive number or several."
         raise InputError(msg)
     return np.unique(grid.astype(np.float64))[::-1]
-
-
-def _check_number(name: str, value: object, least: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not least <= value < np.inf:
-        msg = f"{name}={value!r}: give a number of at least {least:g}."
-        raise InputError(msg)
-
-
-def _check_count(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        msg = f"{name}={value!r}: give an integer of at least {least}."
-        raise InputError(msg)
 
 
 def _check_folds(screen: Screen, n_folds: int) -> None:

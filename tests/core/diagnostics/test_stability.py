@@ -23,7 +23,7 @@ from argen._core.diagnostics.stability import (
     saturated_forms,
     weights_of,
 )
-from argen._core.glm.p_values import log_p_two_sided
+from argen._core.normal import log_p_two_sided
 from argen._core.parallel import worker_pool
 from argen._core.screen import Covariates, build_screen
 

@@ -4,13 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from argen._core.glm.p_values import log_p_student, log_p_two_sided, pearson_iii_log_p, score_log_p
-
-
-def test_log_p_has_no_floor():
-    z = np.array([0.0, 1.96, -5.0, 40.0, -300.0, np.nan])
-    expected = np.log(2) + stats.norm.logsf(np.abs(z))
-    np.testing.assert_allclose(log_p_two_sided(z), expected, rtol=1e-12)
+from argen._core.glm.p_values import log_p_student, pearson_iii_log_p, score_log_p
 
 
 @pytest.mark.parametrize("skewness", [-2.0, -0.5, 0.3, 1.0, 2.5])

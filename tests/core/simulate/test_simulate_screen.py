@@ -20,19 +20,16 @@ RICH = SimulationParams(
     guide_efficacy=(0.3, 1.0),
     off_targets=4,
     guide_counts=True,
-    keep_log_mean=True,
 )
 
 
 def simulate(params, seed=0, **kwargs):
-    return simulate_screen(params, np.random.default_rng(seed), **kwargs)
+    return simulate_screen(params, np.random.default_rng(seed), keep_log_mean=True, **kwargs)
 
 
 def without_structure(**changes):
     """Genes that share nothing: counts of a cell are independent draws with log mean = intercept."""
-    plain = SimulationParams(
-        genes=3, n_edges=0, knockdown=0.0, noise_sd=0.0, depth_distribution="constant", n_controls=30_000
-    )
+    plain = SimulationParams(genes=3, n_edges=0, knockdown=0.0, noise_sd=0.0, depth_log_sd=0.0, n_controls=30_000)
     return replace(plain, cells_per_target=1, **changes)
 
 
@@ -85,7 +82,7 @@ def test_guides_reach_their_share_of_the_knockdown_and_hit_their_off_target():
 
 def test_noise_has_its_standard_deviation():
     params = without_structure()
-    screen = simulate(replace(params, noise_sd=np.array([0.1, 0.5, 1.0]), keep_log_mean=True))
+    screen = simulate(replace(params, noise_sd=np.array([0.1, 0.5, 1.0])))
     n = screen.log_mean.shape[0]
     np.testing.assert_allclose(screen.log_mean.std(axis=0) / [0.1, 0.5, 1.0], 1, atol=4.5 / np.sqrt(2 * n))
     correlations = np.corrcoef(screen.log_mean.T)[np.triu_indices(3, 1)]
@@ -112,7 +109,7 @@ def test_counts_follow_the_distribution_of_theory(dispersion, intercept):
 
 
 def test_depth_scales_the_counts():
-    params = replace(without_structure(intercept=1.0), depth_distribution="lognormal", depth_mean=4.0, depth_log_sd=0.5)
+    params = replace(without_structure(intercept=1.0), depth_mean=4.0, depth_log_sd=0.5)
     screen = simulate(params)
     depth = screen.cells.depth
     assert depth.mean() == pytest.approx(4.0, abs=4.5 * depth.std() / np.sqrt(depth.size))
@@ -123,14 +120,14 @@ def test_depth_scales_the_counts():
 
 
 def test_ambient_guide_counts_are_a_thin_background():
-    screen = simulate(replace(RICH, guide_umi=20.0, ambient_umi=3.0, n_controls=4000, control_guides=5), seed=2)
+    screen = simulate(replace(RICH, n_controls=4000, control_guides=5), seed=2)
     umi, cells = screen.guide_counts.toarray(), np.arange(screen.guide.size)
     own = umi[cells, screen.guide]
     background = umi.sum(axis=1) - own
     abundance = np.bincount(screen.guide, minlength=umi.shape[1]) / screen.guide.size
     overlap = abundance[screen.guide].mean()  # the share of the ambient counts that meets a cell's own guide
-    assert own.mean() == pytest.approx(20.0 + 3.0 * overlap, rel=0.05)
-    assert background.mean() == pytest.approx(3.0 * (1 - overlap), rel=0.1)
+    assert own.mean() == pytest.approx(50.0 + 2.0 * overlap, rel=0.05)
+    assert background.mean() == pytest.approx(2.0 * (1 - overlap), rel=0.1)
     assert screen.guide_counts.dtype == np.float32
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from argen._bridge.intervals import wilson_95
+
 __all__ = ["Agreement", "agreement", "sign_table", "summary_table"]
 
-_Z_95 = 1.959963984540054
 _MEASURES = {"effect": "effect", "se": "effect_se", "p": "effect_p", "significant": "significant", "flags": "flags"}
 DIRECTIONS = {"forward": False, "reverse": True}
 
@@ -65,7 +66,7 @@ def agreement(table: pd.DataFrame, *, reverse: bool) -> Agreement:
     agrees = table[f"{prefix}agrees"]
     significant = agrees[table[f"{prefix}significant"] & agrees.notna()]
     n, k = int(agrees.notna().sum()), int(agrees.sum())
-    low, high = _wilson(k, n)
+    low, high = wilson_95(k, n)
     share = k / n if n else np.nan
     return Agreement(len(table), n, k, share, low, high, len(significant), int(significant.sum()))
 
@@ -75,13 +76,3 @@ def summary_table(table: pd.DataFrame) -> pd.DataFrame:
     rows = [agreement(table, reverse=reverse) for reverse in DIRECTIONS.values()]
     columns = {name: [getattr(row, name) for row in rows] for name in Agreement.__slots__}
     return pd.DataFrame({"direction": list(DIRECTIONS), **columns})
-
-
-def _wilson(k: int, n: int) -> tuple[float, float]:
-    """95 % score interval of a proportion (Wilson 1927)."""
-    if n == 0:
-        return np.nan, np.nan
-    share, z2 = k / n, _Z_95**2
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z_95 / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
-    return max(centre - half, 0.0), min(centre + half, 1.0)

@@ -12,7 +12,7 @@ from scipy import sparse
 from argen._bridge.guides.mapping import GuideTargetMap, check_unique, mapped_guides, read_mapping
 from argen._bridge.guides.names import clean_text
 from argen._bridge.mudatas import is_mudata
-from argen._bridge.validate import check_counts, counted, name_some
+from argen._bridge.validate import check_complete, check_counts, counted, name_some, read_column, read_numbers
 from argen._core.guides import CellGroups
 from argen.errors import InputError
 
@@ -199,10 +199,11 @@ def read_cell_groups(found: GuideCounts, batch: str | Sequence[str] | None, dept
     if depth is None:
         umis = np.asarray(found.counts.sum(axis=1), dtype=np.float64).ravel()
     else:
-        umis = _numbers(_column(found.obs, depth, "guide_depth"), depth)
+        what = f"guide_depth={depth!r}"
+        umis = read_numbers(read_column(found.obs, depth, what), what, 0.0)
     typical = np.median(umis[umis > 0]) if (umis > 0).any() else 1.0
     columns = [] if batch is None else [batch] if isinstance(batch, str) else list(batch)
-    codes = [_levels(_column(found.obs, name, "batch"), name) for name in columns]
+    codes = [_levels(found.obs, name) for name in columns]
     table = np.column_stack([np.zeros(len(umis), dtype=np.int64), *codes])
     combinations, of_cell = np.unique(table, axis=0, return_inverse=True)
     rows = [combinations[:, [c]] == np.unique(combinations[:, c])[1:] for c in range(1, table.shape[1])]
@@ -210,33 +211,12 @@ def read_cell_groups(found: GuideCounts, batch: str | Sequence[str] | None, dept
     return CellGroups(umis + _DEPTH_SHRINKAGE * typical, of_cell.ravel(), design)
 
 
-def _column(obs: dict[str, pd.DataFrame], name: str, argument: str) -> pd.Series:
-    for table in obs.values():
-        if name in table:
-            return table[name]
-    there = "; ".join(f"{where}: {name_some(table.columns, 30) or 'none'}" for where, table in obs.items())
-    msg = f"{argument}={name!r} is not an obs column. There are, in {there}."
-    raise InputError(msg)
-
-
-def _numbers(column: pd.Series, name: str) -> np.ndarray:
-    if not pd.api.types.is_numeric_dtype(column.dtype):
-        msg = f"guide_depth={name!r} is not numeric (type {column.dtype})."
-        raise InputError(msg)
-    values = column.to_numpy(dtype=np.float64)
-    if not np.isfinite(values).all() or (values < 0).any():
-        msg = f"guide_depth={name!r} holds NaN, infinite or negative values; the depth of a cell is a positive number."
-        raise InputError(msg)
-    return values
-
-
-def _levels(column: pd.Series, name: str) -> np.ndarray:
-    codes, names = clean_text(column)
-    if missing := int((codes < 0).sum()):
-        msg = f"batch={name!r} is missing in {counted(missing, 'cell')}. Fill it in or drop the cells."
-        raise InputError(msg)
+def _levels(obs: dict[str, pd.DataFrame], name: str) -> np.ndarray:
+    what = f"batch={name!r}"
+    codes, names = clean_text(read_column(obs, name, what))
+    check_complete(pd.Series(codes).where(codes >= 0), what)
     if len(names) < 2:
-        msg = f"batch={name!r} has one level only. Leave it out."
+        msg = f"{what} has one level only. Leave it out."
         raise InputError(msg)
     return codes
 

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from argen._bridge.design import build_covariates, parse_covariates
 from argen._bridge.inputs import read_counts, read_depth
+from argen._bridge.intervals import interval_95
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
@@ -31,7 +32,6 @@ FUNCTION = "ag.pp.argen_guides"
 DISCORDANT_LEVEL = 0.05
 # … and by this log ratio: with thousands of cells any two guides differ.
 DISCORDANT_EFFECT = np.log(1.25)
-_Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +216,12 @@ def _effects(tests: DescendantTests, n_cells: np.ndarray) -> dict[str, object]:
     empty = n_cells == 0
     code = np.where(np.isfinite(tests.log_p), tests.scored, len(TESTS_USED) - 1).astype(np.int64)
     words = [PAIR_FLAGS[PairStatus(status)] for status in tests.status]
+    low, high = interval_95(tests.effect, tests.se)
     return {
         "effect": tests.effect,
         "se": tests.se,
-        "ci_low": tests.effect - _Z_95 * tests.se,
-        "ci_high": tests.effect + _Z_95 * tests.se,
+        "ci_low": low,
+        "ci_high": high,
         "z": tests.z,
         "p": tests.p,
         "test": [TESTS_USED[c] for c in code],

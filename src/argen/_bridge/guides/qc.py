@@ -12,7 +12,7 @@ from argen._bridge.guides.knockdown import KnockdownDesign, read_guides, target_
 from argen._bridge.guides.names import STATUS_WORDS
 from argen._bridge.inputs import read_counts, read_depth
 from argen._bridge.results.entries import new_entry, write_entry
-from argen._bridge.validate import name_some
+from argen._bridge.validate import name_some, read_column, read_numbers
 from argen.errors import DesignError, InputError
 
 if TYPE_CHECKING:
@@ -164,20 +164,8 @@ def _percent_mito(adata: "AnnData", column: str | None, counts: Callable) -> np.
 
 
 def _column(adata: "AnnData", name: str, argument: str) -> np.ndarray:
-    if name not in adata.obs:
-        msg = (
-            f"{argument}={name!r} is not a column of adata.obs. Columns: {name_some(adata.obs.columns, 30) or 'none'}."
-        )
-        raise InputError(msg)
-    column = adata.obs[name]
-    if not pd.api.types.is_numeric_dtype(column.dtype):
-        msg = f"{argument} column {name!r} is not numeric (type {column.dtype})."
-        raise InputError(msg)
-    values = column.to_numpy(dtype=np.float64)
-    if np.isnan(values).any():
-        msg = f"{argument} column {name!r} is missing (NaN) in {int(np.isnan(values).sum())} cells."
-        raise InputError(msg)
-    return values
+    what = f"{argument}={name!r}"
+    return read_numbers(read_column(adata.obs, name, what), what)
 
 
 def _target_status_rules(target: np.ndarray) -> list[_Rule]:

@@ -28,7 +28,7 @@ from argen._bridge.results.tables import (
 from argen._bridge.settings import FAMILIES, DescendantSettings
 from argen._core.descendants.dispersion import Dispersions
 from argen._core.descendants.prior import Prior
-from argen._core.glm.p_values import log_p_two_sided
+from argen._core.normal import log_p_two_sided
 from argen._core.results import Dag, DescendantTests, Equation, Instruments, Relation
 from argen._core.screen import Screen
 

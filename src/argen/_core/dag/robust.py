@@ -20,8 +20,8 @@ import numpy as np
 from numpy.polynomial import Polynomial
 
 from argen._core.dag.influence import CellInfluence
-from argen._core.glm.p_values import log_p_two_sided
 from argen._core.glm.reduced_form import ReducedForm
+from argen._core.normal import log_p_two_sided
 from argen._core.parallel import Map
 from argen._core.results import ConfidenceSet, Instruments
 

@@ -26,8 +26,8 @@ from argen._core.dag.robust import robust_tests, spread, strength
 from argen._core.dag.two_stage import fit_two_stage
 from argen._core.descendants.prior import Prior, no_prior
 from argen._core.fdr import FDR
-from argen._core.glm.p_values import log_p_two_sided
 from argen._core.glm.reduced_form import ReducedForm
+from argen._core.normal import log_p_two_sided
 from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Instruments, Relation
 from argen._core.screen import Screen

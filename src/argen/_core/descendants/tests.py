@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from argen._core.glm._moment_kernels import monomials
-from argen._core.glm.p_values import log_p_student, log_p_two_sided, score_log_p
+from argen._core.glm.p_values import log_p_student, score_log_p
 from argen._core.glm.pairs import fit_gene
+from argen._core.normal import log_p_two_sided, size_of_z
 from argen._core.parallel import Map
 from argen._core.results import DescendantTests, PairStatus
 from argen._core.screen import Screen
@@ -97,13 +98,6 @@ def as_tests(fits: tuple[np.ndarray, ...], hc: str) -> DescendantTests:
     scored = np.isfinite(score[..., 1]) & ~unfinished
     log_p[scored] = score_log_p(*score[scored].T)
     by_normal = ~scored & (hc == "HC0")
-    z = np.where(by_normal, z, _z_of(log_p, np.sign(effect)))
+    z = np.where(by_normal, z, np.sign(effect) * size_of_z(log_p))
     status[(status == PairStatus.OK) & (expected < FEW_COUNTS)] = PairStatus.FEW_COUNTS
     return DescendantTests(effect, se, z, log_p, scored, status, count, expected)
-
-
-def _z_of(log_p: np.ndarray, sign: np.ndarray) -> np.ndarray:
-    """The z that a two-sided normal test with this p would have."""
-    from scipy.special import ndtri_exp
-
-    return sign * -ndtri_exp(np.minimum(log_p - np.log(2.0), np.log(0.5)))

@@ -23,8 +23,8 @@ from argen._core.dag.equations import System, build_system, steps_of
 from argen._core.dag.instruments import ReducedForms
 from argen._core.dag.search import is_settled
 from argen._core.descendants.tests import fit_descendants
-from argen._core.glm.p_values import log_p_two_sided
 from argen._core.glm.reduced_form import fit_reduced_form
+from argen._core.normal import log_p_two_sided, size_of_z
 from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests, Relation
 from argen._core.screen import CONTROL, Screen, regroup
@@ -352,12 +352,10 @@ def rejection_rate(rejected: np.ndarray, tested: np.ndarray) -> Rate:
 
 def inflation(log_p: np.ndarray) -> float:
     """Genomic control's λ: median of the χ²₁ quantiles of p-values over .455, 1 if they are uniform; NaN of none."""
-    from scipy.special import ndtri_exp
-
     log_p = log_p[np.isfinite(log_p)]
     if len(log_p) == 0:
         return np.nan
-    return float(ndtri_exp(np.median(log_p) - np.log(2.0)) ** 2 / _MEDIAN_CHI2)
+    return float(size_of_z(np.median(log_p)) ** 2 / _MEDIAN_CHI2)
 
 
 def qq_points(log_p: np.ndarray, most: int = 500) -> dict[str, np.ndarray]:

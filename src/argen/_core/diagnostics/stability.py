@@ -26,8 +26,8 @@ from argen._core.dag.search import is_settled, select_edges
 from argen._core.descendants.closure import descendant_relation
 from argen._core.descendants.prior import Prior
 from argen._core.glm._draw_kernels import empty_sums, weighted_sums
-from argen._core.glm.p_values import log_p_two_sided
 from argen._core.glm.reduced_form import ReducedForm, fit_reduced_form
+from argen._core.normal import log_p_two_sided
 from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Relation
 from argen._core.screen import Screen

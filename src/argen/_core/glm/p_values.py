@@ -1,18 +1,15 @@
 """Log p-values of the tests of one pair, without floor or overflow (METHOD 6)."""
 
 import numpy as np
-from scipy.special import betaln, gammainc, gammaincc, gammaln, log_ndtr
+from scipy.special import betaln, gammainc, gammaincc, gammaln
 
-__all__ = ["log_p_student", "log_p_two_sided", "pearson_iii_log_p", "score_log_p"]
+from argen._core.normal import log_p_two_sided
+
+__all__ = ["log_p_student", "pearson_iii_log_p", "score_log_p"]
 
 _NORMAL_SKEWNESS = 1e-4
 _UNDERFLOW = 1e-290
 _TERMS = 10_000
-
-
-def log_p_two_sided(z: np.ndarray) -> np.ndarray:
-    """Log 2Φ(−|z|): no floor, no overflow; NaN stays NaN."""
-    return np.log(2.0) + log_ndtr(-np.abs(z))
 
 
 def log_p_student(t: np.ndarray, df: np.ndarray) -> np.ndarray:

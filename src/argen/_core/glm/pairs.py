@@ -9,7 +9,6 @@ import numpy as np
 
 from argen._core.glm._leverage_kernels import control_inflation
 from argen._core.glm._moment_kernels import Monomials, empty_tables, monomials
-from argen._core.glm._nb_kernels import nb_fit
 from argen._core.glm._nb_pair_kernels import nb_pairs, nb_tabulate_controls
 from argen._core.glm._pair_kernels import (
     NO_CONTROL_COUNTS,
@@ -21,8 +20,8 @@ from argen._core.glm._pair_kernels import (
     tabulate_controls,
 )
 from argen._core.glm._segment_kernels import count_totals, n_components
-from argen._core.glm.fit import MAX_ITERATIONS, TOLERANCE, fit
-from argen._core.glm.reduced_form import rows_of
+from argen._core.glm.fit import TOLERANCE, fit
+from argen._core.glm.reduced_form import fit_negative_binomial, rows_of
 from argen._core.screen import Design
 
 __all__ = ["fit_controls", "fit_gene", "fit_nuisance"]
@@ -87,7 +86,8 @@ def fit_gene(
         y, design, series, controls, hc, score_below, phi == 0.0
     )
     if phi > 0.0:
-        theta, H_inv = _negative_binomial(y, design, used, np.empty(0, dtype=np.int64), phi, hc, theta)[:2]
+        nothing = np.empty(0, dtype=np.int64), np.empty(0), theta, np.empty(0)
+        theta, *_, H_inv = fit_negative_binomial(y, design, used, *nothing, phi=phi, hc3=hc == 3)
         if series.reach > 0 or design.numeric.shape[1] == 0:
             tables = nb_tabulate_controls(y, design, series, theta, phi, H_inv, hc == 3)
             nb_pairs(y, design, series, tables, hc, count, expected, status, effect, variance)
@@ -153,32 +153,17 @@ def _fit_cells(
         y, design, series, used, row, y_total, y_row, none, theta, w, sums, warm=False, hc3=hc == 3
     )
     if phi > 0.0:
-        theta, H_inv, last, factor, v, W, G = _negative_binomial(y, design, used, instruments, phi, hc, theta, factor)
+        counts = np.add.reduceat(np.append(y, 0.0), design.seg_start[design.group_seg[:-1]])[instruments]
+        with np.errstate(divide="ignore"):
+            effect = np.log(np.where(counts > 0, factor, 1.0))
+        theta, effect, _, last, v, W, G, H_inv = fit_negative_binomial(
+            y, design, used, instruments, counts, theta, effect, phi=phi, hc3=hc == 3
+        )
+        factor = np.exp(effect)
     variance = v + 2.0 * (W * G).sum(axis=1)
     if hc == 1:
         variance *= _hc1_factor(design, used, theta, H_inv, len(instruments))
     return theta, w, H_inv, B, last, factor, variance
-
-
-def _negative_binomial(
-    y: np.ndarray,
-    design: Design,
-    used: np.ndarray,
-    instruments: np.ndarray,
-    phi: float,
-    hc: int,
-    theta: np.ndarray,
-    factor: np.ndarray | None = None,
-) -> tuple:
-    """A fit over the used segments from the Poisson coefficients on: θ, H⁻¹, last step, effect factors, v, W, G."""
-    row, theta = rows_of(instruments, len(design.group_seg) - 2), theta.copy()
-    counts = np.add.reduceat(np.append(y, 0.0), design.seg_start[design.group_seg[:-1]])[instruments]
-    with np.errstate(divide="ignore"):
-        effect = np.log(np.where(counts > 0, np.ones(len(instruments)) if factor is None else factor, 1.0))
-    last, _, v, W, G, H_inv, _ = nb_fit(
-        y, design, used, row, counts, phi, theta, effect, hc == 3, TOLERANCE, MAX_ITERATIONS
-    )
-    return theta, H_inv, last, np.exp(effect), v, W, G
 
 
 def _hc1_factor(design: Design, used: np.ndarray, theta: np.ndarray, H_inv: np.ndarray, n_effects: int) -> float:

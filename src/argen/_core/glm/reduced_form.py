@@ -199,27 +199,35 @@ class ReducedFormFit:
         with np.errstate(divide="ignore", invalid="ignore"):
             effect = np.log(np.where(separated, 0.5 / (expected + 0.5), factor))
         effect[expected == 0] = np.nan
-        v[separated] = 2.0
-        converged = bool(last <= TOLERANCE)
-        if self._phi == 0.0:
-            return ReducedForm(
-                instruments, effect, separated, v, W, G, self._theta.copy(), y_row, H_inv, 0.0, converged
+        theta, S = self._theta.copy(), y_row
+        if self._phi > 0.0:
+            unknown, everything = np.isnan(effect), np.ones(len(self._design.seg_stratum), np.bool_)
+            effect = np.where(unknown, 0.0, np.where(separated, -20.0, effect))
+            theta, effect, S, last, v, W, G, H_inv = fit_negative_binomial(
+                y, self._design, everything, instruments, y_row, theta, effect, phi=self._phi, hc3=self._hc3
             )
-        return self._negative_binomial(y, instruments, np.where(separated, -20.0, effect), separated)
-
-    def _negative_binomial(
-        self, y: np.ndarray, instruments: np.ndarray, effect: np.ndarray, separated: np.ndarray
-    ) -> ReducedForm:
-        """The fit with the dispersion φ, from the Poisson fit on; every cell is summed."""
-        design, theta = self._design, self._theta.copy()
-        row, everything = rows_of(instruments, len(design.group_seg) - 2), np.ones(len(design.seg_stratum), np.bool_)
-        unknown = np.isnan(effect)
-        effect = np.where(unknown, 0.0, effect)
-        y_row = self._y_group[instruments]
-        last, S, v, W, G, H_inv, _ = nb_fit(
-            y, design, everything, row, y_row, self._phi, theta, effect, self._hc3, TOLERANCE, MAX_ITERATIONS
-        )
-        effect[unknown] = np.nan
+            effect[unknown] = np.nan
         v[separated] = 2.0
         converged = bool(last <= TOLERANCE)
         return ReducedForm(instruments, effect, separated, v, W, G, theta, S, H_inv, self._phi, converged)
+
+
+def fit_negative_binomial(
+    y: np.ndarray,
+    design: Design,
+    used: np.ndarray,
+    instruments: np.ndarray,
+    y_row: np.ndarray,
+    theta: np.ndarray,
+    effect: np.ndarray,
+    *,
+    phi: float,
+    hc3: bool,
+) -> tuple:
+    """Fit with the dispersion φ over the used segments, every cell of which is summed, from a Poisson fit on.
+
+    `y_row` holds the counts of the instruments' groups. Returns θ, effects, S_j, the last step, v, W, G and H⁻¹.
+    """
+    row, theta, effect = rows_of(instruments, len(design.group_seg) - 2), theta.copy(), effect.copy()
+    last, S, v, W, G, H_inv, _ = nb_fit(y, design, used, row, y_row, phi, theta, effect, hc3, TOLERANCE, MAX_ITERATIONS)
+    return theta, effect, S, last, v, W, G, H_inv

@@ -67,8 +67,6 @@ def _number_of_cells(params: SimulationParams, n_targets: int) -> int:
 def _draw_depth(params: SimulationParams, n_cells: int, rng: np.random.Generator) -> np.ndarray:
     if params.depth_distribution == "poisson":
         return np.maximum(rng.poisson(params.depth_mean, size=n_cells), 1).astype(float)
-    if params.depth_distribution == "constant":
-        return np.full(n_cells, params.depth_mean)
     sd = params.depth_log_sd  # shifted so that the mean, not the median, is depth_mean
     return params.depth_mean * np.exp(sd * rng.standard_normal(n_cells) - sd**2 / 2)
 
@@ -121,12 +119,11 @@ def _assign_at_random(
     n_cells = columns[LOG_DEPTH].size
     fraction = params.control_fraction
     control = np.log(fraction * n_targets / (1 - fraction)) + _score(params.control_slope, columns, n_cells)
-    slopes = {name: np.broadcast_to(slope, n_targets) for name, slope in params.target_slope.items()}
+    perturbed = _score(params.target_slope, columns, n_cells)
     target = np.empty(n_cells, dtype=np.int64)
     for rows in blocks(n_cells):
         logits = rng.gumbel(size=(rows.stop - rows.start, n_targets + 1))
         logits[:, 0] += control[rows]
-        for name, slope in slopes.items():
-            logits[:, 1:] += columns[name][rows, None] * slope
+        logits[:, 1:] += perturbed[rows, None]
         target[rows] = logits.argmax(axis=1) - 1
     return target

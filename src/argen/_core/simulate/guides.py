@@ -11,6 +11,10 @@ __all__ = ["GuideTable", "assign_guides", "draw_guide_counts", "draw_guides"]
 
 _OWN_SHAPE = 2.0
 """Shape of the gamma distribution of a cell's mean UMI count of its own guide."""
+_OWN_UMI = 50.0
+"""Mean UMI count of a cell's own guide at mean depth."""
+_AMBIENT_UMI = 2.0
+"""Mean UMI count of all ambient guides of a cell at mean depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,9 @@ def draw_guide_counts(
     The background of a cell is Poisson in number and follows the guides' abundance over all cells.
     """
     n_cells, relative_depth = guide.size, depth / params.depth_mean
-    own_mean = params.guide_umi * relative_depth * rng.standard_gamma(_OWN_SHAPE, size=n_cells) / _OWN_SHAPE
+    own_mean = _OWN_UMI * relative_depth * rng.standard_gamma(_OWN_SHAPE, size=n_cells) / _OWN_SHAPE
     own = rng.poisson(own_mean)
-    n_ambient = rng.poisson(params.ambient_umi * relative_depth)
+    n_ambient = rng.poisson(_AMBIENT_UMI * relative_depth)
     abundance = np.bincount(guide, minlength=n_guides) / n_cells
     ambient = rng.choice(n_guides, size=n_ambient.sum(), p=abundance)
     rows = np.concatenate([np.arange(n_cells), np.repeat(np.arange(n_cells), n_ambient)])

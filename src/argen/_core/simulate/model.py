@@ -80,7 +80,6 @@ def _theta(params: SimulationParams, rng: np.random.Generator) -> sparse.csr_mat
             n_parents=params.n_parents,
             n_edges=params.n_edges,
             effect=params.edge_effect,
-            positive_fraction=params.positive_fraction,
         )
     place = {name: index for index, name in enumerate(names)}
     rows = [place[parent] for parent, _, _ in params.dag]

@@ -16,16 +16,15 @@ def random_dag(
     n_parents: tuple[int, int] = (1, 3),
     n_edges: int | None = None,
     effect: tuple[float, float] = (0.25, 0.5),
-    positive_fraction: float = 0.5,
 ) -> sparse.csr_matrix:
-    """Draw a graph in a random causal order; |θ| is uniform, its sign a coin with `positive_fraction`."""
+    """Draw a graph in a random causal order; |θ| is uniform, its sign a fair coin."""
     order = rng.permutation(n_genes)
     if n_edges is None:
         early, late = _parents_per_gene(n_genes, n_parents, rng)
     else:
         early, late = random_pairs(n_genes, n_edges, rng)
     size = rng.uniform(*effect, size=early.size)
-    sign = np.where(rng.random(early.size) < positive_fraction, 1.0, -1.0)
+    sign = np.where(rng.random(early.size) < 0.5, 1.0, -1.0)
     shape = (n_genes, n_genes)
     return sparse.csr_matrix((size * sign, (order[early], order[late])), shape=shape)
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["LOG_DEPTH", "Edge", "SimulationParams", "Values", "draw_values"]
+__all__ = ["CONTROL_LABEL", "LOG_DEPTH", "Edge", "SimulationParams", "Values", "draw_values"]
+
+CONTROL_LABEL = "control"
 
 LOG_DEPTH = "log_depth"
 """Name under which the log of the relative depth enters the slopes of the assignment."""
@@ -19,7 +21,25 @@ Edge = tuple[str, str, float]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulationParams:
-    """Parameters of a simulated screen; `argen.datasets.simulate` documents each of them."""
+    """Parameters of a simulated screen; `argen.datasets.simulate` documents those that it takes.
+
+    Attributes
+    ----------
+    assignment
+        ``"fixed"``: exactly `n_controls` and `cells_per_target` cells, in random order. ``"random"``: each of `n_cells`
+        draws its group by softmax, control with the probability `control_fraction` where all covariates are 0.
+    control_slope, target_slope
+        How the assignment depends on covariates: log-odds, of a control cell and of the targets, per unit of the
+        standardised covariate, of the log of the relative depth or of the normal scores of a batch covariate's levels.
+    covariate_scale
+        Mean and standard deviation of a numeric covariate's column; 0 and 1 by default.
+    batch_effect_sd
+        Standard deviation of the normal effects of a batch covariate's levels on each gene.
+    confounder_slope
+        How hidden confounders, otherwise standard normal, depend on covariates.
+    depth_distribution
+        ``"lognormal"`` or ``"poisson"`` (at least 1).
+    """
 
     genes: int | tuple[str, ...] = 20
     targets: int | tuple[str, ...] | None = None
@@ -27,7 +47,6 @@ class SimulationParams:
     n_parents: tuple[int, int] = (1, 3)
     n_edges: int | None = None
     edge_effect: Values = (0.25, 0.5)
-    positive_fraction: float = 0.5
     intercept: Values = 0.5
     knockdown: Values = -1.5
     noise_sd: Values = 0.3
@@ -38,7 +57,7 @@ class SimulationParams:
     n_cells: int = 3000
     control_fraction: float = 0.5
     control_slope: Mapping[str, float] = field(default_factory=dict)
-    target_slope: Mapping[str, float | np.ndarray] = field(default_factory=dict)
+    target_slope: Mapping[str, float] = field(default_factory=dict)
     numeric_covariates: Mapping[str, Values] = field(default_factory=dict)
     covariate_scale: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     batch_covariates: Mapping[str, int] = field(default_factory=dict)
@@ -55,11 +74,7 @@ class SimulationParams:
     off_targets: int = 0
     off_target_effect: Values = -1.0
     guide_counts: bool = False
-    guide_umi: float = 50.0
-    ambient_umi: float = 2.0
     omit: tuple[str, ...] = ()
-    control: str = "control"
-    keep_log_mean: bool = False
 
     @property
     def gene_names(self) -> tuple[str, ...]:

@@ -48,7 +48,11 @@ class SimulatedScreen:
 
 
 def simulate_screen(
-    params: SimulationParams, rng: np.random.Generator, *, block_cells: int = BLOCK_CELLS
+    params: SimulationParams,
+    rng: np.random.Generator,
+    *,
+    block_cells: int = BLOCK_CELLS,
+    keep_log_mean: bool = False,
 ) -> SimulatedScreen:
     """Simulate a screen from parameters that have been checked."""
     model_rng, cell_rng, guide_rng, umi_rng, expression_rng = rng.spawn(5)
@@ -64,7 +68,7 @@ def simulate_screen(
         kept_genes,
         expression_rng,
         block_cells=block_cells,
-        keep_log_mean=params.keep_log_mean,
+        keep_log_mean=keep_log_mean,
     )
     umi = draw_guide_counts(guide, cells.depth, params, guides.target.size, umi_rng) if params.guide_counts else None
     return SimulatedScreen(

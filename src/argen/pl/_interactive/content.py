@@ -11,7 +11,7 @@ import pandas as pd
 from argen._bridge.validate import counted
 from argen.pl import _style as style
 from argen.pl._interactive.places import NODE_HEIGHT, Places, place_network
-from argen.pl._network.hubs import hidden_genes_note, hubs
+from argen.pl._network.most_connected import hidden_genes_note, hubs
 from argen.pl._network.sheet import block_heading
 
 __all__ = ["MAX_GENES", "page_content"]

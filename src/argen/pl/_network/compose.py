@@ -10,11 +10,11 @@ from argen.pl import _style as style
 from argen.pl._network.edge_labels import FONT_SIZE, Placed, edge_texts, has_intervals, place_labels
 from argen.pl._network.key import Entry, between_entry, dot_entries, edge_entries, face_entries, tint_entries
 from argen.pl._network.layered import layered_scene, too_dense
+from argen.pl._network.module_colors import tint
 from argen.pl._network.modules import module_scene
 from argen.pl._network.scene import Scene, connected_part, with_block
 from argen.pl._network.sheet import Sheet, block_heading, make_sheet
 from argen.pl._network.spring import spring_scene
-from argen.pl._network.tints import tint
 
 __all__ = ["LAYOUTS", "MOST_BOXES", "Picture", "Request", "compose", "names_note"]
 

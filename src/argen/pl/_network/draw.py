@@ -16,8 +16,8 @@ from argen.pl._network import edge_labels
 from argen.pl._network.compose import Picture, names_note
 from argen.pl._network.groups import NAME_SIZE
 from argen.pl._network.key import BETWEEN_DASHES, DOT_FACE, draw_key
+from argen.pl._network.module_colors import shade, tint
 from argen.pl._network.scene import Scene
-from argen.pl._network.tints import shade, tint
 from argen.pl._network.wires import points_on
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_picture", "room_of"]
 
-_POINTS_PER_INCH = 72
 _HEAD_LENGTH, _HEAD_HALF_WIDTH, _BAR_HALF_WIDTH = 5.6, 2.6, 3.2  # of edges between dots, points before thinning
 _CROWDED, _CROWDED_ALPHA = 300, 0.75  # lines from which they let others shine through
 _BETWEEN_ALPHA = 0.75
@@ -36,7 +35,7 @@ _KEPT_FREE = 7.0  # distance of the points that keep names off headings, key and
 
 def room_of(ax: "Axes") -> tuple[float, float]:
     """Width and height of axes in points."""
-    box, unit = ax.get_window_extent(), ax.figure.dpi / _POINTS_PER_INCH
+    box, unit = ax.get_window_extent(), ax.figure.dpi / style.POINTS_PER_INCH
     return box.width / unit, box.height / unit
 
 
@@ -69,7 +68,7 @@ def _open_axes(ax: "Axes | None", picture: Picture) -> tuple["Axes", float]:
     """Give the sheet its axes, one data unit a point times the scale that is returned, never above 1."""
     sheet = picture.sheet
     if ax is None:
-        figure = plt.figure(figsize=(sheet.size[0] / _POINTS_PER_INCH, sheet.size[1] / _POINTS_PER_INCH), layout="none")
+        figure = plt.figure(figsize=[side / style.POINTS_PER_INCH for side in sheet.size], layout="none")
         ax = figure.add_axes((0, 0, 1, 1))
     room = room_of(ax)
     scale = picture.scale(room)

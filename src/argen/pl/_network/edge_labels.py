@@ -7,6 +7,7 @@ from math import ceil, isfinite, log10
 import networkx as nx
 import numpy as np
 
+from argen._bridge.intervals import interval_95
 from argen.pl import _style as style
 from argen.pl._network.scene import Box, Edge, Scene
 from argen.pl._network.wires import points_on
@@ -16,7 +17,6 @@ __all__ = ["FONT_SIZE", "Label", "Placed", "edge_texts", "has_intervals", "place
 FONT_SIZE = 7.5
 _HEIGHT = 1.15 * FONT_SIZE
 _GAP = 2.0  # free points round a number
-_Z_95 = 1.959963984540054
 _DIGITS = (2, 4)  # least and largest number of decimals
 _HEAD = 5.0  # points round the tip of a head that stay free
 _STEPS = 33  # places along a line that are tried
@@ -61,7 +61,7 @@ def _interval(data: Mapping[str, float]) -> tuple[float, float] | None:
         se = data.get("se")
         if se is None or not isfinite(se):
             return None
-        ends = data["weight"] - _Z_95 * se, data["weight"] + _Z_95 * se
+        return interval_95(data["weight"], se)
     return ends
 
 

@@ -8,10 +8,10 @@ import networkx as nx
 import numpy as np
 
 from argen.pl import _style as style
-from argen.pl._network.apart import boxes_off_lines, dots_apart, evened
 from argen.pl._network.force import force_positions, undirected
-from argen.pl._network.hubs import named_hubs
 from argen.pl._network.layout import NODE_HEIGHT
+from argen.pl._network.most_connected import named_hubs
+from argen.pl._network.overlap_removal import boxes_off_lines, dots_apart, evened
 from argen.pl._network.packing import pack
 from argen.pl._network.scene import Box, Dot, Region, Scene, box_width
 from argen.pl._network.wires import wire

@@ -8,10 +8,10 @@ from matplotlib.path import Path
 
 from argen.errors import InputError
 from argen.pl import _style as style
+from argen.pl._network.compact_rows import compact_rows
 from argen.pl._network.groups import dot_radii, thinness
-from argen.pl._network.hubs import named_hubs
 from argen.pl._network.layout import layered_layout, n_segments
-from argen.pl._network.rows import compact_rows
+from argen.pl._network.most_connected import named_hubs
 from argen.pl._network.scene import Box, Dot, Scene
 from argen.pl._network.wires import CLEARANCE, wire
 

@@ -8,7 +8,7 @@ from math import ceil, inf, sqrt
 import networkx as nx
 import numpy as np
 
-from argen.pl._network.rows import compact_rows
+from argen.pl._network.compact_rows import compact_rows
 from argen.pl._network.sugiyama import Rows, Vertex, align, make_rows
 
 __all__ = ["NODE_HEIGHT", "Layout", "Part", "grid", "layered_layout", "n_segments"]

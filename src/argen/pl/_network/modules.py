@@ -4,7 +4,7 @@ import networkx as nx
 
 from argen.pl._network.force import undirected
 from argen.pl._network.groups import Groups, group_scene
-from argen.pl._network.hubs import by_edges
+from argen.pl._network.most_connected import by_edges
 from argen.pl._network.scene import Scene
 
 __all__ = ["module_scene", "modules_of"]

@@ -9,12 +9,12 @@ from argen._bridge.validate import check_count, check_option
 from argen.pl._axes import on_paper
 from argen.pl._network.compose import LAYOUTS, Request, compose
 from argen.pl._network.draw import draw_picture, room_of
-from argen.pl._network.hubs import MAX_GENES, hidden_genes_note, hubs
+from argen.pl._network.most_connected import MAX_GENES, hidden_genes_note, hubs
 from argen.pl._network.select import node_colors, shown_part
 from argen.pl._network.sheet import hidden_note
 from argen.pl._network.views import Genes, Views
 from argen.pl._show import finish
-from argen.pl._words import left_out_words
+from argen.pl._wording import left_out_words
 
 if TYPE_CHECKING:
     from anndata import AnnData

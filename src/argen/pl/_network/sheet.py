@@ -9,7 +9,7 @@ from argen.pl import _style as style
 from argen.pl._network.edge_labels import Label
 from argen.pl._network.key import key_shape
 from argen.pl._network.scene import Scene
-from argen.pl._words import no_edge_words
+from argen.pl._wording import no_edge_words
 
 __all__ = ["Sheet", "block_heading", "hidden_note", "make_sheet"]
 

@@ -56,7 +56,7 @@ function edgeFacts(edge) {
 
 function geneFacts(gene) {
   return factTable([
-    has(gene, "effect") && ["knock-down (log FC)", number("effect", gene.effect)],
+    has(gene, "effect") && ["knock-down, log fold change (natural)", number("effect", gene.effect)],
     known(gene, "ci_low") && ["95 % interval", ...interval(gene, "ci_low", "ci_high")],
     known(gene, "p") && ["p", number("p", gene.p)],
     known(gene, "n_cells") && ["cells", number("n_cells", gene.n_cells)],

@@ -1,4 +1,4 @@
-from argen.pl._network.hubs import hidden_genes_note, hubs
+from argen.pl._network.most_connected import hidden_genes_note, hubs
 
 
 def test_hubs_are_the_genes_with_most_edges(make_dag):

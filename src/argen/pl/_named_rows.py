@@ -1,4 +1,4 @@
-"""Names of some rows (or columns) of a drawing that has more of them than names have room."""
+"""Rows that have names: axes for them, and names of some where there are more rows than room for names."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,36 +7,73 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from argen.pl import _style as style
+from argen.pl._axes import new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
     "LEADER",
-    "NAMES_WIDTH",
+    "MAX_NAMED",
     "all_fit",
     "apart",
+    "label_ranks",
+    "name_every_row",
     "name_rows",
+    "names_width",
     "points_of",
     "room_for_names",
+    "row_axes",
+    "row_size",
     "short",
     "short_names",
     "widest",
 ]
 
-NAMES_WIDTH = 90.0  # points that the names and their leaders take beside the axis
 LEADER, _TIP = 20.0, 3.0  # points from the axis to the name, and of the straight end of its leader
 _FONT_SIZE = style.SMALL_FONT_SIZE - 0.5
 _GAP = 1.3 * style.SMALL_FONT_SIZE  # points between the middles of two names
 _LEAST_ROW = 8.0  # points: lower rows cannot have a name each
 _LONGEST_NAME = 14
-_POINTS = 72
+MAX_NAMED = 60  # rows of a figure of our own up to which each has its name
+_ROW, _LOWEST, _TALLEST = 0.19, 1.1, 6.6  # inches: of a row, of all of them
+_BESIDE = 12.0  # points between the names and the edge of the figure
+
+
+def names_width(names: Iterable[object]) -> float:
+    """Points that short names and their leaders take beside the axis."""
+    return LEADER + widest((short(str(name)) for name in names), style.SMALL_FONT_SIZE)
+
+
+def row_size(names: Sequence[object]) -> tuple[float, float]:
+    """Inches of the margin for the names, and of the height of the rows, in a figure of our own."""
+    if len(names) > MAX_NAMED:
+        return (names_width(names) + 1.7 * _BESIDE) / style.POINTS_PER_INCH, _TALLEST  # with the label of the rows
+    longest = widest(map(str, names), style.SMALL_FONT_SIZE)
+    return (longest + _BESIDE) / style.POINTS_PER_INCH, max(_LOWEST, _ROW * len(names))
+
+
+def row_axes(names: Sequence[object], width: float, *, right: float, below: float, above: float) -> "Axes":
+    """Axes of a figure of our own, `width` inches wide, whose rows have names on the left."""
+    left, height = row_size(names)
+    return new_axes(left, width, right, below, height, above)
+
+
+def name_every_row(ax: "Axes", names: Iterable[object]) -> None:
+    """Write the name of every row left of it."""
+    names = list(names)
+    ax.set_yticks(np.arange(len(names)), names, fontsize=style.SMALL_FONT_SIZE, parse_math=False)
+
+
+def label_ranks(ax: "Axes", text: str, names: Iterable[object]) -> None:
+    """Say left of the names of some rows what the rows are."""
+    ax.set_ylabel(text, labelpad=names_width(names), fontsize=style.FONT_SIZE)
 
 
 def points_of(ax: "Axes") -> tuple[float, float]:
     """Width and height of the axes in points."""
     box = ax.get_window_extent()
-    width, height = (side / ax.figure.dpi * _POINTS for side in (box.width, box.height))
+    width, height = (side / ax.figure.dpi * style.POINTS_PER_INCH for side in (box.width, box.height))
     return max(width, 1.0), max(height, 1.0)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from argen._bridge.intervals import interval_95
 from argen.pl import _style as style
 from argen.pl._effect_layout import Layout
 
@@ -16,7 +17,6 @@ __all__ = ["NO_COUNTS", "draw_folds", "fold_words"]
 
 NO_COUNTS = "separated"  # flag of a group without counts
 _MIDDLE = 0.34  # of a row: height of its estimate
-_Z_95 = 1.959963984540054
 _HUGE = 1e5  # fold changes below are written in full
 _WIDE = 3.0  # intervals more than so many times the median are cut off, and marked
 # Ticks of fold changes, coarse to fine; the first row with three of them in the picture is taken.
@@ -38,7 +38,7 @@ def fold_words(rows: pd.DataFrame, base: float | None, *, tall: bool) -> list[st
 
 def _interval(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(over="ignore"):
-        low, high = (np.exp(rows["effect"] + sign * _Z_95 * rows["se"]).to_numpy() for sign in (-1, 1))
+        low, high = (np.exp(end).to_numpy() for end in interval_95(rows["effect"], rows["se"]))
     return low, high
 
 
@@ -121,9 +121,9 @@ def _fold_limits(rows: pd.DataFrame) -> tuple[float, float]:
     known = rows[np.isfinite(rows["effect"]) & (rows["flags"] != NO_COUNTS)]
     if known.empty:
         return 0.5, 2.0
-    half = _Z_95 * known["se"]
-    usual = half <= _WIDE * half.median()
-    low = min(known["effect"].min(), (known["effect"] - half)[usual].min(), 0.0)
-    high = max(known["effect"].max(), (known["effect"] + half)[usual].max(), 0.0)
+    usual = known["se"] <= _WIDE * known["se"].median()
+    ends = interval_95(known["effect"], known["se"])
+    low = min(known["effect"].min(), ends[0][usual].min(), 0.0)
+    high = max(known["effect"].max(), ends[1][usual].max(), 0.0)
     room = max(0.06 * (high - low), 0.01)
     return float(np.exp(low - room)), float(np.exp(high + room))

@@ -6,7 +6,7 @@ import pytest
 from boxes import overlaps
 
 from argen.pl._limits import upper_limit, whisker
-from argen.pl._rows import all_fit, apart, name_rows, room_for_names, short, short_names
+from argen.pl._named_rows import all_fit, apart, name_rows, room_for_names, short, short_names
 
 
 @pytest.fixture
