@@ -14,7 +14,7 @@ import argen
 from argen._core._jit import Kernel
 
 PACKAGE = Path(argen.__file__).parent
-KERNEL_FILES = sorted((PACKAGE / "_core").rglob("*_kernels.py"))
+KERNEL_FILES = sorted(PACKAGE.rglob("*_kernels.py"))
 
 # The square of one cell's components; how many kernels were compiled, and the warnings.
 EXPAND = """

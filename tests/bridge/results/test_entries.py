@@ -5,6 +5,7 @@ import pytest
 from toy import KWARGS, toy
 
 import argen as ag
+from argen._bridge.diagnostics.record import DIAGNOSTICS
 from argen._bridge.results.entries import KINDS, SCHEMA_VERSION, read_entry
 from argen.errors import InputError, MissingResultError, StaleResultError
 
@@ -186,3 +187,8 @@ def test_an_older_layout_can_be_renewed(done):
     ag.tl.argen_descendants(adata, covariates=["batch", "mito"])
     ag.tl.argen_dag(adata)
     assert adata.uns["argen_dag"]["id"] == done.uns["argen_dag"]["id"]
+
+
+@pytest.mark.parametrize("kind", DIAGNOSTICS)
+def test_diagnostics_have_the_tables_that_their_records_name(done, kind):
+    assert set(done.uns[f"argen_{kind}"]["tables"]) == set(DIAGNOSTICS[kind].tables)
