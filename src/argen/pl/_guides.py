@@ -308,6 +308,6 @@ def draw_knockdown(ax: "Axes", guides: pd.DataFrame, targets: pd.DataFrame) -> N
     plain(ax)
 
 
-def _lengths(table: pd.DataFrame) -> list[pd.Series]:
-    """Lengths of the 95 % intervals below and above the effects."""
-    return [table["effect"] - table["ci_low"], table["ci_high"] - table["effect"]]
+def _lengths(table: pd.DataFrame) -> np.ndarray:
+    """Lengths of the 95 % intervals below and above the effects, shape (2, rows)."""
+    return np.array([table["effect"] - table["ci_low"], table["ci_high"] - table["effect"]])

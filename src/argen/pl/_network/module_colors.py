@@ -6,7 +6,7 @@ __all__ = ["shade", "tint"]
 
 # Of Okabe & Ito's colours those that no edge has.
 _COLORS = ("#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#A39B00")
-_STRENGTH = 0.22
+_STRENGTH = 0.22  # of the colour of a region: names and edges on it are read as on white
 
 
 def shade(number: int) -> str:

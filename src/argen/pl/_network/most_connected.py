@@ -5,7 +5,8 @@ import networkx as nx
 __all__ = ["MAX_GENES", "by_edges", "hidden_genes_note", "hubs", "named_hubs"]
 
 MAX_GENES = 500  # more boxes than that fill no page that can be read
-_AREA_OF_NAME, _FEWEST_NAMES, _MOST_NAMES = 8500.0, 5, 40
+_AREA_OF_NAME = 8500.0  # square points of the page for each name, some 92 × 92
+_FEWEST_NAMES, _MOST_NAMES = 5, 40
 
 
 def by_edges(graph: nx.DiGraph) -> list[str]:

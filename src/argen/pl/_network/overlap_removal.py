@@ -7,10 +7,11 @@ from scipy.spatial import cKDTree
 
 __all__ = ["boxes_apart", "boxes_off_lines", "dots_apart", "evened"]
 
+# How long and how hard to push is tuned by eye, on networks of 10 to 500 genes; none decides what overlaps in the end.
 _STEPS = 400
-_GROWTH = 1.06
-_ROOM_STEPS, _ROOM_PUSH = 330, 0.6
-_LINE_STEPS, _LINE_FREE, _LINE_PUSH = 40, 7.0, 0.35
+_GROWTH = 1.06  # of everything, where a crowd is stuck
+_ROOM_STEPS, _ROOM_PUSH = 330, 0.6  # steps that make room for names before dots alone move; share of a push
+_LINE_STEPS, _LINE_FREE, _LINE_PUSH = 40, 7.0, 0.35  # steps, points between a box and a line, share of a push
 
 
 def boxes_apart(points: np.ndarray, widths: np.ndarray, height: float, gap: tuple[float, float]) -> np.ndarray:
