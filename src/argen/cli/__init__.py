@@ -9,12 +9,12 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from argen._bridge import log
-from argen.cli._arguments import CLOSURES, DATA_SETS, make_parser
+from argen.cli._arguments import CLOSURES, make_parser
+from argen.cli._files import one_line, read_file
 from argen.errors import ArgenError, ArgenWarning, InputError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _reporting(quiet=options.quiet):
             _COMMANDS[options.command](options)
     except (ArgenError, OSError) as error:
-        print(f"argen: error: {_one_line(error)}", file=sys.stderr)
+        print(f"argen: error: {one_line(error)}", file=sys.stderr)
         return EXIT_FAILURE
     except KeyboardInterrupt:
         print("argen: interrupted", file=sys.stderr)
@@ -175,7 +175,7 @@ def _read_targets(options: argparse.Namespace) -> "tuple[AnnData, dict[str, obje
     """Counts, and which obs column holds the targets; guides are called where none does."""
     from argen._bridge.guides.calls import find_rna, modality
 
-    data = _read_file(options.file)
+    data = read_file(options.file)
     adata = modality(data, find_rna(data, options.guides))
     if options.target is None:
         return adata, _call_guides(options, data, adata)
@@ -213,51 +213,6 @@ def _call_guides(options: argparse.Namespace, data: "AnnData | MuData", adata: "
         on_mismatch="warn",
     )
     return {"target_key": "argen_target", "control": "control"}
-
-
-def _read_file(path: Path) -> "AnnData | MuData":
-    reader = _data_set if str(path) in DATA_SETS else partial(_read, reader=_reader(path))
-    start = log.info(f"reading {path}")
-    data = reader(path)
-    log.info(f"    {data.n_obs} cells", time=start)
-    return data
-
-
-def _data_set(path: Path) -> "AnnData | MuData":
-    from argen import datasets
-
-    return getattr(datasets, str(path))()
-
-
-def _read(path: Path, reader: Callable[[Path], Any]) -> Any:
-    if not path.is_file():
-        msg = f"{path}: there is no such file."
-        raise InputError(msg)
-    try:
-        return reader(path)
-    except Exception as error:  # the readers of these formats raise errors of any type
-        msg = f"{path} cannot be read as {path.suffix}: {_one_line(error)}"
-        raise InputError(msg) from error
-
-
-def _reader(path: Path) -> "Callable[[Path], AnnData | MuData]":
-    if path.suffix == ".h5ad":
-        from anndata import read_h5ad
-
-        return read_h5ad
-    if path.suffix == ".h5mu":
-        return _read_h5mu
-    msg = f"{path}: the name of the file has to end in .h5ad or .h5mu."
-    raise InputError(msg)
-
-
-def _read_h5mu(path: Path) -> "MuData":
-    from mudata import read_h5mu
-
-    from argen._bridge.mudatas import columns_stay
-
-    with columns_stay():
-        return read_h5mu(path)
 
 
 def _names(option: str | None) -> list[str] | None:
@@ -406,11 +361,7 @@ def _reporting(*, quiet: bool) -> Iterator[None]:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    print(f"argen: warning: {_one_line(message)}", file=sys.stderr)
-
-
-def _one_line(message: object) -> str:
-    return " ".join(str(message).split())
+    print(f"argen: warning: {one_line(message)}", file=sys.stderr)
 
 
 _EXPORTS = {"graphml": _write_graphml, "cyjs": _write_cyjs, "parquet": _write_parquet}
