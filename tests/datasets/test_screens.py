@@ -52,7 +52,8 @@ def test_modalities_share_their_cells(name):
 
 
 def test_a_data_set_is_made_anew_by_every_call():
-    ag.datasets.dixit_2016().obs["target"] = "changed"
+    changed = ag.datasets.dixit_2016()
+    changed.obs["target"] = "changed"
     assert "changed" not in set(ag.datasets.dixit_2016().obs["target"])
 
 
