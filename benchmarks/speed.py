@@ -1,7 +1,7 @@
 """Time and memory of the main job, beside a loop over glum on a few genes.
 
-    python benchmarks/speed.py                   # 71,000 cells × 400 targets, a few minutes
-    python benchmarks/speed.py --cells 18000 --targets 100
+    python benchmarks/speed.py                   # 71,000 cells × 400 perturbations, a few minutes
+    python benchmarks/speed.py --cells 18000 --perturbations 100
 
 Every case runs in a process of its own, so that its peak memory is its own; compiled kernels are warm. Prints one JSON
 object per case and a table at the end. Seconds depend on the machine: compare the ratios.
@@ -36,7 +36,7 @@ COVARIATES = ["gem_group", "percent_mito"]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", type=int, default=71_000)
-    parser.add_argument("--targets", type=int, default=400)
+    parser.add_argument("--perturbations", type=int, default=400)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
     parser.add_argument("--case", choices=CASES, help=argparse.SUPPRESS)
@@ -52,13 +52,15 @@ def main() -> None:
     print_table(results)
 
 
-def simulate(cells: int, targets: int, file: Path) -> None:
+def simulate(cells: int, perturbations: int, file: Path) -> None:
     """The preset `k562_like`, smaller or larger where asked: 11/71 of the cells are controls."""
     import argen as ag
 
     controls = cells * 11 // 71
-    per_target = (cells - controls) // targets
-    adata = ag.datasets.simulate("k562_like", genes=targets, n_controls=controls, cells_per_target=per_target, rng=1)
+    per_perturbation = (cells - controls) // perturbations
+    adata = ag.datasets.simulate(
+        "k562_like", genes=perturbations, n_controls=controls, cells_per_perturbation=per_perturbation, rng=1
+    )
     print(f"{adata.n_obs} cells x {adata.n_vars} genes, {adata.X.nnz / np.prod(adata.shape):.1%} non-zero", flush=True)
     adata.write_h5ad(file)
 
@@ -91,9 +93,9 @@ def warm_up() -> None:
     import argen as ag
 
     small = ag.datasets.simulate(
-        "k562_like", genes=4, n_controls=200, cells_per_target=60, batch_covariates={"gem_group": 2}, rng=0
+        "k562_like", genes=4, n_controls=200, cells_per_perturbation=60, batch_covariates={"gem_group": 2}, rng=0
     )
-    ag.tl.argen_dag(small, target_key="target", covariates=COVARIATES, depth="depth", min_cells=5)
+    ag.tl.argen_dag(small, perturbation_key="perturbation", covariates=COVARIATES, depth="depth", min_cells=5)
 
 
 def read(adata):
@@ -101,7 +103,7 @@ def read(adata):
     from argen._bridge.settings import DescendantSettings
 
     settings = DescendantSettings(
-        target_key="target",
+        perturbation_key="perturbation",
         control=("control",),
         covariates=tuple(COVARIATES),
         depth="depth",
@@ -110,7 +112,7 @@ def read(adata):
 
 
 def reduced_forms(adata, jobs: int) -> dict:
-    """One reduced form per gene with all targets in it."""
+    """One reduced form per gene with all perturbations in it."""
     from argen._core.glm.reduced_form import fit_reduced_form
     from argen._core.parallel import worker_pool
 
@@ -171,7 +173,7 @@ def workflow(adata, jobs: int, closure) -> dict:
     import argen as ag
 
     ag.tl.argen_descendants(
-        adata, target_key="target", covariates=COVARIATES, depth="depth", closure=closure, n_jobs=jobs
+        adata, perturbation_key="perturbation", covariates=COVARIATES, depth="depth", closure=closure, n_jobs=jobs
     )
     ag.tl.argen_dag(adata, n_jobs=jobs)
     truth = adata.varp["truth"].toarray() != 0
@@ -196,7 +198,7 @@ def options(adata, jobs: int) -> dict:
         function(adata, n_jobs=jobs, **kwargs)
         return time.perf_counter() - start
 
-    design = {"target_key": "target", "covariates": COVARIATES, "depth": "depth"}
+    design = {"perturbation_key": "perturbation", "covariates": COVARIATES, "depth": "depth"}
     # The first run of each compiles what the warm-up did not.
     timed(ag.tl.argen_descendants, **design, family="negative_binomial", key_added="negative_binomial")
     ratios, paper = {}, timed(ag.tl.argen_descendants, **design, closure=True, alpha=0.05, test="wald")
@@ -204,10 +206,10 @@ def options(adata, jobs: int) -> dict:
     poisson = timed(ag.tl.argen_descendants, **design, key_added="poisson")
     negative = timed(ag.tl.argen_descendants, **design, family="negative_binomial", key_added="negative_binomial")
     ratios["descendants, negative binomial / Poisson"] = negative / poisson
-    timed(ag.tl.argen_dag, descendants_key="negative_binomial", key_added="other")
-    negative = timed(ag.tl.argen_dag, descendants_key="negative_binomial", key_added="other")
+    timed(ag.tl.argen_dag, descendants="negative_binomial", key_added="other")
+    negative = timed(ag.tl.argen_dag, descendants="negative_binomial", key_added="other")
     ratios["network, negative binomial / Poisson"] = negative / timed(
-        ag.tl.argen_dag, descendants_key="poisson", key_added="other"
+        ag.tl.argen_dag, descendants="poisson", key_added="other"
     )
     timed(ag.tl.argen_dag, covariance="stacked", key_added="other")
     plain = timed(ag.tl.argen_dag, key_added="other")
@@ -230,7 +232,7 @@ def diagnostics(adata, jobs: int) -> dict:
         function(adata, n_jobs=jobs, **kwargs)
         return time.perf_counter() - start
 
-    ag.tl.argen_descendants(adata, target_key="target", covariates=COVARIATES, depth="depth", n_jobs=jobs)
+    ag.tl.argen_descendants(adata, perturbation_key="perturbation", covariates=COVARIATES, depth="depth", n_jobs=jobs)
     plain = timed(ag.tl.argen_dag, robust=False)
     robust = timed(ag.tl.argen_dag)
     draws = timed(ag.tl.argen_stability, n_draws=200)
@@ -261,7 +263,7 @@ def giant_component(adata, jobs: int) -> dict:
 
     import argen as ag
 
-    ag.tl.argen_descendants(adata, target_key="target", covariates=COVARIATES, depth="depth", n_jobs=jobs)
+    ag.tl.argen_descendants(adata, perturbation_key="perturbation", covariates=COVARIATES, depth="depth", n_jobs=jobs)
     pairs = adata.uns["argen_descendants"]["tables"]["pairs"]
     pairs["descendant"] = True
     adata.varp["argen_descendants"] = sparse.csr_matrix(~np.eye(adata.n_vars, dtype=bool))

@@ -104,8 +104,8 @@ def modular(n_modules: int = 6, size: int = 16) -> ad.AnnData:
             parents.add(int(rng.integers(j)))
         edges += [(genes[i], genes[j], rng.choice([-1, 1], p=[0.3, 0.7]) * rng.uniform(0.3, 0.7)) for i in parents]
     dag = pd.DataFrame(edges, columns=["parent", "child", "coef"])
-    adata = ag.datasets.simulate(genes=genes, dag=dag, n_controls=4000, cells_per_target=150, rng=1)
-    ag.tl.argen_descendants(adata, target_key="target", depth="depth", closure="acyclic")
+    adata = ag.datasets.simulate(genes=genes, dag=dag, n_controls=4000, cells_per_perturbation=150, rng=1)
+    ag.tl.argen_descendants(adata, perturbation_key="perturbation", depth="depth", closure="acyclic")
     ag.tl.argen_dag(adata)
     return adata
 
@@ -119,7 +119,7 @@ def _save(figure: Figure, name: str) -> None:
 
 def network(adata: ad.AnnData) -> None:
     """Views and layouts of a network."""
-    ax = ag.pl.argen_network(adata, path=("IFNGR2", "UBE2L6"), show=False)
+    ax = ag.pl.argen_network(adata, between=("IFNGR2", "UBE2L6"), show=False)
     _save(ax.figure, "network_path")
     ax = ag.pl.argen_network(adata, ego="STAT1", layout="spring", show=False)
     _save(ax.figure, "network_ego")

@@ -48,9 +48,9 @@ def tables(graph, seed=0):
     edges["ci_high_robust"] = edges["ci_high"] * 1.1
     edges["robust_set"] = np.where(edges["weak"], "one side unbounded", "interval")
     edges["required"], edges["direction"], edges["flags"] = False, "evidence", ""
-    targets = pd.DataFrame({"target": list(graph), "effect": rng.normal(-1, 0.4, len(graph))})
-    targets["ci_low"], targets["ci_high"] = targets["effect"] - 0.2, targets["effect"] + 0.2
-    targets["p"], targets["n_cells"] = 1e-7, rng.integers(20, 300, len(graph))
-    targets["z_squared"] = rng.gamma(2, 20, len(graph))
-    targets["weak"], targets["flags"] = targets["z_squared"] < 10, ""
-    return edges, targets
+    perturbations = pd.DataFrame({"perturbation": list(graph), "effect": rng.normal(-1, 0.4, len(graph))})
+    perturbations["ci_low"], perturbations["ci_high"] = perturbations["effect"] - 0.2, perturbations["effect"] + 0.2
+    perturbations["p"], perturbations["n_cells"] = 1e-7, rng.integers(20, 300, len(graph))
+    perturbations["z_squared"] = rng.gamma(2, 20, len(graph))
+    perturbations["weak"], perturbations["flags"] = perturbations["z_squared"] < 10, ""
+    return edges, perturbations

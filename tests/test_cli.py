@@ -27,7 +27,7 @@ DEMO_TRUTH = {  # the figure of the paper without X7 and X8
     ("X4", "X5"): 0.5,
     ("X5", "X6"): -0.5,
 }
-RUN_FILES = ["candidates.csv", "edges.csv", "network.png", "nodes.csv", "pairs.csv", "result.h5ad", "targets.csv"]
+RUN_FILES = ["candidates.csv", "edges.csv", "network.png", "nodes.csv", "pairs.csv", "perturbations.csv", "result.h5ad"]
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,7 @@ def h5ad(screen, tmp_path):
 
 @pytest.fixture
 def design():
-    return "--target", "target", "--covariates", "L", "--depth", "depth"
+    return "--perturbation-key", "perturbation", "--covariates", "L", "--depth", "depth"
 
 
 @pytest.fixture(scope="module")
@@ -146,13 +146,13 @@ def test_papalexi_h5mu_gives_what_the_functions_give(tmp_path, capsys):
     options = ["--control", "non-targeting", "--covariates", "bio_rep,percent_mito", "--depth", "total_umi"]
     assert main(["run", str(path), *options, "--out", str(out)]) == 0
     printed = capsys.readouterr()
-    assert "argen: warning: 17 targets dropped, not measured" in printed.err
+    assert "argen: warning: 17 perturbations dropped, not measured" in printed.err
 
     adata = run_papalexi()
     assert f"{len(ag.get.edges(adata))} edges selected of " in printed.out
     same_table(out / "edges.csv", ag.get.edges(adata))
     same_table(out / "candidates.csv", ag.get.edges(adata, selected=False))
-    same_table(out / "targets.csv", ag.get.targets(adata))
+    same_table(out / "perturbations.csv", ag.get.perturbations(adata))
     same_table(out / "pairs.csv", ag.get.pairs(adata))
     assert sorted(file.name for file in out.iterdir()) == RUN_FILES
     pd.testing.assert_frame_equal(ag.get.edges(anndata.read_h5ad(out / "result.h5ad")), ag.get.edges(adata))
@@ -173,7 +173,13 @@ def test_h5ad_with_labels_gives_what_the_functions_give(screen, h5ad, design, tm
     options = ["--closure", "acyclic", "--first-stage", "shared", "--covariance", "naive", "--alpha", "0.01"]
     assert main(["run", str(h5ad), *design, *options, "--out", str(out), "--quiet"]) == 0
     adata = ag.tl.argen_descendants(
-        screen, target_key="target", covariates=["L"], depth="depth", closure="acyclic", alpha=0.01, copy=True
+        screen,
+        perturbation_key="perturbation",
+        covariates=["L"],
+        depth="depth",
+        closure="acyclic",
+        alpha=0.01,
+        copy=True,
     )
     ag.tl.argen_dag(adata, first_stage="shared", covariance="naive", alpha=0.01)
     same_table(out / "edges.csv", ag.get.edges(adata))
@@ -185,16 +191,16 @@ def test_h5ad_with_labels_gives_what_the_functions_give(screen, h5ad, design, tm
 def test_formula_layer_targets_and_control_reach_the_analysis(screen, tmp_path):
     adata = screen.copy()
     adata.layers["counts"], adata.X = adata.X, np.log1p(adata.X.toarray())
-    adata.obs["target"] = adata.obs["target"].cat.rename_categories({"control": "NT"})
+    adata.obs["perturbation"] = adata.obs["perturbation"].cat.rename_categories({"control": "NT"})
     adata.write_h5ad(tmp_path / "screen.h5ad")
     options = [
-        "--target",
-        "target",
+        "--perturbation-key",
+        "perturbation",
         "--control",
         "NT",
         "--layer",
         "counts",
-        "--targets",
+        "--perturbations",
         "X1,X2, X3",
         "--min-cells",
         "7",
@@ -204,21 +210,21 @@ def test_formula_layer_targets_and_control_reach_the_analysis(screen, tmp_path):
     params = anndata.read_h5ad(tmp_path / "out" / "result.h5ad").uns["argen_descendants"]["settings"]
     found = {name: params[name] for name in ("covariates", "layer", "min_cells", "closure")}
     assert found == {"covariates": "~ L", "layer": "counts", "min_cells": 7, "closure": False}
-    assert params["targets"].tolist() == ["X1", "X2", "X3"]
+    assert params["perturbations"].tolist() == ["X1", "X2", "X3"]
     assert params["control"].tolist() == ["NT"]
 
 
 @pytest.fixture
 def h5mu(tmp_path):
     mdata = ag.datasets.simulate("paper_fig2", rng=3, n_cells=3000, guides_per_target=2, guide_counts=True)
-    mdata.obs["label"] = mdata["rna"].obs["target"].to_numpy()
+    mdata.obs["label"] = mdata["rna"].obs["perturbation"].to_numpy()
     mdata.write_h5mu(tmp_path / "screen.h5mu")
     return tmp_path / "screen.h5mu"
 
 
 def test_labels_of_the_whole_mudata_are_found(h5mu, tmp_path, capsys):
-    assert main(["run", str(h5mu), "--target", "label", "--out", str(tmp_path / "a"), "--quiet"]) == 0
-    assert main(["run", str(h5mu), "--target", "target", "--out", str(tmp_path / "b"), "--quiet"]) == 0
+    assert main(["run", str(h5mu), "--perturbation-key", "label", "--out", str(tmp_path / "a"), "--quiet"]) == 0
+    assert main(["run", str(h5mu), "--perturbation-key", "perturbation", "--out", str(tmp_path / "b"), "--quiet"]) == 0
     assert (tmp_path / "a" / "edges.csv").read_bytes() == (tmp_path / "b" / "edges.csv").read_bytes()
 
 
@@ -259,7 +265,7 @@ def test_exports_hold_what_the_functions_write(h5ad, design, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["run", str(h5ad), *design, "--export", "graphml, cyjs,parquet", "--out", str(out)]) == 0
     printed = capsys.readouterr().err
-    tables = ["candidates", "edges", "nodes", "pairs", "targets"]
+    tables = ["candidates", "edges", "nodes", "pairs", "perturbations"]
     added = ["network.cyjs", "network.graphml", *(f"{name}.parquet" for name in tables)]
     assert sorted(path.name for path in out.iterdir()) == sorted([*RUN_FILES, *added])
     assert all(f"wrote {out / name}" in printed for name in added)
@@ -302,14 +308,24 @@ def test_settings_of_the_session_are_left_as_they_were(h5ad, design, tmp_path, s
 def test_a_network_without_edges(screen, tmp_path, capsys):
     adata = screen[:, ["X1", "X4"]].copy()
     adata.write_h5ad(tmp_path / "two.h5ad")
-    options = ["--target", "target", "--depth", "depth", "--targets", "X1,X4", "--alpha", "1e-30", "--quiet"]
+    options = [
+        "--perturbation-key",
+        "perturbation",
+        "--depth",
+        "depth",
+        "--perturbations",
+        "X1,X4",
+        "--alpha",
+        "1e-30",
+        "--quiet",
+    ]
     assert main(["run", str(tmp_path / "two.h5ad"), *options, "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out.startswith("No edge was selected.\n0 edges selected of ")
     assert len(pd.read_csv(tmp_path / "edges.csv")) == 0
 
 
 def test_error_in_a_process_is_one_line_without_a_traceback(tmp_path):
-    process = argen("run", "absent.h5ad", "--target", "gene", cwd=tmp_path)
+    process = argen("run", "absent.h5ad", "--perturbation-key", "gene", cwd=tmp_path)
     assert (process.returncode, process.stdout) == (2, "")
     assert process.stderr.splitlines()[-1] == "argen: error: absent.h5ad: there is no such file."
     assert "Traceback" not in process.stderr
@@ -319,15 +335,15 @@ def test_error_in_a_process_is_one_line_without_a_traceback(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ((), ["--target", "--guides", "Columns: target, guide, depth, L"]),
-        (("--target", "gene"), ["'gene'", "target, guide, depth, L"]),
-        (("--target", "target", "--control", "NT"), ["'NT'", "Labels found: X1, X2"]),
-        (("--target", "target", "--covariates", "batch"), ["'batch'"]),
-        (("--target", "target", "--depth", "umi"), ["'umi'"]),
-        (("--target", "target", "--layer", "counts"), ["'counts'"]),
-        (("--target", "target", "--alpha", "2"), ["alpha"]),
-        (("--target", "target", "--n-jobs", "0"), ["n_jobs=0"]),
-        (("--target", "target", "--guides", "umi"), ["--guides", "--target"]),
+        ((), ["--perturbation-key", "--guides", "Columns: perturbation, guide, depth, L"]),
+        (("--perturbation-key", "gene"), ["'gene'", "perturbation, guide, depth, L"]),
+        (("--perturbation-key", "perturbation", "--control", "NT"), ["'NT'", "Labels found: X1, X2"]),
+        (("--perturbation-key", "perturbation", "--covariates", "batch"), ["'batch'"]),
+        (("--perturbation-key", "perturbation", "--depth", "umi"), ["'umi'"]),
+        (("--perturbation-key", "perturbation", "--layer", "counts"), ["'counts'"]),
+        (("--perturbation-key", "perturbation", "--alpha", "2"), ["alpha"]),
+        (("--perturbation-key", "perturbation", "--n-jobs", "0"), ["n_jobs=0"]),
+        (("--perturbation-key", "perturbation", "--guides", "umi"), ["--guides", "--perturbation-key"]),
         (("--guides", "umi"), ["'umi'"]),
     ],
 )
@@ -341,12 +357,12 @@ def test_errors_name_the_thing(h5ad, tmp_path, capsys, options, words):
 @pytest.mark.parametrize("name", ["text.h5ad", "text.h5mu", "text.csv"])
 def test_files_of_another_kind(tmp_path, capsys, name):
     (tmp_path / name).write_text("text")
-    assert name in fails(capsys, "run", tmp_path / name, "--target", "gene")
+    assert name in fails(capsys, "run", tmp_path / name, "--perturbation-key", "gene")
 
 
 def test_mudata_file_that_is_called_h5ad(h5mu, tmp_path, capsys):
     path = h5mu.rename(tmp_path / "screen.h5ad")
-    assert "cannot be read as .h5ad" in fails(capsys, "run", path, "--target", "target")
+    assert "cannot be read as .h5ad" in fails(capsys, "run", path, "--perturbation-key", "perturbation")
 
 
 def test_guide_table_without_guides(h5mu, tmp_path, capsys):

@@ -65,7 +65,7 @@ def test_edge_columns_are_explained_in_the_readme(analysed):
 
 def test_columns_of_tables_are_on_the_results_page(analysed):
     page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    for table in (ag.get.edges(analysed), ag.get.pairs(analysed), ag.get.targets(analysed)):
+    for table in (ag.get.edges(analysed), ag.get.pairs(analysed), ag.get.perturbations(analysed)):
         assert not {name for name in table if f"`{name}`" not in page}
 
 
@@ -92,7 +92,7 @@ def test_quick_start_of_the_readme_runs_as_printed(tmp_path):
     log = iter(run.stderr.splitlines())
     assert all(line in log for line in text_block("<!-- papalexi log -->").splitlines() if line != "…")
     warnings = re.findall(r"\w+Warning: .*", run.stderr)
-    assert [text.split(":")[:2] for text in warnings] == [["ArgenWarning", " 17 targets dropped, not measured"]]
+    assert [text.split(":")[:2] for text in warnings] == [["ArgenWarning", " 17 perturbations dropped, not measured"]]
     assert not list(tmp_path.iterdir())
 
 

@@ -224,7 +224,7 @@ adata = mdata["rna"]
 ag.tl.argen_descendants(adata, covariates=["L"], depth="depth")
 ag.tl.argen_dag(adata)
 ag.tl.argen_sensitivity(adata)
-for table in (ag.get.edges, ag.get.pairs, ag.get.targets, ag.get.graph, ag.get.guides):
+for table in (ag.get.edges, ag.get.pairs, ag.get.perturbations, ag.get.graph, ag.get.guides):
     table(adata)
 for plot in (ag.pl.argen_network, ag.pl.argen_heatmap, ag.pl.argen_volcano, ag.pl.argen_guides, ag.pl.argen_degree):
     plot(adata, show=False)

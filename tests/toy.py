@@ -8,7 +8,7 @@ from anndata import AnnData
 from scipy import sparse
 
 GENES = ("A", "B", "C", "D")
-KWARGS = {"target_key": "gene", "control": "ctrl", "covariates": ["batch", "mito"], "n_jobs": 1}
+KWARGS = {"perturbation_key": "gene", "control": "ctrl", "covariates": ["batch", "mito"], "n_jobs": 1}
 
 
 def toy(

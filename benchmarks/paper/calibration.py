@@ -4,10 +4,10 @@
 
 THP-1 cells of Papalexi et al. (2021) and K562 cells of Schraivogel et al. (2020), guides called with
 ``ag.pp.argen_guides``, network and covariates as in the README and in the tests. ``calibration``: the summary of
-``ag.tl.argen_calibration``, with more splits than its default. ``calibration_genes``: the same pseudo-targets tested on
-every gene that has counts in the controls, not only on those of the network, for more tests; by covariates, depth and
-test, and for the quarters of genes with the lowest and the highest mean; ``highest_05`` is the rate of the worst guide
-or split. Also the figures of ``ag.pl.argen_calibration`` with 100 splits.
+``ag.tl.argen_calibration``, with more splits than its default. ``calibration_genes``: the same pseudo-perturbations
+tested on every gene that has counts in the controls, not only on those of the network, for more tests; by covariates,
+depth and test, and for the quarters of genes with the lowest and the highest mean; ``highest_05`` is the rate of the
+worst guide or split. Also the figures of ``ag.pl.argen_calibration`` with 100 splits.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from scipy import sparse
 import argen as ag
 from argen._bridge.design import build_covariates, parse_covariates
 from argen._bridge.diagnostics.calibration import Notes, read_control_guides
-from argen._core.diagnostics.calibration import draw_splits, fit_pseudo_targets, inflation, rejection_rate
+from argen._core.diagnostics.calibration import draw_splits, fit_pseudo_perturbations, inflation, rejection_rate
 from argen._core.screen import CONTROL, build_screen
 
 SCREENS = {
@@ -71,7 +71,7 @@ def of_network(name: str, adata, splits: int) -> list[dict]:
 
 def all_genes(adata, covariates: list[str] | None, depth: str):
     """Screen of the control cells with every measured gene that they have counts of."""
-    rows = np.flatnonzero((adata.obs["argen_target"] == "control") & (adata.obs[depth] > 0))
+    rows = np.flatnonzero((adata.obs["argen_perturbation"] == "control") & (adata.obs[depth] > 0))
     built, alone = build_covariates(parse_covariates(covariates, adata.obs), adata.obs.iloc[rows])
     if alone.any():
         raise ValueError("a control cell is alone in its batch")
@@ -89,7 +89,7 @@ def of_all_genes(name: str, adata, splits: int) -> list[dict]:
     """Rates on all measured genes, by covariates, depth, test and expression."""
     of, result = SCREENS[name], []
     usual = of["covariates"], of["depth"]
-    sizes = ag.get.targets(adata).query("status == 'kept'")["n_cells"].to_numpy()
+    sizes = ag.get.perturbations(adata).query("status == 'kept'")["n_cells"].to_numpy()
     for (covariates, depth), (test, hc) in [(c, TESTS[0]) for c in of["others"]] + [(usual, t) for t in TESTS]:
         screen, rows = all_genes(adata, covariates, depth)
         object.__setattr__(screen, "cell", rows[screen.cell])
@@ -101,7 +101,7 @@ def of_all_genes(name: str, adata, splits: int) -> list[dict]:
             parts |= {"lowest quarter": quarters[0], "highest quarter": quarters[-1]}
         for nulls, members in (("guides", guides), ("splits", drawn)):
             phi = np.zeros(screen.n_genes)
-            tests = fit_pseudo_targets(screen, members, test=test, hc=hc, pooled=False, phi=phi)
+            tests = fit_pseudo_perturbations(screen, members, test=test, hc=hc, pooled=False, phi=phi)
             for part, genes in parts.items():
                 row = {"screen": name, "covariates": ", ".join(covariates or []) or "–", "depth": depth}
                 row |= {"test": f"{test}, {hc}", "expression": part, "nulls": nulls}
@@ -135,7 +135,7 @@ def main() -> None:
     for name, of in SCREENS.items():
         adata = read(name)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ag.errors.ArgenWarning)  # targets that are not measured
+            warnings.simplefilter("ignore", ag.errors.ArgenWarning)  # perturbations that are not measured
             ag.tl.argen_dag(adata, covariates=of["covariates"], depth=of["depth"])
         network += of_network(name, adata, options.splits)
         genes += of_all_genes(name, adata, 100)

@@ -39,7 +39,7 @@ def screen_of(adata, covariates: list[str]):
     from argen._bridge.settings import DescendantSettings
 
     settings = DescendantSettings(
-        target_key="target",
+        perturbation_key="perturbation",
         control=("control",),
         covariates=tuple(covariates),
         depth="depth",

@@ -72,7 +72,7 @@ def _power_of_pairs(mu: float, tau: np.ndarray, n: int, level: float, replicates
     names = [*labels, *extra]
     obs = pd.DataFrame({"target": names, "depth": 1.0}, index=[f"c{i}" for i in range(len(names))])
     adata = AnnData(X.astype(np.float32), obs=obs, var=pd.DataFrame(index=genes))
-    ag.tl.argen_descendants(adata, target_key="target", depth="depth", min_cells=2, n_jobs=1)
+    ag.tl.argen_descendants(adata, perturbation_key="perturbation", depth="depth", min_cells=2, n_jobs=1)
     table = adata.uns["argen_descendants"]["tables"]["pairs"]
     table = table[table["gene"].astype(str).str.startswith("G")]
     return np.array([(table["p"][table["target"] == name] <= level).mean() for name in groups])
@@ -92,10 +92,10 @@ def network_of(
     explained = table.groupby("child")["coef"].sum().reindex(genes).fillna(0.0)
     adata = ag.datasets.simulate(
         genes=genes, dag=table[table["coef"] != 0], intercept=(np.log(mu) * (1.0 - explained)).to_dict(), noise_sd=0.0,
-        knockdown=knockdown, dispersion=PHI, n_controls=CONTROLS, cells_per_target=n, depth_log_sd=0.0,
+        knockdown=knockdown, dispersion=PHI, n_controls=CONTROLS, cells_per_perturbation=n, depth_log_sd=0.0,
         rng=seed,
     )  # fmt: skip
-    ag.tl.argen_dag(adata, target_key="target", depth="depth", n_jobs=1)
+    ag.tl.argen_dag(adata, perturbation_key="perturbation", depth="depth", n_jobs=1)
     return adata
 
 

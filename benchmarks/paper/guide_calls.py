@@ -109,7 +109,7 @@ def agreement() -> pd.DataFrame:
     for partner in (True, False):
         for method in METHODS[:1] + METHODS[2:]:
             ag.pp.argen_guides(mdata, method=method, ignore_control_partner=partner)
-            target = rna.obs["argen_target"].astype(str).to_numpy()
+            target = rna.obs["argen_perturbation"].astype(str).to_numpy()
             same = abs(rna.obsm["argen_guides"].astype(int) - reference).sum(axis=1) == 0
             controls = target == "control"
             expected = sum(

@@ -17,7 +17,7 @@ from scipy.stats import ranksums
 
 HIDDEN = ("X7", "X8")
 METHODS = ("argen", "naive", "inspre")
-DESIGN = {"target_key": "target", "covariates": ["L"], "depth": "depth"}
+DESIGN = {"perturbation_key": "perturbation", "covariates": ["L"], "depth": "depth"}
 
 
 def replicate(method: str, seed: int) -> list[dict]:

@@ -2,10 +2,10 @@
 
     python benchmarks/paper/pooled.py --replicates 4000
 
-20 targets of 60 cells in eight batches (unbalanced, differently for each target), 100 to 3,000 controls, gamma–Poisson
-counts (φ = .25, mean 1). "power": a knock-down of a third (log fold change −.4). "null": no effect. "null, other
-batches": no effect at the mean over batches, but batch effects of perturbed cells are the reverse of the controls'.
-Share of pairs with p < .05 under Wald with HC3.
+20 perturbations of 60 cells in eight batches (unbalanced, differently for each target), 100 to 3,000 controls,
+gamma–Poisson counts (φ = .25, mean 1). "power": a knock-down of a third (log fold change −.4). "null": no effect.
+"null, other batches": no effect at the mean over batches, but batch effects of perturbed cells are the reverse of the
+controls'. Share of pairs with p < .05 under Wald with HC3.
 """
 
 import itertools

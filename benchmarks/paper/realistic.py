@@ -25,7 +25,7 @@ from common import OUT, truth_of
 
 N_PARENTS = {1: (0, 2), 2: (1, 3), 3: (2, 4)}
 GENES = (50, 100, 200, 400)
-DESIGN = {"target_key": "target", "covariates": ["gem_group", "percent_mito"], "depth": "depth"}
+DESIGN = {"perturbation_key": "perturbation", "covariates": ["gem_group", "percent_mito"], "depth": "depth"}
 
 # What is run: arguments of the descendant step, tool, its arguments.
 METHODS = {
@@ -107,7 +107,9 @@ def run_one(genes: int, degree: int, seed: int, method: str) -> dict:
     import argen as ag
 
     warnings.simplefilter("ignore")
-    ag.tl.argen_dag(ag.datasets.simulate("paper_fig2", n_cells=500), target_key="target", covariates=["L"], n_jobs=2)
+    ag.tl.argen_dag(
+        ag.datasets.simulate("paper_fig2", n_cells=500), perturbation_key="perturbation", covariates=["L"], n_jobs=2
+    )
     adata = load(genes, degree, seed)
     step, tool, arguments = METHODS[method]
     start = time.perf_counter()

@@ -16,7 +16,7 @@ from common import arguments, run_all, scores, truth_of, write
 GENES, CELLS, LOADINGS = (8, 20, 50), (100, 300), (0.0, 0.5, 1.0)
 
 
-def replicate(p: int, per_target: int, loading: float, closure: object, seed: int) -> list[dict]:
+def replicate(p: int, per_perturbation: int, loading: float, closure: object, seed: int) -> list[dict]:
     import warnings
 
     import argen as ag
@@ -30,14 +30,14 @@ def replicate(p: int, per_target: int, loading: float, closure: object, seed: in
         intercept=(-0.5, 1.5),
         knockdown=-2.0,
         n_controls=5000,
-        cells_per_target=per_target,
+        cells_per_perturbation=per_perturbation,
         n_confounders=2,
         confounder_effect=(-loading, loading) if loading else 0.0,
         batch_covariates={"batch": 4},
         noise_sd=0.5,
     )
     paper = {"closure": closure, "descendants_alpha": 0.05, "test": "wald"}
-    ag.tl.argen_dag(adata, target_key="target", covariates=["batch"], depth="depth", **paper, n_jobs=1)
+    ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["batch"], depth="depth", **paper, n_jobs=1)
     edges = ag.get.edges(adata, selected=False)
     order = adata.uns["argen_dag"]["tables"]["order"]
     truth = truth_of(adata, order)
@@ -53,7 +53,7 @@ def replicate(p: int, per_target: int, loading: float, closure: object, seed: in
     return [
         {
             "genes": p,
-            "cells_per_target": per_target,
+            "cells_per_perturbation": per_perturbation,
             "loading": loading,
             "closure": str(closure),
             "order": float(np.mean(ancestors[:, 0] < ancestors[:, 1])),
@@ -67,7 +67,7 @@ def main() -> None:
     options = arguments(__doc__, 10)
     grid = itertools.product(GENES, CELLS, LOADINGS, (True, "acyclic"), range(options.replicates))
     runs = run_all(replicate, grid, options.jobs)
-    table = runs.groupby(["genes", "cells_per_target", "loading", "closure"], sort=False).mean().reset_index()
+    table = runs.groupby(["genes", "cells_per_perturbation", "loading", "closure"], sort=False).mean().reset_index()
     write(table, options.out, "recovery")
 
 

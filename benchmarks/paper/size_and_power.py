@@ -23,7 +23,7 @@ TESTS = {"auto": ("auto", "HC3"), "score": ("score", "HC3"), "Wald HC3": ("wald"
 
 
 def make_screen(rng: np.random.Generator, law: str, phi: float, mean: float, cells: int, genes: int, shift: float):
-    """Screen of GROUPS targets; the counts of as many genes as asked for, all with the same law."""
+    """Screen of GROUPS perturbations; the counts of as many genes as asked for, all with the same law."""
     from scipy import sparse
 
     from argen._core.screen import CONTROL, Covariates, build_screen
@@ -55,7 +55,7 @@ def log_p_values(screen, counts: np.ndarray, test: str, hc: str) -> tuple[np.nda
     from argen._core.descendants.tests import fit_descendants
 
     log_p, expected = [], []
-    for lo in range(0, counts.shape[1], GROUPS):  # the core takes as many genes as targets
+    for lo in range(0, counts.shape[1], GROUPS):  # the core takes as many genes as perturbations
         csc = sparse.csc_array(counts[:, lo : lo + GROUPS])
         tests = fit_descendants(
             replace(screen, indptr=csc.indptr, indices=csc.indices, data=csc.data.astype(float)), test=test, hc=hc

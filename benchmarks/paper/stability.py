@@ -22,7 +22,7 @@ SCREEN = {
     "dispersion": 0.2,
     "n_confounders": 1,
     "confounder_effect": 0.3,
-    "cells_per_target": 60,
+    "cells_per_perturbation": 60,
     "n_controls": 600,
 }
 
@@ -34,7 +34,7 @@ def one(replicate: int) -> list[dict]:
     first = ag.datasets.simulate(genes=GENES, n_parents=(0, 2), edge_effect=(0.2, 0.8), rng=3)
     network = pd.DataFrame(first.varp["truth"].toarray(), first.var_names, first.var_names)
     adata = ag.datasets.simulate(dag=network, **SCREEN, rng=replicate)
-    ag.tl.argen_dag(adata, target_key="target", depth="depth", n_jobs=1, robust=False)
+    ag.tl.argen_dag(adata, perturbation_key="perturbation", depth="depth", n_jobs=1, robust=False)
     ag.tl.argen_stability(adata, n_draws=100, rng=replicate, n_jobs=1)
     names = sorted(adata.var_names)
     truth = truth_of(adata, names) != 0

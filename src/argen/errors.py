@@ -25,7 +25,7 @@ class CountsError(InputError):
 
 
 class DesignError(InputError):
-    """The covariates, targets or controls do not make a design that can be estimated."""
+    """The covariates, perturbations or controls do not make a design that can be estimated."""
 
 
 class MissingDataError(ArgenError, FileNotFoundError):
@@ -40,7 +40,7 @@ class MissingResultError(ArgenError, KeyError):
 
 
 class StaleResultError(ArgenError, RuntimeError):
-    """A stored result was computed from other cells, genes, counts or targets than the object holds now."""
+    """A stored result was computed from other cells, genes, counts or perturbations than the object holds now."""
 
 
 class ArgenWarning(UserWarning):

@@ -85,7 +85,7 @@ def test_edges_are_those_of_the_function(data):
     adata, _, labels = data
     genes = adata[:, list(GENES)].copy()
     edges = ArgenModel(closure="acyclic", n_jobs=1)(genes.X.toarray(), labels, list(GENES))
-    ag.tl.argen_dag(genes, target_key="gene", control="ctrl", closure="acyclic", n_jobs=1)
+    ag.tl.argen_dag(genes, perturbation_key="gene", control="ctrl", closure="acyclic", n_jobs=1)
     table = ag.get.edges(genes)
     assert edges == list(zip(table["source"], table["target"], strict=True))
 

@@ -12,8 +12,8 @@ from argen._bridge.settings import DescendantSettings
 
 def settings(**changes):
     base = {
-        "target_key": "gene", "control": ("ctrl",), "covariates": ("batch", "mito"), "depth": None, "layer": None,
-        "targets": None, "min_cells": 10,
+        "perturbation_key": "gene", "control": ("ctrl",), "covariates": ("batch", "mito"), "depth": None, "layer": None,
+        "perturbations": None, "min_cells": 10,
     }  # fmt: skip
     return DescendantSettings(**(base | changes))
 
@@ -81,7 +81,8 @@ def test_fingerprint_knows_no_order(adata):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"covariates": ("batch",)}, {"covariates": None}, {"depth": "depth"}, {"targets": ("A", "B", "C")}]
+    "changes",
+    [{"covariates": ("batch",)}, {"covariates": None}, {"depth": "depth"}, {"perturbations": ("A", "B", "C")}],
 )
 def test_fingerprint_tells_designs_apart(adata, changes):
     screens = [read_screen(adata, settings(**change))[0] for change in ({}, changes)]

@@ -29,7 +29,7 @@ def test_defaults_are_those_of_the_signature():
     "given",
     [
         {},
-        {"covariates": "~ batch*mito", "targets": ["A", "B", "C"], "closure": True, "depth": "depth"},
+        {"covariates": "~ batch*mito", "perturbations": ["A", "B", "C"], "closure": True, "depth": "depth"},
         {"covariates": [], "test": "wald", "pooled": True, "closure": False, "layer": "counts", "alpha": 0.2},
     ],
     ids=["defaults", "formula", "layer"],
@@ -37,7 +37,7 @@ def test_defaults_are_those_of_the_signature():
 def test_settings_survive_a_file(tmp_path, suffix, given):
     adata = toy()
     adata.layers["counts"] = adata.X
-    design = {"target_key": "gene", "control": "ctrl", "covariates": ["batch", "mito"], **given}
+    design = {"perturbation_key": "gene", "control": "ctrl", "covariates": ["batch", "mito"], **given}
     ag.tl.argen_dag(adata, robust=False, **{("descendants_alpha" if k == "alpha" else k): v for k, v in design.items()})
     path = tmp_path / f"x.{suffix}"
     getattr(adata, f"write_{suffix}")(path)
@@ -47,6 +47,6 @@ def test_settings_survive_a_file(tmp_path, suffix, given):
     assert from_uns(DescendantSettings, to_uns(settings)) == settings
     network = from_uns(NetworkSettings, read_entry(stored, "argen_dag", "network").settings)
     assert network == NetworkSettings(
-        descendants_key="argen_descendants", first_stage="ancestors", covariance="murphy-topel", edges_hc="HC0",
+        descendants="argen_descendants", first_stage="ancestors", covariance="murphy-topel", edges_hc="HC0",
         alpha=0.05, fdr="batch-bh", robust=False,
     )  # fmt: skip

@@ -21,12 +21,12 @@ REFUSED = [
     ({"genes": 0}, "genes=0"),
     ({"genes": 2.5}, "genes=2.5"),
     ({"genes": []}, "genes is empty"),
-    ({"targets": 0}, "targets=0"),
+    ({"perturbations": 0}, "perturbations=0"),
     ({"n_controls": -5}, "n_controls=-5.*at least 1"),
     ({"n_controls": True}, "n_controls=True"),
-    ({"cells_per_target": 0}, "cells_per_target=0"),
-    ({"genes": 3, "cells_per_target": [10, 0, 10]}, "cells_per_target"),
-    ({"genes": 3, "cells_per_target": [10, 10]}, "cells_per_target.*3 of them"),
+    ({"cells_per_perturbation": 0}, "cells_per_perturbation=0"),
+    ({"genes": 3, "cells_per_perturbation": [10, 0, 10]}, "cells_per_perturbation"),
+    ({"genes": 3, "cells_per_perturbation": [10, 10]}, "cells_per_perturbation.*3 of them"),
     ({"n_cells": 0}, "n_cells=0"),
     ({"guides_per_target": 0}, "guides_per_target=0"),
     ({"control_guides": 0}, "control_guides=0"),
@@ -56,12 +56,12 @@ REFUSED = [
     ({"genes": ["A", "B", "A"]}, "genes holds names more than once: A"),
     ({"genes": ["A", ""]}, "genes=''"),
     ({"genes": ["A", 3]}, "genes=3 is not a name"),
-    ({"genes": 5, "targets": 6}, "targets=6.*genes .5."),
-    ({"targets": ["GATA1"]}, "targets names GATA1"),
+    ({"genes": 5, "perturbations": 6}, "perturbations=6.*genes .5."),
+    ({"perturbations": ["GATA1"]}, "perturbations names GATA1"),
     ({"preset": "paper_fig2", "omit": ("X7", "X9")}, "omit names X9.*known: X1"),
     ({"omit": 7}, "omit=7 is not a list"),
     ({"genes": 2, "omit": ["G1", "G2"]}, "omit leaves no perturbed gene"),
-    ({"genes": 3, "targets": ["G1"], "omit": "G1"}, "omit leaves no perturbed gene"),
+    ({"genes": 3, "perturbations": ["G1"], "omit": "G1"}, "omit leaves no perturbed gene"),
     ({"genes": ["control", "A"]}, "called 'control'.*another name"),
     # numbers and values
     ({"depth_mean": 0}, "depth_mean=0 .*larger than 0"),
@@ -142,7 +142,7 @@ def test_an_empty_network_and_a_random_one_in_place_of_the_presets():
 
 
 def test_a_preset_with_the_other_assignment():
-    adata = ag.datasets.simulate("paper_fig2", n_controls=100, cells_per_target=10)
+    adata = ag.datasets.simulate("paper_fig2", n_controls=100, cells_per_perturbation=10)
     assert adata.n_obs == 180
     assert ag.datasets.simulate("paper_medium", genes=5, n_cells=200).n_obs == 200
 

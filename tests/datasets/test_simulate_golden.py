@@ -7,7 +7,7 @@ import pytest
 
 import argen as ag
 
-FEW = {"n_controls": 100, "cells_per_target": 5}
+FEW = {"n_controls": 100, "cells_per_perturbation": 5}
 GUIDES = {"guides_per_target": 2, "control_guides": 3, "guide_efficacy": [1.0, 0.4], "off_targets": 2, "omit": ["G04"]}
 
 SCREENS = {
@@ -18,9 +18,11 @@ SCREENS = {
     ),
     "paper_medium": ({"preset": "paper_medium", "genes": 30, "rng": 3, **FEW}, "110bd7cea0913b0c"),
     "k562_like": ({"preset": "k562_like", "genes": 40, "rng": 4, **FEW}, "332c9f365588c0a9"),
-    "no preset": ({"rng": 5, "dispersion": (0.0, 0.3), "n_edges": 40, "targets": 12, **FEW}, "e4546f51f3e08ae7"),
+    "no preset": ({"rng": 5, "dispersion": (0.0, 0.3), "n_edges": 40, "perturbations": 12, **FEW}, "e4546f51f3e08ae7"),
     "guides": ({"rng": 6, "genes": 10, "guide_counts": True, **FEW, **GUIDES}, "466c2d15caa2985d"),
 }
+
+THEN = {"perturbation": "target"}  # what a column was called when the digests were taken
 
 
 def digest(data):
@@ -30,7 +32,7 @@ def digest(data):
     for name in adata.obs:
         numeric = adata.obs[name].dtype.kind == "f"
         values = np.char.mod("%.6g", adata.obs[name]) if numeric else adata.obs[name].to_numpy(dtype=str)
-        found.update(" ".join([name, *values]).encode())
+        found.update(" ".join([THEN.get(name, name), *values]).encode())
     found.update(" ".join(np.char.mod("%.6g", adata.varp["truth"].toarray().ravel())).encode())
     if adata is not data:
         found.update(data["guide"].X.toarray().tobytes())

@@ -16,9 +16,9 @@ from argen.errors import MissingResultError
 
 RICH = {
     "genes": 10,
-    "targets": ["G01", "G04", "G09", "G10"],
+    "perturbations": ["G01", "G04", "G09", "G10"],
     "n_controls": 80,
-    "cells_per_target": [20, 30, 40, 50],
+    "cells_per_perturbation": [20, 30, 40, 50],
     "numeric_covariates": {"percent_mito": (-0.2, 0.2)},
     "batch_covariates": {"gem_group": 3, "plate": 2},
     "n_confounders": 2,
@@ -58,8 +58,8 @@ def test_contract(rich):
     assert sparse.isspmatrix_csr(rich.X)
     assert rich.X.dtype == np.float32
     assert rich.X.has_canonical_format
-    assert rich.obs["target"].value_counts().to_dict() == {"control": 80, "G01": 20, "G09": 40, "G10": 50}
-    assert rich.obs["target"].cat.categories.tolist() == ["control", "G01", "G09", "G10"]
+    assert rich.obs["perturbation"].value_counts().to_dict() == {"control": 80, "G01": 20, "G09": 40, "G10": 50}
+    assert rich.obs["perturbation"].cat.categories.tolist() == ["control", "G01", "G09", "G10"]
     assert rich.obs["gem_group"].cat.categories.tolist() == ["1", "2", "3"]
     assert rich.obs["percent_mito"].mean() == pytest.approx(0.0, abs=0.35)
     assert (rich.obs["depth"] > 0).all()
@@ -122,11 +122,11 @@ def test_total_effects_count_paths_through_omitted_genes():
 
 def test_total_effects_are_the_log_fold_changes_of_the_means():
     adata = ag.datasets.simulate(
-        genes=8, n_controls=20_000, cells_per_target=20_000, targets=["G1", "G2"], intercept=2.0, rng=7
+        genes=8, n_controls=20_000, cells_per_perturbation=20_000, perturbations=["G1", "G2"], intercept=2.0, rng=7
     )
     truth = ag.datasets.true_total_effects(adata)
     rates = adata.to_df().div(adata.obs["depth"], axis=0)
-    groups = rates.groupby(adata.obs["target"].to_numpy())
+    groups = rates.groupby(adata.obs["perturbation"].to_numpy())
     means, errors = groups.mean(), groups.std() / groups.mean() / np.sqrt(20_000)
     for target in ("G1", "G2"):
         change = np.log(means.loc[target] / means.loc["control"])
@@ -150,7 +150,7 @@ def test_guide_counts_make_a_mudata(tmp_path, rich):
     assert (guides["off_target"] != "").sum() == 2
     called = guides.index[mdata["guide"].X.toarray().argmax(axis=1)]
     assert (called == mdata["rna"].obs["guide"]).mean() > 0.97
-    assert (guides.loc[mdata["rna"].obs["guide"], "target"].to_numpy() == mdata["rna"].obs["target"]).all()
+    assert (guides.loc[mdata["rna"].obs["guide"], "target"].to_numpy() == mdata["rna"].obs["perturbation"]).all()
     effects = ag.datasets.true_total_effects(mdata)
     pd.testing.assert_frame_equal(effects, ag.datasets.true_total_effects(rich))
     with columns_stay():
@@ -181,8 +181,8 @@ def k562_like():
 def test_k562_like_has_the_size_and_sparsity_of_the_screen(k562_like):
     adata = k562_like
     assert adata.shape == (71_000, 400)
-    assert (adata.obs["target"] == "control").sum() == 11_000
-    assert (adata.obs["target"].value_counts().drop("control") == 150).all()
+    assert (adata.obs["perturbation"] == "control").sum() == 11_000
+    assert (adata.obs["perturbation"].value_counts().drop("control") == 150).all()
     assert adata.obs["gem_group"].nunique() == 48
     assert (adata.obs["percent_mito"] > 0).all()
     assert 0.42 < adata.X.nnz / (71_000 * 400) < 0.58
@@ -202,7 +202,7 @@ def test_paper_medium():
 
 def test_overrides_of_a_preset():
     adata = ag.datasets.simulate(
-        "k562_like", genes=30, cells_per_target=10, n_controls=200, batch_covariates={"lane": 4}
+        "k562_like", genes=30, cells_per_perturbation=10, n_controls=200, batch_covariates={"lane": 4}
     )
     assert adata.shape == (500, 30)
     assert "lane" in adata.obs

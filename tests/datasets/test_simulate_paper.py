@@ -43,7 +43,7 @@ def ours():
 
 
 def arrays(adata):
-    target = pd.Categorical(adata.obs["target"], categories=LABELS).codes.astype(int)
+    target = pd.Categorical(adata.obs["perturbation"], categories=LABELS).codes.astype(int)
     return target, adata.obs["L"].to_numpy(), adata.obs["depth"].to_numpy(), adata.X.toarray()
 
 
@@ -144,4 +144,4 @@ def test_omitted_analysis_keeps_as_many_cells_as_theirs(ours):
     assert abs(obs["in_omitted"].sum() - np.mean(shares)) < 4.5 * np.std(shares)
     omitted = ag.datasets.simulate("paper_fig2", rng=0, omit=("X7", "X8"))
     assert omitted.shape == (shares[0], 6)
-    assert set(omitted.obs["target"]) == {"control", *GENES[:6]}
+    assert set(omitted.obs["perturbation"]) == {"control", *GENES[:6]}

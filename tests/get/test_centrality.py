@@ -1,4 +1,4 @@
-"""Degrees, layers and walks of the genes of a network, and what the table of targets says about cycles."""
+"""Degrees, layers and walks of the genes of a network, and what the table of perturbations says about cycles."""
 
 import networkx as nx
 import numpy as np
@@ -12,8 +12,8 @@ from argen.errors import InputError, MissingResultError
 
 @pytest.fixture(scope="module")
 def done():
-    adata = ag.datasets.simulate(genes=20, cells_per_target=150, n_controls=1500, rng=3)
-    ag.tl.argen_dag(adata, target_key="target", depth="depth")
+    adata = ag.datasets.simulate(genes=20, cells_per_perturbation=150, n_controls=1500, rng=3)
+    ag.tl.argen_dag(adata, perturbation_key="perturbation", depth="depth")
     return adata
 
 
@@ -62,8 +62,8 @@ def test_missing(done):
 
 
 def cyclic(closure):
-    adata = ag.datasets.simulate(genes=12, cells_per_target=40, n_controls=600, rng=2)
-    ag.tl.argen_descendants(adata, target_key="target", depth="depth", alpha=0.3, closure=closure)
+    adata = ag.datasets.simulate(genes=12, cells_per_perturbation=40, n_controls=600, rng=2)
+    ag.tl.argen_descendants(adata, perturbation_key="perturbation", depth="depth", alpha=0.3, closure=closure)
     ag.tl.argen_dag(adata)
     return adata
 
@@ -71,8 +71,8 @@ def cyclic(closure):
 @pytest.mark.parametrize("closure", ["acyclic", True, False])
 def test_cycles_of_targets(closure):
     adata = cyclic(closure)
-    table, pairs = ag.get.targets(adata).set_index("target"), ag.get.pairs(adata)
-    significant = nx.DiGraph(list(pairs.loc[pairs["significant"], ["target", "gene"]].itertuples(index=False)))
+    table, pairs = ag.get.perturbations(adata).set_index("perturbation"), ag.get.pairs(adata)
+    significant = nx.DiGraph(list(pairs.loc[pairs["significant"], ["source", "target"]].itertuples(index=False)))
     components = [c for c in nx.strongly_connected_components(significant) if len(c) > 1]
     assert components
     for number, members in table[table["cycle"] >= 0].groupby("cycle"):
@@ -80,7 +80,7 @@ def test_cycles_of_targets(closure):
         assert 0 <= number < len(components)
     assert set(table.index[table["cycle"] >= 0]) == set().union(*components)
     for target, row in table.iterrows():
-        own = pairs[pairs["target"] == target]
+        own = pairs[pairs["source"] == target]
         assert row["n_significant"] == own["significant"].sum()
         assert row["n_skipped"] == (own["significant"] & ~own["descendant"]).sum()
     dropped = adata.uns["argen_descendants"]["tables"]["dropped_pairs"]
@@ -89,14 +89,14 @@ def test_cycles_of_targets(closure):
 
 
 def test_indirect_descendants(done):
-    table, edges = ag.get.targets(done).set_index("target"), ag.get.edges(done)
-    pairs = ag.get.pairs(done, descendants=True)
+    table, edges = ag.get.perturbations(done).set_index("perturbation"), ag.get.edges(done)
+    pairs = ag.get.pairs(done, selected=True)
     for target, row in table.iterrows():
         children = set(edges.loc[edges["source"] == target, "target"])
-        assert row["n_indirect"] == len(set(pairs.loc[pairs["target"] == target, "gene"]) - children)
+        assert row["n_indirect"] == len(set(pairs.loc[pairs["source"] == target, "target"]) - children)
         assert row["n_edges"] == len(children)
     assert (table["n_indirect"] > 0).any()
-    assert "n_indirect" not in ag.get.targets(done, network=False)
+    assert "n_indirect" not in ag.get.perturbations(done, network=False)
 
 
 def test_counts_are_those_of_the_genes_that_are_left(done):
@@ -104,13 +104,13 @@ def test_counts_are_those_of_the_genes_that_are_left(done):
     whole = ag.get.graph(done)
     gone = max(whole, key=lambda gene: whole.in_degree(gene) * whole.out_degree(gene))
     left = done[:, done.var_names != gone].copy()
-    table, network = ag.get.targets(left).set_index("target"), ag.get.graph(left)
+    table, network = ag.get.perturbations(left).set_index("perturbation"), ag.get.graph(left)
     assert set(table.index[table["status"].astype(str) == "kept"]) == set(whole) - {gone} == set(network)
     pairs, edges = ag.get.pairs(left), ag.get.edges(left, selected=False)
     chosen = edges[edges["selected"]]
     for gene in network:
-        own, children = pairs[pairs["target"] == gene], set(chosen.loc[chosen["source"] == gene, "target"])
-        below = set(own.loc[own["descendant"], "gene"])
+        own, children = pairs[pairs["source"] == gene], set(chosen.loc[chosen["source"] == gene, "target"])
+        below = set(own.loc[own["descendant"], "target"])
         row, node = table.loc[gene], network.nodes[gene]
         assert row["n_descendants"] == node["n_descendants"] == len(below)
         assert type(node["n_descendants"]) is type(node["n_cells"]) is int
@@ -118,7 +118,7 @@ def test_counts_are_those_of_the_genes_that_are_left(done):
         assert (row["n_edges"], row["n_indirect"]) == (len(children), len(below - children))
         assert row["n_candidate_edges"] == (edges["source"] == gene).sum()
         assert (node["order"], node["layer"]) == (whole.nodes[gene]["order"], whole.nodes[gene]["layer"])
-    before = ag.get.targets(done).set_index("target")["n_descendants"]
+    before = ag.get.perturbations(done).set_index("perturbation")["n_descendants"]
     assert (table["n_descendants"] < before[table.index]).any()
     assert network.graph["n_edges_left_out"] == whole.degree[gone] > 0
     assert "n_edges_left_out" not in whole.graph
@@ -133,9 +133,9 @@ def test_a_required_child_is_no_descendant():
     required = pd.DataFrame({"source": ["A"], "target": ["D"], "rule": ["required"]})
     ag.tl.argen_descendants(adata, **KWARGS, alpha=1e-12)
     ag.tl.argen_dag(adata, prior=required)
-    below = set(ag.get.pairs(adata, descendants=True).query("target == 'A'")["gene"])
+    below = set(ag.get.pairs(adata, selected=True).query("source == 'A'")["target"])
     children = set(ag.get.edges(adata).query("source == 'A'")["target"])
     assert "D" in children - below
-    row = ag.get.targets(adata).set_index("target").loc["A"]
+    row = ag.get.perturbations(adata).set_index("perturbation").loc["A"]
     assert (row["n_descendants"], row["n_edges"]) == (len(below), len(children))
     assert row["n_edges"] + row["n_indirect"] == len(below | children)

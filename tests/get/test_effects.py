@@ -57,7 +57,7 @@ def expected_of(table, gene, group):
 
 @pytest.mark.parametrize("target", [None, "A", "C"])
 def test_expected_counts_against_statsmodels(done, target):
-    table = ag.get.expression(done, genes="B", targets=["C", "A"])
+    table = ag.get.expression(done, genes="B", perturbations=["C", "A"])
     mean = reference(done, "B", target)
     pd.testing.assert_series_equal(
         expected_of(table, "B", target or "control"), mean, check_names=False, check_index_type=False, rtol=1e-6
@@ -68,7 +68,7 @@ def test_expected_counts_of_a_negative_binomial():
     adata = run(toy(), family="negative_binomial")
     phi = ag.get.genes(adata).set_index("gene")["dispersion"]
     assert phi["B"] > 0
-    table = ag.get.expression(adata, genes="B", targets="A")
+    table = ag.get.expression(adata, genes="B", perturbations="A")
     for target in (None, "A"):
         mean = reference(adata, "B", target, phi["B"])
         np.testing.assert_allclose(expected_of(table, "B", target or "control"), mean, rtol=1e-6)
@@ -81,15 +81,15 @@ def test_ratio_of_sums_is_the_total_effect(pooled):
     table = ag.get.expression(adata, genes=GENES)
     sums = table.groupby(["group", "gene"])[["count", "expected"]].sum()
     ratio = np.log(sums["count"] / sums["expected"])
-    pairs = ag.get.pairs(adata).set_index(["target", "gene"])["effect"]
+    pairs = ag.get.pairs(adata).set_index(["source", "target"])["effect"]
     np.testing.assert_allclose(ratio[pairs.index], pairs, atol=1e-7)
     np.testing.assert_allclose(ratio["control"], 0.0, atol=1e-9)
-    knockdown = ag.get.targets(adata).set_index("target")["effect"]
+    knockdown = ag.get.perturbations(adata).set_index("perturbation")["effect"]
     np.testing.assert_allclose([ratio[g, g] for g in GENES], knockdown[list(GENES)], atol=1e-7)
 
 
 def test_rows_and_columns(done):
-    table = ag.get.expression(done, genes=["D", "A"], targets=["C", "B", "C"])
+    table = ag.get.expression(done, genes=["D", "A"], perturbations=["C", "B", "C"])
     assert list(table) == ["cell", "gene", "group", "count", "expected", "relative", "adjusted"]
     assert table["gene"].unique().tolist() == ["D", "A"]
     assert table["group"].unique().tolist() == ["control", "C", "B"]
@@ -107,7 +107,7 @@ def test_order_of_cells_and_format_change_nothing(done):
     adata = toy()[::-1].copy()
     adata.X = sparse.csc_matrix(adata.X)
     run(adata)
-    left, right = (ag.get.expression(x, genes="C", targets="B") for x in (done, adata))
+    left, right = (ag.get.expression(x, genes="C", perturbations="B") for x in (done, adata))
     merged = left.merge(right, on=["cell", "gene", "group", "count"])
     assert len(merged) == len(left) == len(right)
     np.testing.assert_allclose(merged["expected_x"], merged["expected_y"], rtol=1e-9)
@@ -119,9 +119,9 @@ def test_groups_without_counts_expect_what_the_controls_say():
     set_count(adata, adata.obs["gene"] == "A", "B", 0)
     adata.obs["depth"] = 1000.0
     ag.tl.argen_descendants(adata, **KWARGS, depth="depth")
-    pair = ag.get.pairs(adata).set_index(["target", "gene"]).loc[("A", "B")]
+    pair = ag.get.pairs(adata).set_index(["source", "target"]).loc[("A", "B")]
     assert pair["flags"] == "separated"
-    part = ag.get.expression(adata, genes="B", targets="A").query("group == 'A'")
+    part = ag.get.expression(adata, genes="B", perturbations="A").query("group == 'A'")
     assert part["count"].sum() == 0
     np.testing.assert_allclose(part["expected"].sum(), pair["expected_count"], rtol=1e-8)
 
@@ -131,10 +131,10 @@ def test_cells_that_the_controls_say_nothing_about():
     alone = (adata.obs["gene"] == "A") & (np.arange(adata.n_obs) % 4 == 0)
     adata.obs["batch"] = pd.Categorical(np.where(alone, "b9", adata.obs["batch"].astype(str)))
     run(adata)
-    table = ag.get.expression(adata, genes="B", targets=["A", "C"]).set_index("cell")
+    table = ag.get.expression(adata, genes="B", perturbations=["A", "C"]).set_index("cell")
     assert set(table.index[table["expected"].isna()]) == set(adata.obs_names[alone])
     used = table[table["group"].eq("A") & table["expected"].notna()]
-    effect = ag.get.pairs(adata).set_index(["target", "gene"]).loc[("A", "B"), "effect"]
+    effect = ag.get.pairs(adata).set_index(["source", "target"]).loc[("A", "B"), "effect"]
     assert np.log(used["count"].sum() / used["expected"].sum()) == pytest.approx(effect, abs=1e-7)
 
 
@@ -145,7 +145,7 @@ def test_levels_without_a_count_and_genes_without_control_counts():
     adata.obs["depth"] = 1000.0
     with pytest.warns(ArgenWarning, match="without counts in the matching control cells"):
         ag.tl.argen_descendants(adata, **KWARGS, depth="depth")
-    table = ag.get.expression(adata, genes=["B", "D"], targets="A")
+    table = ag.get.expression(adata, genes=["B", "D"], perturbations="A")
     of_b = table[table["gene"] == "B"].set_index("cell")
     silent = adata.obs["batch"][of_b.index] == "b1"
     assert (of_b["expected"][silent] == 0).all()
@@ -164,8 +164,8 @@ def test_stale_data_and_unknown_names(done):
         ag.get.expression(done[:50], genes="B")
     with pytest.raises(InputError, match=r"genes names nope, not among the genes .* A, B, C, D"):
         ag.get.expression(done, genes=["B", "nope"])
-    with pytest.raises(InputError, match="targets names other1, not among"):
-        ag.get.expression(done, genes="B", targets="other1")
+    with pytest.raises(InputError, match="perturbations names other1, not among"):
+        ag.get.expression(done, genes="B", perturbations="other1")
     with pytest.raises(InputError, match="genes names no gene"):
         ag.get.expression(done, genes=[])
     with pytest.raises(MissingResultError, match=r"Run ag\.tl\.argen_descendants first"):
@@ -192,12 +192,12 @@ def test_counts_in_a_file_are_not_stale(done, tmp_path):
 def test_a_perturbed_gene_called_control():
     adata = toy(genes=["A", "B", "control"])
     run(adata)
-    for targets in (None, "control", ["A", "control"]):
+    for perturbations in (None, "control", ["A", "control"]):
         with pytest.raises(InputError, match=r"perturbed gene 'control' .* the group of control cells.* another name"):
-            ag.get.expression(adata, genes="B", targets=targets)
+            ag.get.expression(adata, genes="B", perturbations=perturbations)
     with pytest.raises(InputError, match="perturbed gene 'control'"):
-        ag.pl.argen_effects(adata, gene="B", targets="control", show=False)
-    table = ag.get.expression(adata, genes="control", targets="A")
+        ag.pl.argen_effects(adata, gene="B", perturbations="control", show=False)
+    table = ag.get.expression(adata, genes="control", perturbations="A")
     assert table["group"].value_counts().to_dict() == {"control": 200, "A": 60}
 
 
@@ -211,7 +211,7 @@ def test_the_object_is_not_changed(done):
 
 def test_signs_against_a_merge(done):
     table = ag.get.sign_check(done)
-    edges, pairs = ag.get.edges(done), ag.get.pairs(done).set_index(["target", "gene"])
+    edges, pairs = ag.get.edges(done), ag.get.pairs(done).set_index(["source", "target"])
     assert table[["source", "target"]].equals(edges[["source", "target"]])
     for row in table.itertuples():
         forward, back = pairs.loc[(row.source, row.target)], pairs.loc[(row.target, row.source)]
@@ -231,7 +231,7 @@ def hand_made():
         ("b", "c", 0.2, True), ("c", "b", -0.2, True), ("a", "e", np.nan, False), ("e", "a", 0.3, False),
         ("d", "e", 0.4, False), ("e", "d", -0.4, False),
     ]  # fmt: skip
-    pairs = pd.DataFrame(pairs, columns=["target", "gene", "effect", "significant"]).assign(se=0.1, p=0.5, flags="")
+    pairs = pd.DataFrame(pairs, columns=["source", "target", "effect", "significant"]).assign(se=0.1, p=0.5, flags="")
     return sign_table(edges, pairs)
 
 
@@ -276,15 +276,14 @@ def test_no_edges(done):
 def test_a_published_screen():
     adata = ag.datasets.dixit_2016()
     with pytest.warns(ArgenWarning, match="zero depth"):
-        ag.tl.argen_dag(adata, target_key="target", control="non-targeting", n_jobs=1)
+        ag.tl.argen_dag(adata, perturbation_key="target", control="non-targeting", n_jobs=1)
     pairs, edges = ag.get.pairs(adata), ag.get.edges(adata)
-    genes = sorted(set(pairs["gene"]))
+    genes = sorted(set(pairs["target"]))
     sums = ag.get.expression(adata, genes=genes).groupby(["group", "gene"])[["count", "expected"]].sum()
-    at = pd.MultiIndex.from_frame(pairs[["target", "gene"]])
+    at = pd.MultiIndex.from_frame(pairs[["source", "target"]])
     np.testing.assert_allclose(np.log(sums["count"] / sums["expected"])[at], pairs["effect"], atol=1e-7)
-    columns = {"target": "source", "gene": "target"}
-    forward = edges.merge(pairs.rename(columns=columns), on=["source", "target"])
-    back = edges.merge(pairs.rename(columns={"gene": "source"}), on=["source", "target"])
+    forward = edges.merge(pairs, on=["source", "target"])
+    back = edges.merge(pairs.rename(columns={"source": "target", "target": "source"}), on=["source", "target"])
     n_agree = [int((np.sign(t["coef"]) == -np.sign(t["effect"])).sum()) for t in (forward, back)]
     summary = ag.get.sign_check(adata, table="summary")
     assert summary["n_agree"].tolist() == n_agree
@@ -294,12 +293,12 @@ def test_a_published_screen():
 def test_which_step_the_signs_come_from(done):
     adata = done.copy()
     run(adata, test="wald", key_added="other")
-    other = ag.get.sign_check(adata, descendants_key="other")
+    other = ag.get.sign_check(adata, descendants="other")
     assert other["effect_se"].ne(ag.get.sign_check(adata)["effect_se"]).all()
     run(adata, closure=False, test="wald")
     with pytest.raises(StaleResultError, match=r"made from: it is gone or was replaced. Run ag\.tl\.argen_dag again"):
         ag.get.sign_check(adata)
-    assert len(ag.get.sign_check(adata, descendants_key="argen_descendants")) == len(other)
+    assert len(ag.get.sign_check(adata, descendants="argen_descendants")) == len(other)
     del adata.uns["argen_descendants"]
     with pytest.raises(
         StaleResultError, match=r"argen_descendants'\] is not the descendant step .* gone or was replaced"

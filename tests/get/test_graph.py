@@ -62,9 +62,9 @@ def test_edges_have_what_the_table_has(done, selected):
 def test_genes_have_their_place_and_their_knockdown(done):
     graph, edges = ag.get.graph(done), ag.get.edges(done)
     assert list(graph) == done.uns["argen_dag"]["tables"]["nodes"]["gene"].tolist()
-    targets = ag.get.targets(done).set_index("target")
+    perturbations = ag.get.perturbations(done).set_index("perturbation")
     for gene, attributes in graph.nodes(data=True):
-        assert attributes == values(targets.loc[gene], OF_TARGETS) | {
+        assert attributes == values(perturbations.loc[gene], OF_TARGETS) | {
             "order": done.var.loc[gene, "argen_order"],
             "layer": done.var.loc[gene, "argen_layer"],
             "in_degree": (edges["target"] == gene).sum(),
@@ -151,9 +151,9 @@ def test_knockdowns_of_another_step_are_not_shown(done):
 
 def test_step_of_another_name(done):
     adata = done.copy()
-    ag.tl.argen_dag(adata, **KWARGS, descendants_key="mine", key_added="net")
+    ag.tl.argen_dag(adata, **KWARGS, descendants="mine", key_added="net")
     del adata.uns["argen_descendants"]
-    effect = ag.get.targets(adata, key="mine").set_index("target").loc["B", "effect"]
+    effect = ag.get.perturbations(adata, key="mine").set_index("perturbation").loc["B", "effect"]
     assert ag.get.graph(adata, key="net").nodes["B"]["knockdown_effect"] == effect
 
 
@@ -194,7 +194,7 @@ class TestDecouplerNet:
 
     def test_decoupler_computes_the_regression_with_it(self):
         adata = ag.datasets.simulate("paper_fig2", rng=1, n_cells=3000)
-        ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+        ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
         net = ag.get.decoupler_net(adata)
         expression = anndata.AnnData(np.log1p(adata.X[:20].toarray()), adata.obs[:20], adata.var)
         with warnings.catch_warnings():

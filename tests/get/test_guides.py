@@ -50,7 +50,7 @@ def test_guide_against_statsmodels(papalexi, guide):
     row = table.loc[guide]
     called = papalexi.obsm["argen_guides"].toarray() > 0
     own = (table["target"] == row["target"]).to_numpy()
-    status = papalexi.obs["argen_target"].to_numpy()
+    status = papalexi.obs["argen_perturbation"].to_numpy()
     column = table.index.get_loc(guide)
     alone = (status == row["target"]) & called[:, column] & (called[:, own].sum(axis=1) == 1)
     perturbed = np.flatnonzero(alone)
@@ -66,9 +66,9 @@ def test_guide_against_statsmodels(papalexi, guide):
 
 
 def test_targets_are_those_of_the_descendant_step(papalexi):
-    with pytest.warns(ArgenWarning, match="17 targets dropped, not measured"):
+    with pytest.warns(ArgenWarning, match="17 perturbations dropped, not measured"):
         ag.tl.argen_descendants(papalexi, **DESIGN, hc="HC3")
-    step = ag.get.targets(papalexi).query("status == 'kept'").set_index("target")
+    step = ag.get.perturbations(papalexi).query("status == 'kept'").set_index("perturbation")
     table = ag.get.guides(papalexi, by="target", **DESIGN).set_index("target").loc[step.index]
     for name in ("effect", "se", "z", "p"):
         # The covariates are standardised over other cells (all targets): rounding differs, nothing else.
@@ -100,7 +100,7 @@ def test_threads_and_storage_change_nothing(papalexi):
 
 def screen(efficacy, *, genes=20, cells=100, seed=0, **options):
     mdata = ag.datasets.simulate(
-        genes=genes, rng=seed, guides_per_target=len(efficacy), guide_efficacy=efficacy, cells_per_target=cells,
+        genes=genes, rng=seed, guides_per_target=len(efficacy), guide_efficacy=efficacy, cells_per_perturbation=cells,
         guide_counts=True, knockdown=-1.5, **options,
     )  # fmt: skip
     ag.pp.argen_guides(mdata)
@@ -131,7 +131,7 @@ def test_equal_guides_are_rarely_discordant():
 
 def test_labels_have_knockdowns_too():
     adata = ag.datasets.simulate("paper_fig2")
-    ag.pp.argen_guides(adata, labels="target")
+    ag.pp.argen_guides(adata, labels="perturbation")
     table = ag.get.guides(adata, depth="depth", covariates=["L"])
     assert (table.loc[~table["is_control"], "effect"] < 0).all()
     assert table["difference"].isna().all()  # one guide per target: nothing to compare with
@@ -169,16 +169,16 @@ def test_bad_input(papalexi):
     with pytest.raises(InputError, match="depth='x' is not an obs column"):
         ag.get.guides(papalexi, depth="x")
     broken = papalexi.copy()
-    del broken.obs["argen_target"]
-    with pytest.raises(InputError, match=r"adata.obs\['argen_target'\] is missing or changed"):
+    del broken.obs["argen_perturbation"]
+    with pytest.raises(InputError, match=r"adata.obs\['argen_perturbation'\] is missing or changed"):
         ag.get.guides(broken)
-    perturbed = papalexi[papalexi.obs["argen_target"] != "control"].copy()
+    perturbed = papalexi[papalexi.obs["argen_perturbation"] != "control"].copy()
     with pytest.raises(DesignError, match="No control cell with positive depth is left"):
         ag.get.guides(perturbed)
 
 
 def test_a_subset_of_cells_is_enough(papalexi):
-    part = papalexi[papalexi.obs["argen_target"].isin(["STAT1", "control"])].copy()
+    part = papalexi[papalexi.obs["argen_perturbation"].isin(["STAT1", "control"])].copy()
     table = ag.get.guides(part, by="target", **DESIGN).set_index("target")
     whole = ag.get.guides(papalexi, by="target", **DESIGN).set_index("target")
     np.testing.assert_allclose(

@@ -21,7 +21,7 @@ def done():
 @pytest.fixture
 def calls(monkeypatch):
     """How often each was called: what makes the tables, and what reads the entry of the network."""
-    counted = dict.fromkeys(("with_edge_mde", "with_pair_mde", "targets_of", "read_entry"), 0)
+    counted = dict.fromkeys(("with_edge_mde", "with_pair_mde", "perturbations_of", "read_entry"), 0)
 
     def counting(name):
         function = getattr(_opened, name)
@@ -60,7 +60,7 @@ def test_tables_are_built_once(done, calls, tmp_path, use):
     plt.close("all")
     assert calls["with_edge_mde"] == calls["read_entry"] == 1
     assert calls["with_pair_mde"] == (1 if use in ("io.write_tables", "report") else 0)
-    assert calls["targets_of"] <= 1
+    assert calls["perturbations_of"] <= 1
 
 
 def test_the_tables_are_those_of_get(done):
@@ -68,7 +68,7 @@ def test_the_tables_are_those_of_get(done):
     for table, expected in {
         "edges": ag.get.edges(done),
         "candidates": ag.get.edges(done, selected=False),
-        "targets": ag.get.targets(done),
+        "perturbations": ag.get.perturbations(done),
         "pairs": ag.get.pairs(done),
     }.items():
         assert getattr(opened, table).equals(expected), table
@@ -79,5 +79,5 @@ def test_without_the_step(done):
     adata = done.copy()
     del adata.uns["argen_descendants"]
     opened = OpenedNetwork(adata, "argen_dag")
-    assert opened.step is opened.targets is opened.pairs is None
+    assert opened.step is opened.perturbations is opened.pairs is None
     assert list(opened.genes) == ["gene", "order", "layer", "in_degree", "out_degree"]

@@ -240,7 +240,7 @@ def test_power_at_the_smallest_effect_of_pairs(mu):
 
 
 def _screen_of_copies(mu, tau, n, reps, seed, n_control=2000, phi=0.5):
-    """Two targets with the effects `tau` on `reps` genes that are copies of each other."""
+    """Two perturbations with the effects `tau` on `reps` genes that are copies of each other."""
     rng = np.random.default_rng(seed)
     labels = np.array(["control"] * n_control + ["T0"] * n + ["T1"] * n)
     log_mean = np.zeros(len(labels)) + (labels == "T0") * tau[0] + (labels == "T1") * tau[1]
@@ -254,14 +254,14 @@ def _screen_of_copies(mu, tau, n, reps, seed, n_control=2000, phi=0.5):
     X = np.vstack([np.hstack([counts, own]), rng.poisson(mu, (len(fillers), len(genes)))]).astype(np.float32)
     obs = pd.DataFrame({"target": names, "depth": 1.0}, index=[f"c{i}" for i in range(len(names))])
     adata = anndata.AnnData(X, obs=obs, var=pd.DataFrame(index=genes))
-    ag.tl.argen_descendants(adata, target_key="target", depth="depth", min_cells=2)
+    ag.tl.argen_descendants(adata, perturbation_key="perturbation", depth="depth", min_cells=2)
     return adata
 
 
 def test_targets(done):
-    table = ag.get.targets(done)
+    table = ag.get.perturbations(done)
     assert list(table.columns) == [
-        "target", "status", "reason", "n_cells", "effect", "se", "ci_low", "ci_high", "z", "p", "test", "flags",
+        "perturbation", "status", "reason", "n_cells", "effect", "se", "ci_low", "ci_high", "z", "p", "test", "flags",
         "n_descendants", "z_squared", "weak", "n_significant", "n_skipped", "cycle", "n_candidate_edges", "n_edges",
         "n_indirect", "min_F",
     ]  # fmt: skip
@@ -270,14 +270,14 @@ def test_targets(done):
     every = ag.get.edges(done, selected=False)
     for edges, name in ((every, "n_candidate_edges"), (every[every["selected"]], "n_edges")):
         counts = edges["source"].value_counts()
-        assert table[name].tolist() == [int(counts.get(target, 0)) for target in table["target"]]
+        assert table[name].tolist() == [int(counts.get(target, 0)) for target in table["perturbation"]]
 
 
 def test_smallest_strength_of_the_edges(done):
     adata = done.copy()
     edges = adata.uns["argen_dag"]["tables"]["edges"]
     edges["F"] = np.arange(1.0, len(edges) + 1)
-    table = ag.get.targets(adata).set_index("target")["min_F"]
+    table = ag.get.perturbations(adata).set_index("perturbation")["min_F"]
     for target in table.index:
         mine = edges["F"][edges["source"].astype(str) == target]
         assert (np.isnan(table[target]) and mine.empty) or table[target] == mine.min()
@@ -288,9 +288,9 @@ def test_weak_and_dropped_targets():
     adata.obs.loc[adata.obs_names[-1], "gene"] = "nobody"
     with pytest.warns(ag.errors.ArgenWarning, match="dropped"):
         ag.tl.argen_descendants(adata, **KWARGS)
-    stored = adata.uns["argen_descendants"]["tables"]["targets"]
+    stored = adata.uns["argen_descendants"]["tables"]["perturbations"]
     stored.loc[0, ["effect", "se"]] = [-0.3, 0.1]
-    table = ag.get.targets(adata)
+    table = ag.get.perturbations(adata)
     assert table["weak"].tolist() == [True, False, False, False, False]  # the last is dropped
     assert not {"n_candidate_edges", "n_edges", "min_F"} & set(table)
 
@@ -298,16 +298,16 @@ def test_weak_and_dropped_targets():
 def test_networks_of_another_step_do_not_count(done):
     adata = done.copy()
     ag.tl.argen_descendants(adata, **{**KWARGS, "covariates": None})
-    assert "n_edges" not in ag.get.targets(adata)
+    assert "n_edges" not in ag.get.perturbations(adata)
     ag.tl.argen_dag(adata, key_added="new")
-    assert "n_edges" in ag.get.targets(adata, network="new")
-    assert "n_edges" not in ag.get.targets(adata)  # argen_dag is still of the old step
-    assert "n_edges" not in ag.get.targets(adata, network=False)
+    assert "n_edges" in ag.get.perturbations(adata, network="new")
+    assert "n_edges" not in ag.get.perturbations(adata)  # argen_dag is still of the old step
+    assert "n_edges" not in ag.get.perturbations(adata, network=False)
     ag.tl.argen_naive(adata)
-    assert "n_edges" in ag.get.targets(adata, network="argen_naive")
+    assert "n_edges" in ag.get.perturbations(adata, network="argen_naive")
 
 
-@pytest.mark.parametrize("read", ["get.targets", "pl.argen_targets", "pl.argen_descendants"])
+@pytest.mark.parametrize("read", ["get.perturbations", "pl.argen_perturbations", "pl.argen_descendants"])
 def test_a_network_that_is_named_must_be_of_the_step(done, read):
     module, name = read.split(".")
     function = getattr(getattr(ag, module), name)
@@ -335,7 +335,7 @@ def test_the_same_from_a_file(done, tmp_path, suffix):
     path = tmp_path / f"done.{suffix}"
     getattr(done, f"write_{suffix}")(path)
     stored = getattr(anndata, f"read_{suffix}")(path)
-    pd.testing.assert_frame_equal(ag.get.targets(stored), ag.get.targets(done), check_dtype=False)
+    pd.testing.assert_frame_equal(ag.get.perturbations(stored), ag.get.perturbations(done), check_dtype=False)
     for get in (ag.get.pairs, ag.get.edges):
         text = [io.StringIO() for _ in range(2)]
         for adata, buffer in zip((stored, done), text, strict=True):

@@ -46,8 +46,8 @@ def test_all_candidates_hold_the_selected(done):
 
 
 def test_names_are_plain_texts(done):
-    for table in (ag.get.edges(done), ag.get.pairs(done), ag.get.targets(done)):
-        for column in {"source", "target", "gene"} & set(table):
+    for table in (ag.get.edges(done), ag.get.pairs(done), ag.get.perturbations(done)):
+        for column in {"source", "target"} & set(table):
             assert all(type(name) is str for name in table[column])
     assert all(type(node) is str for node in ag.get.graph(done))
 
@@ -65,7 +65,7 @@ def test_edges_without_an_estimate_come_last():
 
 
 def test_pairs(done):
-    every, related = ag.get.pairs(done), ag.get.pairs(done, descendants=True)
+    every, related = ag.get.pairs(done), ag.get.pairs(done, selected=True)
     assert len(every) == 12
     assert 0 < len(related) < 12
     pd.testing.assert_frame_equal(every[every["descendant"]].reset_index(drop=True), related)
@@ -73,7 +73,7 @@ def test_pairs(done):
 
 def test_tables_are_copies(done):
     before = done.copy()
-    for get in (ag.get.edges, ag.get.pairs, ag.get.targets):
+    for get in (ag.get.edges, ag.get.pairs, ag.get.perturbations):
         table = get(done)
         table.iloc[:, 0] = "changed"
         table["new"] = 1
@@ -88,7 +88,7 @@ def test_genes_that_are_gone_take_their_rows_along(done, subset):
     edges, pairs, graph = ag.get.edges(part, selected=False), ag.get.pairs(part), ag.get.graph(part)
     expected = {edge for edge in names(ag.get.edges(done, selected=False), "source", "target") if "B" not in edge}
     assert names(edges, "source", "target") == expected
-    assert names(pairs, "target", "gene") == {(j, k) for j in "ACD" for k in "ACD" if j != k}
+    assert names(pairs, "source", "target") == {(j, k) for j in "ACD" for k in "ACD" if j != k}
     assert set(graph) == {"A", "C", "D"}
     assert set(graph.edges) == names(ag.get.edges(part), "source", "target")
     assert part.varp["argen_dag"].shape == (len(kept), len(kept))

@@ -17,14 +17,14 @@ import argen as ag
 from argen.errors import ArgenWarning, InputError, MissingResultError
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
-TABLES = ["edges", "candidates", "nodes", "targets", "pairs"]
+TABLES = ["edges", "candidates", "nodes", "perturbations", "pairs"]
 
 
 def tables_of(adata):
     return {
         "edges": ag.get.edges(adata),
         "candidates": ag.get.edges(adata, selected=False),
-        "targets": ag.get.targets(adata),
+        "perturbations": ag.get.perturbations(adata),
         "pairs": ag.get.pairs(adata),
     }
 
@@ -150,7 +150,9 @@ def test_no_gene_left(done, tmp_path):
 def test_a_step_that_is_gone_is_said(done, tmp_path):
     adata = done.copy()
     del adata.uns["argen_descendants"]
-    with pytest.warns(ArgenWarning, match="targets and pairs are not written: .* 'argen_dag' was made from is gone"):
+    with pytest.warns(
+        ArgenWarning, match="perturbations and pairs are not written: .* 'argen_dag' was made from is gone"
+    ):
         paths = ag.io.write_tables(adata, tmp_path)
     assert [path.stem for path in paths] == TABLES[:3]
 

@@ -140,7 +140,7 @@ def test_auprc_breaks_ties_of_vanishing_p_values_by_z():
 @pytest.fixture(scope="module")
 def analysed():
     adata = ag.datasets.simulate("paper_fig2", rng=3)
-    ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth", closure="acyclic")
+    ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth", closure="acyclic")
     return adata
 
 
@@ -204,7 +204,9 @@ def test_hidden_genes_of_the_truth_are_marginalised_as_the_simulator_does():
         {"source": ["A", "B", "A", "C", "D"], "target": ["B", "C", "C", "D", "E"], "coef": [0.5, 0.4, -0.2, 0.6, 0.3]}
     )
     genes = ["A", "C", "E"]
-    hidden = ag.datasets.simulate(genes=list("ABCDE"), dag=edges, omit=["B", "D"], cells_per_target=20, n_controls=20)
+    hidden = ag.datasets.simulate(
+        genes=list("ABCDE"), dag=edges, omit=["B", "D"], cells_per_perturbation=20, n_controls=20
+    )
     estimate = hidden.varp["truth"]
     figures = ag.metrics.compare(estimate, edges, genes=genes)
     assert figures[["n_edges", "n_true_edges", "shd", "sid"]].tolist() == [1, 1, 0, 0]  # A → C cancels to 0

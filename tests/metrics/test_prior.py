@@ -36,10 +36,10 @@ def brute_force(matrix, prior, *, prior_genes=False):
     """Counts by sets; loops left out."""
     genes = set(matrix.index)
     weight = {(s, t): w for s, t, w in prior[["source", "target", "weight"]].itertuples(index=False) if s != t}
-    sources, targets = ({pair[end] for pair in weight} for end in (0, 1))
+    sources, perturbations = ({pair[end] for pair in weight} for end in (0, 1))
     pairs = {(s, t) for s in genes for t in genes if s != t}
     if prior_genes:
-        pairs = {(s, t) for s, t in pairs if s in sources and t in targets}
+        pairs = {(s, t) for s, t in pairs if s in sources and t in perturbations}
     found = {(s, t) for s, t in pairs if matrix.loc[s, t] != 0}
     both = found & set(weight)
     agree = [matrix.loc[pair] * weight[pair] > 0 for pair in both]
@@ -88,7 +88,7 @@ def test_genes_outside_the_network_are_counted_and_listed(estimate, collectri):
 def test_background_of_a_result():
     """All ordered pairs of the network's genes, or the candidates of the second stage."""
     adata = ag.datasets.simulate("paper_fig2", rng=3)
-    ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth", closure="acyclic")
+    ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth", closure="acyclic")
     prior = adata.uns["simulation"]["tables"]["edges"].set_axis(["source", "target", "weight"], axis=1)
     candidates, edges = (ag.get.edges(adata, selected=selected) for selected in (False, True))
     figures = ag.metrics.prior_overlap(adata, prior)

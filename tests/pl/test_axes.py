@@ -12,7 +12,7 @@ from argen.errors import InputError
 
 @pytest.mark.parametrize(
     ("plot", "arguments"),
-    [("argen_effects", {"gene": "C"}), ("argen_targets", {}), ("argen_heatmap", {}), ("argen_descendants", {})],
+    [("argen_effects", {"gene": "C"}), ("argen_perturbations", {}), ("argen_heatmap", {}), ("argen_descendants", {})],
 )
 def test_nothing_is_drawn_over_the_neighbour(done, plot, arguments):
     figure, axes = plt.subplots(1, 2, figsize=(13, 4), layout="none")

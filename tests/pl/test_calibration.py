@@ -42,7 +42,7 @@ def test_both_pictures_show_the_tables(adata):
         )
         assert line.get_label() in texts(ax)
         assert ax.get_ylim()[1] > part["observed"].max()
-    assert axes[0].get_title() == "pseudo-targets; 6 of 6 knock-downs detected"
+    assert axes[0].get_title() == "pseudo-perturbations; 6 of 6 knock-downs detected"
     assert axes[1].get_title() == "placebo edges"
     band = axes[0].collections[0].get_paths()[0].vertices  # around the guides, the fewest tests
     guides = qq[qq["nulls"] == "guides"]

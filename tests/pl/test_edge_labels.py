@@ -59,7 +59,7 @@ def test_without_a_standard_error_the_effect_stands_alone(attributes):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_numbers_overlap_nothing(make_dag, layout, n, n_edges, seed):
     graph = make_dag(n, n_edges, seed)
-    ax = draw_network(graph, nodes=list(graph), layout=layout)
+    ax = draw_network(graph, genes=list(graph), layout=layout)
     ax.figure.canvas.draw()
     drawn = numbers(ax)
     assert drawn.keys() == set(graph.edges)
@@ -105,11 +105,11 @@ class TestDefault:
     @pytest.mark.parametrize(
         "asked",
         [
-            {"nodes": ["JAK2", "STAT1"]},
+            {"genes": ["JAK2", "STAT1"]},
             {"parents_of": "STAT1"},
             {"children_of": "IFNGR2"},
             {"ego": "JAK2"},
-            {"path": ("JAK2", "STAT2")},
+            {"between": ("JAK2", "STAT2")},
         ],
     )
     def test_on_in_views(self, ifn, asked):
@@ -117,8 +117,8 @@ class TestDefault:
 
     def test_off_in_views_with_many_edges(self, make_dag):
         graph = make_dag(10, 16, 1)
-        assert not numbers(draw_network(graph, nodes=list(graph)))
-        assert len(numbers(draw_network(graph, nodes=list(graph), edge_labels=True))) == 16
+        assert not numbers(draw_network(graph, genes=list(graph)))
+        assert len(numbers(draw_network(graph, genes=list(graph), edge_labels=True))) == 16
 
     def test_off_where_they_could_not_be_read(self, ifn):
         import matplotlib.pyplot as plt

@@ -17,7 +17,7 @@ import argen as ag
 from argen.errors import InputError, MissingResultError, StaleResultError
 from argen.pl import _style as style
 from argen.pl._densities import curves_of, log_limits
-from argen.pl._effect_rows import MAX_PARENTS, MAX_TARGETS
+from argen.pl._effect_rows import MAX_PARENTS, MAX_PERTURBATIONS
 from argen.pl._effects import draw_effects
 from argen.pl._fold_changes import fold_words
 
@@ -225,7 +225,7 @@ def test_parents_of_a_result(done, monkeypatch):
     ax = ag.pl.argen_effects(done, gene="D", ax=given, show=False)
     assert ax is given
     assert names_of(ax) == [*own["source"], "control"]
-    effect = ag.get.pairs(done).set_index(["target", "gene"])["effect"]
+    effect = ag.get.pairs(done).set_index(["source", "target"])["effect"]
     dots = [line.get_xdata()[0] for line in ax.child_axes[1].lines if line.get_marker() == "o"]
     np.testing.assert_allclose(dots, np.exp(effect[[(source, "D") for source in own["source"]]]))
     assert f"edge +{own['coef'].iloc[0]:.2f}, 60 cells" in [text.get_text() for text in ax.texts]
@@ -243,8 +243,8 @@ def test_parents_of_a_result(done, monkeypatch):
 
 def test_lines_are_the_level_of_the_controls_and_its_fold_change(done):
     """The ratio of sums that the step's fit makes of raw counts, seen in the picture, and no mean of what is drawn."""
-    ax = ag.pl.argen_effects(done, gene="D", targets="A", show=False)
-    cells = ag.get.expression(done, genes="D", targets="A")
+    ax = ag.pl.argen_effects(done, gene="D", perturbations="A", show=False)
+    cells = ag.get.expression(done, genes="D", perturbations="A")
     sums = cells.groupby("group")[["count", "expected"]].sum()
     mean = cells.loc[cells["group"] == "control", "count"].mean()
     assert upright(ax)[0] == pytest.approx(mean * sums.loc["A", "count"] / sums.loc["A", "expected"])
@@ -255,43 +255,47 @@ def test_lines_are_the_level_of_the_controls_and_its_fold_change(done):
 
 
 def test_named_targets_with_and_without_a_network(done):
-    ax = ag.pl.argen_effects(done, gene="B", targets=["D", "A"], show=False)
+    ax = ag.pl.argen_effects(done, gene="B", perturbations=["D", "A"], show=False)
     assert names_of(ax) == ["D", "A", "control"]
     assert [text.get_text() for text in ax.texts][1] == "no edge, 60 cells"
     alone = toy()
     ag.tl.argen_descendants(alone, **KWARGS)
-    ax = ag.pl.argen_effects(alone, gene="B", targets="D", show=False)
+    ax = ag.pl.argen_effects(alone, gene="B", perturbations="D", show=False)
     assert [text.get_text() for text in ax.texts] == ["D", "60 cells", "control", "200 cells"]
-    back = ag.pl.argen_effects(alone, gene="B", targets="D", reverse=True, show=False)
+    back = ag.pl.argen_effects(alone, gene="B", perturbations="D", reverse=True, show=False)
     assert [text.get_text() for text in back.texts] == ["D"]
     for adata in (done, alone):
         with pytest.raises(MissingResultError, match=r"argen_dga'\] is missing"):
-            ag.pl.argen_effects(adata, gene="B", targets="D", key="argen_dga")
+            ag.pl.argen_effects(adata, gene="B", perturbations="D", key="argen_dga")
     ag.tl.argen_descendants(alone, **KWARGS, key_added="other")
     del alone.uns["argen_descendants"]
-    assert ag.pl.argen_effects(alone, gene="B", targets="D", descendants_key="other", show=False)
+    assert ag.pl.argen_effects(alone, gene="B", perturbations="D", descendants="other", show=False)
     with pytest.raises(MissingResultError, match=r"Run ag\.tl\.argen_dag first"):
-        ag.pl.argen_effects(alone, gene="B", descendants_key="other")
+        ag.pl.argen_effects(alone, gene="B", descendants="other")
 
 
 def test_too_many_rows_are_counted():
     genes = [f"G{i:02d}" for i in range(20)]
     adata = toy(genes=genes, n_per_target=15)
     ag.tl.argen_dag(adata, **KWARGS)
-    ax = ag.pl.argen_effects(adata, gene="G00", targets=genes[1:], show=False)
-    p = ag.get.pairs(adata).query("gene == 'G00'").set_index("target")["p"].sort_values()
-    assert set(names_of(ax)) == {*p.index[:MAX_TARGETS], "control"}
-    assert f"{MAX_TARGETS} of 19 targets shown, those with the smallest p-values" in ax.get_title(loc="left")
+    ax = ag.pl.argen_effects(adata, gene="G00", perturbations=genes[1:], show=False)
+    p = ag.get.pairs(adata).query("target == 'G00'").set_index("source")["p"].sort_values()
+    assert set(names_of(ax)) == {*p.index[:MAX_PERTURBATIONS], "control"}
+    assert f"{MAX_PERTURBATIONS} of 19 perturbations shown, those with the smallest p-values" in ax.get_title(
+        loc="left"
+    )
     edges = adata.uns["argen_dag"]["tables"]["edges"]
     template = edges[edges["selected"]].iloc[[0] * 15].reset_index(drop=True)
     coef = np.linspace(0.1, 1.5, 15) * np.where(np.arange(15) % 2, 1, -1)
     adata.uns["argen_dag"]["tables"]["edges"] = template.assign(source=genes[:15], target="G19", coef=coef)
-    # Many targets that all have an edge: still those with the smallest p-values, as the heading says.
+    # Many perturbations that all have an edge: still those with the smallest p-values, as the heading says.
     adata.uns["argen_dag"]["tables"]["edges"] = template.iloc[[0] * 19].assign(source=genes[1:], target="G00")
     order = p.index[::-1].tolist()
-    ax = ag.pl.argen_effects(adata, gene="G00", targets=order, show=False)
-    assert names_of(ax) == [*order[19 - MAX_TARGETS :], "control"]
-    assert f"{MAX_TARGETS} of 19 targets shown, those with the smallest p-values" in ax.get_title(loc="left")
+    ax = ag.pl.argen_effects(adata, gene="G00", perturbations=order, show=False)
+    assert names_of(ax) == [*order[19 - MAX_PERTURBATIONS :], "control"]
+    assert f"{MAX_PERTURBATIONS} of 19 perturbations shown, those with the smallest p-values" in ax.get_title(
+        loc="left"
+    )
     assert not any(text.get_text().startswith("no edge") for text in ax.texts)
     adata.uns["argen_dag"]["tables"]["edges"] = template.assign(source=genes[:15], target="G19", coef=coef)
     ax = ag.pl.argen_effects(adata, gene="G19", show=False)
@@ -304,7 +308,7 @@ def test_cells_of_a_row_are_those_of_its_estimate():
     alone = (adata.obs["gene"] == "A") & (np.arange(adata.n_obs) % 4 == 0)
     adata.obs["batch"] = pd.Categorical(np.where(alone, "b9", adata.obs["batch"].astype(str)))
     ag.tl.argen_descendants(adata, **KWARGS)
-    ax = ag.pl.argen_effects(adata, gene="B", targets=["A", "C"], show=False)
+    ax = ag.pl.argen_effects(adata, gene="B", perturbations=["A", "C"], show=False)
     n = int(alone.sum())
     assert [text.get_text() for text in ax.texts][1::2] == [f"{60 - n} of 60 cells", "60 cells", "200 cells"]
     assert f"{n} cells left out" in ax.get_title(loc="left")
@@ -415,7 +419,7 @@ def test_names_are_texts(done):
     adata = toy(genes=["A", "B", name])
     ag.tl.argen_descendants(adata, **KWARGS)
     for reverse in (False, True):
-        ax = ag.pl.argen_effects(adata, gene=name, targets="A", reverse=reverse, show=False)
+        ax = ag.pl.argen_effects(adata, gene=name, perturbations="A", reverse=reverse, show=False)
         ax.figure.canvas.draw()
         assert name in ax.get_title(loc="left")
 
@@ -423,30 +427,30 @@ def test_names_are_texts(done):
 def test_errors(done):
     assert not (ag.get.edges(done)["target"] == "A").any()
     with pytest.raises(
-        InputError, match=r"A has no parents .* no edge to it was selected.* targets=\[\.\.\.\].* B, C, D"
+        InputError, match=r"A has no parents .* no edge to it was selected.* perturbations=\[\.\.\.\].* B, C, D"
     ):
         ag.pl.argen_effects(done, gene="A")
     with pytest.raises(InputError, match=r"gene='other1' is not in the network .* A, B, C, D"):
         ag.pl.argen_effects(done, gene="other1")
     with pytest.raises(InputError, match="gene='other1' is not a gene of the descendant step"):
-        ag.pl.argen_effects(done, gene="other1", targets="A")
-    with pytest.raises(InputError, match="targets names other1, no targets of the descendant step"):
-        ag.pl.argen_effects(done, gene="A", targets=["B", "other1"])
-    with pytest.raises(InputError, match="targets names A itself"):
-        ag.pl.argen_effects(done, gene="A", targets=["B", "A"])
-    with pytest.raises(InputError, match="targets names no gene"):
-        ag.pl.argen_effects(done, gene="A", targets=[])
+        ag.pl.argen_effects(done, gene="other1", perturbations="A")
+    with pytest.raises(InputError, match="perturbations names other1, no perturbations of the descendant step"):
+        ag.pl.argen_effects(done, gene="A", perturbations=["B", "other1"])
+    with pytest.raises(InputError, match="perturbations names A itself"):
+        ag.pl.argen_effects(done, gene="A", perturbations=["B", "A"])
+    with pytest.raises(InputError, match="perturbations names no gene"):
+        ag.pl.argen_effects(done, gene="A", perturbations=[])
     with pytest.raises(MissingResultError, match=r"Run ag\.tl\.argen_dag first"):
         ag.pl.argen_effects(done, gene="A", key="nope")
     with pytest.raises(MissingResultError, match=r"Run ag\.tl\.argen_descendants first"):
-        ag.pl.argen_effects(toy(), gene="A", targets="B")
+        ag.pl.argen_effects(toy(), gene="A", perturbations="B")
     with pytest.raises(InputError, match="takes an AnnData, not a NoneType"):
         ag.pl.argen_effects(None, gene="A")
     for gene in (["D"], None, 3):
         with pytest.raises(InputError, match="has to be the name of one gene"):
             ag.pl.argen_effects(done, gene=gene)
     nothing = done[:, ["other1"]].copy()
-    for arguments in ({}, {"targets": "B"}):
+    for arguments in ({}, {"perturbations": "B"}):
         with pytest.raises(InputError, match="which has no gene that adata still holds"):
             ag.pl.argen_effects(nothing, gene="A", **arguments)
     changed = done.copy()

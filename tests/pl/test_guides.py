@@ -26,7 +26,7 @@ def close_figures():
 def adata():
     with columns_stay():
         mdata = ag.datasets.simulate(
-            genes=6, guides_per_target=3, guide_efficacy=[1.0, 1.0, 0.0], cells_per_target=150, guide_counts=True,
+            genes=6, guides_per_target=3, guide_efficacy=[1.0, 1.0, 0.0], cells_per_perturbation=150, guide_counts=True,
             knockdown=-1.5, intercept=1.0,
         )  # fmt: skip
         ag.pp.argen_guides(mdata)
@@ -78,7 +78,7 @@ def test_counts_by_call(adata):
 def test_counts_show_the_threshold(adata):
     other = adata.copy()
     guides = ag.datasets.simulate(
-        genes=6, guides_per_target=3, guide_efficacy=[1.0, 1.0, 0.0], cells_per_target=150, guide_counts=True,
+        genes=6, guides_per_target=3, guide_efficacy=[1.0, 1.0, 0.0], cells_per_perturbation=150, guide_counts=True,
         knockdown=-1.5, intercept=1.0,
     )["guide"]  # fmt: skip
     other.obsm["umi"] = pd.DataFrame(guides.X.toarray(), index=other.obs_names, columns=guides.var_names)
@@ -90,9 +90,9 @@ def test_counts_show_the_threshold(adata):
     np.testing.assert_allclose(line.get_xdata(), np.log10(row["threshold"] + 0.5))
 
 
-def test_cells_per_target(adata):
+def test_cells_per_perturbation(adata):
     ax = ag.pl.argen_guides(adata, kind="cells", show=False)
-    counts = adata.obs["argen_target"].value_counts()
+    counts = adata.obs["argen_perturbation"].value_counts()
     drawn = dict(
         zip([t.get_text() for t in ax.get_yticklabels()], [bar.get_width() for bar in ax.patches], strict=True)
     )
@@ -167,7 +167,7 @@ def test_names_are_texts(adata):
 
 def test_labels_have_no_counts():
     adata = ag.datasets.simulate("paper_fig2")
-    ag.pp.argen_guides(adata, labels="target")
+    ag.pp.argen_guides(adata, labels="perturbation")
     axes = ag.pl.argen_guides(adata, depth="depth", show=False)
     assert len(axes) == 3
     with pytest.raises(InputError, match="kind='counts' needs guides called from UMI counts"):

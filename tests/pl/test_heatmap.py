@@ -96,10 +96,10 @@ def test_what_is_beyond_the_scale_is_counted(make_dag):
 def pairs_of(graph, below=()):
     """Pairs of all genes: those of edges significant, and more as given."""
     genes = order_of(graph)
-    table = pd.DataFrame([(a, b) for a in genes for b in genes if a != b], columns=["target", "gene"])
+    table = pd.DataFrame([(a, b) for a in genes for b in genes if a != b], columns=["source", "target"])
     table["effect"] = np.random.default_rng(0).normal(0, 0.01, len(table))
     known = {(a, b): -weight for a, b, weight in graph.edges(data="weight")} | dict(below)
-    at = list(zip(table["target"], table["gene"], strict=True))
+    at = list(zip(table["source"], table["target"], strict=True))
     table["effect"] = [known.get(pair, effect) for pair, effect in zip(at, table["effect"], strict=True)]
     table["significant"] = [pair in known for pair in at]
     table["descendant"] = [pair in known and pair not in dict(below) for pair in at]
@@ -113,13 +113,13 @@ def test_total_effects_and_the_order(ifn):
     assert ax.get_title(loc="left") == "6 of 72 pairs significant or descendants, 1 against the order"
     assert texts_at(ax)[genes.index("STAT1"), genes.index("JAK2")] == "−0.70"
     assert genes.index("STAT1") > genes.index("JAK2")
-    every = draw_heatmap(ifn, effects_table(ifn, pairs, tested=True))
+    every = draw_heatmap(ifn, effects_table(ifn, pairs, selected=False))
     assert len(texts_at(every)) == 72
     assert every.get_title(loc="left") == "72 of 72 pairs with an estimate"
     # The scale is that of the pairs that mean something, not of the noise.
     assert every.child_axes[0].get_ylim() == ax.child_axes[0].get_ylim()
     pairs.loc[pairs.index[0], "effect"] = np.nan
-    assert "71 of 72" in draw_heatmap(ifn, effects_table(ifn, pairs, tested=True)).get_title(loc="left")
+    assert "71 of 72" in draw_heatmap(ifn, effects_table(ifn, pairs, selected=False)).get_title(loc="left")
 
 
 @pytest.mark.parametrize(("n", "n_edges", "mark"), [(9, 12, "−∞"), (45, 90, "∞"), (400, 900, None)])
@@ -136,7 +136,7 @@ def test_groups_without_counts_are_no_estimates(make_dag, n, n_edges, mark):
     assert not [text.get_text() for text in ax.child_axes[0].texts if "7.6" in text.get_text()]
     assert any("−∞ (full vermillion): no count of the target there (2 pairs)" in text.get_text() for text in ax.texts)
     genes = order_of(graph)
-    for source, target in pairs.loc[absent, ["target", "gene"]].itertuples(index=False):
+    for source, target in pairs.loc[absent, ["source", "target"]].itertuples(index=False):
         at = genes.index(source), genes.index(target)
         np.testing.assert_allclose(cells(ax)[at], to_rgba(style.NEGATIVE_COLOR), atol=1e-6)
         assert texts_at(ax).get(at) == mark
@@ -154,11 +154,11 @@ def test_genes_that_left(done):
     ax = ag.pl.argen_heatmap(three, show=False)
     assert any(f"{gone} selected edge" in text.get_text() for text in ax.texts)
     related = pairs[pairs["significant"] | pairs["descendant"]]
-    gone = int((related[["target", "gene"]] == "D").any(axis=1).sum())
+    gone = int((related[["source", "target"]] == "D").any(axis=1).sum())
     ax = ag.pl.argen_heatmap(three, effects="total", show=False)
     assert any(f"{gone} significant or descendant pairs of genes that left" in text.get_text() for text in ax.texts)
     assert not outside(texts_of(ax))
-    ax = ag.pl.argen_heatmap(done, nodes=["D"], show=False)
+    ax = ag.pl.argen_heatmap(done, genes=["D"], show=False)
     assert ax.get_title(loc="left").replace("\n", " ") == "no selected edge among these genes"
     ax = ag.pl.argen_degree(alone, kind="in_degree", show=False)
     assert "none with both genes still in the object" in ax.get_title(loc="left")
@@ -193,9 +193,9 @@ def test_of_a_result(done, monkeypatch):
     assert texts_at(ax) == {at: text.replace("-", "−") for at, text in expected.items()}
     total = ag.pl.argen_heatmap(done, effects="total", show=False)
     pairs = ag.get.pairs(done).query("significant or descendant")
-    expected = {(order.index(p.target), order.index(p.gene)): f"{p.effect:.2f}" for p in pairs.itertuples()}
+    expected = {(order.index(p.source), order.index(p.target)): f"{p.effect:.2f}" for p in pairs.itertuples()}
     assert texts_at(total) == {at: text.replace("-", "−") for at, text in expected.items()}
-    part = ag.pl.argen_heatmap(done, nodes=["C", "A"], show=False)
+    part = ag.pl.argen_heatmap(done, genes=["C", "A"], show=False)
     assert [text.get_text() for text in part.get_xticklabels()] == [gene for gene in order if gene in "AC"]
     assert_same(before, done)
     shown = []
@@ -209,10 +209,10 @@ def test_errors(done):
         ag.pl.argen_heatmap(done, key="nope")
     with pytest.raises(InputError, match=r"effects='both' is not one of 'direct', 'total'"):
         ag.pl.argen_heatmap(done, effects="both")
-    with pytest.raises(InputError, match="tested=True is for effects='total'"):
-        ag.pl.argen_heatmap(done, tested=True)
-    with pytest.raises(InputError, match=r"nodes names genes that are not in the network: other0\. It has "):
-        ag.pl.argen_heatmap(done, nodes=["A", "other0"])
+    with pytest.raises(InputError, match="selected=False is for effects='total'"):
+        ag.pl.argen_heatmap(done, selected=False)
+    with pytest.raises(InputError, match=r"genes names genes that are not in the network: other0\. It has "):
+        ag.pl.argen_heatmap(done, genes=["A", "other0"])
     adata = done.copy()
     ag.tl.argen_descendants(adata, **KWARGS | {"covariates": ["mito"]})
     with pytest.raises(StaleResultError, match=r"uns\['argen_descendants'\] is not the descendant step that"):

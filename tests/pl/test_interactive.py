@@ -91,8 +91,8 @@ def test_scripts_never_read_text_as_html():
 
 def test_json_holds_every_name_and_no_markup():
     graph = finish(nx.DiGraph([(EVIL, "B", {"weight": 0.5}), ("B", "C", {"weight": math.nan})]))
-    edges, targets = tables(graph)
-    page = Page(draw_interactive(graph, edges.assign(ci_high_robust=np.inf), targets))
+    edges, perturbations = tables(graph)
+    page = Page(draw_interactive(graph, edges.assign(ci_high_robust=np.inf), perturbations))
     assert not set(page.data) & set("<>&\u2028\u2029")
     assert page.data.isascii()
 
@@ -106,8 +106,8 @@ def test_json_holds_every_name_and_no_markup():
 
 
 def test_numbers_keep_all_their_digits(network):
-    graph, edges, targets = network
-    content = json.loads(Page(draw_interactive(graph, edges, targets)).data)
+    graph, edges, perturbations = network
+    content = json.loads(Page(draw_interactive(graph, edges, perturbations)).data)
     columns, rows = content["edges"]["columns"], content["edges"]["rows"]
     names = [row[0] for row in content["genes"]["rows"]]
     by_ends = edges.set_index(["source", "target"])
@@ -120,11 +120,11 @@ def test_numbers_keep_all_their_digits(network):
 
 class TestSame:
     def test_whatever_the_order_of_the_input(self, network):
-        graph, edges, targets = network
+        graph, edges, perturbations = network
         other = nx.DiGraph()
         other.add_nodes_from(reversed(list(graph.nodes(data=True))))
         other.add_edges_from(reversed(list(graph.edges(data=True))))
-        assert draw_interactive(*network) == draw_interactive(other, edges[::-1], targets[::-1])
+        assert draw_interactive(*network) == draw_interactive(other, edges[::-1], perturbations[::-1])
 
     @pytest.mark.parametrize("size", ["30, 45", "90, 400"])
     def test_whatever_the_hash_seed(self, size):
@@ -199,10 +199,10 @@ class TestPublicFunction:
     def test_numbers_are_those_of_the_tables(self, done):
         content = json.loads(Page(ag.pl.argen_interactive(done).html).data)
         rows = [dict(zip(content["genes"]["columns"], row, strict=True)) for row in content["genes"]["rows"]]
-        targets = ag.get.targets(done).set_index("target")
+        perturbations = ag.get.perturbations(done).set_index("perturbation")
         for row in rows:
-            assert row["effect"] == targets.loc[row["name"], "effect"]
-            assert row["n_cells"] == targets.loc[row["name"], "n_cells"]
+            assert row["effect"] == perturbations.loc[row["name"], "effect"]
+            assert row["n_cells"] == perturbations.loc[row["name"], "n_cells"]
         assert len(content["edges"]["rows"]) == len(ag.get.edges(done))
 
     def test_without_the_descendant_step(self, done):

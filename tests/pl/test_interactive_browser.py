@@ -271,8 +271,8 @@ class TestDetails:
     def test_pointing_at_a_gene_shows_its_row(self, opened, analysed):
         page = opened.show(ag.pl.argen_interactive(analysed).html)
         graph = ag.get.graph(analysed)
-        for row in ag.get.targets(analysed).to_dict("records"):
-            name = row["target"]
+        for row in ag.get.perturbations(analysed).to_dict("records"):
+            name = row["perturbation"]
             page.mouse.move(*spot(page, name))
             eventually(text_of(page, "#tooltip h2"), name)
             shown = facts(page, "#tooltip")
@@ -283,12 +283,12 @@ class TestDetails:
             assert ("weak" if row["weak"] else "strong") in page.locator("#tooltip").text_content()
 
     def test_missing_and_unbounded_values(self, opened, network):
-        graph, edges, targets = network
+        graph, edges, perturbations = network
         edges = edges.assign(
             se=np.nan, flags="separated", required=True, p=np.where(edges.index > 0, edges["p"], np.nan)
         )
-        targets = targets.assign(effect=np.nan)
-        page = opened.show(draw_interactive(graph, edges, targets))
+        perturbations = perturbations.assign(effect=np.nan)
+        page = opened.show(draw_interactive(graph, edges, perturbations))
         weak = edges[edges["weak"]].iloc[0]
         page.evaluate(f"select({pair((weak['source'], weak['target']))})")
         shown = facts(page, "#selected")
@@ -371,9 +371,9 @@ class TestFilters:
         eventually(lambda: drawn_edges(page), set(graph.edges))
 
     def test_edges_that_were_not_tested_stay(self, opened, network):
-        graph, edges, targets = network
+        graph, edges, perturbations = network
         edges = edges.assign(p=edges["p"].where(edges.index != 7))
-        page = opened.show(draw_interactive(graph, edges, targets))
+        page = opened.show(draw_interactive(graph, edges, perturbations))
         set_field(page, "#max-p", 0)
         eventually(lambda: drawn_edges(page), {tuple(edges.loc[7, ["source", "target"]])})
         assert "1 edge without a p-value" in page.locator("#no-p").text_content()
@@ -587,8 +587,8 @@ class TestEdgeCases:
 
     def test_effect_without_an_estimate(self, opened):
         graph = finish(nx.DiGraph([("A", "B", {"weight": math.nan}), ("B", "C", {"weight": 0.5})]))
-        edges, targets = tables(graph)
-        page = opened.show(draw_interactive(graph, edges, targets))
+        edges, perturbations = tables(graph)
+        page = opened.show(draw_interactive(graph, edges, perturbations))
         set_field(page, "#min-effect", 0.4)
         eventually(lambda: drawn_edges(page), set(graph.edges))
         assert "effect not known" in page.locator("#key").text_content()

@@ -138,7 +138,7 @@ class TestSelection:
         assert boxes(draw_network(ifn)).keys() == set(ifn)
 
     def test_nodes_bring_the_edges_among_them(self, ifn):
-        ax = draw_network(ifn, nodes=["STAT2", "STAT1", "JAK2"])
+        ax = draw_network(ifn, genes=["STAT2", "STAT1", "JAK2"])
         assert boxes(ax).keys() == {"JAK2", "STAT1", "STAT2"}
         assert edges(ax).keys() == {("JAK2", "STAT1"), ("STAT1", "STAT2")}
 
@@ -148,17 +148,17 @@ class TestSelection:
         assert boxes(draw_network(ifn, children_of=wrap("STAT1"))).keys() == {"STAT1", "STAT2", "UBE2L6"}
 
     def test_selections_are_united(self, ifn):
-        ax = draw_network(ifn, nodes="SOCS1", parents_of="JAK2", children_of=["STAT1"])
+        ax = draw_network(ifn, genes="SOCS1", parents_of="JAK2", children_of=["STAT1"])
         assert boxes(ax).keys() == {"SOCS1", "IFNGR2", "JAK2", "STAT1", "STAT2", "UBE2L6"}
 
-    @pytest.mark.parametrize("argument", ["nodes", "parents_of", "children_of"])
+    @pytest.mark.parametrize("argument", ["genes", "parents_of", "children_of"])
     def test_unknown_genes_are_named(self, ifn, argument):
         with pytest.raises(InputError, match=rf"^{argument} names genes .*: NOPE, NADA\. It has IFNGR2"):
             draw_network(ifn, **{argument: ["NOPE", "JAK2", "NADA"]})
 
     def test_empty_selection_is_an_error(self, ifn):
         with pytest.raises(InputError, match="No gene is named by nodes; leave it None"):
-            draw_network(ifn, nodes=[])
+            draw_network(ifn, genes=[])
 
     def test_weak_edges_are_left_out_and_counted(self, ifn):
         ax = draw_network(ifn, min_abs_coef=0.3)
@@ -172,7 +172,7 @@ class TestSelection:
         assert "1 edge with |effect| < 0.2 not shown" in words(ax)
 
     def test_hidden_edges_are_counted_among_the_genes_drawn(self, ifn):
-        ax = draw_network(ifn, nodes=["JAK2", "STAT1", "STAT3"], min_abs_coef=0.3)
+        ax = draw_network(ifn, genes=["JAK2", "STAT1", "STAT3"], min_abs_coef=0.3)
         assert "1 edge with |effect| < 0.3 not shown" in words(ax)
 
     @pytest.mark.parametrize("value", [-0.1, float("nan"), "0.1", None, True])
@@ -186,7 +186,7 @@ class TestIsolatedGenes:
         assert "no selected edge" in words(draw_network(ifn))
 
     def test_no_heading_without_isolated_genes(self, ifn):
-        ax = draw_network(ifn, nodes=["JAK2", "STAT1"], edge_labels=False)
+        ax = draw_network(ifn, genes=["JAK2", "STAT1"], edge_labels=False)
         assert sorted(words(ax)) == ["JAK2", "STAT1"]
 
     @pytest.mark.parametrize("n", [1, 2, 26])
@@ -309,7 +309,7 @@ class TestPublicFunction:
 
     def test_passes_arguments_on(self, asked):
         ax = ag.pl.argen_network(
-            None, nodes="SOCS1", parents_of="STAT1", children_of="STAT1", min_abs_coef=0.3, color="layer", show=False
+            None, genes="SOCS1", parents_of="STAT1", children_of="STAT1", min_abs_coef=0.3, color="layer", show=False
         )
         assert boxes(ax).keys() == {"SOCS1", "JAK2", "STAT1", "STAT2", "UBE2L6"}
         assert "1 edge with |effect| < 0.3 not shown" in words(ax)

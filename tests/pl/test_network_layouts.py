@@ -297,7 +297,7 @@ class TestEveryLayout:
         assert patches(ax, "gene").keys() == {"JAK2", "STAT1"}
         assert "2 of 9 genes shown, those with the most edges; 4 edges of the others left out" in words(ax)
         assert not any(
-            "genes shown" in text for text in words(draw_network(ifn, layout=layout, nodes=["JAK2"], max_genes=1))
+            "genes shown" in text for text in words(draw_network(ifn, layout=layout, genes=["JAK2"], max_genes=1))
         )
 
     @pytest.mark.parametrize("value", [0, -1, 2.5, None, "all", True])

@@ -185,7 +185,7 @@ def test_of_a_result(done, monkeypatch):
     _, own = plt.subplots()
     ax = ag.pl.argen_sign_check(done, ax=own, show=False)
     assert ax is own
-    edges, pairs = ag.get.edges(done), ag.get.pairs(done).set_index(["target", "gene"])["effect"]
+    edges, pairs = ag.get.edges(done), ag.get.pairs(done).set_index(["source", "target"])["effect"]
     expected = {(e.coef, -pairs[e.source, e.target]) for e in edges.itertuples()}
     assert {(x, y) for x, y, *_ in symbols(ax)} == expected
     back = ag.pl.argen_sign_check(done, reverse=True, show=False)

@@ -11,7 +11,7 @@ from argen.pl._network.views import Views
 
 
 def view(graph, **asked):
-    return shown_part(graph, Views(**asked).genes(graph), 0.0)[0]
+    return shown_part(graph, Views(**asked).chosen(graph), 0.0)[0]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -20,7 +20,7 @@ def test_path_draws_exactly_what_lies_on_a_path(make_dag, seed):
     for source in graph:
         for target in nx.descendants(graph, source):
             paths = list(nx.all_simple_paths(graph, source, target))
-            part = view(graph, path=(source, target))
+            part = view(graph, between=(source, target))
             assert set(part) == {gene for path in paths for gene in path}
             assert set(part.edges) == {edge for path in paths for edge in pairwise(path)}
 
@@ -40,30 +40,30 @@ def test_ego_takes_several_genes(ifn):
 
 
 def test_views_are_united_with_every_edge_among_their_genes(ifn):
-    part = view(ifn, path=("IFNGR2", "STAT1"), nodes=["STAT3", "IRF1"])
+    part = view(ifn, between=("IFNGR2", "STAT1"), genes=["STAT3", "IRF1"])
     assert set(part) == {"IFNGR2", "JAK2", "STAT1", "STAT3", "IRF1"}
     assert set(part.edges) == {("IFNGR2", "JAK2"), ("JAK2", "STAT1"), ("JAK2", "STAT3")}
 
 
 def test_no_path_at_all(ifn):
     with pytest.raises(InputError, match="no directed path leads from STAT2 to UBE2L6; nor is there one the other way"):
-        view(ifn, path=("STAT2", "UBE2L6"))
+        view(ifn, between=("STAT2", "UBE2L6"))
 
 
 def test_path_the_other_way_is_named(ifn):
     with pytest.raises(InputError, match=r"from STAT1 to IFNGR2; .* path=\('IFNGR2', 'STAT1'\)"):
-        view(ifn, path=("STAT1", "IFNGR2"))
+        view(ifn, between=("STAT1", "IFNGR2"))
 
 
 @pytest.mark.parametrize("path", ["JAK2", ("JAK2",), ("JAK2", "JAK2"), ("JAK2", "STAT1", "STAT2"), 3])
 def test_path_is_a_pair(ifn, path):
     with pytest.raises(InputError, match="is not a pair of two different genes"):
-        view(ifn, path=path)
+        view(ifn, between=path)
 
 
 def test_unknown_genes_are_named(ifn):
-    with pytest.raises(InputError, match=r"^path names genes that are not in the network: NOPE\. It has IFNGR2"):
-        view(ifn, path=("JAK2", "NOPE"))
+    with pytest.raises(InputError, match=r"^between names genes that are not in the network: NOPE\. It has IFNGR2"):
+        view(ifn, between=("JAK2", "NOPE"))
     with pytest.raises(InputError, match=r"^ego names genes .*: NOPE"):
         view(ifn, ego="NOPE")
 
@@ -76,4 +76,4 @@ def test_bad_radius(ifn, radius):
 
 def test_radius_needs_ego(ifn):
     with pytest.raises(InputError, match="radius=2 says how far ego= reaches"):
-        view(ifn, nodes="JAK2", radius=2)
+        view(ifn, genes="JAK2", radius=2)

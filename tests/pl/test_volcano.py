@@ -100,7 +100,7 @@ def test_outliers_zeros_and_missing_values_are_counted():
 
 
 def pairs_of(edges):
-    columns = {"source": "target", "target": "gene", "coef": "effect", "selected": "significant"}
+    columns = {"source": "source", "target": "target", "coef": "effect", "selected": "significant"}
     return edges[[*columns, "p"]].rename(columns=columns).assign(mde_level=0.01)
 
 
@@ -133,14 +133,14 @@ def test_groups_without_counts_stand_at_the_border():
     assert rest.min() - np.ptp(limits) / 10 < triangles["x"].iloc[0] < rest.min()
     assert np.ptp(ax.get_xlim()) < 1.2 * np.ptp(limits)
     only = pairs.iloc[:2].assign(gene=["A", "B"], target="C")
-    assert draw_volcano(volcano_table(only)).get_title(loc="left").startswith("2 pairs of C, 2 significant")
+    assert draw_volcano(volcano_table(only)).get_title(loc="left").startswith("2 pairs on C, 2 significant")
 
 
 def test_genes_that_left_are_counted(done):
     left = done[:, done.var_names != "B"].copy()
     for table, whole, ends, noun in (
         ("edges", ag.get.edges(done, selected=False), ["source", "target"], "candidate edge"),
-        ("pairs", ag.get.pairs(done), ["target", "gene"], "pair"),
+        ("pairs", ag.get.pairs(done), ["source", "target"], "pair"),
     ):
         gone = int((whole[ends] == "B").any(axis=1).sum())
         heading = ag.pl.argen_volcano(left, table=table, show=False).get_title(loc="left")
@@ -163,7 +163,7 @@ def test_all_pairs_of_400_genes():
     n = 159_600
     p = np.r_[rng.random(n - 500), 10.0 ** -rng.uniform(5, 60, 500)]
     effect = rng.choice([-1, 1], n) * np.sqrt(-np.log(p)) / 10
-    pairs = pd.DataFrame({"target": [f"G{i % 400}" for i in range(n)], "gene": [f"G{i // 400}" for i in range(n)]})
+    pairs = pd.DataFrame({"source": [f"G{i % 400}" for i in range(n)], "target": [f"G{i // 400}" for i in range(n)]})
     pairs = pairs.assign(effect=effect, p=p, significant=p < 1e-5, mde_level=1e-5)
     ax = draw_volcano(volcano_table(pairs))
     ax.figure.canvas.draw()
@@ -175,12 +175,12 @@ def test_all_pairs_of_400_genes():
 def test_of_one_gene_or_on_one_gene():
     edges = edges_of(8, 20, seed=3).assign(selected=True)
     source = edges["source"].mode()[0]
-    ax = draw_volcano(volcano_table(edges, of=[source]))
+    ax = draw_volcano(volcano_table(edges, sources=[source]))
     children = set(edges.loc[edges["source"] == source, "target"])
     assert len(children) > 1
     assert ax.get_title(loc="left").startswith(f"{len(children)} candidate edges of {source}, ")
     assert {text.get_text() for text in ax.texts} <= children
-    both = volcano_table(edges, of=[source], on=sorted(children)[:1])
+    both = volcano_table(edges, sources=[source], targets=sorted(children)[:1])
     assert draw_volcano(both).get_title(loc="left") == "1 candidate edge, 1 selected"
 
 
@@ -208,10 +208,12 @@ def test_of_a_result(done, monkeypatch):
     edges = ag.get.edges(done, selected=False)
     np.testing.assert_allclose(np.sort(symbols(ax)["x"]), np.sort(edges["coef"]))
     pairs = ag.get.pairs(done)
-    ax = ag.pl.argen_volcano(done, table="pairs", of="A", show=False)
-    np.testing.assert_allclose(np.sort(symbols(ax)["x"]), np.sort(pairs.loc[pairs["target"] == "A", "effect"]))
-    ax = ag.pl.argen_volcano(done, table="pairs", on=["A", "B"], show=False)
-    np.testing.assert_allclose(np.sort(symbols(ax)["x"]), np.sort(pairs.loc[pairs["gene"].isin(["A", "B"]), "effect"]))
+    ax = ag.pl.argen_volcano(done, table="pairs", sources="A", show=False)
+    np.testing.assert_allclose(np.sort(symbols(ax)["x"]), np.sort(pairs.loc[pairs["source"] == "A", "effect"]))
+    ax = ag.pl.argen_volcano(done, table="pairs", targets=["A", "B"], show=False)
+    np.testing.assert_allclose(
+        np.sort(symbols(ax)["x"]), np.sort(pairs.loc[pairs["target"].isin(["A", "B"]), "effect"])
+    )
     assert_same(before, done)
     shown = []
     monkeypatch.setattr(plt, "show", lambda: shown.append(True))
@@ -227,14 +229,15 @@ def test_errors(done):
     with pytest.raises(InputError, match=r"table='pair' is not one of 'edges', 'pairs'"):
         ag.pl.argen_volcano(done, table="pair")
     for table in ("edges", "pairs"):
-        with pytest.raises(InputError, match="of=3: give the name of a gene"):
-            ag.pl.argen_volcano(done, table=table, of=3)
-        with pytest.raises(InputError, match="No gene is named by on"):
-            ag.pl.argen_volcano(done, table=table, on=[])
+        with pytest.raises(InputError, match="sources=3: give the name of a gene"):
+            ag.pl.argen_volcano(done, table=table, sources=3)
+        with pytest.raises(InputError, match="No gene is named by targets"):
+            ag.pl.argen_volcano(done, table=table, targets=[])
     with pytest.raises(InputError, match=r"not in the descendant step in .*'argen_descendants'\]: x\. It has A, B, C"):
-        ag.pl.argen_volcano(done, table="pairs", of="x")
-    with pytest.raises(InputError, match=r"on names genes that are not in the network: other0, x\. It has A, B, C, D"):
-        ag.pl.argen_volcano(done, on=["other0", "x"])
+        ag.pl.argen_volcano(done, table="pairs", sources="x")
+    with pytest.raises(InputError, match=r"targets names genes that are not in the network: other0, x\. It has A, B, C,
+    D"):
+        ag.pl.argen_volcano(done, targets=["other0", "x"])
 
 
 def test_a_network_without_p_values_says_so(done):

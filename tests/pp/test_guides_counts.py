@@ -15,7 +15,7 @@ import argen as ag
 from argen.errors import ArgenWarning, InputError
 
 
-def target_of(adata, key="argen_target"):
+def target_of(adata, key="argen_perturbation"):
     return adata.obs[key].tolist()
 
 
@@ -23,7 +23,7 @@ def test_slots_of_a_mudata(mdata, expected):
     assert ag.pp.argen_guides(mdata, method="max") is None
     rna = mdata["rna"]
     assert target_of(rna) == expected
-    assert list(rna.obs["argen_target"].cat.categories) == ["MYC", "STAT1", "control", "multiple", "unassigned"]
+    assert list(rna.obs["argen_perturbation"].cat.categories) == ["MYC", "STAT1", "control", "multiple", "unassigned"]
     called = rna.obsm["argen_guides"]
     assert isinstance(called, sparse.csr_matrix)
     assert called.dtype == np.int8
@@ -54,7 +54,7 @@ def test_record_in_uns(mdata, counts, guide_target):
         "min_umi": 5,
         "min_fraction": 0.8,
         "control_detected": True,
-        "target_key": "argen_target",
+        "perturbation_key": "argen_perturbation",
     }
     assert record["versions"]["argen"] == ag.__version__
 
@@ -165,7 +165,7 @@ def test_rna_is_told_from_other_modalities(mdata, expected):
     three = MuData({"adt": protein, "rna": mdata["rna"], "guide": mdata["guide"]})
     ag.pp.argen_guides(three, method="max")
     assert target_of(three["rna"]) == expected
-    assert "argen_target" not in three["adt"].obs
+    assert "argen_perturbation" not in three["adt"].obs
 
 
 def test_cells_are_matched_by_name(mdata, expected):
@@ -196,7 +196,7 @@ def test_order_of_cells_and_guides_does_not_matter(mdata):
     cells, guides = rng.permutation(10), rng.permutation(5)
     other = MuData({"rna": mdata["rna"][cells].copy(), "guide": mdata["guide"][:, guides].copy()})
     ag.pp.argen_guides(other, method="max", key_added="again")
-    assert target_of(other["rna"], "again_target") == target_of(other["rna"])
+    assert target_of(other["rna"], "again_perturbation") == target_of(other["rna"])
     first, second = mdata["rna"].obsm["argen_guides"].toarray(), other["rna"].obsm["again"].toarray()
     np.testing.assert_array_equal(first[cells][:, guides], second)
 
@@ -232,8 +232,8 @@ def test_some_control_guides_may_be_taken_as_a_target(mdata, caplog):
 def test_another_key(mdata, expected):
     ag.pp.argen_guides(mdata, method="max", key_added="strict")
     rna = mdata["rna"]
-    assert target_of(rna, "strict_target") == expected
-    assert rna.uns["strict"]["settings"]["target_key"] == "strict_target"
+    assert target_of(rna, "strict_perturbation") == expected
+    assert rna.uns["strict"]["settings"]["perturbation_key"] == "strict_perturbation"
     assert set(rna.obsm) == set(rna.uns) == {"strict"}
 
 

@@ -153,7 +153,7 @@ def test_target_called_like_a_status(mdata, word):
 def test_control_may_be_called_like_a_status(mdata, expected):
     mdata["guide"].var["target"] = ["STAT1", "STAT1", "MYC", "control", "control"]
     ag.pp.argen_guides(mdata, method="max")
-    assert mdata["rna"].obs["argen_target"].tolist() == expected
+    assert mdata["rna"].obs["argen_perturbation"].tolist() == expected
 
 
 @pytest.mark.parametrize("label", ["multiple", "unassigned", "Unassigned"])

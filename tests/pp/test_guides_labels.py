@@ -16,7 +16,7 @@ def run(adata, labels, **options):
 
 
 def targets(adata):
-    return adata.obs["argen_target"].tolist()
+    return adata.obs["argen_perturbation"].tolist()
 
 
 @pytest.mark.parametrize("dtype", [object, "category", "string"])
@@ -136,6 +136,6 @@ def test_labels_without_a_cell_are_no_targets(adata):
 
 def test_own_targets_may_be_read_again(adata):
     first = run(adata, ["A", "NT", "B"])
-    first.obs["gene"] = first.obs["argen_target"]
+    first.obs["gene"] = first.obs["argen_perturbation"]
     ag.pp.argen_guides(first, labels="gene", key_added="again")
-    assert first.obs["again_target"].tolist() == ["A", "control", "B"]
+    assert first.obs["again_perturbation"].tolist() == ["A", "control", "B"]

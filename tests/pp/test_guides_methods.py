@@ -80,7 +80,7 @@ def test_mixture_is_the_default_and_right(screen, simulated):
     assert rna.uns["argen_guides"]["settings"]["method"] == "mixture"
     called = rna.obsm["argen_guides"].toarray() > 0
     assert 2 * (called & truth).sum() / (called.sum() + truth.sum()) > 0.97
-    status = rna.obs["argen_target"].astype(str).to_numpy()
+    status = rna.obs["argen_perturbation"].astype(str).to_numpy()
     targets = truth.reshape(3000, 4, 4).any(axis=2)[:, :3]
     assert (targets[status == "multiple"].sum(axis=1) > 1).mean() > 0.95
     assert (targets[status == "control"].sum(axis=1) == 0).mean() > 0.97
@@ -148,25 +148,25 @@ PATTERNS = [r"^(.+)g\d+$", re.compile(r"^(?P<target>[A-Z0-9]+?)g(\d)$"), r"([A-Z
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_targets_by_a_regular_expression(screen, pattern):
     ag.pp.argen_guides(screen)
-    expected = screen["rna"].obs["argen_target"].tolist()
+    expected = screen["rna"].obs["argen_perturbation"].tolist()
     del screen["guide"].var["target"]
     ag.pp.argen_guides(screen, guide_target=pattern)
-    assert screen["rna"].obs["argen_target"].tolist() == expected
+    assert screen["rna"].obs["argen_perturbation"].tolist() == expected
 
 
 @pytest.mark.parametrize("name", ["guides.csv", "guides.tsv", "guides.csv.gz"])
 @pytest.mark.parametrize("columns", [("guide", "target"), ("grna_id", "grna_target"), ("name", "gene_target")])
 def test_targets_from_a_file(screen, simulated, tmp_path, name, columns):
     ag.pp.argen_guides(screen)
-    expected = screen["rna"].obs["argen_target"].tolist()
+    expected = screen["rna"].obs["argen_perturbation"].tolist()
     names = simulated[3]
     table = pd.DataFrame(dict(zip(columns, (names, [n[:-2] for n in names]), strict=True)))
     table.iloc[::-1].to_csv(tmp_path / name, sep="\t" if "tsv" in name else ",", index=False)
     del screen["guide"].var["target"]
     ag.pp.argen_guides(screen, guide_target=str(tmp_path / name))
-    assert screen["rna"].obs["argen_target"].tolist() == expected
+    assert screen["rna"].obs["argen_perturbation"].tolist() == expected
     ag.pp.argen_guides(screen, guide_target=tmp_path / name, key_added="path")
-    assert screen["rna"].obs["path_target"].tolist() == expected
+    assert screen["rna"].obs["path_perturbation"].tolist() == expected
 
 
 def test_controls_by_prefix(screen):
@@ -184,7 +184,7 @@ def test_guides_against_several_targets(screen):
     table = screen["rna"].uns["argen_guides"]["tables"]["guides"]
     assert table["target"].tolist() == ["STAT1", "multiple", "STAT1", "MYC", *["IRF1"] * 8, *["control"] * 4]
     called = screen["rna"].obsm["argen_guides"].toarray() > 0
-    assert set(screen["rna"].obs["argen_target"][called[:, 1]]) == {"multiple"}
+    assert set(screen["rna"].obs["argen_perturbation"][called[:, 1]]) == {"multiple"}
 
 
 def test_partner_that_is_a_control(screen):
@@ -192,11 +192,11 @@ def test_partner_that_is_a_control(screen):
     called = screen["rna"].obsm["argen_guides"].toarray().reshape(3000, 4, 4).any(axis=2)
     mixed = (called[:, :3].sum(axis=1) == 1) & called[:, 3]
     assert mixed.sum() > 50
-    target = screen["rna"].obs["argen_target"]
+    target = screen["rna"].obs["argen_perturbation"]
     assert not target[mixed].isin(["multiple", "control"]).any()
     before = target.tolist()
     ag.pp.argen_guides(screen, ignore_control_partner=False)
-    after = screen["rna"].obs["argen_target"]
+    after = screen["rna"].obs["argen_perturbation"]
     assert (after[mixed] == "multiple").all()
     assert after[~mixed].tolist() == [name for name, hit in zip(before, mixed, strict=True) if not hit]
     cells = screen["rna"].uns["argen_guides"]["tables"]["cells"].set_index("reason")["n_cells"]

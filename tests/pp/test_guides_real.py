@@ -30,7 +30,7 @@ def test_same_guide_and_target_as_stored(name):
     ag.pp.argen_guides(mdata, method="max")
     rna = mdata["rna"]
     assert_differ_nowhere(called_guide(rna), rna.obs["guide_simple"].astype(object))
-    target = rna.obs["argen_target"].astype(object).replace({"control": "non-targeting"})
+    target = rna.obs["argen_perturbation"].astype(object).replace({"control": "non-targeting"})
     target = target.where(~target.isin(["multiple", "unassigned"]))
     assert_differ_nowhere(target, rna.obs["target_simple"].astype(object))
     assert rna.uns["argen_guides"]["settings"]["control"].tolist() == ["non-targeting"]
@@ -41,7 +41,7 @@ def test_target_that_no_cell_has_stays_in_the_table(papalexi):
     ag.pp.argen_guides(papalexi, method="max", key_added="kept")
     table = papalexi["rna"].uns["kept"]["tables"]["guides"].groupby("target", observed=True)["n_cells"].sum()
     assert table["CD274"] == 0
-    assert "CD274" in papalexi["rna"].obs["kept_target"].cat.categories
+    assert "CD274" in papalexi["rna"].obs["kept_perturbation"].cat.categories
     assert table["MYC"] == 73
     assert table["SPI1"] == 33
 
@@ -51,9 +51,9 @@ def test_labels_of_a_published_column(papalexi):
     ag.pp.argen_guides(papalexi, labels="target_simple", key_added="labels")
     obs = papalexi["rna"].obs
     for status in ("control", "STAT1", "IRF1"):
-        np.testing.assert_array_equal(obs["labels_target"] == status, obs["counts_target"] == status)
-    unassigned = obs["counts_target"].isin(["multiple", "unassigned"])
-    np.testing.assert_array_equal(obs["labels_target"] == "unassigned", unassigned)
+        np.testing.assert_array_equal(obs["labels_perturbation"] == status, obs["counts_perturbation"] == status)
+    unassigned = obs["counts_perturbation"].isin(["multiple", "unassigned"])
+    np.testing.assert_array_equal(obs["labels_perturbation"] == "unassigned", unassigned)
 
 
 # crispat's ratio calls are those of the top guide with a share above (not at) the threshold, and its "maximum" those
@@ -79,7 +79,7 @@ def test_status_of_uncalled_cells_from_the_threshold_calls_of_crispat(schraivoge
     present = crispat("UMI_t5")
     present.eliminate_zeros()
     n_targets = np.array([len(set(targets[row.indices])) for row in present])
-    np.testing.assert_array_equal(rna.obs["argen_target"] == "multiple", ~called & (n_targets > 1))
+    np.testing.assert_array_equal(rna.obs["argen_perturbation"] == "multiple", ~called & (n_targets > 1))
     reasons = rna.uns["argen_guides"]["tables"]["cells"].set_index("reason")["n_cells"]
     n_present = np.diff(present.indptr)
     no_umi = np.asarray(schraivogel["guide"].X.sum(axis=1)).ravel() == 0
@@ -93,6 +93,6 @@ def test_high_moi_cells_are_multiple():
     mdata = ag.datasets.gasperini_2019()
     ag.pp.argen_guides(mdata, method="max")
     rna, guide = mdata["rna"], mdata["guide"].X.toarray()
-    multiple = (rna.obs["argen_target"] == "multiple").to_numpy()
+    multiple = (rna.obs["argen_perturbation"] == "multiple").to_numpy()
     assert multiple.sum() > 500
     assert ((guide[multiple] >= 5).sum(axis=1) > 1).all()

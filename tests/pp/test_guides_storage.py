@@ -18,7 +18,7 @@ WRITERS = {
 
 
 def assert_same_results(first, second, key="argen_guides"):
-    pd.testing.assert_series_equal(first.obs["argen_target"], second.obs["argen_target"])
+    pd.testing.assert_series_equal(first.obs["argen_perturbation"], second.obs["argen_perturbation"])
     assert second.obsm[key].dtype == np.int8
     np.testing.assert_array_equal(first.obsm[key].toarray(), second.obsm[key].toarray())
     before, after = first.uns[key], second.uns[key]
@@ -60,7 +60,7 @@ def test_backed_guide_counts(mdata, expected, tmp_path):
     mdata["guide"].write_h5ad(tmp_path / "guide.h5ad")
     backed = anndata.read_h5ad(tmp_path / "guide.h5ad", backed="r")
     ag.pp.argen_guides(both := mudata.MuData({"rna": mdata["rna"], "guide": backed}), method="max")
-    assert both["rna"].obs["argen_target"].tolist() == expected
+    assert both["rna"].obs["argen_perturbation"].tolist() == expected
     backed.file.close()
 
 
@@ -78,7 +78,7 @@ def test_log_tells_controls_counts_and_slots(mdata, log):
     text = log.getvalue()
     assert "controls, detected by their spelling: non-targeting" in text
     assert "2 cells with one of 2 targets, 1 control, 2 multiple, 5 unassigned" in text
-    assert "'argen_target', target of the cells (.obs)" in text
+    assert "'argen_perturbation', target of the cells (.obs)" in text
     assert "targets without a cell" not in text
 
 

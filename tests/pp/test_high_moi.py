@@ -20,5 +20,5 @@ def test_many_guides_per_cell_are_announced(name, monkeypatch):
     announced = [m for m in messages if "high MOI" in m]
     assert len(announced) == SCREENS[name]
     if announced:
-        status = mdata["rna"].obs["argen_target"].value_counts()
+        status = mdata["rna"].obs["argen_perturbation"].value_counts()
         assert f"{status['multiple']} multiple, {status['unassigned']} unassigned" in announced[0]

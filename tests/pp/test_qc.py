@@ -40,7 +40,7 @@ def test_cell_rules_against_pandas(screen):
     mito = 100 * x[:, 3:5].sum(axis=1) / np.maximum(depth, 1)
     limits = {"min_depth": 15, "max_depth": 90, "min_genes": 8, "max_genes": 19, "max_percent_mito": 25}
     names = screen.obs_names
-    ag.pp.argen_qc(screen, **limits, one_target=False, percent_mito=None)
+    ag.pp.argen_qc(screen, **limits, one_perturbation=False, percent_mito=None)
     fails = {
         "min_depth": depth < 15,
         "max_depth": depth > 90,
@@ -59,7 +59,7 @@ def test_cell_rules_against_pandas(screen):
 
 def test_marks_without_subset(screen):
     before = screen.obs_names.tolist()
-    target = screen.obs["argen_target"].astype(str)
+    target = screen.obs["argen_perturbation"].astype(str)
     ag.pp.argen_qc(screen, subset=False, min_depth=20)
     assert screen.obs_names.tolist() == before
     assert screen.obs["argen_qc"].dtype == bool
@@ -67,24 +67,26 @@ def test_marks_without_subset(screen):
     assert (reason.isna() == screen.obs["argen_qc"]).all()
     depth = np.asarray(screen.X.sum(axis=1)).ravel()
     expected = np.select(
-        [depth < 20, target == "unassigned", target == "multiple"], ["min_depth", "no target", "multiple targets"], ""
+        [depth < 20, target == "unassigned", target == "multiple"],
+        ["min_depth", "no perturbation", "multiple perturbations"],
+        "",
     )
     assert reason.astype(object).fillna("").tolist() == expected.tolist()
     table = rules(screen)
-    assert table.loc["no target", "n_cells"] == 5
-    assert table.loc["multiple targets", "n_cells"] == 10
+    assert table.loc["no perturbation", "n_cells"] == 5
+    assert table.loc["multiple perturbations", "n_cells"] == 10
 
 
 def test_target_rules(screen):
     ag.pp.argen_qc(screen, min_cells=20, min_knockdown_z=3)
     table = rules(screen)
-    assert table.loc["min_cells", "targets"] == "C"
+    assert table.loc["min_cells", "perturbations"] == "C"
     assert table.loc["min_cells", "n_cells"] == 12
-    assert table.loc["min_knockdown_z", "targets"] == "B"
-    assert table.loc["min_knockdown_z", "n_targets"] == 1
-    assert "1 targets are not measured and stay" in table.loc["min_knockdown_z", "why"]
-    assert set(screen.obs["argen_target"]) == {"A", "UNSEEN", "control"}
-    assert table.loc["kept", "n_targets"] == 2
+    assert table.loc["min_knockdown_z", "perturbations"] == "B"
+    assert table.loc["min_knockdown_z", "n_perturbations"] == 1
+    assert "1 perturbations are not measured and stay" in table.loc["min_knockdown_z", "why"]
+    assert set(screen.obs["argen_perturbation"]) == {"A", "UNSEEN", "control"}
+    assert table.loc["kept", "n_perturbations"] == 2
 
 
 def test_knockdown_of_the_cells_that_are_left(screen):
@@ -95,13 +97,13 @@ def test_knockdown_of_the_cells_that_are_left(screen):
     for limit, expected in ((-z["A"] + 0.01, False), (-z["A"] - 0.01, True)):
         other = screen.copy()
         ag.pp.argen_qc(other, min_depth=20, min_knockdown_z=limit)
-        assert ("A" in set(other.obs["argen_target"])) == expected
+        assert ("A" in set(other.obs["argen_perturbation"])) == expected
 
 
 def test_cells_are_never_chosen_by_the_expression_of_their_target(screen):
     """Among the cells of a target that stays, those removed have the same expression of it as those kept."""
     ag.pp.argen_qc(screen, subset=False, min_cells=20, min_knockdown_z=3)
-    own = (screen.obs["argen_target"] == "A").to_numpy()
+    own = (screen.obs["argen_perturbation"] == "A").to_numpy()
     assert screen.obs["argen_qc"][own].all()
 
 
@@ -110,7 +112,7 @@ def test_columns_of_obs(screen):
     screen.obs["n"] = np.arange(screen.n_obs)
     with pytest.raises(DesignError, match=r"No cell would be left. Cells that fail by rule: max_percent_mito: 532"):
         ag.pp.argen_qc(screen, max_percent_mito=40)
-    ag.pp.argen_qc(screen, n_genes="n", min_genes=10, max_percent_mito=10, percent_mito="mito", one_target=False)
+    ag.pp.argen_qc(screen, n_genes="n", min_genes=10, max_percent_mito=10, percent_mito="mito", one_perturbation=False)
     assert (screen.obs["n"] >= 10).all()
     assert (screen.obs["mito"] <= 10).all()
 
@@ -153,7 +155,7 @@ BAD = {
     "text column": ({"min_genes": 5, "n_genes": "gene"}, InputError, "'gene' is not numeric"),
     "depth": ({"min_depth": 5, "depth": "umi"}, InputError, "depth='umi' is not an obs column"),
     "key": ({"key_added": "a/b"}, InputError, "key_added"),
-    "guides": ({"guides_key": "other"}, MissingResultError, "Run ag.pp.argen_guides first"),
+    "guides": ({"guides": "other"}, MissingResultError, "Run ag.pp.argen_guides first"),
     "nothing left": ({"min_depth": 10_000}, DesignError, "No cell would be left"),
     "no control": (
         {"max_percent_mito": 0, "min_knockdown_z": 3, "percent_mito": "high"},
@@ -165,7 +167,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input(screen, case):
-    screen.obs["high"] = np.where(screen.obs["argen_target"] == "control", 50.0, 0.0)
+    screen.obs["high"] = np.where(screen.obs["argen_perturbation"] == "control", 50.0, 0.0)
     options, error, match = BAD[case]
     before = snapshot(screen)
     with pytest.raises(error, match=match):

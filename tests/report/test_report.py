@@ -160,8 +160,8 @@ def test_numbers_are_those_of_the_tables(done, tmp_path):
     shown = page.table("source", "coef").merge(page.table("source", "p_robust"), on=["source", "target"])
     assert_table(shown, edges.reset_index())
     assert set(shown) == {"source", "target", *edges}
-    targets = ag.get.targets(done).sort_values("z_squared").drop(columns=["status", "reason"])
-    assert_table(page.table("z_squared"), targets)
+    perturbations = ag.get.perturbations(done).sort_values("z_squared").drop(columns=["status", "reason"])
+    assert_table(page.table("z_squared"), perturbations)
     assert_table(page.table("cells", "n"), done.uns["argen_descendants"]["tables"]["cells"])
 
 
@@ -212,9 +212,9 @@ def test_names_from_the_data_stay_text(tmp_path):
     with pytest.warns(ag.errors.ArgenWarning, match="dropped"):
         ag.tl.argen_dag(adata, **{**KWARGS, "covariates": ["batch", "<b>mito"]})
     page = check_self_contained(write(adata, tmp_path, title="<script>x</script>", date="<i>today"))
-    assert EVIL in page.table("z_squared")["target"].tolist()
-    assert "</td></table>`B`" in page.table("z_squared")["target"].tolist()
-    assert "<img src=x onerror=1>" in page.table("reason")["target"].tolist()
+    assert EVIL in page.table("z_squared")["perturbation"].tolist()
+    assert "</td></table>`B`" in page.table("z_squared")["perturbation"].tolist()
+    assert "<img src=x onerror=1>" in page.table("reason")["perturbation"].tolist()
     assert "<b>mito" in page.text("design")
     assert "b" not in page.tags
     assert "i" not in page.tags
@@ -262,7 +262,7 @@ def test_guides_and_quality_control(tmp_path):
     adata = toy()
     ag.pp.argen_guides(adata, labels="gene", control="ctrl")
     ag.pp.argen_qc(adata, min_depth=1)
-    how = {name: value for name, value in KWARGS.items() if name not in ("target_key", "control")}
+    how = {name: value for name, value in KWARGS.items() if name not in ("perturbation_key", "control")}
     ag.tl.argen_dag(adata, **how)
     page = check_self_contained(write(adata, tmp_path))
     assert_table(page.table("status", "n_cells"), adata.uns["argen_guides"]["tables"]["cells"])
@@ -318,7 +318,7 @@ def test_command_line(tmp_path, capsys):
     arguments = [
         "run",
         str(tmp_path / "x.h5ad"),
-        "--target",
+        "--perturbation-key",
         "gene",
         "--control",
         "ctrl",
@@ -341,7 +341,7 @@ def test_command_line_says_what_the_data_do_not_allow(tmp_path, capsys):
     adata = toy(n_control=15)
     adata.write_h5ad(tmp_path / "x.h5ad")
     files = "--out", str(tmp_path / "out"), "--report", str(tmp_path / "r.html")
-    assert main(["run", str(tmp_path / "x.h5ad"), "--target", "gene", "--control", "ctrl", *files]) == 0
+    assert main(["run", str(tmp_path / "x.h5ad"), "--perturbation-key", "gene", "--control", "ctrl", *files]) == 0
     assert "argen_calibration is left out: 15 control cells" in capsys.readouterr().err
     page = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
     assert "not computed" in page.text("calibration")

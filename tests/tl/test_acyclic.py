@@ -51,14 +51,14 @@ def chr6like():
     obs.index = [f"cell{i}" for i in range(len(obs))]
     adata = AnnData(sparse.csr_matrix(counts, dtype=np.float32), obs=obs, var=pd.DataFrame(index=genes.to_numpy()))
     known = adata.obs["perturbation"].isin(genes)
-    adata.obs["target"] = adata.obs["perturbation"].where(known, "control")
+    adata.obs["perturbation"] = adata.obs["perturbation"].where(known, "control")
     return adata
 
 
 def test_defaults_recover_the_hard_case(chr6like):
     """F1 of the authors' R code is .87, of INSPRE's R package .55; the goal is .95."""
     adata = chr6like.copy()
-    ag.tl.argen_dag(adata, target_key="target", covariates="~ C(gem_group) + mitopercent", depth="depth")
+    ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates="~ C(gem_group) + mitopercent", depth="depth")
     truth = pd.read_csv(fixture("chr6like", "truth_edges.csv"))
     true = set(zip(truth.iloc[:, 0], truth.iloc[:, 1], strict=True))
     edges = ag.get.edges(adata)
@@ -69,7 +69,7 @@ def test_defaults_recover_the_hard_case(chr6like):
 @pytest.mark.parametrize("closure", [True, False, "acyclic"])
 def test_many_cycles(chr6like, closure):
     adata = chr6like.copy()
-    kwargs = {"target_key": "target", "covariates": "~ C(gem_group) + mitopercent", "depth": "depth"}
+    kwargs = {"perturbation_key": "perturbation", "covariates": "~ C(gem_group) + mitopercent", "depth": "depth"}
     ag.tl.argen_descendants(adata, **kwargs, closure=closure, alpha=0.05)
     for first_stage in ("ancestors", "shared"):
         if closure is False and first_stage == "ancestors":

@@ -72,7 +72,7 @@ def test_empty_matrix(function):
 @pytest.mark.parametrize(
     ("kwargs", "words"),
     [
-        ({"target_key": "nope"}, ["'nope'", "adata.obs", "argen_guides", "gene, batch"]),
+        ({"perturbation_key": "nope"}, ["'nope'", "adata.obs", "argen_guides", "gene, batch"]),
         ({"covariates": ["batch", "nope"]}, ["'nope'", "adata.obs", "mito"]),
         ({"covariates": "nope"}, ["'nope'", "adata.obs"]),
         ({"covariates": "batch + mito"}, ["'batch + mito'", "'~'"]),
@@ -86,8 +86,8 @@ def test_empty_matrix(function):
         ({"control": ["ctrl", "NT"]}, ["'NT'", "Labels found: A, B, C, D, ctrl"]),
         ({"control": []}, ["control"]),
         ({"control": None}, ["control"]),
-        ({"targets": ["A", "B", "Z"]}, ["Z", "no cells", "'gene'"]),
-        ({"targets": []}, ["targets"]),
+        ({"perturbations": ["A", "B", "Z"]}, ["Z", "no cells", "'gene'"]),
+        ({"perturbations": []}, ["perturbations"]),
     ],
 )
 def test_unknown_names(function, kwargs, words):
@@ -128,7 +128,7 @@ def test_options(function, kwargs, words):
         ({"fdr": "storey"}, ["fdr='storey'", "'batch-bh'", "'bh'"]),
         ({"descendants_alpha": 1}, ["descendants_alpha=1"]),
         ({"covariance": "hc0"}, ["covariance='hc0'", "'murphy-topel'", "'naive'"]),
-        ({"descendants_key": "a/b"}, ["descendants_key='a/b'"]),
+        ({"descendants": "a/b"}, ["descendants='a/b'"]),
         ({"key_added": "argen_descendants"}, ["overwrite", "'argen_descendants'"]),
         ({"covariate": ["mito"]}, ["'covariate'", "covariates"]),
     ],
@@ -177,13 +177,15 @@ def test_controls_without_depth_do_not_count(function):
 
 
 def test_a_network_needs_two_targets(function):
-    check_refused(function, toy(), DesignError, ["Targets left: A", "not among targets: B, C, D"], targets=["A"])
+    check_refused(
+        function, toy(), DesignError, ["Perturbations left: A", "not among perturbations: B, C, D"], perturbations=["A"]
+    )
 
 
 def test_unmeasured_targets_show_what_is_measured(function):
     adata = toy()
     adata.var_names = [f"ENSG{i}" for i in range(adata.n_vars)]
-    words = ["Targets left: none", "not measured: A, B, C, D", "adata.var_names", "ENSG0"]
+    words = ["Perturbations left: none", "not measured: A, B, C, D", "adata.var_names", "ENSG0"]
     check_refused(function, adata, DesignError, words)
 
 
@@ -260,7 +262,7 @@ def test_missing_covariates_of_cells_outside_the_analysis_do_no_harm():
 def test_mudata_is_refused_with_the_cure(function):
     with columns_stay():
         mdata = mudata.MuData({"guide": toy()[:, :1].copy(), "rna": toy()[:, 1:].copy()})
-        for call in (function, ag.get.edges, ag.get.pairs, ag.get.targets, ag.get.graph):
+        for call in (function, ag.get.edges, ag.get.pairs, ag.get.perturbations, ag.get.graph):
             with pytest.raises(InputError, match=r"mdata\['rna'\]"):
                 call(mdata)
 
@@ -271,7 +273,7 @@ def test_other_objects_are_refused(function, data):
         function(data)
 
 
-@pytest.mark.parametrize("get", [ag.get.edges, ag.get.pairs, ag.get.targets, ag.get.graph])
+@pytest.mark.parametrize("get", [ag.get.edges, ag.get.pairs, ag.get.perturbations, ag.get.graph])
 def test_missing_results_say_what_to_run(get):
     adata = toy()
     adata.uns["other"] = {"edges_of_something": 1}

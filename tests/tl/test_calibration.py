@@ -12,7 +12,7 @@ import argen as ag
 from argen.errors import DesignError, InputError, MissingResultError, StaleResultError
 
 KWARGS = {"covariates": ["batch", "mito"], "depth": "depth", "n_jobs": 1}
-TABLES = ("summary", "pseudo_targets", "equations", "qq", "positive_controls", "skipped")
+TABLES = ("summary", "pseudo_perturbations", "equations", "qq", "positive_controls", "skipped")
 
 
 def screen(*, n_guides=4, guides=True, chances=None, seed=0, **options):
@@ -24,15 +24,15 @@ def screen(*, n_guides=4, guides=True, chances=None, seed=0, **options):
     edges = np.cumsum(chances, axis=1) / chances.sum(axis=1, keepdims=True)
     number = (rng.random(adata.n_obs)[:, None] > edges).sum(axis=1)
     names = [f"non-targeting_{i}" for i in range(n_guides)]
-    targets = sorted(set(adata.obs["gene"]) - {"ctrl"})
+    perturbations = sorted(set(adata.obs["gene"]) - {"ctrl"})
     label = np.where(control, np.array(names)[number], adata.obs["gene"].astype(str) + "_1")
-    columns = [*names, *(f"{t}_1" for t in targets)]
+    columns = [*names, *(f"{t}_1" for t in perturbations)]
     values = (np.array(columns)[None, :] == label[:, None]) * 20
     values[np.flatnonzero(control)[-1], :2] = 20
     adata.obsm["umi"] = pd.DataFrame(values, index=adata.obs_names, columns=columns)
-    adata.obs["argen_target"] = pd.Categorical(np.where(control, "control", adata.obs["gene"]))
+    adata.obs["argen_perturbation"] = pd.Categorical(np.where(control, "control", adata.obs["gene"]))
     if guides:
-        mapping = dict.fromkeys(names, "non-targeting") | {f"{t}_1": t for t in targets}
+        mapping = dict.fromkeys(names, "non-targeting") | {f"{t}_1": t for t in perturbations}
         ag.pp.argen_guides(adata, guides="umi", guide_target=mapping, control="non-targeting", method="threshold")
     return adata
 
@@ -75,12 +75,12 @@ def test_a_guide_is_tested_as_a_target_with_its_cells_is(options):
     p = []
     for guide in [f"non-targeting_{i}" for i in range(4)]:
         other = screen()
-        label = np.where(alone(other, guide), "other0", other.obs["argen_target"].astype(str))
+        label = np.where(alone(other, guide), "other0", other.obs["argen_perturbation"].astype(str))
         other.obs["by_hand"] = pd.Categorical(label)
-        ag.tl.argen_descendants(other, target_key="by_hand", control="control", **{**KWARGS, **options})
+        ag.tl.argen_descendants(other, perturbation_key="by_hand", control="control", **{**KWARGS, **options})
         pairs = ag.get.pairs(other)
-        p.append(pairs[(pairs["target"] == "other0") & pairs["gene"].isin(list("ABCD"))]["p"].to_numpy())
-    qq, pseudo = table(adata, "qq"), table(adata, "pseudo_targets")
+        p.append(pairs[(pairs["source"] == "other0") & pairs["target"].isin(list("ABCD"))]["p"].to_numpy())
+    qq, pseudo = table(adata, "qq"), table(adata, "pseudo_perturbations")
     observed = qq.loc[qq["nulls"] == "guides", "observed"]
     np.testing.assert_allclose(observed, -np.log10(np.sort(np.concatenate(p))), rtol=1e-6, atol=1e-9)
     pseudo = pseudo[pseudo["nulls"] == "guides"]
@@ -90,10 +90,10 @@ def test_a_guide_is_tested_as_a_target_with_its_cells_is(options):
 
 
 def test_numbers_follow_from_each_other(done):
-    summary, pseudo = table(done), table(done, "pseudo_targets")
+    summary, pseudo = table(done), table(done, "pseudo_perturbations")
     assert summary["nulls"].tolist() == ["guides", "splits", "edges"]
     pairs, edges = ag.get.pairs(done), ag.get.edges(done, selected=False)
-    level = pairs.loc[pairs["significant"], "p"].max()
+    level = pairs["mde_level"].iloc[0]
     for nulls in ("guides", "splits"):
         found, own = row(done, nulls), pseudo[pseudo["nulls"] == nulls]
         assert found["level"] == pytest.approx(level, rel=1e-6)
@@ -109,7 +109,7 @@ def test_numbers_follow_from_each_other(done):
     assert placebo["level"] == pytest.approx(edges["threshold"].mean())
     np.testing.assert_allclose(summary["expected_false"], summary["rate_level"] * summary["n_real"])
     assert (summary["expected_false_high"] > summary["expected_false"]).all()
-    sizes = ag.get.targets(done).set_index("target")["n_cells"]
+    sizes = ag.get.perturbations(done).set_index("perturbation")["n_cells"]
     assert set(pseudo.loc[pseudo["nulls"] == "splits", "n_cells_wanted"]) <= set(sizes)
     for equation in equations.itertuples():
         parents = edges.loc[edges["target"] == equation.target, "source"]
@@ -117,10 +117,10 @@ def test_numbers_follow_from_each_other(done):
 
 
 def test_positive_controls(done):
-    controls, targets = table(done, "positive_controls"), ag.get.targets(done)
+    controls, perturbations = table(done, "positive_controls"), ag.get.perturbations(done)
     assert controls["detected"].all()
-    np.testing.assert_allclose(controls["effect"], targets["effect"])
-    np.testing.assert_allclose(controls["p"], targets["p"], rtol=1e-6)
+    np.testing.assert_allclose(controls["effect"], perturbations["effect"])
+    np.testing.assert_allclose(controls["p"], perturbations["p"], rtol=1e-6)
     rising = screen()
     counts = rising.X.toarray()
     own = (rising.obs["gene"] == "B").to_numpy()
@@ -128,7 +128,7 @@ def test_positive_controls(done):
     rising.X = type(rising.X)(counts)
     ag.tl.argen_dag(rising, **KWARGS)
     ag.tl.argen_calibration(rising, n_splits=2)
-    found = table(rising, "positive_controls").set_index("target")
+    found = table(rising, "positive_controls").set_index("perturbation")
     assert found["falls"].tolist() == [True, False, True, True]
     assert not found.loc["B", "detected"]
     assert found.loc["B", "p"] < 1e-6
@@ -165,7 +165,7 @@ def test_error_rates_on_a_simulated_screen():
     rates = []
     for seed in range(3):
         mdata = ag.datasets.simulate(
-            genes=10, n_controls=1500, control_guides=10, cells_per_target=150, intercept=1.0, guide_counts=True,
+            genes=10, n_controls=1500, control_guides=10, cells_per_perturbation=150, intercept=1.0, guide_counts=True,
             rng=seed,
         )  # fmt: skip
         ag.pp.argen_guides(mdata)
@@ -220,7 +220,7 @@ def test_few_controls():
     ag.tl.argen_calibration(adata)
     skipped = table(adata, "skipped").set_index("what")
     assert skipped.loc["splits", "n"] == 20  # 60 cells per target, 20 in half of the controls
-    assert (table(adata, "pseudo_targets").query("nulls == 'splits'")["n_cells"] == 20).all()
+    assert (table(adata, "pseudo_perturbations").query("nulls == 'splits'")["n_cells"] == 20).all()
     reasons = table(adata, "equations")["reason"]
     assert (reasons == "too few controls for placebo groups of 10 cells").any()
     assert (reasons == "").any()
@@ -290,7 +290,7 @@ def test_files_keep_everything(done, fmt, tmp_path):
         ({"key": "nope"}, MissingResultError, "'nope'"),
         ({"key_added": "argen_dag"}, InputError, "overwrite"),
         ({"key_added": "argen_guides"}, InputError, "overwrite the guides"),
-        ({"guides_key": "argen_dag"}, MissingResultError, "not a result of"),
+        ({"guides": "argen_dag"}, MissingResultError, "not a result of"),
     ],
 )
 def test_bad_input(done, kwargs, error, word):

@@ -65,7 +65,7 @@ def test_formulas_mean_what_they_mean_elsewhere(screen, formula):
     adata = screen.copy()
     adata.obs["lane"] = adata.obs["lane"].astype(float if formula == "lane" else "int64")
     ag.tl.argen_descendants(adata, **{**KWARGS, "covariates": f"~ {formula}"}, depth="depth", test="wald")
-    table = ag.get.pairs(adata).set_index(["target", "gene"])
+    table = ag.get.pairs(adata).set_index(["source", "target"])
     for target, gene in (("A", "B"), ("D", "A")):
         effect, se = statsmodels_fit(adata, target, gene, formula)
         found = table.loc[(target, gene)]
@@ -79,7 +79,7 @@ def test_numbers_may_have_any_scale(screen):
     ag.tl.argen_descendants(adata, **KWARGS, depth="depth", test="wald")
     effect, se = statsmodels_fit(screen, "A", "B", "batch + mito")
     found = ag.get.pairs(adata).iloc[0]
-    assert (found["target"], found["gene"]) == ("A", "B")
+    assert (found["source"], found["target"]) == ("A", "B")
     assert found["effect"] == pytest.approx(effect, abs=1e-6)
     assert found["se"] == pytest.approx(se, rel=1e-6)
 
@@ -156,7 +156,7 @@ def test_combinations_that_no_cell_has_do_no_harm(screen, formula):
     adata.obs["both"] = adata.obs["donor"] + adata.obs["batch"].astype(str)
     tables = []
     for covariates in (formula, ["both", "mito"]):
-        ag.tl.argen_dag(adata, **{**KWARGS, "covariates": covariates}, key_added="x", descendants_key=str(covariates))
+        ag.tl.argen_dag(adata, **{**KWARGS, "covariates": covariates}, key_added="x", descendants=str(covariates))
         tables.append(ag.get.edges(adata, key="x"))
     pd.testing.assert_frame_equal(*tables, rtol=1e-9)
 

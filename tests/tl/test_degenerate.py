@@ -12,7 +12,7 @@ from argen.errors import ArgenWarning, DesignError
 
 def pair(adata, target, gene):
     table = ag.get.pairs(adata)
-    return table[(table["target"] == target) & (table["gene"] == gene)].iloc[0]
+    return table[(table["source"] == target) & (table["target"] == gene)].iloc[0]
 
 
 def edges(adata, **kwargs):
@@ -59,7 +59,7 @@ def test_separated_knock_down_is_flagged_in_the_targets():
     adata = toy()
     set_count(adata, adata.obs["gene"] == "A", "A", 0)
     ag.tl.argen_dag(adata, **KWARGS)
-    assert ag.get.targets(adata).set_index("target").loc["A", "flags"] == "separated"
+    assert ag.get.perturbations(adata).set_index("perturbation").loc["A", "flags"] == "separated"
     assert edges(adata).loc["A B", "flags"] == "separated"
 
 
@@ -74,14 +74,14 @@ def test_gene_without_control_counts(silent_controls):
     with pytest.warns(ArgenWarning, match=r"^No p-value: 4 pairs of genes without counts .* control cells \(genes A\)"):
         ag.tl.argen_descendants(silent_controls, **KWARGS)
     table = ag.get.pairs(silent_controls)
-    without = table["gene"] == "A"
+    without = table["target"] == "A"
     assert without.sum() == 3
     assert (table["flags"] == "no control counts").equals(without)
     assert table.loc[without, ["effect", "se", "z", "p", "padj"]].isna().all(axis=None)
     assert table.loc[~without, ["effect", "se", "z", "p", "padj"]].notna().all(axis=None)
     assert not table.loc[without, "significant"].any()
     assert (table.loc[without, "count"] > 0).all()
-    row = ag.get.targets(silent_controls).set_index("target").loc["A"]
+    row = ag.get.perturbations(silent_controls).set_index("perturbation").loc["A"]
     assert (row["status"], row["flags"]) == ("kept", "no control counts")
     assert np.isnan(row["effect"])
 
@@ -124,8 +124,8 @@ def twins():
 @pytest.mark.parametrize("closure", [True, False])
 def test_singular_systems_have_no_estimate(twins, first_stage, closure):
     ag.tl.argen_descendants(twins, **KWARGS, closure=closure)
-    descendants = ag.get.pairs(twins, descendants=True)
-    assert {"A C", "B C", "A B", "B A"} <= set(descendants["target"] + " " + descendants["gene"])
+    descendants = ag.get.pairs(twins, selected=True)
+    assert {"A C", "B C", "A B", "B A"} <= set(descendants["source"] + " " + descendants["target"])
     with pytest.warns(ArgenWarning, match=r"^No edge estimates for \d gene.*singular: .*knock-down: [AB]") as record:
         ag.tl.argen_dag(twins, first_stage=first_stage)
     assert len(record) == 1
@@ -180,6 +180,6 @@ def test_numeric_covariate_that_equals_the_perturbation():
     with pytest.warns(ArgenWarning, match=r"^No p-value: 4 pairs whose effect or variance the data do not determine"):
         ag.tl.argen_dag(adata, **{**KWARGS, "covariates": ["batch", "is_d"]})
     table = ag.get.pairs(adata)
-    assert (table["flags"] == "not estimable").equals(table["target"] == "D")
-    assert table.loc[table["target"] == "D", ["effect", "p"]].isna().all(axis=None)
+    assert (table["flags"] == "not estimable").equals(table["source"] == "D")
+    assert table.loc[table["source"] == "D", ["effect", "p"]].isna().all(axis=None)
     pd.testing.assert_series_equal(table["p"].isna(), table["padj"].isna(), check_names=False)

@@ -15,8 +15,8 @@ def run(adata, **kwargs):
     return adata
 
 
-def targets(adata):
-    return ag.get.targets(adata).set_index("target")
+def perturbations(adata):
+    return ag.get.perturbations(adata).set_index("perturbation")
 
 
 def cells(adata):
@@ -37,13 +37,13 @@ def relabel(adata, n, label, gene="D"):
 def test_target_that_is_not_measured():
     adata = toy()
     lost = relabel(adata, 20, "MYC")
-    with pytest.warns(ArgenWarning, match="^1 target dropped, not measured: MYC. See") as record:
+    with pytest.warns(ArgenWarning, match="^1 perturbation dropped, not measured: MYC. See") as record:
         run(adata)
     assert len(record) == 1
-    row = targets(adata).loc["MYC"]
+    row = perturbations(adata).loc["MYC"]
     assert (row["status"], row["reason"], row["n_cells"], row["n_descendants"]) == ("dropped", "not measured", 20, 0)
     assert np.isnan(row["effect"])
-    assert cells(adata)["target dropped"] == 20
+    assert cells(adata)["perturbation dropped"] == 20
     check_same_pairs(adata, run(adata[~adata.obs_names.isin(lost)].copy()))
 
 
@@ -59,15 +59,19 @@ def test_warnings_point_at_the_line_of_the_user():
 def test_target_with_few_cells():
     adata = toy()
     lost = relabel(adata, 51, "other0")
-    with pytest.warns(ArgenWarning, match="^1 target dropped, fewer than 10 cells: D. See"):
+    with pytest.warns(ArgenWarning, match="^1 perturbation dropped, fewer than 10 cells: D. See"):
         run(adata)
-    assert targets(adata).loc["D", ["status", "reason", "n_cells"]].tolist() == ["dropped", "fewer than 10 cells", 9]
-    assert targets(adata).loc["other0", "n_cells"] == 51
+    assert perturbations(adata).loc["D", ["status", "reason", "n_cells"]].tolist() == [
+        "dropped",
+        "fewer than 10 cells",
+        9,
+    ]
+    assert perturbations(adata).loc["other0", "n_cells"] == 51
     assert len(lost) == 51
     adata = toy()
     relabel(adata, 51, "other0")
     run(adata, min_cells=9)
-    assert targets(adata).loc["D", "status"] == "kept"
+    assert perturbations(adata).loc["D", "status"] == "kept"
 
 
 def test_min_cells_counts_cells_with_depth():
@@ -110,15 +114,15 @@ def test_dropping_goes_on_until_nothing_changes():
     adata.obs.loc[left[0], "batch"] = "b9"
     adata.obs["donor"] = np.where(np.arange(adata.n_obs) % 2, "d1", "d2")
     adata.obs.loc[[left[1], "cell0"], "donor"] = "d3"
-    with pytest.warns(ArgenWarning, match="1 target dropped, fewer than 10 cells: D; 1 cell dropped, alone"):
+    with pytest.warns(ArgenWarning, match="1 perturbation dropped, fewer than 10 cells: D; 1 cell dropped, alone"):
         run(adata, covariates=["batch", "donor", "mito"])
     assert cells(adata) == {
         "zero depth": 0,
         "alone in a covariate level": 1,
         "control": 199,
         "perturbed": 180,
-        "no single target": 50,
-        "target dropped": 10,
+        "no single perturbation": 50,
+        "perturbation dropped": 10,
     }
     keep = (adata.obs["gene"] != "D") & (adata.obs_names != "cell0")
     check_same_pairs(adata, run(adata[keep].copy(), covariates=["batch", "donor", "mito"]))
@@ -127,9 +131,9 @@ def test_dropping_goes_on_until_nothing_changes():
 def test_target_in_a_batch_without_controls():
     adata = toy()
     adata.obs["batch"] = np.where(adata.obs["gene"] == "D", "b9", adata.obs["batch"].astype(str))
-    with pytest.warns(ArgenWarning, match="^1 target dropped, no control cells in its covariate levels: D. See"):
+    with pytest.warns(ArgenWarning, match="^1 perturbation dropped, no control cells in its covariate levels: D. See"):
         run(adata)
-    assert cells(adata)["target dropped"] == 60
+    assert cells(adata)["perturbation dropped"] == 60
     check_same_pairs(adata, run(adata[adata.obs["gene"] != "D"].copy()))
 
 
@@ -139,22 +143,22 @@ def test_cells_in_a_batch_without_controls_are_not_counted():
     at = np.flatnonzero(adata.obs["gene"] == "D")[:25]
     adata.obs.iloc[at, adata.obs.columns.get_loc("batch")] = "b9"
     run(adata)
-    n_perturbed = ag.get.pairs(adata).groupby("target")["n_perturbed"].unique()
+    n_perturbed = ag.get.pairs(adata).groupby("source")["n_perturbed"].unique()
     assert {gene: n.tolist() for gene, n in n_perturbed.items()} == {"A": [60], "B": [60], "C": [60], "D": [35]}
 
 
 def test_gene_without_counts():
     adata = toy()
     set_count(adata, adata.obs["gene"] != "", "D", 0)
-    with pytest.warns(ArgenWarning, match="^1 target dropped, no counts in the cells of the analysis: D. See"):
+    with pytest.warns(ArgenWarning, match="^1 perturbation dropped, no counts in the cells of the analysis: D. See"):
         run(adata)
-    assert set(ag.get.pairs(adata)["gene"]) == {"A", "B", "C"}
+    assert set(ag.get.pairs(adata)["target"]) == {"A", "B", "C"}
 
 
 def test_targets_that_were_not_asked_for_are_no_news():
     adata = toy()
-    run(adata, targets=["A", "B", "C"])  # a warning would be an error here
-    assert targets(adata).loc["D", "reason"] == "not among targets"
+    run(adata, perturbations=["A", "B", "C"])  # a warning would be an error here
+    assert perturbations(adata).loc["D", "reason"] == "not among perturbations"
     check_same_pairs(adata, run(adata[adata.obs["gene"] != "D"].copy()))
 
 
@@ -162,7 +166,7 @@ def test_cells_without_a_single_target():
     adata = toy()
     lost = [*relabel(adata, 5, "multiple"), *relabel(adata, 6, "unassigned"), *relabel(adata, 7, np.nan)]
     run(adata)
-    assert cells(adata)["no single target"] == 18
+    assert cells(adata)["no single perturbation"] == 18
     check_same_pairs(adata, run(adata[~adata.obs_names.isin(lost)].copy()))
 
 
@@ -174,16 +178,16 @@ def test_two_targets_in_a_label(mark):
     with pytest.warns(ArgenWarning) as record:
         run(adata)
     messages = [str(warning.message) for warning in record]
-    assert messages[0].startswith(f"1 target dropped, not measured: {both}.")
-    assert "several targets" in messages[1]
+    assert messages[0].startswith(f"1 perturbation dropped, not measured: {both}.")
+    assert "several perturbations" in messages[1]
     assert f"ag.pp.argen_guides(adata, labels='gene', separator={mark!r})" in messages[1]
     assert len(messages) == 2
-    assert cells(adata)["target dropped"] == 12
+    assert cells(adata)["perturbation dropped"] == 12
 
     ag.pp.argen_guides(adata, labels="gene", separator=mark, control="ctrl")
-    assert set(adata.obs.loc[lost, "argen_target"]) == {"multiple"}
-    run(adata, target_key="argen_target", control="control")
-    assert cells(adata)["no single target"] == 12
+    assert set(adata.obs.loc[lost, "argen_perturbation"]) == {"multiple"}
+    run(adata, perturbation_key="argen_perturbation", control="control")
+    assert cells(adata)["no single perturbation"] == 12
     check_same_pairs(adata, run(adata[~adata.obs_names.isin(lost)].copy()))
 
 
@@ -210,7 +214,7 @@ def test_every_cell_is_under_one_heading():
 def test_nothing_left():
     adata = toy()
     adata.obs["gene"] = adata.obs["gene"].replace({"A": "MYC", "B": "FOS", "C": "JUN"})
-    with pytest.raises(DesignError, match=r"Targets left: D; .*not measured: FOS, JUN, MYC"):
+    with pytest.raises(DesignError, match=r"Perturbations left: D; .*not measured: FOS, JUN, MYC"):
         run(adata)
 
 

@@ -105,7 +105,7 @@ def test_tables_are_read_without_the_data(calls):
     ag.tl.argen_dag(adata, **KWARGS)
     ag.tl.argen_sensitivity(adata, alphas=[0.01])
     calls |= dict.fromkeys(calls, 0)
-    for get in (ag.get.edges, ag.get.pairs, ag.get.targets, ag.get.genes, ag.get.graph, ag.get.sensitivity):
+    for get in (ag.get.edges, ag.get.pairs, ag.get.perturbations, ag.get.genes, ag.get.graph, ag.get.sensitivity):
         get(adata)
     assert calls == {"read_screen": 0, "fingerprint": 0}
 

@@ -47,7 +47,7 @@ def test_the_result_is_that_of_the_core(done):
     dispersions = estimate_dispersions(screen)
     tests = fit_descendants(screen, test="auto", hc="HC3", phi=dispersions.phi)
     pairs = ag.get.pairs(done)
-    at = tuple(pd.Index(GENES).get_indexer(pairs[name]) for name in ("target", "gene"))
+    at = tuple(pd.Index(GENES).get_indexer(pairs[name]) for name in ("source", "target"))
     np.testing.assert_array_equal(pairs["effect"], tests.effect[at])
     genes = ag.get.genes(done)
     np.testing.assert_array_equal(genes["dispersion"], dispersions.phi)

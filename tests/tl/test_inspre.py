@@ -63,8 +63,8 @@ def test_path(done):
 
 
 def test_ratios_are_those_of_the_descendant_step(done):
-    pairs = ag.get.pairs(done).set_index(["target", "gene"])["effect"]
-    own = ag.get.targets(done).set_index("target")["effect"]
+    pairs = ag.get.pairs(done).set_index(["source", "target"])["effect"]
+    own = ag.get.perturbations(done).set_index("perturbation")["effect"]
     for edge in done.uns["inspre"]["tables"]["edges"].itertuples():
         assert edge.ratio == pytest.approx(pairs[edge.source, edge.target] / own[edge.source])
 
@@ -208,7 +208,7 @@ def test_step_is_used_again(done):
         ({"max_iter": 0}, ["max_iter=0"]),
         ({"max_weight": 0.5}, ["max_weight=0.5"]),
         ({"min_effect": -1}, ["min_effect=-1"]),
-        ({"nope": 1}, ["inspre has no argument 'nope'", "lambdas", "target_key"]),
+        ({"nope": 1}, ["inspre has no argument 'nope'", "lambdas", "perturbation_key"]),
         ({"key_added": "argen_descendants"}, ["overwrite"]),
     ],
 )

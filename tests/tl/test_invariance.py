@@ -24,7 +24,7 @@ def run(adata, **kwargs):
 def tables(adata):
     step, dag = adata.uns["argen_descendants"], adata.uns["argen_dag"]
     return {
-        **{name: step["tables"][name] for name in ("targets", "pairs", "dropped_pairs", "cells", "covariates")},
+        **{name: step["tables"][name] for name in ("perturbations", "pairs", "dropped_pairs", "cells", "covariates")},
         **{name: dag["tables"][name] for name in ("edges", "equations", "nodes", "order", "cycles")},
     }
 

@@ -56,7 +56,7 @@ def test_selection_is_batch_bh(done):
     graph = ag.get.graph(done, key=NAIVE)
     assert graph.number_of_edges() == direct.nnz
     assert done.uns[NAIVE]["settings"] == {
-        "descendants_key": "argen_descendants",
+        "descendants": "argen_descendants",
         "method": "naive",
         "alpha": 0.05,
         "fdr": "batch-bh",
@@ -120,7 +120,7 @@ def set_count_of(adata, cell):
         ({"alpha": 1.5}, ["alpha=1.5"]),
         ({"n_jobs": 0}, ["n_jobs=0"]),
         ({"key_added": "argen_descendants"}, ["overwrite"]),
-        ({"covariance": "naive"}, ["argen_naive has no argument 'covariance'", "descendants_key", "closure"]),
+        ({"covariance": "naive"}, ["argen_naive has no argument 'covariance'", "descendants", "closure"]),
         ({"closure": "no"}, ["closure='no'", "'acyclic'"]),
     ],
 )

@@ -13,7 +13,7 @@ from argen._core.diagnostics.overidentified_equations import UNTESTED
 from argen.errors import InputError, MissingResultError, StaleResultError
 
 KEY = "argen_overidentification"
-BY = ("target", "guide", "pair", "edge", "equation")
+BY = ("perturbation", "guide", "pair", "edge", "equation")
 DAG = {"covariates": ["L"], "depth": "depth", "n_jobs": 1}
 
 
@@ -42,28 +42,28 @@ def test_the_off_target_guide_is_named(done):
     stray = guides[guides["off_target"].astype(str) != ""]
     (name,) = stray.index
     target, gene = str(stray["target"].iloc[0]), str(stray["off_target"].iloc[0])
-    pairs = ag.get.overidentification(done, by="pair").set_index(["target", "gene"])
+    pairs = ag.get.overidentification(done, by="pair").set_index(["source", "target"])
     row = pairs.loc[(target, gene)]
     assert row["disagrees"] == name
     assert row["padj"] == pairs["padj"].min() < 1e-3
-    targets = ag.get.overidentification(done).set_index("target")
-    assert targets.loc[target, "disagrees"] == name
-    assert targets.loc[target, "padj"] == row["padj"]
+    perturbations = ag.get.overidentification(done).set_index("perturbation")
+    assert perturbations.loc[target, "disagrees"] == name
+    assert perturbations.loc[target, "padj"] == row["padj"]
     assert (pairs.loc[pairs["padj"] >= 0.05, "disagrees"] == "").all()
 
 
 def test_tables_are_complete_and_consistent(done):
     tables = {by: ag.get.overidentification(done, by=by) for by in BY}
-    targets, pairs, edges = tables["target"], tables["pair"], tables["edge"]
-    assert len(targets) == 8
+    perturbations, pairs, edges = tables["perturbation"], tables["pair"], tables["edge"]
+    assert len(perturbations) == 8
     assert len(tables["guide"]) == 24
     assert len(pairs) == 8 * 7
     assert len(edges) == len(ag.get.edges(done, selected=False))
     assert edges["selected"].sum() == len(ag.get.edges(done))
-    np.testing.assert_array_equal(targets["n_guides_used"], 3)
-    worst = pairs.groupby("target")["padj"].min()
-    np.testing.assert_array_equal(targets["padj"], worst[targets["target"]])
-    assert targets["n_disagreeing"].sum() == (pairs["padj"] < 0.05).sum()
+    np.testing.assert_array_equal(perturbations["n_guides_used"], 3)
+    worst = pairs.groupby("source")["padj"].min()
+    np.testing.assert_array_equal(perturbations["padj"], worst[perturbations["perturbation"]])
+    assert perturbations["n_disagreeing"].sum() == (pairs["padj"] < 0.05).sum()
     tested = pairs[pairs["flags"] == ""]
     np.testing.assert_array_equal(tested["df"], tested["n_guides"] - 1)
     candidates = ag.get.edges(done, selected=False).groupby("target").size()
@@ -84,7 +84,7 @@ def test_threads_and_copies(done):
     before = done.copy()
     other = ag.tl.argen_overidentification(done, n_jobs=2, key_added="again", copy=True)
     assert_same(before, done)
-    for name in ("targets", "guides", "pairs", "edges", "equations"):
+    for name in ("perturbations", "guides", "pairs", "edges", "equations"):
         assert_equal(done.uns[KEY]["tables"][name], other.uns["again"]["tables"][name], name)
 
 
@@ -101,7 +101,11 @@ def test_files_keep_everything(done, fmt, tmp_path):
 def test_subsets_of_genes(done):
     some = done[:, done.var_names[:-1]].copy()
     gone = done.var_names[-1]
-    for by, columns in {"target": ["target"], "pair": ["target", "gene"], "edge": ["source", "target"]}.items():
+    for by, columns in {
+        "perturbation": ["perturbation"],
+        "pair": ["source", "target"],
+        "edge": ["source", "target"],
+    }.items():
         table = ag.get.overidentification(some, by=by)
         assert len(table) > 0
         assert not table[columns].isin([gone]).any(axis=None)
@@ -129,18 +133,18 @@ def test_targets_without_two_guides_are_listed_with_the_reason():
     against = table["target"].astype(str).mask(table["guide"].astype(str).isin(["X1_g1", "X1_g2"]), "X8")
     adata.uns["argen_guides"]["tables"]["guides"] = table.assign(target=against)
     ag.tl.argen_overidentification(adata, n_jobs=1)
-    targets = ag.get.overidentification(adata).set_index("target")
-    assert targets.loc["X1", ["n_guides", "n_guides_used", "status", "reason"]].tolist() == [
+    perturbations = ag.get.overidentification(adata).set_index("perturbation")
+    assert perturbations.loc["X1", ["n_guides", "n_guides_used", "status", "reason"]].tolist() == [
         1, 0, "not tested", "one guide",
     ]  # fmt: skip
-    assert targets.loc["X2", ["n_guides", "reason"]].tolist() == [3, "fewer than two guides with 30 cells"]
-    assert targets.loc["X8", ["n_guides", "n_guides_used", "status"]].tolist() == [5, 3, "tested"]
+    assert perturbations.loc["X2", ["n_guides", "reason"]].tolist() == [3, "fewer than two guides with 30 cells"]
+    assert perturbations.loc["X8", ["n_guides", "n_guides_used", "status"]].tolist() == [5, 3, "tested"]
     guides = ag.get.overidentification(adata, by="guide").set_index("guide")
     assert guides.loc["X3_g1", "n_cells"] == len(carriers) - 1
     assert not guides.loc[["X1_g3", "X2_g1", "X2_g2"], "used"].any()
     edges = ag.get.overidentification(adata, by="edge")
     assert (edges.loc[edges["source"].isin(["X1", "X2"]), "flags"] == "not split").all()
-    assert not set(ag.get.overidentification(adata, by="pair")["target"]) & {"X1", "X2"}
+    assert not set(ag.get.overidentification(adata, by="pair")["source"]) & {"X1", "X2"}
 
 
 def test_whatever_the_options_of_the_network():
@@ -163,8 +167,8 @@ def test_whatever_the_options_of_the_network():
         ({"min_cells": 5000}, InputError, "largest second guide"),
         ({"alpha": 2}, InputError, "alpha=2"),
         ({"key": "nope"}, MissingResultError, "'nope'"),
-        ({"guides_key": "nope"}, MissingResultError, "Run ag.pp.argen_guides first"),
-        ({"guides_key": "argen_dag"}, MissingResultError, "not a result of ag.pp.argen_guides"),
+        ({"guides": "nope"}, MissingResultError, "Run ag.pp.argen_guides first"),
+        ({"guides": "argen_dag"}, MissingResultError, "not a result of ag.pp.argen_guides"),
         ({"key_added": "argen_guides"}, InputError, "overwrite"),
         ({"key_added": "argen_dag"}, InputError, "overwrite"),
         ({"n_jobs": 0}, InputError, "n_jobs=0"),
@@ -188,9 +192,9 @@ def test_guides_that_are_no_help(done):
     with pytest.raises(InputError, match="missing or changed"):
         ag.tl.argen_overidentification(adata)
     labels = done.copy()
-    ag.pp.argen_guides(labels, labels="target", key_added="labels")
+    ag.pp.argen_guides(labels, labels="perturbation", key_added="labels")
     with pytest.raises(InputError, match="cells of one guide only"):
-        ag.tl.argen_overidentification(labels, guides_key="labels")
+        ag.tl.argen_overidentification(labels, guides="labels")
 
 
 def test_changed_data_and_missing_results(done):
@@ -207,12 +211,12 @@ def test_papalexi():
     mdata = ag.datasets.papalexi_2021()
     ag.pp.argen_guides(mdata, control="non-targeting")
     adata = mdata["rna"]
-    with pytest.warns(ag.errors.ArgenWarning, match="17 targets dropped"):
+    with pytest.warns(ag.errors.ArgenWarning, match="17 perturbations dropped"):
         ag.tl.argen_dag(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")
     ag.tl.argen_overidentification(adata)
-    targets = ag.get.overidentification(adata)
-    assert targets["n_guides_used"].tolist() == [3, 4, 4, 4, 3, 4, 4, 4, 4]
-    assert targets.loc[targets["padj"] < 0.001, "target"].tolist() == ["IFNGR2"]
+    perturbations = ag.get.overidentification(adata)
+    assert perturbations["n_guides_used"].tolist() == [3, 4, 4, 4, 3, 4, 4, 4, 4]
+    assert perturbations.loc[perturbations["padj"] < 0.001, "perturbation"].tolist() == ["IFNGR2"]
     # This guide lowers all that is below IFNGR2 but hardly its mRNA.
     edges = ag.get.overidentification(adata, by="edge")
     assert edges.loc[edges["padj"] < 0.05, ["source", "target", "disagrees"]].to_numpy().tolist() == [

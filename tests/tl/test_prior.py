@@ -224,7 +224,7 @@ def test_draws_estimate_over_identified_equations_as_the_network_does(closure):
     assert width.between(0.6, 1.4).all(), width
     found = table[table["z"].abs() > 6]
     assert (found["stability"] > 0.5).all()
-    forbidden = ag.get.targets(adata).set_index("target")["n_candidate_edges"]
+    forbidden = ag.get.perturbations(adata).set_index("perturbation")["n_candidate_edges"]
     assert forbidden["A"] == (ag.get.edges(adata, selected=False).query("source == 'A'")["flags"] != "forbidden").sum()
 
 

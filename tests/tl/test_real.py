@@ -14,7 +14,7 @@ def papalexi():
     mdata = ag.datasets.papalexi_2021()
     ag.pp.argen_guides(mdata, control="non-targeting")
     adata = mdata["rna"]
-    with pytest.warns(ArgenWarning, match="^17 targets dropped, not measured: ATF2, BRD4, CAV1") as record:
+    with pytest.warns(ArgenWarning, match="^17 perturbations dropped, not measured: ATF2, BRD4, CAV1") as record:
         ag.tl.argen_descendants(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")
     assert len(record) == 1
     ag.tl.argen_dag(adata)
@@ -35,7 +35,7 @@ def test_interferon_cascade(papalexi, source, target):
 
 
 def test_every_knock_down_is_seen(papalexi):
-    table = ag.get.targets(papalexi).set_index("target")
+    table = ag.get.perturbations(papalexi).set_index("perturbation")
     kept = table[table["status"] == "kept"]
     assert len(kept) == 9
     assert (kept["effect"] < 0).all()
@@ -59,10 +59,10 @@ def test_schraivogel():
     mdata = ag.datasets.schraivogel_2020()
     ag.pp.argen_guides(mdata)
     adata = mdata["rna"]
-    with pytest.warns(ArgenWarning, match="^4 targets dropped, not measured: GATA1-enh, HS2-enh") as record:
+    with pytest.warns(ArgenWarning, match="^4 perturbations dropped, not measured: GATA1-enh, HS2-enh") as record:
         ag.tl.argen_dag(adata, covariates=["batch"], depth="total_umi_panel_noHB")
     assert len(record) == 1
-    table = ag.get.targets(adata)
+    table = ag.get.perturbations(adata)
     kept = table[table["status"] == "kept"]
     assert len(kept) == 10
     assert (kept["effect"] < -0.4).all()
@@ -75,9 +75,9 @@ def test_dixit():
     """A table without guides, batches and depth."""
     adata = ag.datasets.dixit_2016()
     with pytest.warns(ArgenWarning, match="^11 cells dropped, zero depth") as record:
-        ag.tl.argen_dag(adata, target_key="target", control="non-targeting")
+        ag.tl.argen_dag(adata, perturbation_key="target", control="non-targeting")
     assert len(record) == 1
-    table = ag.get.targets(adata)
+    table = ag.get.perturbations(adata)
     assert len(table) == 8
     assert (table["effect"] < 0).all()
     edges = ag.get.edges(adata).set_index(["source", "target"])
@@ -96,16 +96,16 @@ def log():
 
 def test_log(papalexi, log):
     adata = papalexi.copy()
-    with pytest.warns(ArgenWarning, match="17 targets"):
+    with pytest.warns(ArgenWarning, match="17 perturbations"):
         ag.tl.argen_descendants(adata, covariates=["bio_rep", "percent_mito"], depth="total_umi")
     ag.tl.argen_dag(adata, key_added="again")
-    table, pairs = ag.get.targets(adata), ag.get.pairs(adata)
+    table, pairs = ag.get.perturbations(adata), ag.get.pairs(adata)
     n_perturbed = table.loc[table["status"] == "kept", "n_cells"].sum()
-    n_control = (adata.obs["argen_target"] == "control").sum()
+    n_control = (adata.obs["argen_perturbation"] == "control").sum()
     significant, kept = pairs["significant"].sum(), pairs["descendant"].sum()
     for line in (
         "computing descendants of every perturbed gene\n",
-        f"    9 targets, {n_perturbed} perturbed and {n_control} control cells, covariates: bio_rep[rep_2], ",
+        f"    9 perturbations, {n_perturbed} perturbed and {n_control} control cells, covariates: bio_rep[rep_2], ",
         f"    finished: 72 pairs tested, {significant} significant, {kept} after closure, 3 genes in cycles, 3 skipped "
         "to stay acyclic\n",
         "    'argen_total_effects', total effects (adata.varp)\n",

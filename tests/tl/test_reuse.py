@@ -58,7 +58,7 @@ def test_defaults_of_the_guide_step():
     adata = toy()
     ag.pp.argen_guides(adata, labels="gene", control="ctrl")
     ag.tl.argen_dag(adata)
-    assert adata.uns["argen_descendants"]["settings"]["target_key"] == "argen_target"
+    assert adata.uns["argen_descendants"]["settings"]["perturbation_key"] == "argen_perturbation"
     assert len(ag.get.edges(adata)) > 0
 
 
@@ -66,9 +66,9 @@ def test_defaults_of_the_guide_step():
     "given",
     [
         {"covariates": ["batch", "mito"]},
-        {"covariates": ("batch", "mito"), "control": ["ctrl"], "target_key": "gene"},
+        {"covariates": ("batch", "mito"), "control": ["ctrl"], "perturbation_key": "gene"},
         {"closure": True, "family": "poisson", "test": "auto", "hc": "HC3", "min_cells": 10},
-        {"layer": None, "targets": None, "depth": "depth"},
+        {"layer": None, "perturbations": None, "depth": "depth"},
         {"descendants_alpha": 0.01},
     ],
 )
@@ -98,7 +98,7 @@ def test_same_arguments_are_welcome_after_a_file(step, fmt, tmp_path):
         ({"closure": False}, ["closure=False", "closure=True"]),
         ({"depth": None}, ["depth=None", "depth='depth'"]),
         ({"layer": "counts"}, ["layer='counts'", "layer=None"]),
-        ({"targets": ["A", "B"]}, ["targets=['A', 'B']", "targets=None"]),
+        ({"perturbations": ["A", "B"]}, ["perturbations=['A', 'B']", "perturbations=None"]),
         ({"min_cells": 20}, ["min_cells=20", "min_cells=10"]),
         ({"descendants_alpha": 0.05}, ["alpha=0.05", "alpha=0.01"]),
     ],
@@ -162,7 +162,7 @@ def test_changed_data_make_the_step_stale(step, spoil):
         (lambda adata: adata[adata.obs_names != "cell50"].copy(), "other cells"),
         (lambda adata: adata[:, adata.var_names != "C"].copy(), "other cells, genes"),
         (lambda adata: adata[adata.obs["gene"] != "ctrl"].copy(), "control='ctrl'"),
-        (lambda adata: adata[:, :0].copy(), "Targets left: none"),
+        (lambda adata: adata[:, :0].copy(), "Perturbations left: none"),
     ],
     ids=["cell", "gene", "controls", "all genes"],
 )
@@ -222,20 +222,22 @@ def test_formula_and_layer_survive_a_file(tmp_path):
     adata = toy()
     adata.layers["counts"] = adata.X
     adata.X = None
-    ag.tl.argen_descendants(adata, **{**KWARGS, "covariates": "~ batch*mito"}, layer="counts", targets=["A", "B", "C"])
+    ag.tl.argen_descendants(
+        adata, **{**KWARGS, "covariates": "~ batch*mito"}, layer="counts", perturbations=["A", "B", "C"]
+    )
     adata.write_h5ad(tmp_path / "x.h5ad")
     again = ad.read_h5ad(tmp_path / "x.h5ad")
-    ag.tl.argen_dag(again, covariates="~ batch*mito", layer="counts", targets=["A", "B", "C"])
+    ag.tl.argen_dag(again, covariates="~ batch*mito", layer="counts", perturbations=["A", "B", "C"])
     assert again.uns["argen_dag"]["tables"]["order"].tolist() == ["A", "B", "C"]
 
 
-def test_descendants_key_of_something_else(step):
+def test_descendants_of_something_else(step):
     step.uns["other"] = {"settings": {}}
     with pytest.raises(
         MissingResultError,
         match=r"'other'\] holds something that argen did not write, not a result of ag\.tl\.argen_descendants",
     ):
-        ag.tl.argen_dag(step, descendants_key="other")
+        ag.tl.argen_dag(step, descendants="other")
 
 
 def test_results_of_a_newer_version_are_refused(step):
@@ -316,7 +318,7 @@ def test_step_can_be_reused_with_other_options(step):
 
 def test_a_network_whose_descendants_are_replaced_is_named(monkeypatch):
     adata = ag.datasets.simulate("paper_fig2", n_cells=1500)
-    design = {"target_key": "target", "covariates": ["L"], "depth": "depth"}
+    design = {"perturbation_key": "perturbation", "covariates": ["L"], "depth": "depth"}
     messages = []
     monkeypatch.setattr("scanpy.logging.warning", messages.append)
     ag.tl.argen_dag(adata, **design)

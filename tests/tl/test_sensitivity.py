@@ -81,7 +81,7 @@ def test_counts_and_shares(done):
 def test_directions_against_the_definitions(done):
     """Every candidate edge: is there a path of significant pairs back, and were both genes tied when it was placed?"""
     pairs, edges = ag.get.pairs(done), ag.get.edges(done, selected=False)
-    graph = nx.from_pandas_edgelist(pairs[pairs["significant"]], "target", "gene", create_using=nx.DiGraph)
+    graph = nx.from_pandas_edgelist(pairs[pairs["significant"]], "source", "target", create_using=nx.DiGraph)
     order = done.uns["argen_dag"]["tables"]["order"].tolist()
     for edge in edges.itertuples():
         back = nx.has_path(graph, edge.target, edge.source)
@@ -101,13 +101,13 @@ def test_the_stronger_evidence_decides_in_an_acyclic_closure():
     assert len(dropped) > 0
     edges = ag.get.edges(adata, selected=False).set_index(["source", "target"])
     for pair in dropped.itertuples():
-        assert edges.loc[(pair.gene, pair.target), "direction"] == "evidence"
+        assert edges.loc[(pair.target, pair.source), "direction"] == "evidence"
     assert set(edges["direction"]) == {"one way", "evidence"}
 
 
 def test_components_against_networkx(done):
     pairs = ag.get.pairs(done)
-    graph = nx.from_pandas_edgelist(pairs[pairs["significant"]], "target", "gene", create_using=nx.DiGraph)
+    graph = nx.from_pandas_edgelist(pairs[pairs["significant"]], "source", "target", create_using=nx.DiGraph)
     expected = sorted(sorted(c) for c in nx.strongly_connected_components(graph) if len(c) > 1)
     table = done.uns["argen_descendants"]["tables"]["components"]
     found = sorted(sorted(genes["gene"].astype(str)) for _, genes in table.groupby("component"))

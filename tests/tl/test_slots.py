@@ -47,7 +47,7 @@ def test_slots_and_nothing_else(done):
             "kind", "id", "made_from", "schema_version", "settings", "tables", "versions",
         }  # fmt: skip
     assert set(done.uns[STEP]["tables"]) == {
-        "targets", "pairs", "genes", "dropped_pairs", "components", "cells", "covariates",
+        "perturbations", "pairs", "genes", "dropped_pairs", "components", "cells", "covariates",
     }  # fmt: skip
     assert set(done.uns[DAG]["tables"]) == {"edges", "equations", "nodes", "order", "cycles", "prior"}
     for key in done.varp:
@@ -60,7 +60,7 @@ def test_slots_and_nothing_else(done):
 def test_settings_versions_and_ids(done):
     settings = done.uns[STEP]["settings"]
     assert {name: np.asarray(value).tolist() for name, value in settings.items()} == {
-        "target_key": "gene",
+        "perturbation_key": "gene",
         "control": ["ctrl"],
         "covariates": ["batch", "mito"],
         "min_cells": 10,
@@ -72,7 +72,7 @@ def test_settings_versions_and_ids(done):
         "alpha": 0.05,
     }
     assert done.uns[DAG]["settings"] == {
-        "descendants_key": STEP, "method": "argen", "first_stage": "ancestors", "covariance": "murphy-topel",
+        "descendants": STEP, "method": "argen", "first_stage": "ancestors", "covariance": "murphy-topel",
         "alpha": 0.05, "fdr": "batch-bh", "edges_hc": "HC0", "robust": True,
     }  # fmt: skip
     for key in (STEP, DAG):
@@ -87,12 +87,12 @@ def test_settings_versions_and_ids(done):
 
 def test_tables_agree_with_matrices(done):
     pairs = ag.get.pairs(done)
-    own = ag.get.targets(done).set_index("target")["effect"].dropna()
+    own = ag.get.perturbations(done).set_index("perturbation")["effect"].dropna()
     effects, descendants = dense(done, "argen_total_effects"), dense(done, STEP)
     assert effects.to_numpy().astype(bool).sum() == len(GENES) ** 2
     for row in pairs.itertuples():
-        assert effects.loc[row.target, row.gene] == row.effect
-        assert descendants.loc[row.target, row.gene] == row.descendant
+        assert effects.loc[row.source, row.target] == row.effect
+        assert descendants.loc[row.source, row.target] == row.descendant
     for gene, effect in own.items():
         assert effects.loc[gene, gene] == effect
         assert not descendants.loc[gene, gene]
@@ -116,11 +116,11 @@ def test_genes_outside_the_network_have_nothing(done):
 def test_every_pair_is_kept(done):
     pairs = done.uns[STEP]["tables"]["pairs"]
     expected = [(j, k) for j in GENES for k in GENES if j != k]
-    assert list(zip(pairs["target"].astype(str), pairs["gene"].astype(str), strict=True)) == expected
+    assert list(zip(pairs["source"].astype(str), pairs["target"].astype(str), strict=True)) == expected
     numbers = pairs[["effect", "se", "z", "p", "padj", "count", "expected_count"]]
     assert np.isfinite(numbers).all(axis=None)
     assert (pairs["n_control"] == 200).all()
-    assert pairs.groupby("target", observed=True)["n_perturbed"].unique().str[0].to_dict() == {
+    assert pairs.groupby("source", observed=True)["n_perturbed"].unique().str[0].to_dict() == {
         "A": 60, "B": 60, "C": 60, "D": 45,
     }  # fmt: skip
     t = (pairs["effect"] / pairs["se"]).abs()
@@ -141,10 +141,10 @@ def test_adjusted_p_values(done):
 
 def test_relation_is_the_closure_of_the_significant_pairs(done):
     pairs = done.uns[STEP]["tables"]["pairs"]
-    graph = nx.from_pandas_edgelist(pairs[pairs["significant"]], "target", "gene", create_using=nx.DiGraph)
+    graph = nx.from_pandas_edgelist(pairs[pairs["significant"]], "source", "target", create_using=nx.DiGraph)
     closure = {(j, k) for j in graph for k in nx.descendants(graph, j)}
     found = pairs[pairs["descendant"]]
-    assert set(zip(found["target"], found["gene"], strict=True)) == closure
+    assert set(zip(found["source"], found["target"], strict=True)) == closure
 
 
 def test_every_candidate_is_kept(done):
@@ -171,7 +171,7 @@ def test_cycles_are_the_mutual_pairs(done):
     assert set(zip(cycles["earlier"], cycles["later"], strict=True)) == {
         (s, t) for s, t in mutual if order.index(s) < order.index(t)
     }
-    pairs = done.uns[STEP]["tables"]["pairs"].set_index(["target", "gene"])
+    pairs = done.uns[STEP]["tables"]["pairs"].set_index(["source", "target"])
     for row in cycles.itertuples():
         assert row.neg_log10_p == pytest.approx(-np.log10(pairs.loc[(row.earlier, row.later), "p"]))
         assert row.neg_log10_p_reverse == pytest.approx(-np.log10(pairs.loc[(row.later, row.earlier), "p"]))
@@ -188,7 +188,7 @@ def test_order_and_layers(done):
 
 
 def test_targets(done):
-    table = done.uns[STEP]["tables"]["targets"].set_index("target")
+    table = done.uns[STEP]["tables"]["perturbations"].set_index("perturbation")
     assert table["status"].astype(str).to_dict() == {**dict.fromkeys(GENES, "kept"), "MYC": "dropped"}
     assert table["n_cells"].to_dict() == {"A": 60, "B": 60, "C": 60, "D": 45, "MYC": 15}
     assert (table.loc[list(GENES), "effect"] < -0.5).all()
@@ -208,7 +208,7 @@ def test_files_keep_everything(done, fmt, tmp_path):
         assert_equal(getattr(done, slot), getattr(again, slot), slot)
     pd.testing.assert_frame_equal(ag.get.edges(again), ag.get.edges(done), check_exact=True)
     pd.testing.assert_frame_equal(ag.get.pairs(again), ag.get.pairs(done), check_exact=True)
-    pd.testing.assert_frame_equal(ag.get.targets(again), ag.get.targets(done), check_exact=True)
+    pd.testing.assert_frame_equal(ag.get.perturbations(again), ag.get.perturbations(done), check_exact=True)
 
 
 def test_mudata_files_keep_everything(done, tmp_path):
@@ -231,7 +231,7 @@ def test_results_without_a_single_edge_can_be_stored(fmt, tmp_path):
     again = getattr(ad, f"read_{fmt}")(path)
     assert ag.get.edges(again).shape == ag.get.edges(adata).shape == (0, 27)
     assert ag.get.graph(again).number_of_nodes() == 4
-    assert len(ag.get.pairs(again, descendants=True)) == 0
+    assert len(ag.get.pairs(again, selected=True)) == 0
 
 
 def test_skipped_pairs_are_stored_with_their_paths(tmp_path):
@@ -241,13 +241,13 @@ def test_skipped_pairs_are_stored_with_their_paths(tmp_path):
     again = ad.read_h5ad(tmp_path / "x.h5ad")
     assert_equal(adata.uns, again.uns, "uns")
     skipped = again.uns[STEP]["tables"]["dropped_pairs"]
-    pairs = ag.get.pairs(adata).set_index(["target", "gene"])
+    pairs = ag.get.pairs(adata).set_index(["source", "target"])
     assert len(skipped) > 0
     for row in skipped.itertuples():
         path = row.blocked_by.split(" → ")
-        assert (path[0], path[-1]) == (row.gene, row.target)
-        assert pairs.loc[(row.target, row.gene), "significant"]
-        assert not pairs.loc[(row.target, row.gene), "descendant"]
+        assert (path[0], path[-1]) == (row.target, row.source)
+        assert pairs.loc[(row.source, row.target), "significant"]
+        assert not pairs.loc[(row.source, row.target), "descendant"]
         assert all(pairs.loc[step, "significant"] for step in pairwise(path))
     assert len(adata.uns[DAG]["tables"]["cycles"]) == 0
 
@@ -294,22 +294,22 @@ def test_labels_may_be_integers():
 def test_names_of_results():
     adata = toy()
     ag.tl.argen_descendants(adata, **KWARGS, closure=True, alpha=0.2, key_added="step")
-    ag.tl.argen_dag(adata, descendants_key="step", key_added="net", first_stage="shared")
+    ag.tl.argen_dag(adata, descendants="step", key_added="net", first_stage="shared")
     ag.tl.argen_dag(adata, **KWARGS)
     assert set(adata.uns) == {"step", "net", STEP, DAG}
     assert set(adata.varp) == {"step", "step_total_effects", "net", STEP, "argen_total_effects", DAG}
     assert set(adata.var) == {"net_order", "net_layer", "argen_order", "argen_layer"}
-    assert adata.uns["net"]["settings"]["descendants_key"] == "step"
+    assert adata.uns["net"]["settings"]["descendants"] == "step"
     assert not ag.get.pairs(adata, key="step").equals(ag.get.pairs(adata))
     assert len(adata.uns["net"]["tables"]["cycles"]) > 0 == len(adata.uns[DAG]["tables"]["cycles"])
     assert nx.is_directed_acyclic_graph(ag.get.graph(adata, key="net"))
-    assert set(ag.get.targets(adata, key="step")["target"]) == set(GENES)
+    assert set(ag.get.perturbations(adata, key="step")["perturbation"]) == set(GENES)
 
 
 def test_running_again_overwrites_cleanly():
     adata, expected = toy(), toy()
     ag.tl.argen_dag(
-        adata, **{**KWARGS, "covariates": ["mito"]}, closure="acyclic", depth="depth", targets=["A", "B", "C"]
+        adata, **{**KWARGS, "covariates": ["mito"]}, closure="acyclic", depth="depth", perturbations=["A", "B", "C"]
     )
     ag.tl.argen_descendants(adata, **KWARGS)
     ag.tl.argen_dag(adata)

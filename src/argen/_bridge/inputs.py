@@ -1,4 +1,4 @@
-"""AnnData → Screen: which cells and targets take part, and what was left out and why."""
+"""AnnData → Screen: which cells and perturbations take part, and what was left out and why."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,18 +31,18 @@ class ScreenReport:
     Attributes
     ----------
     dropped
-        Reason by target that is out of the network.
+        Reason by perturbation that is out of the network.
     cells
         Number of cells by what became of them.
-    target_cells
-        Number of cells with positive depth by target, dropped ones included.
+    perturbation_cells
+        Number of cells with positive depth by perturbation, dropped ones included.
     hints
         What looks like a mistake in the input although it can be computed.
     """
 
     dropped: dict[str, str] = field(default_factory=dict)
     cells: dict[str, int] = field(default_factory=dict)
-    target_cells: dict[str, int] = field(default_factory=dict)
+    perturbation_cells: dict[str, int] = field(default_factory=dict)
     hints: list[str] = field(default_factory=list)
 
 
@@ -58,26 +58,26 @@ def read_screen(adata: "AnnData", params: DescendantSettings) -> tuple[Screen, S
     submatrix = sparse.csc_array(counts[:, adata.var_names.get_indexer(genes)][cells])
     submatrix.sum_duplicates()
     position = {gene: j for j, gene in enumerate(genes)}
-    target = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
+    perturbation = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
     used_depth = depth[cells]
     # A depth computed here is relative to its mean over the cells of the analysis; a given column is taken as it is.
     if params.depth is None:
         used_depth = used_depth / used_depth.mean()
-    screen = build_screen(submatrix, target, used_depth, covariates, genes)
+    screen = build_screen(submatrix, perturbation, used_depth, covariates, genes)
     report.hints = _hints(adata, params, report, integer_codes(spec, adata.obs.iloc[cells]))
     return replace(screen, cell=cells[screen.cell]), report
 
 
 def _hints(adata: "AnnData", params: DescendantSettings, report: ScreenReport, codes: dict[str, int]) -> list[str]:
-    """Several targets in one label; batches coded by integers."""
+    """Several perturbations in one label; batches coded by integers."""
     hints = []
-    known = {*report.target_cells, *params.control, *adata.var_names}
+    known = {*report.perturbation_cells, *params.control, *adata.var_names}
     unmeasured = sorted(name for name, reason in report.dropped.items() if reason == "not measured")
     joined = ((name, mark) for name in unmeasured for mark in _JOINS if mark in name)
     if found := next((pair for pair in joined if known.issuperset(pair[0].split(pair[1]))), None):
         hints.append(
-            f"labels such as {found[0]!r} name several targets: ag.pp.argen_guides(adata, "
-            f"labels={params.target_key!r}, separator={found[1]!r}) splits them"
+            f"labels such as {found[0]!r} name several perturbations: ag.pp.argen_guides(adata, "
+            f"labels={params.perturbation_key!r}, separator={found[1]!r}) splits them"
         )
     for name, n in codes.items():
         hints.append(
@@ -95,21 +95,22 @@ def _check_unique(names: pd.Index) -> None:
 
 
 def _labels(obs: pd.DataFrame, params: DescendantSettings) -> np.ndarray:
-    """Target label of each cell as a string, '' where missing."""
+    """Perturbation label of each cell as a string, '' where missing."""
     hint = " Run ag.pp.argen_guides first or name the column that holds the perturbed gene."
-    column = read_column(obs, params.target_key, f"target_key={params.target_key!r}", hint)
+    column = read_column(obs, params.perturbation_key, f"perturbation_key={params.perturbation_key!r}", hint)
     labels = column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)
     found = sorted(set(labels) - {""})
     absent = [label for label in params.control if label not in found]
     if absent:
         msg = (
-            f"control={', '.join(map(repr, absent))} is not among the labels of adata.obs[{params.target_key!r}]. "
+            f"control={', '.join(map(repr, absent))} is not among the labels of "
+            f"adata.obs[{params.perturbation_key!r}]. "
             f"Labels found: {name_some(found, 30)}."
         )
         raise InputError(msg)
-    unknown = sorted(set(params.targets or ()) - set(found))
+    unknown = sorted(set(params.perturbations or ()) - set(found))
     if unknown:
-        msg = f"targets={name_some(unknown)} have no cells in adata.obs[{params.target_key!r}]."
+        msg = f"perturbations={name_some(unknown)} have no cells in adata.obs[{params.perturbation_key!r}]."
         raise InputError(msg)
     return labels
 
@@ -157,17 +158,17 @@ def _select(
 ) -> tuple[np.ndarray, list[str], Covariates, ScreenReport]:
     """Cells (rows), genes (sorted names) and covariates of the analysis.
 
-    Dropping cells can leave a target with too few, a level with one cell or a gene without counts, so the rules are
-    applied until nothing changes.
+    Dropping cells can leave a perturbation with too few, a level with one cell or a gene without counts, so the rules
+    are applied until nothing changes.
     """
     report = ScreenReport()
     control = np.isin(labels, params.control)
     _screen_targets(adata, params, labels, depth, report)
     alone = np.zeros(len(labels), dtype=bool)
-    candidates = sorted(set(report.target_cells) - set(report.dropped))
+    candidates = sorted(set(report.perturbation_cells) - set(report.dropped))
     own_counts = counts[:, adata.var_names.get_indexer(candidates)]
     while True:
-        kept = sorted(set(report.target_cells) - set(report.dropped))
+        kept = sorted(set(report.perturbation_cells) - set(report.dropped))
         cells = np.flatnonzero((control | np.isin(labels, kept)) & (depth > 0) & ~alone)
         _check_enough(control[cells].sum(), int(alone.sum()), kept, params, report, adata.var_names)
         covariates, lonely = _covariates(spec, adata.obs.iloc[cells], report)
@@ -184,30 +185,30 @@ def _select(
 
 
 def _covariates(spec: CovariateSpec, obs: pd.DataFrame, report: ScreenReport) -> tuple[Covariates, np.ndarray]:
-    """:func:`build_covariates`; its errors tell which targets are already out because of the covariates."""
+    """:func:`build_covariates`; its errors tell which perturbations are already out because of the covariates."""
     try:
         return build_covariates(spec, obs)
     except DesignError as error:
         out = sorted(name for name, reason in report.dropped.items() if reason == _NO_CONTROLS)
         if not out:
             raise
-        msg = f"{error} (Targets left out before, {_NO_CONTROLS}: {name_some(out)}.)"
+        msg = f"{error} (Perturbations left out before, {_NO_CONTROLS}: {name_some(out)}.)"
         raise DesignError(msg) from error
 
 
 def _screen_targets(
     adata: "AnnData", params: DescendantSettings, labels: np.ndarray, depth: np.ndarray, report: ScreenReport
 ) -> None:
-    """Targets out by what is known before the analysis: not asked for, not measured, too few cells."""
+    """Perturbations out by what is known before the analysis: not asked for, not measured, too few cells."""
     ignored = {"", *_NO_TARGET, *params.control}
     names, sizes = np.unique(labels[depth > 0].astype(str), return_counts=True)
-    report.target_cells = {str(n): int(s) for n, s in zip(names, sizes, strict=True) if n not in ignored}
+    report.perturbation_cells = {str(n): int(s) for n, s in zip(names, sizes, strict=True) if n not in ignored}
     for label in set(labels) - ignored:
-        report.target_cells.setdefault(label, 0)
+        report.perturbation_cells.setdefault(label, 0)
     measured = set(adata.var_names)
-    for name, size in report.target_cells.items():
-        if params.targets is not None and name not in params.targets:
-            report.dropped[name] = "not among targets"
+    for name, size in report.perturbation_cells.items():
+        if params.perturbations is not None and name not in params.perturbations:
+            report.dropped[name] = "not among perturbations"
         elif name not in measured:
             report.dropped[name] = "not measured"
         elif size < params.min_cells:
@@ -236,7 +237,9 @@ def _check_enough(
         for name, reason in sorted(report.dropped.items()):
             by_reason.setdefault(reason, []).append(name)
         dropped = "; ".join(f"{reason}: {name_some(names)}" for reason, names in by_reason.items())
-        msg = f"Targets left: {name_some(kept) or 'none'}; a network needs two. Dropped: {dropped or 'none'}.{lost}"
+        msg = (
+            f"Perturbations left: {name_some(kept) or 'none'}; a network needs two. Dropped: {dropped or 'none'}.{lost}"
+        )
         if "not measured" in by_reason:
             msg += (
                 f" Measured are the genes of adata.var_names, such as {name_some(var_names[:3])}: compare the spelling."
@@ -252,7 +255,7 @@ def _unusable(
     control: np.ndarray,
     params: DescendantSettings,
 ) -> dict[str, str]:
-    """Reasons for targets that cannot take part in the analysis of the cells at hand."""
+    """Reasons for perturbations that cannot take part in the analysis of the cells at hand."""
     reasons = {name: "no counts in the cells of the analysis" for name in kept if name in silent}
     supported = np.isin(covariates.level, covariates.level[control])
     unseen = ~covariates.dummies[control].any(axis=0)
@@ -277,8 +280,8 @@ def _cell_report(
         "alone in a covariate level": alone & (control | in_network),
         "control": control,
         "perturbed": in_network,
-        "no single target": np.isin(labels, ["", *_NO_TARGET]),
-        "target dropped": np.isin(labels, list(report.dropped)),
+        "no single perturbation": np.isin(labels, ["", *_NO_TARGET]),
+        "perturbation dropped": np.isin(labels, list(report.dropped)),
     }
     left = np.ones(len(labels), dtype=bool)
     result = {}

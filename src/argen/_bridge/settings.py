@@ -22,12 +22,12 @@ USUAL_HC = {"auto": "HC3", "wald": "HC0", "score": "HC3"}
 class DescendantSettings:
     """Which data an analysis uses, and how the descendant step tests them; arguments of :func:`argen_descendants`."""
 
-    target_key: str = "argen_target"
+    perturbation_key: str = "argen_perturbation"
     control: tuple[str, ...] = ("control",)
     covariates: str | tuple[str, ...] | None = None
     depth: str | None = None
     layer: str | None = None
-    targets: tuple[str, ...] | None = None
+    perturbations: tuple[str, ...] | None = None
     min_cells: int = 10
     family: str = "poisson"
     closure: str | bool = "acyclic"
@@ -52,7 +52,7 @@ class DescendantSettings:
             | {
                 "control": _names("control", value["control"]),
                 "covariates": covariates if isinstance(covariates, str) else _names("covariates", covariates),
-                "targets": _names("targets", value["targets"]),
+                "perturbations": _names("perturbations", value["perturbations"]),
                 "min_cells": check_count("min_cells", value["min_cells"], 2),
                 "hc": value["hc"] or USUAL_HC[value["test"]],
             }
@@ -63,7 +63,7 @@ class DescendantSettings:
 class NetworkSettings:
     """How :func:`argen_dag` searched."""
 
-    descendants_key: str
+    descendants: str
     method: str = "argen"
     first_stage: str
     covariance: str
@@ -112,6 +112,6 @@ def _names(argument: str, value: object) -> tuple[str, ...] | None:
     several = isinstance(value, Iterable) and not isinstance(value, str)
     names = tuple(str(name) for name in value) if several else (str(value),)
     if value is None or (not names and argument != "covariates"):
-        msg = f"{argument}={value!r} names nothing: give at least one label of the column target_key."
+        msg = f"{argument}={value!r} names nothing: give at least one label of the column perturbation_key."
         raise InputError(msg)
     return names or None

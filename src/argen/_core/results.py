@@ -22,7 +22,7 @@ __all__ = [
 
 
 class PairStatus(IntEnum):
-    """How the fit of a (target, gene) pair ended."""
+    """How the fit of a (source, target) pair ended."""
 
     OK = _pair_kernels.OK
     SEPARATED = _pair_kernels.SEPARATED
@@ -56,7 +56,7 @@ class Direction(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class DescendantTests:
-    """Total effects of every target on every gene; all arrays [target, gene], shape (p, p).
+    """Total effects of every perturbation on every gene; all arrays [source, target], shape (p, p).
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class DescendantTests:
     status
         :class:`PairStatus`.
     count, expected
-        Counts of the gene in the cells of the target, and their expectation under the controls-only fit.
+        Counts of the target in the cells of the source, and their expectation under the controls-only fit.
     """
 
     effect: np.ndarray
@@ -105,11 +105,11 @@ class Relation:
     significant
         padj < alpha, shape (p, p).
     descendant
-        [target, gene] gene ∈ des(target), shape (p, p).
+        [source, target] target ∈ des(source), shape (p, p).
     dropped
         Pairs that ``closure="acyclic"`` skipped, shape (n_dropped, 2).
     blocking_paths
-        For each of them the path of kept pairs from gene to target that it would have closed into a cycle.
+        For each of them the path of kept pairs from target to source that it would have closed into a cycle.
     """
 
     padj: np.ndarray

@@ -1,4 +1,4 @@
-"""The one object that the core takes: counts, targets, depth and covariates as plain arrays."""
+"""The one object that the core takes: counts, perturbations, depth and covariates as plain arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class Screen:
     ----------
     genes
         Names of the p genes of the network, sorted by code point, so that the order of the columns of the
-        input changes nothing; gene j is also target j, unless the groups were split by guides
+        input changes nothing; gene j is also perturbation j, unless the groups were split by guides
         (:func:`regroup`).
     indptr, indices, data
         Counts in CSC form, n cells × p genes, rows in the order of `design`.
@@ -89,12 +89,12 @@ class Screen:
 
     @property
     def n_genes(self) -> int:
-        """Number of genes (= targets) of the network."""
+        """Number of genes (= perturbations) of the network."""
         return len(self.genes)
 
     @property
     def n_groups(self) -> int:
-        """Number of groups beside the controls: the targets, or their guides."""
+        """Number of groups beside the controls: the perturbations, or their guides."""
         return len(self.design.group_seg) - 2
 
     @property
@@ -133,18 +133,18 @@ class Screen:
 
 def build_screen(
     counts: sparse.csc_array | sparse.csc_matrix,
-    target: np.ndarray,
+    perturbation: np.ndarray,
     depth: np.ndarray,
     covariates: Covariates,
     genes: Sequence[str],
 ) -> Screen:
-    """Sort the cells by (target, stratum) and arrange counts and design for the kernels.
+    """Sort the cells by (perturbation, stratum) and arrange counts and design for the kernels.
 
     Parameters
     ----------
     counts
         Cells × genes, CSC; column j holds the counts of ``genes[j]``.
-    target
+    perturbation
         Index into `genes` of the perturbed gene, :data:`CONTROL` for control cells; shape (n,).
     depth
         Sequencing depth, positive; shape (n,).
@@ -153,13 +153,13 @@ def build_screen(
     genes
         Names, sorted by code point.
     """
-    design, order = build_design(target, depth, covariates, len(genes))
+    design, order = build_design(perturbation, depth, covariates, len(genes))
     indptr, indices, data = _reorder_rows(counts, order)
     return Screen(tuple(genes), indptr, indices, data, design, order, covariates.names)
 
 
 def regroup(screen: Screen, group: np.ndarray, n_groups: int, keep: np.ndarray | None = None) -> Screen:
-    """The same counts, depth and covariates with other groups of cells, such as guides in place of targets.
+    """The same counts, depth and covariates with other groups of cells, such as guides in place of perturbations.
 
     Parameters
     ----------
@@ -189,13 +189,13 @@ def regroup(screen: Screen, group: np.ndarray, n_groups: int, keep: np.ndarray |
 
 
 def build_design(
-    target: np.ndarray, depth: np.ndarray, covariates: Covariates, n_groups: int
+    perturbation: np.ndarray, depth: np.ndarray, covariates: Covariates, n_groups: int
 ) -> tuple[Design, np.ndarray]:
     """Design of cells sorted by (group, stratum), and the row of each sorted cell in the input.
 
     Parameters
     ----------
-    target
+    perturbation
         Group of each cell, 0 … `n_groups` − 1 or :data:`CONTROL`; shape (n,).
     depth, covariates
         Of the same cells.
@@ -203,7 +203,7 @@ def build_design(
         Groups beside the controls.
     """
     p = n_groups
-    group = np.where(target == CONTROL, p, target).astype(np.int64)
+    group = np.where(perturbation == CONTROL, p, perturbation).astype(np.int64)
     strata, stratum = _strata(covariates)
     # Depth and covariates break the ties, so that the order of the input's cells matters to rounding error only.
     order = np.lexsort((*covariates.numeric.T, depth, stratum, group))

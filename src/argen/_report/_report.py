@@ -4,16 +4,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from argen._bridge.files import check_path, replaced
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import read_entry
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["report"]
 
 
+@takes_mudata
 def report(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     path: str | Path,
     *,
     key: str = "argen_dag",
@@ -39,7 +42,7 @@ def report(
     key
         Name of the network.
     title
-        Heading; default ``"Causal network"`` with the number of edges and targets.
+        Heading; default ``"Causal network"`` with the number of edges and perturbations.
     date
         A date, or any text, to print below the heading. Default: none, the page does not depend on the clock.
 
@@ -60,7 +63,7 @@ def report(
     >>> from pathlib import Path
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     page = ag.report(adata, Path(folder) / "network.html").read_text(encoding="utf-8")
     >>> page.count("<h1>")

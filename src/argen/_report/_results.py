@@ -36,7 +36,7 @@ class Results:
         The network.
     step
         What is under the name of its descendant step now, be it another step.
-    targets
+    perturbations
         Of that step, with what rests on them if the network was made from it; None without a step.
     pairs
         Of that step; None without one.
@@ -48,7 +48,7 @@ class Results:
 
     opened: OpenedNetwork
     step: Entry | None
-    targets: pd.DataFrame | None
+    perturbations: pd.DataFrame | None
     pairs: pd.DataFrame | None
     doubts: tuple[str, ...]
     diagnostics: Mapping[str, Diagnostic]
@@ -71,21 +71,21 @@ class Results:
     @property
     def step_key(self) -> str:
         """Name of the descendant step of the network."""
-        return self.network.settings["descendants_key"]
+        return self.network.settings["descendants"]
 
 
 def read_results(adata: "AnnData", key: str) -> Results:
     """Collect the results and compare what they were made from."""
     opened = OpenedNetwork(adata, key)
     network = opened.entry
-    step_key = network.settings["descendants_key"]
+    step_key = network.settings["descendants"]
     step = find_entry(adata, step_key)
     step = step if step is not None and step.kind == "descendants" else None
-    targets, pairs = opened.targets, opened.pairs
+    perturbations, pairs = opened.perturbations, opened.pairs
     if step is not None and opened.step is None:  # another one than that of the network
-        targets, pairs = get.targets(adata, key=step_key, network=False), get.pairs(adata, key=step_key)
+        perturbations, pairs = get.perturbations(adata, key=step_key, network=False), get.pairs(adata, key=step_key)
     doubts = _doubts_of_network(adata, network, step_key, step)
-    return Results(opened, step, targets, pairs, doubts, _diagnostics(adata, network))
+    return Results(opened, step, perturbations, pairs, doubts, _diagnostics(adata, network))
 
 
 def _doubts_of_network(adata: "AnnData", network: Entry, step_key: str, step: Entry | None) -> tuple[str, ...]:
@@ -94,7 +94,8 @@ def _doubts_of_network(adata: "AnnData", network: Entry, step_key: str, step: En
     doubts = []
     if step.made_from["data"] != network.made_from["data"]:
         doubts.append(
-            f"Stale: the network uns[{network.key!r}] was made from other data (cells, counts, targets or covariates) "
+            f"Stale: the network uns[{network.key!r}] was made from other data (cells, counts, perturbations or "
+            "covariates) "
             f"than the descendant step uns[{step_key!r}] that is shown. Run ag.tl.argen_dag again."
         )
     elif not is_current(step, network):
@@ -104,7 +105,8 @@ def _doubts_of_network(adata: "AnnData", network: Entry, step_key: str, step: En
         )
     elif not fits_data(adata, step):
         doubts.append(
-            "Stale: the cells, counts, targets or covariates that the object holds now are not those that the results "
+            "Stale: the cells, counts, perturbations or covariates that the object holds now are not those that the "
+            "results "
             "were made from. Run ag.tl.argen_descendants and ag.tl.argen_dag again."
         )
     genes = network.tables["nodes"]["gene"].astype(str)

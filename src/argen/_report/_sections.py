@@ -18,7 +18,7 @@ from argen._report._html import Section, Text, figure, notice, page, paragraph, 
 from argen._report._results import Results, read_results
 from argen.pl._axes import on_paper
 from argen.pl._network import draw_network
-from argen.pl._targets import draw_targets
+from argen.pl._perturbations import draw_perturbations
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -35,7 +35,7 @@ def write_page(adata: "AnnData", key: str, title: str | None, date: str | None) 
     results = read_results(adata, key)
     edges = results.opened.edges
     kept = len(results.network.tables["nodes"])
-    title = title or f"Causal network: {counted(len(edges), 'edge')} among {counted(kept, 'target')}"
+    title = title or f"Causal network: {counted(len(edges), 'edge')} among {counted(kept, 'perturbation')}"
     head = [paragraph(str(date))] if date else []
     head.append(paragraph(f"argen {__version__}, network `uns[{key!r}]`."))
     doubts = [*results.doubts, *(doubt for d in results.diagnostics.values() for doubt in d.doubts)]
@@ -72,13 +72,13 @@ def _data(results: Results) -> Iterator[Text]:
         yield _no_step(results)
     else:
         yield table(results.step.tables["cells"], caption="What became of the cells")
-        targets = results.targets
-        kept = targets["status"].astype(str) == "kept"
-        yield paragraph(f"{int(kept.sum())} of {counted(len(targets), 'target')} in the analysis.")
-        dropped = targets.loc[~kept, ["target", "reason", "n_cells"]]
+        perturbations = results.perturbations
+        kept = perturbations["status"].astype(str) == "kept"
+        yield paragraph(f"{int(kept.sum())} of {counted(len(perturbations), 'perturbation')} in the analysis.")
+        dropped = perturbations.loc[~kept, ["perturbation", "reason", "n_cells"]]
         if len(dropped):
-            where = f"ag.get.targets(adata, key={results.step_key!r})"
-            yield table(dropped, caption="Targets that were dropped", where=where)
+            where = f"ag.get.perturbations(adata, key={results.step_key!r})"
+            yield table(dropped, caption="Perturbations that were dropped", where=where)
     yield from _guide_calls(adata)
     if (qc := find_entry(adata, "argen_qc")) is not None and qc.kind == "qc":
         yield table(get.qc(adata), caption="Quality control", where="ag.get.qc(adata)")
@@ -135,7 +135,9 @@ def _calibration(results: Results) -> Iterator[Text]:
     yield from map(notice, found.doubts)
     draw = getattr(pl, "argen_calibration", None)
     if draw is not None:
-        yield from _drawn(draw(results.adata, key=found.entry.key, show=False), "p-values of targets without an effect")
+        yield from _drawn(
+            draw(results.adata, key=found.entry.key, show=False), "p-values of perturbations without an effect"
+        )
     yield table(_upright(found.entry.tables["summary"]), caption="summary")
     for name in ("positive_controls", "skipped"):
         if len(found.entry.tables[name]):
@@ -156,20 +158,21 @@ def _instruments(results: Results) -> Iterator[Text]:
     if results.step is None:
         yield _no_step(results)
         return
-    where = f"ag.get.targets(adata, key={results.step_key!r})"
-    targets = results.targets
-    kept = targets[targets["status"].astype(str) == "kept"]
+    where = f"ag.get.perturbations(adata, key={results.step_key!r})"
+    perturbations = results.perturbations
+    kept = perturbations[perturbations["status"].astype(str) == "kept"]
     n_weak = int(kept["weak"].sum())
     yield paragraph(
-        f"{n_weak} of {counted(len(kept), 'target')} weak: the squared ratio of the knock-down and its standard error, "
-        "z_squared, is below 10 or missing. Edges that start at a weak target are uncertain, and so may be their "
+        f"{n_weak} of {counted(len(kept), 'perturbation')} weak: the squared ratio of the knock-down and its "
+        "standard error, "
+        "z_squared, is below 10 or missing. Edges that start at a weak perturbation are uncertain, and so may be their "
         "standard errors."
     )
     if len(kept):
-        axes = on_paper(draw_targets)(targets, networks=networks_of_step(results.adata, results.step_key))
-        yield from _drawn(axes, "knock-down of every target with its cells and candidate edges")
+        axes = on_paper(draw_perturbations)(perturbations, networks=networks_of_step(results.adata, results.step_key))
+        yield from _drawn(axes, "knock-down of every perturbation with its cells and candidate edges")
     shown = kept.drop(columns=["status", "reason"]).sort_values("z_squared", na_position="first", kind="stable")
-    yield table(shown, caption="Targets, the weakest first", where=where)
+    yield table(shown, caption="Perturbations, the weakest first", where=where)
 
 
 def _network(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
@@ -187,7 +190,7 @@ def _network(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
         size = edges["coef"].abs()
         smallest = float(size.sort_values(ascending=False).iloc[_MOST_DRAWN - 1])
         shown = edges[size >= smallest]
-        options = {"nodes": sorted({*shown["source"], *shown["target"]}), "min_abs_coef": smallest}
+        options = {"genes": sorted({*shown["source"], *shown["target"]}), "min_abs_coef": smallest}
         yield paragraph(f"Drawn are the {len(shown)} edges with the largest effects.", "note")
     yield from _drawn(on_paper(draw_network)(graph, **options), "the network")
 
@@ -273,7 +276,7 @@ def _overidentification(results: Results) -> Iterator[Text]:
         yield _not_computed("overidentification")
         return
     yield from map(notice, found.doubts)
-    for name in ("equations", "edges", "pairs", "targets"):
+    for name in ("equations", "edges", "pairs", "perturbations"):
         part = found.entry.tables.get(name)
         if isinstance(part, pd.DataFrame) and len(part):
             part = part.sort_values("p", kind="stable") if "p" in part else part

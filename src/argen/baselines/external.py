@@ -17,7 +17,7 @@ __all__ = ["METHODS", "coefficients", "discover"]
 _INSTALL = "Please install the packages of the baselines: pip install argen[baselines]"
 
 
-def discover(method: str, z: np.ndarray, target: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:
+def discover(method: str, z: np.ndarray, perturbation: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:
     """Edges that `method` finds.
 
     Parameters
@@ -26,7 +26,7 @@ def discover(method: str, z: np.ndarray, target: np.ndarray, options: Mapping[st
         One of :data:`METHODS`.
     z
         Expression, cells × genes.
-    target
+    perturbation
         Column of the gene that is perturbed in each cell, -1 for none.
     options
         Further arguments of the package's function.
@@ -38,7 +38,7 @@ def discover(method: str, z: np.ndarray, target: np.ndarray, options: Mapping[st
     """
     try:
         with _quiet():
-            return METHODS[method](z, target, dict(options))
+            return METHODS[method](z, perturbation, dict(options))
     except ImportError as error:
         error.add_note(_INSTALL)
         raise
@@ -61,7 +61,7 @@ def _quiet() -> Iterator[None]:
         root.setLevel(level)
 
 
-def _pc(z: np.ndarray, target: np.ndarray, options: dict[str, Any]) -> np.ndarray:
+def _pc(z: np.ndarray, perturbation: np.ndarray, options: dict[str, Any]) -> np.ndarray:
     """PC algorithm with Fisher's z (causal-learn)."""
     from causallearn.search.ConstraintBased.PC import pc
 
@@ -71,15 +71,15 @@ def _pc(z: np.ndarray, target: np.ndarray, options: dict[str, Any]) -> np.ndarra
     return tail | ((marks == 1) & (marks.T == 1))
 
 
-def _ges(z: np.ndarray, target: np.ndarray, options: dict[str, Any]) -> np.ndarray:
+def _ges(z: np.ndarray, perturbation: np.ndarray, options: dict[str, Any]) -> np.ndarray:
     """Greedy equivalence search with the Gaussian BIC: one environment without interventions."""
     import gies
 
     return gies.fit_bic([z], [[]], **options)[0] != 0
 
 
-def _gies(z: np.ndarray, target: np.ndarray, options: dict[str, Any]) -> np.ndarray:
-    """Greedy interventional equivalence search with the Gaussian BIC: one environment per target.
+def _gies(z: np.ndarray, perturbation: np.ndarray, options: dict[str, Any]) -> np.ndarray:
+    """Greedy interventional equivalence search with the Gaussian BIC: one environment per perturbation.
 
     The package centres every environment by itself, which takes away the shifts of the means by which a knock-down
     shows: ``center="pooled"``, our default, centres the cells that do not perturb a gene together.
@@ -88,16 +88,16 @@ def _gies(z: np.ndarray, target: np.ndarray, options: dict[str, Any]) -> np.ndar
     from gies.scores.gauss_int_l0_pen import GaussIntL0Pen
 
     center = options.pop("center", "pooled")
-    environments = np.unique(target)
+    environments = np.unique(perturbation)
     interventions = [[] if t < 0 else [int(t)] for t in environments]
-    score = GaussIntL0Pen([z[target == t] for t in environments], interventions)
+    score = GaussIntL0Pen([z[perturbation == t] for t in environments], interventions)
     if center == "pooled":
         for gene in range(z.shape[1]):
-            score.part_sample_cov[gene] = np.cov(z[target != gene], rowvar=False, ddof=0)
+            score.part_sample_cov[gene] = np.cov(z[perturbation != gene], rowvar=False, ddof=0)
     return gies.fit(score, **options)[0] != 0
 
 
-def _notears(z: np.ndarray, target: np.ndarray, options: dict[str, Any]) -> np.ndarray:
+def _notears(z: np.ndarray, perturbation: np.ndarray, options: dict[str, Any]) -> np.ndarray:
     """Linear NOTEARS (gCastle)."""
     from castle.algorithms import Notears
 
@@ -114,12 +114,12 @@ METHODS: dict[str, Callable[[np.ndarray, np.ndarray, dict[str, Any]], np.ndarray
 }
 
 
-def coefficients(z: np.ndarray, target: np.ndarray, edges: np.ndarray) -> np.ndarray:
+def coefficients(z: np.ndarray, perturbation: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Least squares of every gene on its parents, over the cells in which it is not perturbed; shape (p, p)."""
     coef = np.zeros(edges.shape)
     for child in range(edges.shape[1]):
         parents = np.flatnonzero(edges[:, child])
-        cells = target != child
+        cells = perturbation != child
         x = np.column_stack([np.ones(cells.sum()), z[np.ix_(cells, parents)]])
         coef[parents, child] = np.linalg.lstsq(x, z[cells, child], rcond=None)[0][1:]
     return coef

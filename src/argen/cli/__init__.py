@@ -67,7 +67,7 @@ def _demo(options: argparse.Namespace) -> None:
         msg = f"--seed {options.seed}: give a number of 0 or more."
         raise InputError(msg)
     adata = ag.datasets.simulate("paper_fig2", rng=options.seed, omit=("X7", "X8"))
-    design = {"target_key": "target", "covariates": ["L"], "depth": "depth"}
+    design = {"perturbation_key": "perturbation", "covariates": ["L"], "depth": "depth"}
     ag.tl.argen_dag(adata, n_jobs=options.n_jobs, **design)
     table = _beside_truth(adata)
     out = _make_folder(options.out)
@@ -124,13 +124,13 @@ def _run(options: argparse.Namespace) -> None:
     # Before the work, not after it.
     report = None if options.report is None else check_path(options.report, (".html",), "report.html", made=options.out)
     exports = _exports(options.export)
-    adata, target = _read_targets(options)
+    adata, labels = _read_perturbations(options)
     design = {
-        **target,
+        **labels,
         "covariates": _covariates(options.covariates),
         "depth": options.depth,
         "layer": options.layer,
-        "targets": _names(options.targets),
+        "perturbations": _names(options.perturbations),
         "closure": CLOSURES[options.closure],
         "test": options.test,
         "family": options.family,
@@ -171,31 +171,35 @@ def _diagnose(adata: "AnnData", n_jobs: int | None) -> None:
             log.warning(f"argen_{record.kind} is left out: {error}")
 
 
-def _read_targets(options: argparse.Namespace) -> "tuple[AnnData, dict[str, object]]":
-    """Counts, and which obs column holds the targets; guides are called where none does."""
+def _read_perturbations(options: argparse.Namespace) -> "tuple[AnnData, dict[str, object]]":
+    """Counts, and which obs column holds the perturbations; guides are called where none does."""
     from argen._bridge.guides.calls import find_rna, modality
 
     data = read_file(options.file)
     adata = modality(data, find_rna(data, options.guides))
-    if options.target is None:
+    if options.perturbation_key is None:
         return adata, _call_guides(options, data, adata)
     if options.guides is not None or options.guide_target is not None:
-        msg = "--target names labels that are called already; leave out --guides and --guide-target, or --target."
+        msg = (
+            "--perturbation-key names labels that are called already; leave out --guides and --guide-target, or "
+            "--perturbation-key."
+        )
         raise InputError(msg)
-    if data is not adata and options.target not in adata.obs and options.target in data.obs:
-        adata.obs[options.target] = data.obs[options.target].reindex(adata.obs_names)
-    return adata, {"target_key": options.target, "control": options.control or "control"}
+    if data is not adata and options.perturbation_key not in adata.obs and options.perturbation_key in data.obs:
+        adata.obs[options.perturbation_key] = data.obs[options.perturbation_key].reindex(adata.obs_names)
+    return adata, {"perturbation_key": options.perturbation_key, "control": options.control or "control"}
 
 
 def _call_guides(options: argparse.Namespace, data: "AnnData | MuData", adata: "AnnData") -> dict[str, object]:
     import argen as ag
     from argen._bridge.validate import name_some
 
-    if options.guides is None and data is adata and "argen_target" in adata.obs:
-        return {"target_key": "argen_target", "control": options.control or "control"}
+    if options.guides is None and data is adata and "argen_perturbation" in adata.obs:
+        return {"perturbation_key": "argen_perturbation", "control": options.control or "control"}
     if options.guides is None and data is adata:
         msg = (
-            "Name the obs column with the perturbed gene of each cell (--target), or the obsm entry with guide counts "
+            "Name the obs column with the perturbed gene of each cell (--perturbation-key), or the obsm entry with "
+            "guide counts "
             f"(--guides). Columns: {name_some(adata.obs.columns, 30) or 'none'}; "
             f"obsm: {name_some(adata.obsm) or 'none'}."
         )
@@ -212,7 +216,7 @@ def _call_guides(options: argparse.Namespace, data: "AnnData | MuData", adata: "
         min_fraction=options.min_fraction,
         on_mismatch="warn",
     )
-    return {"target_key": "argen_target", "control": "control"}
+    return {"perturbation_key": "argen_perturbation", "control": "control"}
 
 
 def _names(option: str | None) -> list[str] | None:
@@ -227,12 +231,12 @@ def _print_network(adata: "AnnData") -> None:
     from argen.get._opened import OpenedNetwork
 
     network = OpenedNetwork(adata, "argen_dag")
-    edges, targets, n_candidates = network.edges, network.targets, len(network.candidates)
+    edges, perturbations, n_candidates = network.edges, network.perturbations, len(network.candidates)
     columns = _RUN_COLUMNS if edges["flags"].ne("").any() else _RUN_COLUMNS[:-1]
     print(_shown(edges, columns) if len(edges) else "No edge was selected.")
     print(
-        f"{len(edges)} edges selected of {n_candidates} candidates; {targets['status'].eq('kept').sum()} of "
-        f"{len(targets)} targets in the network"
+        f"{len(edges)} edges selected of {n_candidates} candidates; {perturbations['status'].eq('kept').sum()} of "
+        f"{len(perturbations)} perturbations in the network"
     )
 
 
@@ -254,7 +258,7 @@ def _tables(adata: "AnnData") -> "dict[str, pd.DataFrame]":
         "edges": network.edges,
         "candidates": network.candidates,
         "nodes": network.genes,
-        "targets": network.targets,
+        "perturbations": network.perturbations,
         "pairs": network.pairs,
     }
 
@@ -304,7 +308,7 @@ def _write_cyjs(adata: "AnnData", out: Path) -> None:
 def _write_parquet(adata: "AnnData", out: Path) -> None:
     import argen as ag
 
-    paths = [out / f"{name}.parquet" for name in ("edges", "candidates", "nodes", "targets", "pairs")]
+    paths = [out / f"{name}.parquet" for name in ("edges", "candidates", "nodes", "perturbations", "pairs")]
     with ExitStack() as announced:
         for path in paths:
             announced.enter_context(_announced(path))

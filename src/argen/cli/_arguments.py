@@ -53,8 +53,10 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Find the causal network of the genes that are both perturbed and measured. The perturbed gene of each cell is "
-        "in an obs column (--target; argen_target if an .h5ad file has it), or the guides are called from their UMI "
-        "counts. Writes edges.csv (the network), candidates.csv (every edge that was tested), nodes.csv, targets.csv, "
+        "in an obs column (--perturbation-key; argen_perturbation if an .h5ad file has it), or the guides are called "
+        "from their UMI "
+        "counts. Writes edges.csv (the network), candidates.csv (every edge that was tested), nodes.csv, "
+        "perturbations.csv, "
         "pairs.csv, network.png and result.h5ad."
     )
     parser.add_argument(
@@ -64,7 +66,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help=".h5ad, or .h5mu with an RNA modality; raw counts. Or a data set that comes with argen: "
         + ", ".join(DATA_SETS),
     )
-    _add_target_options(parser.add_argument_group("which cell carries what"))
+    _add_perturbation_options(parser.add_argument_group("which cell carries what"))
     _add_design_options(parser.add_argument_group("design and method"))
     _add_common(parser, out="argen-result")
     parser.add_argument(
@@ -82,13 +84,14 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command="run")
 
 
-def _add_target_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--target", metavar="COL", help="obs column with the perturbed gene of each cell")
+def _add_perturbation_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--perturbation-key", metavar="COL", help="obs column with the perturbed gene of each cell")
     group.add_argument(
         "--control",
         metavar="LABEL",
         action="append",
-        help="label of control cells or guides; repeat it for several (default: 'control' with --target, else the "
+        help="label of control cells or guides; repeat it for several (default: 'control' with "
+        "--perturbation-key, else the "
         "usual spellings such as non-targeting)",
     )
     group.add_argument(
@@ -142,8 +145,10 @@ def _add_design_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--depth", metavar="COL", help="obs column with the depth (default: total count of the matrix)")
     group.add_argument("--layer", help="layer with the raw counts (default: X)")
-    group.add_argument("--targets", metavar="A,B", help="use these targets only")
-    group.add_argument("--min-cells", type=int, default=10, metavar="N", help="cells a target needs (default: 10)")
+    group.add_argument("--perturbations", metavar="A,B", help="use these perturbations only")
+    group.add_argument(
+        "--min-cells", type=int, default=10, metavar="N", help="cells a perturbation needs (default: 10)"
+    )
     group.add_argument(
         "--closure",
         choices=list(CLOSURES),

@@ -9,7 +9,7 @@ from argen._bridge.mudatas import columns_stay
 from argen._bridge.results.entries import write_entry
 from argen._core.simulate import CONTROL_LABEL, SimulatedScreen, SimulationParams, marginal_effects
 
-from ._record import guide_table, record, target_labels
+from ._record import guide_table, perturbation_labels, record
 
 __all__ = ["to_anndata"]
 
@@ -44,12 +44,12 @@ def _add_effects(rna: ad.AnnData, screen: SimulatedScreen, params: SimulationPar
 
 
 def _obs(screen: SimulatedScreen, params: SimulationParams, guides: pd.DataFrame) -> pd.DataFrame:
-    """Collect target, guide, depth and one column per covariate."""
+    """Collect perturbation, guide, depth and one column per covariate."""
     kept, cells = screen.kept_cells, screen.cells
-    names = target_labels(screen, params)
+    names = perturbation_labels(screen, params)
     used = [CONTROL_LABEL, *(name for name in names[:-1] if name not in params.omit)]
     obs = pd.DataFrame(index=pd.Index([f"cell{number}" for number in np.flatnonzero(kept)]))
-    obs["target"] = pd.Categorical(names[cells.target[kept]], categories=used)
+    obs["perturbation"] = pd.Categorical(names[cells.perturbation[kept]], categories=used)
     obs["guide"] = pd.Categorical(guides.index.to_numpy()[screen.guide[kept]])
     obs["depth"] = cells.depth[kept]
     for name, values in zip(params.numeric_covariates, cells.numeric, strict=True):
@@ -66,7 +66,7 @@ def _var(screen: SimulatedScreen, params: SimulationParams) -> pd.DataFrame:
     kept, model = screen.kept_genes, screen.model
     position = np.empty(kept.size, dtype=np.int64)
     position[model.order[kept[model.order]]] = np.arange(kept.sum())
-    columns = {"perturbed": np.isin(np.arange(kept.size), model.targets)[kept], "causal_position": position[kept]}
+    columns = {"perturbed": np.isin(np.arange(kept.size), model.perturbations)[kept], "causal_position": position[kept]}
     for name in ("knockdown", "intercept", "noise_sd", "dispersion"):
         columns[name] = getattr(model, name)[kept]
     return pd.DataFrame(columns, index=pd.Index(np.array(params.gene_names, dtype=object)[kept]))

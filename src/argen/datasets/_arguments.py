@@ -123,6 +123,6 @@ def read_sizes(name: str, values: object, labels: Sequence[str]) -> int | np.nda
         values = _by_label(name, dict(values), labels)
     array = _numeric_array(name, values)
     if array.shape != (len(labels),) or (array < 1).any() or (array != np.floor(array)).any():
-        msg = f"{name} is not a whole number of 1 or more, nor {len(labels)} of them (one per target)."
+        msg = f"{name} is not a whole number of 1 or more, nor {len(labels)} of them (one per perturbation)."
         raise InputError(msg)
     return array.astype(np.int64)

@@ -11,7 +11,7 @@ from ._graph_input import check_edges
 
 __all__ = ["check_params", "target_names"]
 
-_RESERVED = ("target", "guide", "depth", LOG_DEPTH)
+_RESERVED = ("perturbation", "guide", "depth", LOG_DEPTH)
 
 _NEEDS: tuple[tuple[tuple[str, ...], Callable[[SimulationParams], bool], str], ...] = (
     (("n_parents", "n_edges", "edge_effect"), lambda p: p.dag is None, "dag='random'"),
@@ -23,10 +23,10 @@ _NEEDS: tuple[tuple[tuple[str, ...], Callable[[SimulationParams], bool], str], .
 
 
 def target_names(params: SimulationParams) -> tuple[str, ...]:
-    """Names of the targets, or placeholders while it is left to chance which genes they are."""
-    if isinstance(params.targets, tuple):
-        return params.targets
-    return params.gene_names if params.targets is None else ("",) * params.targets
+    """Names of the perturbations, or placeholders while it is left to chance which genes they are."""
+    if isinstance(params.perturbations, tuple):
+        return params.perturbations
+    return params.gene_names if params.perturbations is None else ("",) * params.perturbations
 
 
 def check_params(params: SimulationParams, given: Mapping[str, object]) -> None:
@@ -43,13 +43,16 @@ def check_params(params: SimulationParams, given: Mapping[str, object]) -> None:
 
 
 def _check_genes(params: SimulationParams) -> None:
-    """Targets and omitted genes are genes, and something is left to analyse."""
+    """Perturbations and omitted genes are genes, and something is left to analyse."""
     genes = params.gene_names
-    if isinstance(params.targets, int) and params.targets > len(genes):
-        msg = f"targets={params.targets} is more than there are genes ({len(genes)}): perturb fewer, or simulate more."
+    if isinstance(params.perturbations, int) and params.perturbations > len(genes):
+        msg = (
+            f"perturbations={params.perturbations} is more than there are genes ({len(genes)}): perturb fewer, or "
+            "simulate more."
+        )
         raise InputError(msg)
-    if isinstance(params.targets, tuple):
-        refuse_unknown("targets", params.targets, genes, "gene")
+    if isinstance(params.perturbations, tuple):
+        refuse_unknown("perturbations", params.perturbations, genes, "gene")
     refuse_unknown("omit", params.omit, genes, "gene")
     if set(params.omit) >= set(genes) or set(params.omit) >= set(target_names(params)):
         msg = "omit leaves no perturbed gene: omit fewer, or perturb more."

@@ -9,7 +9,7 @@ import pandas as pd
 from argen._bridge.results.entries import Entry, new_entry
 from argen._core.simulate import CONTROL_LABEL, SimulatedScreen, SimulationParams
 
-__all__ = ["guide_table", "record", "target_labels"]
+__all__ = ["guide_table", "perturbation_labels", "record"]
 
 
 def record(
@@ -33,7 +33,7 @@ def _gene_table(screen: SimulatedScreen, names: np.ndarray) -> pd.DataFrame:
     model = screen.model
     columns = {
         "gene": names,
-        "perturbed": np.isin(np.arange(names.size), model.targets),
+        "perturbed": np.isin(np.arange(names.size), model.perturbations),
         "omitted": ~screen.kept_genes,
         "causal_position": np.argsort(model.order),
         "knockdown": model.knockdown,
@@ -44,16 +44,16 @@ def _gene_table(screen: SimulatedScreen, names: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def target_labels(screen: SimulatedScreen, params: SimulationParams) -> np.ndarray:
-    """Labels by target code; code −1, hence the last label, is the control."""
+def perturbation_labels(screen: SimulatedScreen, params: SimulationParams) -> np.ndarray:
+    """Labels by perturbation code; code −1, hence the last label, is the control."""
     names = np.array(params.gene_names, dtype=object)
-    return np.array([*names[screen.model.targets], CONTROL_LABEL], dtype=object)
+    return np.array([*names[screen.model.perturbations], CONTROL_LABEL], dtype=object)
 
 
 def guide_table(screen: SimulatedScreen, params: SimulationParams) -> pd.DataFrame:
     """One row per guide, by name; `off_target` is empty when there is none."""
     table = screen.guides
-    target = target_labels(screen, params)[table.target]
+    target = perturbation_labels(screen, params)[table.target]
     genes = np.array([*params.gene_names, ""], dtype=object)
     names = [f"{name}_g{number}" for name, number in zip(target, table.number, strict=True)]
     columns = {

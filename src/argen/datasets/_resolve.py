@@ -59,7 +59,7 @@ def _simple(given: Mapping[str, object]) -> dict[str, object]:
 
 def _assignment(given: Mapping[str, object]) -> dict[str, object]:
     """Whether groups have exact sizes or cells draw their group: by what is given, else as in the preset."""
-    sizes = [name for name in ("n_controls", "cells_per_target") if name in given]
+    sizes = [name for name in ("n_controls", "cells_per_perturbation") if name in given]
     if sizes and "n_cells" in given:
         msg = f"n_cells lets every cell draw its group, {name_some(sizes)} would fix its size: give one or the other."
         raise InputError(msg)
@@ -90,7 +90,7 @@ def _read_mapping(name: str, values: object, read: Callable[[str, object], objec
 
 
 def _network(params: SimulationParams, given: Mapping[str, object], preset: str | None) -> dict[str, object]:
-    """Genes, graph, targets and omissions."""
+    """Genes, graph, perturbations and omissions."""
     read: dict[str, object] = {}
     dag = given.get("dag")
     if isinstance(dag, str):
@@ -103,8 +103,8 @@ def _network(params: SimulationParams, given: Mapping[str, object], preset: str 
     names = replace(params, **read).gene_names
     if dag is not None:
         read["dag"] = read_dag(dag, names)
-    if "targets" in given:
-        read["targets"] = _count_or_names("targets", given["targets"])
+    if "perturbations" in given:
+        read["perturbations"] = _count_or_names("perturbations", given["perturbations"])
     if "omit" in given:
         read["omit"] = read_names("omit", given["omit"])
     return read | _random_graph(given)
@@ -135,21 +135,23 @@ def _count_or_names(name: str, value: object) -> int | tuple[str, ...]:
 
 
 def _values(given: Mapping[str, object], params: SimulationParams) -> dict[str, object]:
-    """Values per gene, target, guide or confounder: a number, a range or an array."""
-    genes, targets = params.gene_names, target_names(params)
+    """Values per gene, perturbation, guide or confounder: a number, a range or an array."""
+    genes, perturbations = params.gene_names, target_names(params)
     read: dict[str, object] = {
         name: read_values(name, given[name], genes, minimum=minimum)
         for name, minimum in _GENE_VALUES.items()
         if name in given
     }
-    if "cells_per_target" in given:
-        read["cells_per_target"] = read_sizes("cells_per_target", given["cells_per_target"], targets)
+    if "cells_per_perturbation" in given:
+        read["cells_per_perturbation"] = read_sizes(
+            "cells_per_perturbation", given["cells_per_perturbation"], perturbations
+        )
     if "confounder_effect" in given:
         shape = (len(genes), params.n_confounders)
         read["confounder_effect"] = read_values("confounder_effect", given["confounder_effect"], genes, shape=shape)
     if "guide_efficacy" in given:
         value, shape = given["guide_efficacy"], (params.guides_per_target,)
-        shape = (len(targets), *shape) if np.ndim(value) == 2 else shape
+        shape = (len(perturbations), *shape) if np.ndim(value) == 2 else shape
         read["guide_efficacy"] = read_values("guide_efficacy", value, (), shape=shape, minimum=0.0)
     if "off_target_effect" in given:
         shape = (params.off_targets,)

@@ -24,9 +24,9 @@ def papalexi_2021() -> "MuData":
     """THP-1 cells, knock-outs of 26 regulators of PD-L1, guide counts: the screen of the quick start.
 
     ECCITE-seq after stimulation with interferon γ, CRISPR knock-out, low multiplicity of infection
-    :cite:p:`Papalexi2021`. The authors of sceptre took a part of the genes: random ones, and nine of the targets
-    (CMTM6, IFNGR2, JAK2, NFKBIA, STAT1, STAT2, STAT3, TNFRSF14, UBE2L6). The other 17 targets are perturbed and not
-    measured.
+    :cite:p:`Papalexi2021`. The authors of sceptre took a part of the genes: random ones, and nine of the perturbations
+    (CMTM6, IFNGR2, JAK2, NFKBIA, STAT1, STAT2, STAT3, TNFRSF14, UBE2L6). The other 17 perturbations are perturbed and
+    not measured.
 
     Origin: GEO GSE153056, by way of the R package sceptredata (MIT; counts), the history of sceptre (GPL-3; depth,
     genes and mitochondrial share of the full transcriptome) and the CRISPR-JAMBOREE of IGVF (barcodes and lanes of
@@ -160,9 +160,9 @@ def gasperini_2019() -> "MuData":
 def hill_2018() -> "MuData":
     """MCF10A cells with doxorubicin, knock-outs of tumour suppressors, guide counts: most are not testable.
 
-    CROP-seq, CRISPR knock-out :cite:p:`Hill2018`. Of the 30 targets 27 are measured, and few of them lose mRNA (CDH1,
-    BRCA2, RB1, PTEN and STK11 by more than 30 %): a knock-out need not lower the mRNA, and then the guide is a weak
-    instrument.
+    CROP-seq, CRISPR knock-out :cite:p:`Hill2018`. Of the 30 perturbations 27 are measured, and few of them lose mRNA
+    (CDH1, BRCA2, RB1, PTEN and STK11 by more than 30 %): a knock-out need not lower the mRNA, and then the guide is a
+    weak instrument.
 
     Origin: GEO GSE108699, by way of the examples of scMAGeCK (BSD-2-Clause); the licence of the data themselves is not
     stated, and that they are those of Hill et al. is concluded from the names of files and guides.
@@ -215,7 +215,7 @@ def dixit_2016() -> "AnnData":
 
     Notes
     -----
-    Without guide counts, batches and the depth of the transcriptome; the mRNA of the targets falls little.
+    Without guide counts, batches and the depth of the transcriptome; the mRNA of the perturbations falls little.
 
     Raises
     ------
@@ -237,7 +237,7 @@ def norman_2019_doubles() -> "AnnData":
 
     CRISPR activation :cite:p:`Norman2019`, a part of the screen: 100 controls, and 80–100 cells of each of 18 genes and
     15 pairs of them. Of the perturbed genes only TMSB4X is measured, so there is no network in it; it shows how labels
-    of several targets are read.
+    of several perturbations are read.
 
     Origin: GEO GSE133344, by way of the tests of perturbench (its licence covers code; that of the data is not stated).
     Its log1p values were turned back into counts with the smallest factor that makes all of a cell's integers.

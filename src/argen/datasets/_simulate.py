@@ -29,7 +29,7 @@ def simulate(  # noqa: PLR0913
     *,
     rng: int | np.random.Generator | None = 0,
     genes: int | Sequence[str] | None = None,
-    targets: int | Sequence[str] | None = None,
+    perturbations: int | Sequence[str] | None = None,
     dag: str | pd.DataFrame | ArrayLike | sparse.spmatrix | None = None,
     n_parents: tuple[int, int] | None = None,
     n_edges: int | None = None,
@@ -39,7 +39,7 @@ def simulate(  # noqa: PLR0913
     noise_sd: float | tuple[float, float] | ArrayLike | None = None,
     dispersion: float | tuple[float, float] | ArrayLike | None = None,
     n_controls: int | None = None,
-    cells_per_target: int | ArrayLike | None = None,
+    cells_per_perturbation: int | ArrayLike | None = None,
     n_cells: int | None = None,
     numeric_covariates: Mapping[str, float | tuple[float, float] | ArrayLike] | None = None,
     batch_covariates: Mapping[str, int] | None = None,
@@ -83,7 +83,7 @@ def simulate(  # noqa: PLR0913
         Seed or generator. The same seed gives the same screen with the same version of numpy.
     genes
         Names, or how many (then called G01, G02, …).
-    targets
+    perturbations
         Genes that are perturbed: names, or how many (drawn at random). By default all.
     dag
         Direct effects θ: a table with the columns parent, child, coef (or source, target, weight; or from, to, coef),
@@ -97,11 +97,11 @@ def simulate(  # noqa: PLR0913
         Values of θ_j0, σ_j and φ_j, per gene. φ = 0 is Poisson.
     knockdown
         Values of τ_j, per gene; those of genes that are not perturbed do not matter.
-    n_controls, cells_per_target
-        Sizes of the groups (all the same, or one per target): exactly so many cells, in random order.
+    n_controls, cells_per_perturbation
+        Sizes of the groups (all the same, or one per perturbation): exactly so many cells, in random order.
     n_cells
         Instead: each of so many cells draws its group, control with the preset's probability (one half without
-        preset), the targets with equal ones. In the presets it depends on covariates and depth.
+        preset), the perturbations with equal ones. In the presets it depends on covariates and depth.
     numeric_covariates
         Name → values of β_j, per gene and standard deviation. The covariates are normal.
     batch_covariates
@@ -113,7 +113,7 @@ def simulate(  # noqa: PLR0913
         Poisson).
     guides_per_target, control_guides, guide_efficacy
         Number of guides per target, and of non-targeting ones; values of the share of the knock-down that a guide
-        reaches (as an array: one per guide of a target, or targets × guides). Each cell carries one guide.
+        reaches (as an array: one per guide of a target, or perturbations × guides). Each cell carries one guide.
     off_targets, off_target_effect
         How many guides hit a second gene, drawn at random, and values of the effect on its log mean.
     guide_counts
@@ -129,7 +129,7 @@ def simulate(  # noqa: PLR0913
 
     `.X`
         Counts, CSR float32.
-    `.obs['target']`, `.obs['guide']`, `.obs['depth']`, and one column per covariate
+    `.obs['perturbation']`, `.obs['guide']`, `.obs['depth']`, and one column per covariate
         Perturbed gene or control, guide, true ℓ; batch covariates are categorical.
     `.var['causal_position']`
         Place in a causal order, from roots to sinks; also `perturbed`, `knockdown`, `intercept`, `noise_sd`,

@@ -62,4 +62,4 @@ def true_total_effects(data: AnnData | MuData) -> pd.DataFrame:
     here = genes.isin(adata.var_names)
     perturbed = here & truth["genes"]["perturbed"].to_numpy(dtype=bool)
     table = pd.DataFrame(effects[np.ix_(perturbed, here)], index=genes[perturbed], columns=genes[here])
-    return table.rename_axis(index="target", columns="gene")
+    return table.rename_axis(index="source", columns="target")

@@ -5,7 +5,7 @@ from ._diagnostics import calibration, overidentification, sensitivity, stabilit
 from ._effects import expression, sign_check
 from ._graph import decoupler_net, graph
 from ._guides import guides
-from ._tables import edges, genes, pairs, qc, targets
+from ._tables import edges, genes, pairs, perturbations, qc
 
 __all__ = [
     "calibration",
@@ -18,9 +18,9 @@ __all__ = [
     "guides",
     "overidentification",
     "pairs",
+    "perturbations",
     "qc",
     "sensitivity",
     "sign_check",
     "stability",
-    "targets",
 ]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import check_positive
 from argen._core.graphs.centrality import attenuated_walks
 from argen._core.graphs.reach import transitive_closure
@@ -13,11 +14,13 @@ from argen.get._graph import graph
 if TYPE_CHECKING:
     import networkx as nx
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["centrality", "centrality_of"]
 
 
-def centrality(adata: "AnnData", *, key: str = "argen_dag", attenuation: float = 0.1) -> pd.DataFrame:
+@takes_mudata
+def centrality(adata: "AnnData | MuData", *, key: str = "argen_dag", attenuation: float = 0.1) -> pd.DataFrame:
     r"""Degree, layer and Katz centrality of every gene of the network, roots first.
 
     Katz centrality counts the directed walks of the network, one of :math:`k` steps as :math:`\alpha^k`
@@ -69,7 +72,7 @@ def centrality(adata: "AnnData", *, key: str = "argen_dag", attenuation: float =
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> table = ag.get.centrality(adata)
     >>> table.loc[table["katz_out"].idxmax(), "gene"]
     'X7'

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from argen._bridge.diagnostics.record import DIAGNOSTICS
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import read_entry
 from argen._bridge.results.network import warn_if_stale
 from argen._bridge.validate import check_option
@@ -13,23 +14,25 @@ from argen.get._opened import held
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["calibration", "overidentification", "sensitivity", "stability"]
 
 # Columns of the tables of guides that hold names of genes.
 _BY = {
-    "target": ["target"],
+    "perturbation": ["perturbation"],
     "guide": ["target"],
-    "pair": ["target", "gene"],
+    "pair": ["source", "target"],
     "edge": ["source", "target"],
     "equation": ["target"],
 }
 
 
+@takes_mudata
 def calibration(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
-    table: Literal["summary", "pseudo_targets", "equations", "qq", "positive_controls", "skipped"] = "summary",
+    table: Literal["summary", "pseudo_perturbations", "equations", "qq", "positive_controls", "skipped"] = "summary",
     key: str = "argen_calibration",
 ) -> pd.DataFrame:
     r"""Empirical error rates of the analysis, and what they rest on.
@@ -45,20 +48,20 @@ def calibration(
 
     Returns
     -------
-    ``"summary"``: per kind of ``nulls`` the number of pseudo-targets or splits (``n_pseudo``) and of null tests
+    ``"summary"``: per kind of ``nulls`` the number of pseudo-perturbations or splits (``n_pseudo``) and of null tests
     (``n_tests``), the shares rejected at .05, .01 and .001 (``rate_05``, ``rate_01``, ``rate_001``, each with a
-    standard error ``…_se`` over pseudo-targets or splits), ``level`` in force (the largest p that was called
-    significant, alpha / m if none was; of edges the mean of the thresholds applied), the share rejected there
-    (``rate_level``, ``rate_level_se``, ``rate_level_high``: one-sided 95 % limit; edges each at the threshold of its
-    equation), tests and discoveries of the analysis (``n_real``, ``n_discoveries``), false ones to be expected if all
-    nulls were true (``expected_false`` = ``rate_level`` × ``n_real``, ``expected_false_high``), and ``inflation``
-    (:math:`\lambda`, median of the :math:`\chi^2_1` quantiles of p over .455).
-    ``"pseudo_targets"``: ``nulls``, ``name``, ``n_cells``, ``n_cells_wanted``, ``n_tests``, ``rate_05``, ``min_p``,
-    ``n_below_level``.
+    standard error ``…_se`` over pseudo-perturbations or splits), ``level`` in force (``mde_level`` of the pairs:
+    Benjamini and Hochberg's cut-off max(r, 1) alpha / m; of edges the mean of the thresholds applied), the share
+    rejected there (``rate_level``, ``rate_level_se``, ``rate_level_high``: one-sided 95 % limit; edges each at the
+    threshold of its equation), tests and discoveries of the analysis (``n_real``, ``n_discoveries``), false ones to be
+    expected if all nulls were true (``expected_false`` = ``rate_level`` × ``n_real``, ``expected_false_high``), and
+    ``inflation`` (:math:`\lambda`, median of the :math:`\chi^2_1` quantiles of p over .455).
+    ``"pseudo_perturbations"``: ``nulls``, ``name``, ``n_cells``, ``n_cells_wanted``, ``n_tests``, ``rate_05``,
+    ``min_p``, ``n_below_level``.
     ``"equations"``: ``target``, ``n_candidates``, ``size_factor`` (placebo groups over real ones), ``smallest_group``,
     ``n_tests``, ``rate_05``, ``n_below_threshold``, ``reason`` (why left out).
     ``"qq"``: ``nulls``, ``expected``, ``observed``, ``low``, ``high``.
-    ``"positive_controls"``: ``target``, ``n_cells``, ``effect``, ``se``, ``p``, ``test``, ``falls``, ``detected``
+    ``"positive_controls"``: ``perturbation``, ``n_cells``, ``effect``, ``se``, ``p``, ``test``, ``falls``, ``detected``
     (falls with p at most the level in force).
     ``"skipped"``: ``what``, ``reason``, ``n``.
 
@@ -73,7 +76,7 @@ def calibration(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> ag.tl.argen_calibration(adata)
     >>> bool(ag.get.calibration(adata, table="positive_controls")["detected"].all())
     True
@@ -82,28 +85,29 @@ def calibration(
     return _read(adata, key, "calibration")[table].reset_index(drop=True)
 
 
+@takes_mudata
 def overidentification(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
-    by: Literal["target", "guide", "pair", "edge", "equation"] = "target",
+    by: Literal["perturbation", "guide", "pair", "edge", "equation"] = "perturbation",
     key: str = "argen_overidentification",
 ) -> pd.DataFrame:
-    """Whether the guides of each target agree, as :func:`argen.tl.argen_overidentification` has tested it.
+    """Whether the guides of each perturbation agree, as :func:`argen.tl.argen_overidentification` has tested it.
 
     Parameters
     ----------
     adata
         After :func:`argen.tl.argen_overidentification`.
     by
-        One row per target, guide, pair of a target and another gene, candidate edge, or equation (gene with candidate
-        parents).
+        One row per perturbation, guide, pair of a perturbation and another gene, candidate edge, or equation (gene with
+        candidate parents).
     key
         Name of the result.
 
     Returns
     -------
-    The table of that name, described in :func:`argen.tl.argen_overidentification`; all but those of targets and guides
-    start with the smallest p. Rows with genes that `adata` no longer holds are left out.
+    The table of that name, described in :func:`argen.tl.argen_overidentification`; all but those of perturbations and
+    guides start with the smallest p. Rows with genes that `adata` no longer holds are left out.
 
     Raises
     ------
@@ -129,11 +133,14 @@ def overidentification(
         table = table[held(adata, table[column])]
     if "J" in table.columns:
         table = table.sort_values("p", kind="stable")
-    texts = [c for c in ("source", "target", "gene", "guide", "disagrees", "flags", "reason") if c in table.columns]
+    texts = [
+        c for c in ("perturbation", "source", "target", "guide", "disagrees", "flags", "reason") if c in table.columns
+    ]
     return table.assign(**{column: table[column].astype(str) for column in texts}).reset_index(drop=True)
 
 
-def sensitivity(adata: "AnnData", *, key: str = "argen_sensitivity") -> pd.DataFrame:
+@takes_mudata
+def sensitivity(adata: "AnnData | MuData", *, key: str = "argen_sensitivity") -> pd.DataFrame:
     """Edges of a network with the variations of :func:`argen.tl.argen_sensitivity` that have them.
 
     Parameters
@@ -157,7 +164,7 @@ def sensitivity(adata: "AnnData", *, key: str = "argen_sensitivity") -> pd.DataF
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> ag.tl.argen_sensitivity(adata, alphas=[0.001])
     >>> list(ag.get.sensitivity(adata))[4:]
     ['ties', 'edges alpha 0.001', 'descendants alpha 0.001']
@@ -167,7 +174,8 @@ def sensitivity(adata: "AnnData", *, key: str = "argen_sensitivity") -> pd.DataF
     return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
 
 
-def stability(adata: "AnnData", *, key: str = "argen_stability", selected: bool = True) -> pd.DataFrame:
+@takes_mudata
+def stability(adata: "AnnData | MuData", *, key: str = "argen_stability", selected: bool = True) -> pd.DataFrame:
     """Edges of a network with how often draws of the cells find them again.
 
     Parameters
@@ -194,7 +202,7 @@ def stability(adata: "AnnData", *, key: str = "argen_stability", selected: bool 
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> ag.tl.argen_stability(adata, n_draws=20)
     >>> bool(ag.get.stability(adata)["stability"].is_monotonic_decreasing)
     True

@@ -7,6 +7,7 @@ import pandas as pd
 
 from argen._bridge.diagnostics.expression import expression_table
 from argen._bridge.diagnostics.sign_check import sign_table, summary_table
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.network import step_key_of_network
 from argen._bridge.results.steps import read_step
 from argen._bridge.runtime import announce_compilation
@@ -15,28 +16,31 @@ from argen.get._tables import edges, pairs
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["expression", "sign_check"]
 
 
+@takes_mudata
 def expression(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     genes: str | Sequence[str],
-    targets: str | Sequence[str] | None = None,
+    perturbations: str | Sequence[str] | None = None,
     key: str = "argen_descendants",
 ) -> pd.DataFrame:
     r"""Expression of genes in control and in perturbed cells, beside what a control cell would have.
 
     What a count :math:`y_i` of a cell says depends on the depth and the covariates of the cell. The descendant step has
-    fitted both: for a cell of target :math:`j` it expects, had the cell not been perturbed,
+    fitted both: for a cell of perturbation :math:`j` it expects, had the cell not been perturbed,
 
     .. math:: \mu^0_i = \ell_i \exp(\hat\alpha + \hat\beta' X_i)
 
     counts of gene :math:`k`, with the coefficients of the regression of the pair :math:`(j, k)`; for a control cell
     with those of the regression on the controls alone (with ``pooled=True`` all are those of the one regression). The
     family is that of the step. With Poisson the total effect of :func:`pairs` is the log ratio of sums over the cells
-    of the target, :math:`\hat\tau^*_{jk} = \log(\sum_i y_i / \sum_i \mu^0_i)`, and that ratio is 1 over the controls.
+    of the perturbation, :math:`\hat\tau^*_{jk} = \log(\sum_i y_i / \sum_i \mu^0_i)`, and that ratio is 1 over the
+    controls.
 
     Parameters
     ----------
@@ -44,7 +48,7 @@ def expression(
         After :func:`argen.tl.argen_descendants`, with the cells and counts that it was run on.
     genes
         Genes whose expression is wanted, of those in the step (perturbed and measured).
-    targets
+    perturbations
         Perturbed genes whose cells are wanted beside the control cells; default all.
     key
         Name of the descendant step.
@@ -64,10 +68,10 @@ def expression(
     argen.errors.MissingResultError
         No result under `key`.
     argen.errors.StaleResultError
-        The cells, counts, targets, depths or covariates are not those that the step was made from.
+        The cells, counts, perturbations, depths or covariates are not those that the step was made from.
     argen.errors.InputError
-        A gene or target is not in the step, a target is called ``"control"`` as the controls are, or the counts are
-        not in memory.
+        A gene or perturbation is not in the step, a perturbation is called ``"control"`` as the controls are, or the
+        counts are not in memory.
 
     See Also
     --------
@@ -78,23 +82,24 @@ def expression(
     >>> import argen as ag
     >>> import numpy as np
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_descendants(adata, target_key="target", covariates=["L"], depth="depth")
-    >>> table = ag.get.expression(adata, genes="X3", targets="X1")
+    >>> ag.tl.argen_descendants(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
+    >>> table = ag.get.expression(adata, genes="X3", perturbations="X1")
     >>> sums = table.groupby("group")[["count", "expected"]].sum()
-    >>> effect = ag.get.pairs(adata).set_index(["target", "gene"]).loc[("X1", "X3"), "effect"]
+    >>> effect = ag.get.pairs(adata).set_index(["source", "target"]).loc[("X1", "X3"), "effect"]
     >>> np.allclose(np.log(sums["count"] / sums["expected"]), [effect, 0.0])
     True
     """
     step = read_step(adata, key)
     announce_compilation()
-    return expression_table(adata.obs_names, step, genes, targets)
+    return expression_table(adata.obs_names, step, genes, perturbations)
 
 
+@takes_mudata
 def sign_check(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     key: str = "argen_dag",
-    descendants_key: str | None = None,
+    descendants: str | None = None,
     table: Literal["edges", "summary"] = "edges",
 ) -> pd.DataFrame:
     r"""Compare the signs of the edges with the effects of the interventions they should explain.
@@ -110,7 +115,7 @@ def sign_check(
         After :func:`argen.tl.argen_dag`.
     key
         Name of the network.
-    descendants_key
+    descendants
         Name of the descendant step with the effects; default the one that the network was made from.
     table
         ``"edges"``, or ``"summary"`` with the counts.
@@ -144,19 +149,19 @@ def sign_check(
     Notes
     -----
     The forward comparison is no independent evidence: coefficient and effect come from the same cells. It fails where
-    the parts of an equation contradict each other. With `descendants_key` the effects can be those of other cells.
+    the parts of an equation contradict each other. With `descendants` the effects can be those of other cells.
 
     Examples
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> summary = ag.get.sign_check(adata, table="summary").set_index("direction")
     >>> float(summary.loc["forward", "share"])
     1.0
     """
     check_option("table", table, ("edges", "summary"))
     network = edges(adata, key=key)
-    step = step_key_of_network(adata, key, can_name=True) if descendants_key is None else descendants_key
+    step = step_key_of_network(adata, key, can_name=True) if descendants is None else descendants
     signs = sign_table(network, pairs(adata, key=step))
     return signs if table == "edges" else summary_table(signs)

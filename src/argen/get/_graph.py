@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from argen._bridge.modality import takes_mudata
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import check_option, counted, name_some
 from argen.errors import InputError
@@ -14,11 +15,13 @@ from argen.get._tables import edges
 if TYPE_CHECKING:
     import networkx as nx
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["decoupler_net", "graph"]
 
 
-def graph(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) -> "nx.DiGraph":
+@takes_mudata
+def graph(adata: "AnnData | MuData", *, key: str = "argen_dag", selected: bool = True) -> "nx.DiGraph":
     """Network as a directed graph, with everything that is known about its edges and genes.
 
     Every attribute is a plain Python ``bool``, ``int``, ``float`` or ``str``, so that every writer of networkx takes
@@ -43,8 +46,8 @@ def graph(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
 
     Node attributes: ``order`` (position in the causal order), ``layer`` (longest path from a root), ``in_degree`` and
     ``out_degree`` (edges of the network, not candidates); and, if the descendant step that the network was made from is
-    still there, of :func:`argen.get.targets` ``n_cells``, ``knockdown_effect``, ``knockdown_se``, ``knockdown_p``,
-    ``knockdown_flags``, ``z_squared``, ``weak`` (the instrument) and ``n_descendants``.
+    still there, of :func:`argen.get.perturbations` ``n_cells``, ``knockdown_effect``, ``knockdown_se``,
+    ``knockdown_p``, ``knockdown_flags``, ``z_squared``, ``weak`` (the instrument) and ``n_descendants``.
 
     Genes that `adata` no longer holds are left out. What is counted is then counted among the others; ``order`` and
     ``layer`` are those of the network as it was found.
@@ -66,7 +69,7 @@ def graph(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     >>> import argen as ag
     >>> import networkx as nx
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> network = ag.get.graph(adata)
     >>> nx.is_directed_acyclic_graph(network)
     True
@@ -76,8 +79,9 @@ def graph(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True) ->
     return OpenedNetwork(adata, key).graph(selected=selected)
 
 
+@takes_mudata
 def decoupler_net(
-    adata: "AnnData", *, key: str = "argen_dag", weight: Literal["coef", "z", "sign"] = "coef"
+    adata: "AnnData | MuData", *, key: str = "argen_dag", weight: Literal["coef", "z", "sign"] = "coef"
 ) -> pd.DataFrame:
     """Network as the ``net`` of decoupler, which scores from it what each gene does to its targets.
 
@@ -106,7 +110,7 @@ def decoupler_net(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> ag.get.decoupler_net(adata, weight="sign").head(1)
       source target  weight
     0     X1     X2     1.0

@@ -5,17 +5,20 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from argen._bridge.guides.knockdown import KnockdownDesign, knockdown_tables, read_guides
+from argen._bridge.guides.knockdown import knockdown_tables, read_design, read_guides
+from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import check_option
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["guides"]
 
 
+@takes_mudata
 def guides(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     key: str = "argen_guides",
     by: Literal["guide", "target"] = "guide",
@@ -50,7 +53,8 @@ def guides(
     knockdown
         Whether to compute the knock-downs; ``False`` only reads the table of guides.
     covariates
-        Columns of ``.obs``, or a formula, as in :func:`argen.tl.argen_descendants`.
+        Columns of ``.obs``, or a formula, as in :func:`argen.tl.argen_descendants`. Covariates, depth and layer that
+        an earlier step was given (descendants, quality control) are taken for `None`; ``covariates=[]`` is none.
     depth
         obs column with the sequencing depth; `None` takes the sums of the counts.
     layer
@@ -100,12 +104,12 @@ def guides(
     """
     check_option("by", by, ["guide", "target"])
     if knockdown:
-        design = KnockdownDesign(covariates, depth, layer, dict(measured_as or {}), n_jobs)
+        design = read_design(adata, covariates, depth, layer, measured_as, n_jobs)
         return knockdown_tables(adata, key, design)[by == "target"]
     result = read_guides(adata, key)
     table = result.tables["guides"].assign(target=lambda t: t["target"].astype(str))
     if by == "guide":
         return table.reset_index(drop=True)
-    cells = adata.obs[result.settings["target_key"]].value_counts()
+    cells = adata.obs[result.settings["perturbation_key"]].value_counts()
     targets = table[~table["is_control"].astype(bool)].groupby("target").size().rename("n_guides").reset_index()
     return targets.assign(n_cells=cells.reindex(targets["target"]).fillna(0).astype(int).to_numpy())

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import networkx as nx
     from anndata import AnnData
 
-__all__ = ["OpenedNetwork", "held", "held_pairs", "n_left_out", "pairs_of", "targets_of", "with_network"]
+__all__ = ["OpenedNetwork", "held", "held_pairs", "n_left_out", "pairs_of", "perturbations_of", "with_network"]
 
 # Cytoscape keeps in its own column `selected` what is highlighted, and would overwrite ours at the first click.
 _EDGE_NAMES = {"coef": "weight", "selected": "in_network"}
-_TARGET_NAMES = {
+_KNOCKDOWN_NAMES = {
     "n_cells": "n_cells",
     "effect": "knockdown_effect",
     "se": "knockdown_se",
@@ -82,8 +82,8 @@ class OpenedNetwork:
         return self.candidates[self.candidates["selected"]].reset_index(drop=True)
 
     @cached_property
-    def targets(self) -> pd.DataFrame | None:
-        """The targets with what rests on them, see :func:`argen.get.targets`; None without the step."""
+    def perturbations(self) -> pd.DataFrame | None:
+        """The perturbations with what rests on them, see :func:`argen.get.perturbations`; None without the step."""
         if self.step is None:
             return None
         return with_network(self.adata, self._knockdowns, self._held_pairs, self.entry)
@@ -104,8 +104,8 @@ class OpenedNetwork:
             table[name] = table["gene"].map(self.edges[end].value_counts()).fillna(0).astype(np.int64)
         if self.step is not None:
             known = self._knockdowns
-            known = known[known["status"].astype(str) == "kept"].set_index("target")[list(_TARGET_NAMES)]
-            table = table.join(known.rename(columns=_TARGET_NAMES), on="gene")
+            known = known[known["status"].astype(str) == "kept"].set_index("perturbation")[list(_KNOCKDOWN_NAMES)]
+            table = table.join(known.rename(columns=_KNOCKDOWN_NAMES), on="gene")
         return table
 
     def n_left_out(self, *, selected: bool = True) -> int:
@@ -133,7 +133,7 @@ class OpenedNetwork:
 
     @cached_property
     def _knockdowns(self) -> pd.DataFrame:
-        return targets_of(self.adata, self.step, self._held_pairs)
+        return perturbations_of(self.adata, self.step, self._held_pairs)
 
 
 def _about(network: Entry) -> dict[str, Any]:
@@ -165,71 +165,74 @@ def _is_value(value: object) -> bool:
 def pairs_of(adata: "AnnData", step: Entry, power: float) -> pd.DataFrame:
     """The pairs of a descendant step, see :func:`argen.get.pairs`."""
     table = with_pair_mde(step, power)
-    table = table[held(adata, table["target"]) & held(adata, table["gene"])]
-    return table.assign(target=table["target"].astype(str), gene=table["gene"].astype(str)).reset_index(drop=True)
+    table = table[held(adata, table["source"]) & held(adata, table["target"])]
+    return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
 
 
 def held_pairs(adata: "AnnData", step: Entry) -> pd.DataFrame:
     """The stored pairs whose genes `adata` still holds."""
     pairs = step.tables["pairs"]
-    return pairs[held(adata, pairs["target"]) & held(adata, pairs["gene"])]
+    return pairs[held(adata, pairs["source"]) & held(adata, pairs["target"])]
 
 
-def targets_of(adata: "AnnData", step: Entry, pairs: pd.DataFrame) -> pd.DataFrame:
-    """The targets of a step without a network, see :func:`argen.get.targets`; `pairs` from :func:`held_pairs`."""
-    stored = step.tables["targets"]
-    there = held(adata, stored["target"]) | (stored["status"].astype(str) != "kept")
-    table = stored[there].assign(target=stored["target"].astype(str)).reset_index(drop=True)
+def perturbations_of(adata: "AnnData", step: Entry, pairs: pd.DataFrame) -> pd.DataFrame:
+    """The perturbations of a step without a network; `pairs` from :func:`held_pairs`."""
+    stored = step.tables["perturbations"]
+    there = held(adata, stored["perturbation"]) | (stored["status"].astype(str) != "kept")
+    table = stored[there].assign(perturbation=stored["perturbation"].astype(str)).reset_index(drop=True)
     at = table.columns.get_loc("se") + 1
     for place, ends in enumerate(interval_95(table["effect"], table["se"])):
         table.insert(at + place, ("ci_low", "ci_high")[place], ends)
     table["z_squared"] = (table["effect"] / table["se"]) ** 2
-    table["weak"] = ~(table["z_squared"] >= WEAK_F) & (table["status"].astype(str) == "kept")
+    weak = (~(table["z_squared"] >= WEAK_F)).astype("boolean")
+    table["weak"] = weak.where(
+        table["status"].astype(str) == "kept"
+    )  # what was dropped is no instrument, not a strong one
     _add_reach(table, pairs, step.tables["components"])
     return table
 
 
-def with_network(adata: "AnnData", targets: pd.DataFrame, pairs: pd.DataFrame, network: Entry) -> pd.DataFrame:
-    """The same with what rests on each target in a network."""
+def with_network(adata: "AnnData", perturbations: pd.DataFrame, pairs: pd.DataFrame, network: Entry) -> pd.DataFrame:
+    """The same with what rests on each perturbation in a network."""
     edges = network.tables["edges"]
     edges = edges[edges["flags"].astype(str) != "forbidden"]
-    table = targets.copy()
+    table = perturbations.copy()
     _add_edges(table, pairs, edges[held(adata, edges["source"]) & held(adata, edges["target"])])
     return table
 
 
 def _add_reach(table: pd.DataFrame, pairs: pd.DataFrame, components: pd.DataFrame) -> None:
-    """What of a target's significant pairs became of the relation, and the cycle that they put it into."""
+    """What of a perturbation's significant pairs became of the relation, and the cycle that they put it into."""
     significant, descendant = (pairs[name].to_numpy(bool) for name in ("significant", "descendant"))
-    names = pairs["target"].astype(str)
-    table["n_descendants"] = _count(table["target"], names[descendant])
-    table["n_significant"] = _count(table["target"], names[significant])
-    table["n_skipped"] = _count(table["target"], names[significant & ~descendant])
+    names = pairs["source"].astype(str)
+    table["n_descendants"] = _count(table["perturbation"], names[descendant])
+    table["n_significant"] = _count(table["perturbation"], names[significant])
+    table["n_skipped"] = _count(table["perturbation"], names[significant & ~descendant])
     number = pd.Series(components["component"].to_numpy(), components["gene"].astype(str))
-    table["cycle"] = number.reindex(table["target"]).fillna(-1).to_numpy().astype(np.int64)
+    table["cycle"] = number.reindex(table["perturbation"]).fillna(-1).to_numpy().astype(np.int64)
 
 
 def _add_edges(table: pd.DataFrame, pairs: pd.DataFrame, edges: pd.DataFrame) -> None:
-    """What rests on a target in a network, and which of its descendants are no children."""
+    """What rests on a perturbation in a network, and which of its descendants are no children."""
     source, chosen = edges["source"].astype(str), edges["selected"].to_numpy(bool)
-    table["n_candidate_edges"] = _count(table["target"], source)
-    table["n_edges"] = _count(table["target"], source[chosen])
-    table["n_indirect"] = _count_indirect(table["target"], pairs, edges[chosen])
+    table["n_candidate_edges"] = _count(table["perturbation"], source)
+    table["n_edges"] = _count(table["perturbation"], source[chosen])
+    table["n_indirect"] = _count_indirect(table["perturbation"], pairs, edges[chosen])
     if "F" in edges:
         weakest = edges["F"].groupby(source).min()
-        table["min_F"] = weakest.reindex(table["target"]).to_numpy(np.float64)
+        table["min_F"] = weakest.reindex(table["perturbation"]).to_numpy(np.float64)
 
 
-def _count_indirect(targets: pd.Series, pairs: pd.DataFrame, children: pd.DataFrame) -> np.ndarray:
-    """Descendants of each target that are not among its children."""
+def _count_indirect(perturbations: pd.Series, pairs: pd.DataFrame, children: pd.DataFrame) -> np.ndarray:
+    """Descendants of each perturbation that are not among its children."""
     related = pairs[pairs["descendant"].to_numpy(bool)]
-    below = pd.MultiIndex.from_arrays([related["target"].astype(str), related["gene"].astype(str)])
+    below = pd.MultiIndex.from_arrays([related["source"].astype(str), related["target"].astype(str)])
     direct = pd.MultiIndex.from_arrays([children["source"].astype(str), children["target"].astype(str)])
-    return _count(targets, pd.Series(below[~below.isin(direct)].get_level_values(0), dtype=object))
+    return _count(perturbations, pd.Series(below[~below.isin(direct)].get_level_values(0), dtype=object))
 
 
-def _count(targets: pd.Series, sources: pd.Series) -> np.ndarray:
-    return sources.value_counts().reindex(targets).fillna(0).to_numpy().astype(np.int64)
+def _count(perturbations: pd.Series, sources: pd.Series) -> np.ndarray:
+    return sources.value_counts().reindex(perturbations).fillna(0).to_numpy().astype(np.int64)
 
 
 def held(adata: "AnnData", names: pd.Series) -> pd.Series:

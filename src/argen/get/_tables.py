@@ -4,20 +4,25 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.network import named_network, network_of_step
 from argen._bridge.validate import check_level
-from argen.get._opened import OpenedNetwork, held, held_pairs, pairs_of, targets_of, with_network
+from argen.get._opened import OpenedNetwork, held, held_pairs, pairs_of, perturbations_of, with_network
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
-__all__ = ["edges", "genes", "pairs", "qc", "targets"]
+__all__ = ["edges", "genes", "pairs", "perturbations", "qc"]
 
 _NETWORK = "argen_dag"
 
 
-def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, power: float = 0.8) -> pd.DataFrame:
+@takes_mudata
+def edges(
+    adata: "AnnData | MuData", *, key: str = "argen_dag", selected: bool = True, power: float = 0.8
+) -> pd.DataFrame:
     r"""Edges of the network, strongest evidence first.
 
     Parameters
@@ -68,7 +73,7 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, po
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> edges = ag.get.edges(adata)
     >>> edges[["source", "target"]].iloc[0].tolist()
     ['X1', 'X2']
@@ -78,7 +83,8 @@ def edges(adata: "AnnData", *, key: str = "argen_dag", selected: bool = True, po
     return network.edges if selected else network.candidates
 
 
-def genes(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame:
+@takes_mudata
+def genes(adata: "AnnData | MuData", *, key: str = "argen_descendants") -> pd.DataFrame:
     r"""How over-dispersed each gene is among the control cells, and which family it calls for.
 
     Parameters
@@ -105,7 +111,7 @@ def genes(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame:
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_descendants(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_descendants(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> ag.get.genes(adata)["recommended"].unique().tolist()
     ['negative_binomial']
     """
@@ -113,10 +119,11 @@ def genes(adata: "AnnData", *, key: str = "argen_descendants") -> pd.DataFrame:
     return table[held(adata, table["gene"])].assign(gene=lambda t: t["gene"].astype(str)).reset_index(drop=True)
 
 
+@takes_mudata
 def pairs(
-    adata: "AnnData", *, key: str = "argen_descendants", descendants: bool = False, power: float = 0.8
+    adata: "AnnData | MuData", *, key: str = "argen_descendants", selected: bool = False, power: float = 0.8
 ) -> pd.DataFrame:
-    r"""Total effects of every target on every other gene.
+    r"""Total effects of every perturbation on every other gene.
 
     Parameters
     ----------
@@ -124,14 +131,14 @@ def pairs(
         After :func:`argen.tl.argen_descendants`.
     key
         Name of the result.
-    descendants
+    selected
         Only the pairs of the descendant relation.
     power
         Power of the smallest detectable effects.
 
     Returns
     -------
-    One row per ordered pair: ``target``, ``gene``, ``effect`` (natural log fold change), ``se``, ``z``, ``p``,
+    One row per ordered pair: ``source``, ``target``, ``effect`` (natural log fold change), ``se``, ``z``, ``p``,
     ``test``, ``padj``, ``significant``, ``descendant``, ``n_perturbed``, ``n_control``, ``count``,
     ``expected_count``, ``flags``.
 
@@ -154,21 +161,22 @@ def pairs(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_descendants(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_descendants(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> len(ag.get.pairs(adata))
     56
     """
     check_level("power", power)
     table = pairs_of(adata, read_entry(adata, key, "descendants"), power)
-    return table[table["descendant"]].reset_index(drop=True) if descendants else table
+    return table[table["descendant"]].reset_index(drop=True) if selected else table
 
 
-def targets(
-    adata: "AnnData", *, key: str = "argen_descendants", network: str | Literal[False] | None = None
+@takes_mudata
+def perturbations(
+    adata: "AnnData | MuData", *, key: str = "argen_descendants", network: str | Literal[False] | None = None
 ) -> pd.DataFrame:
-    r"""Targets with the strength of their knock-down, and what rests on it; the dropped ones with the reason.
+    r"""Perturbations with the strength of their knock-down, and what rests on it; the dropped ones with the reason.
 
-    A target is the instrument of every edge that starts at it. Its strength is
+    A perturbation is the instrument of every edge that starts at it. Its strength is
     :math:`z^2 = (\hat\tau_{kk} / se)^2`, the squared ratio of the knock-down and its standard error.
 
     Parameters
@@ -182,20 +190,20 @@ def targets(
 
     Returns
     -------
-    One row per target: ``target``, ``status`` (kept, dropped), ``reason``, ``n_cells``, the on-target ``effect`` (log
-    fold change of the target itself) with ``se``, ``ci_low``, ``ci_high`` (95 %), ``z`` (normal score of p), ``p``,
-    ``test``, ``flags``; ``n_descendants``, ``z_squared`` and ``weak`` (kept, with ``z_squared`` below 10 or
-    missing); ``n_significant`` (genes that it changes significantly), ``n_skipped`` (those of them that are no
-    descendants, since the pair would have closed a cycle) and ``cycle``: a number for targets that significant pairs
-    join into a cycle (0 for the largest), −1 for the others.
+    One row per perturbation: ``perturbation``, ``status`` (kept, dropped), ``reason``, ``n_cells``, the on-target
+    ``effect`` (log fold change of the perturbed gene itself) with ``se``, ``ci_low``, ``ci_high`` (95 %), ``z`` (normal
+    score of p), ``p``, ``test``, ``flags``; ``n_descendants``, ``z_squared`` and ``weak`` (kept, with ``z_squared``
+    below 10 or missing); ``n_significant`` (genes that it changes significantly), ``n_skipped`` (those of them that are
+    no descendants, since the pair would have closed a cycle) and ``cycle``: a number for perturbations that significant
+    pairs join into a cycle (0 for the largest), −1 for the others.
 
-    With a network also ``n_candidate_edges`` (candidate edges with the target as parent, which rest on it), ``n_edges``
-    (those that were selected), ``n_indirect`` (descendants that are no child in it) and, if the network has the
-    strength F of each edge, ``min_F``, the smallest of its candidate edges: another weak instrument can spoil an edge
-    whose own is strong.
+    With a network also ``n_candidate_edges`` (candidate edges with the perturbation as parent, which rest on it),
+    ``n_edges`` (those that were selected), ``n_indirect`` (descendants that are no child in it) and, if the network has
+    the strength F of each edge, ``min_F``, the smallest of its candidate edges: another weak instrument can spoil an
+    edge whose own is strong.
 
-    Kept targets that `adata` no longer holds are left out, and whatever is counted is counted among the genes that it
-    holds; ``cycle`` is that of the step as it was run.
+    Kept perturbations that `adata` no longer holds are left out, and whatever is counted is counted among the genes
+    that it holds; ``cycle`` is that of the step as it was run.
 
     Raises
     ------
@@ -208,22 +216,22 @@ def targets(
 
     See Also
     --------
-    argen.pl.argen_targets : the same as a picture.
+    argen.pl.argen_perturbations : the same as a picture.
 
     Examples
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
-    >>> ag.get.targets(adata)["target"].tolist()
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
+    >>> ag.get.perturbations(adata)["perturbation"].tolist()
     ['X1', 'X2', 'X3', 'X4', 'X5', 'X6', 'X7', 'X8']
-    >>> ag.get.targets(adata)["weak"].any().item()
+    >>> ag.get.perturbations(adata)["weak"].any().item()
     False
     """
     step = read_entry(adata, key, "descendants")
     made = _network_of(adata, key, network)
     pairs = held_pairs(adata, step)
-    table = targets_of(adata, step, pairs)
+    table = perturbations_of(adata, step, pairs)
     return table if made is None else with_network(adata, table, pairs, made)
 
 
@@ -234,8 +242,9 @@ def _network_of(adata: "AnnData", key: str, network: str | Literal[False] | None
     return None if network is False else named_network(adata, network, key)
 
 
-def qc(adata: "AnnData", *, key: str = "argen_qc") -> pd.DataFrame:
-    """Cells and targets that each rule of quality control removed.
+@takes_mudata
+def qc(adata: "AnnData | MuData", *, key: str = "argen_qc") -> pd.DataFrame:
+    """Cells and perturbations that each rule of quality control removed.
 
     Parameters
     ----------
@@ -247,7 +256,8 @@ def qc(adata: "AnnData", *, key: str = "argen_qc") -> pd.DataFrame:
     Returns
     -------
     One row per rule, in the order in which they were applied, and one for what is kept: ``rule``, ``limit``,
-    ``n_cells`` (that fail it), ``n_cells_first`` (that fail no rule before), ``n_targets``, ``why``, ``targets``.
+    ``n_cells`` (that fail it), ``n_cells_first`` (that fail no rule before), ``n_perturbations``, ``why``,
+    ``perturbations``.
 
     Raises
     ------
@@ -258,9 +268,9 @@ def qc(adata: "AnnData", *, key: str = "argen_qc") -> pd.DataFrame:
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.pp.argen_guides(adata, labels="target")
+    >>> ag.pp.argen_guides(adata, labels="perturbation")
     >>> ag.pp.argen_qc(adata, min_depth=1)
     >>> ag.get.qc(adata)["rule"].tolist()
-    ['min_depth', 'no target', 'multiple targets', 'kept']
+    ['min_depth', 'no perturbation', 'multiple perturbations', 'kept']
     """
     return read_entry(adata, key, "qc").tables["rules"].reset_index(drop=True)

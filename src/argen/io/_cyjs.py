@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from argen import __version__, get
 from argen._bridge.files import check_path, replaced
+from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import check_option
 
 if TYPE_CHECKING:
     import networkx as nx
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["write_cyjs"]
 
@@ -18,8 +20,9 @@ __all__ = ["write_cyjs"]
 _LETTER, _LEAST_LABEL, _SPREAD = 5.5, 50.0, 1.6
 
 
+@takes_mudata
 def write_cyjs(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     path: str | Path,
     *,
     key: str = "argen_dag",
@@ -69,7 +72,7 @@ def write_cyjs(
     >>> from pathlib import Path
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     network = json.loads(ag.io.write_cyjs(adata, Path(folder) / "network.cyjs").read_text())
     >>> min(edge["data"]["name"] for edge in network["elements"]["edges"])

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from argen import get
 from argen._bridge.files import check_path, replaced
+from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import name_some
 from argen.errors import InputError
 
 if TYPE_CHECKING:
     import networkx as nx
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["write_graphml"]
 
@@ -20,7 +22,10 @@ __all__ = ["write_graphml"]
 _NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def write_graphml(adata: "AnnData", path: str | Path, *, key: str = "argen_dag", selected: bool = True) -> Path:
+@takes_mudata
+def write_graphml(
+    adata: "AnnData | MuData", path: str | Path, *, key: str = "argen_dag", selected: bool = True
+) -> Path:
     """Write the network as GraphML, which Cytoscape, Gephi, igraph (Python and R) and networkx read.
 
     The file holds the graph of :func:`argen.get.graph` with all its attributes and their types, numbers to the last
@@ -62,7 +67,7 @@ def write_graphml(adata: "AnnData", path: str | Path, *, key: str = "argen_dag",
     >>> import argen as ag
     >>> import networkx as nx
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     network = nx.read_graphml(ag.io.write_graphml(adata, Path(folder) / "network.graphml"))
     >>> network.edges["X1", "X2"]["weight"] == ag.get.graph(adata).edges["X1", "X2"]["weight"]

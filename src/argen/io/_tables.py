@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from argen._bridge.files import check_folder, check_path, replaced
+from argen._bridge.modality import takes_mudata
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import check_option
 from argen.errors import InputError
@@ -14,6 +15,7 @@ from argen.get._opened import OpenedNetwork
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["check_parquet", "write_table", "write_tables"]
 
@@ -55,7 +57,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     >>> import argen as ag
     >>> import pandas as pd
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = ag.io.write_table(ag.get.edges(adata), Path(folder) / "edges.csv")
     ...     edges = pd.read_csv(path, converters={"coef": float})
@@ -71,8 +73,9 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     return path
 
 
+@takes_mudata
 def write_tables(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     folder: str | Path,
     *,
     key: str = "argen_dag",
@@ -82,8 +85,8 @@ def write_tables(
 
     ``edges`` (:func:`argen.get.edges`), ``candidates`` (the same with every edge that was tested), ``nodes`` (the genes
     with the attributes of :func:`argen.get.graph`) and, if the descendant step that the network was made from is still
-    there, ``targets`` (:func:`argen.get.targets`) and ``pairs`` (:func:`argen.get.pairs`). See :func:`write_table` for
-    how.
+    there, ``perturbations`` (:func:`argen.get.perturbations`) and ``pairs`` (:func:`argen.get.pairs`). See
+    :func:`write_table` for how.
 
     Parameters
     ----------
@@ -114,10 +117,10 @@ def write_tables(
     >>> import tempfile
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     [path.name for path in ag.io.write_tables(adata, folder)]
-    ['edges.csv', 'candidates.csv', 'nodes.csv', 'targets.csv', 'pairs.csv']
+    ['edges.csv', 'candidates.csv', 'nodes.csv', 'perturbations.csv', 'pairs.csv']
     """
     folder = check_folder(folder)
     check_option("format", format, FORMATS)
@@ -137,9 +140,9 @@ def _tables(adata: "AnnData", key: str) -> dict[str, pd.DataFrame]:
     network = OpenedNetwork(adata, key)
     tables = {"edges": network.edges, "candidates": network.candidates, "nodes": network.genes}
     if network.step is None:
-        warn_user(f"targets and pairs are not written: the descendant step that {key!r} was made from is gone.")
+        warn_user(f"perturbations and pairs are not written: the descendant step that {key!r} was made from is gone.")
         return tables
-    return tables | {"targets": network.targets, "pairs": network.pairs}
+    return tables | {"perturbations": network.perturbations, "pairs": network.pairs}
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

@@ -12,7 +12,7 @@ from argen._core.graphs.reach import transitive_closure
 from argen.errors import DesignError, InputError
 
 from ._networks import Network, on_genes, read_network
-from ._split import target_labels
+from ._split import perturbation_labels
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -34,7 +34,7 @@ def causalbench(  # noqa: PLR0913
     network: "AnnData | pd.DataFrame | ArrayLike",
     *,
     key: str = "argen_dag",
-    target_key: str = "argen_target",
+    perturbation_key: str = "argen_perturbation",
     control: str | Sequence[str] = "control",
     genes: Sequence[str] | None = None,
     layer: str | None = None,
@@ -66,8 +66,8 @@ def causalbench(  # noqa: PLR0913
         :func:`compare`).
     key
         Name of the result if `network` is an AnnData.
-    target_key, control
-        Column of ``obs`` with the target of each cell, and its label or labels for control cells.
+    perturbation_key, control
+        Column of ``obs`` with the perturbation of each cell, and its label or labels for control cells.
     genes
         Genes of the network, if `network` is a table (by default its genes) or a matrix without labels.
     layer
@@ -102,9 +102,9 @@ def causalbench(  # noqa: PLR0913
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2", n_cells=4000)
-    >>> held_out = ag.metrics.hold_out(adata, target_key="target")
+    >>> held_out = ag.metrics.hold_out(adata, perturbation_key="perturbation")
     >>> truth = adata.uns["simulation"]["tables"]["edges"]
-    >>> figures = ag.metrics.causalbench(adata[held_out], truth, target_key="target")
+    >>> figures = ag.metrics.causalbench(adata[held_out], truth, perturbation_key="perturbation")
     >>> bool(figures["mean_wasserstein"] > figures["mean_wasserstein_omitted"])
     True
     """
@@ -112,7 +112,7 @@ def causalbench(  # noqa: PLR0913
     net = read_network("network", network, key, genes)
     names = list(genes) if genes is not None else list(net.genes or sorted(net.named))
     edges = _edges(net, names)
-    cells = _held_out(adata, names, target_labels(adata, target_key), control, layer, normalize=normalize)
+    cells = _held_out(adata, names, perturbation_labels(adata, perturbation_key), control, layer, normalize=normalize)
     omitted = np.argwhere(~transitive_closure(edges) & ~np.eye(len(edges), dtype=bool))
     testable = _testable(omitted, cells)
     if n_omitted is not None and n_omitted < len(testable):

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from argen._core.diagnostics.power import cells_per_target
+from argen._core.diagnostics.power import cells_per_perturbation
 from argen.errors import InputError
 
 __all__ = ["cells_needed"]
@@ -21,7 +21,7 @@ def cells_needed(
     pair_level: ArrayLike = 1e-4,
     power: ArrayLike = 0.8,
 ) -> float | np.ndarray:
-    r"""Cells per target that an edge, or a total effect, needs to be found: for the planning of a screen.
+    r"""Cells per perturbation that an edge, or a total effect, needs to be found: for the planning of a screen.
 
     A log fold change :math:`\tau` of a gene with the mean count :math:`\mu` and the dispersion :math:`\varphi`
     (variance :math:`\mu + \varphi\mu^2`), estimated from n perturbed and :math:`n_c` control cells, has about
@@ -66,7 +66,7 @@ def cells_needed(
 
     Returns
     -------
-    Cells per target, rounded up: an int for plain numbers, else an array of floats. Infinite where the
+    Cells per perturbation, rounded up: an int for plain numbers, else an array of floats. Infinite where the
     controls are too few for any number of perturbed cells.
 
     Raises
@@ -104,11 +104,13 @@ def cells_needed(
     parent = arrays["parent_mean_count"], arrays["dispersion"]
     rest = arrays["n_controls"], arrays["level"], arrays["power"]
     if knockdown is None:
-        cells = cells_per_target(arrays["effect"], None, child, parent, *rest)
+        cells = cells_per_perturbation(arrays["effect"], None, child, parent, *rest)
     else:
         tau = arrays["effect"] * arrays["knockdown"]
-        pair = cells_per_target(tau, None, child, parent, arrays["n_controls"], arrays["pair_level"], arrays["power"])
-        cells = np.maximum(pair, cells_per_target(arrays["effect"], arrays["knockdown"], child, parent, *rest))
+        pair = cells_per_perturbation(
+            tau, None, child, parent, arrays["n_controls"], arrays["pair_level"], arrays["power"]
+        )
+        cells = np.maximum(pair, cells_per_perturbation(arrays["effect"], arrays["knockdown"], child, parent, *rest))
     cells = np.broadcast_to(cells, shape).copy()
     if shape:
         return cells

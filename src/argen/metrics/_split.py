@@ -10,23 +10,27 @@ from argen._bridge.validate import check_anndata, check_level, read_column
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["hold_out", "target_labels"]
+__all__ = ["hold_out", "perturbation_labels"]
 
 
 def hold_out(
-    adata: "AnnData", *, target_key: str = "argen_target", fraction: float = 0.2, rng: int | np.random.Generator = 0
+    adata: "AnnData",
+    *,
+    perturbation_key: str = "argen_perturbation",
+    fraction: float = 0.2,
+    rng: int | np.random.Generator = 0,
 ) -> pd.Series:
-    """Choose the cells to hold out: the same share of every target, and of the controls, at random.
+    """Choose the cells to hold out: the same share of every perturbation, and of the controls, at random.
 
     Parameters
     ----------
     adata
         Cells × genes.
-    target_key
-        Column of ``obs`` with the target of each cell.
+    perturbation_key
+        Column of ``obs`` with the perturbation of each cell.
     fraction
-        Share to hold out. Of n cells of a target, `fraction` · n are (rounded); of two or more cells at least one is
-        held out and one is not, a single cell never is.
+        Share to hold out. Of n cells of a perturbation, `fraction` · n are (rounded); of two or more cells at least one
+        is held out and one is not, a single cell never is.
     rng
         Seed or generator.
 
@@ -37,18 +41,18 @@ def hold_out(
     Raises
     ------
     argen.errors.InputError
-        Unknown `target_key`, or a fraction that is not between 0 and 1.
+        Unknown `perturbation_key`, or a fraction that is not between 0 and 1.
 
     Examples
     --------
     >>> import argen as ag
-    >>> adata = ag.datasets.simulate(genes=5, cells_per_target=50, n_controls=100)
-    >>> held_out = ag.metrics.hold_out(adata, target_key="target")
-    >>> adata[held_out].obs["target"].value_counts()["control"].item()
+    >>> adata = ag.datasets.simulate(genes=5, cells_per_perturbation=50, n_controls=100)
+    >>> held_out = ag.metrics.hold_out(adata, perturbation_key="perturbation")
+    >>> adata[held_out].obs["perturbation"].value_counts()["control"].item()
     20
     """
     check_level("fraction", fraction)
-    labels = target_labels(adata, target_key)
+    labels = perturbation_labels(adata, perturbation_key)
     generator = np.random.default_rng(rng)
     held_out = np.zeros(adata.n_obs, dtype=bool)
     for label in np.unique(labels):  # sorted, so that the draw does not depend on the order of categories
@@ -58,8 +62,8 @@ def hold_out(
     return pd.Series(held_out, index=adata.obs_names, name="held_out")
 
 
-def target_labels(adata: "AnnData", target_key: str) -> np.ndarray:
-    """Target of each cell as text, '' where missing."""
+def perturbation_labels(adata: "AnnData", perturbation_key: str) -> np.ndarray:
+    """Perturbation of each cell as text, '' where missing."""
     check_anndata(adata)
-    column = read_column(adata.obs, target_key, f"target_key={target_key!r}")
+    column = read_column(adata.obs, perturbation_key, f"perturbation_key={perturbation_key!r}")
     return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=str)

@@ -8,8 +8,8 @@ from ._guides import argen_guides
 from ._heatmap import argen_heatmap
 from ._interactive import argen_interactive
 from ._network import argen_network
+from ._perturbations import argen_perturbations
 from ._sign_check import argen_sign_check
-from ._targets import argen_targets
 from ._volcano import argen_volcano
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "argen_heatmap",
     "argen_interactive",
     "argen_network",
+    "argen_perturbations",
     "argen_sign_check",
-    "argen_targets",
     "argen_volcano",
 ]

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import check_option
 from argen.errors import InputError
 from argen.pl import _style as style
@@ -15,6 +16,7 @@ from argen.pl._show import finish
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from mudata import MuData
 
 __all__ = ["argen_calibration", "draw_qq"]
 
@@ -29,9 +31,10 @@ OF_KIND = {"descendants": ("splits", "guides"), "edges": ("edges",)}
 BAND_FACE = "#DDE2E6"
 
 
+@takes_mudata
 @on_paper
 def argen_calibration(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     kind: Literal["descendants", "edges"] | None = None,
     key: str = "argen_calibration",
@@ -74,7 +77,7 @@ def argen_calibration(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> ag.tl.argen_calibration(adata)
     >>> axes = ag.pl.argen_calibration(adata, show=False)
     >>> len(axes)
@@ -99,7 +102,7 @@ def argen_calibration(
         draw_qq(one, qq, summary, name)
         if name == "descendants":
             found = f"{int(controls['detected'].sum())} of {len(controls)} knock-downs detected"
-            one.set_title(f"pseudo-targets; {found}", fontsize=style.FONT_SIZE)
+            one.set_title(f"pseudo-perturbations; {found}", fontsize=style.FONT_SIZE)
         else:
             one.set_title("placebo edges", fontsize=style.FONT_SIZE)
     return finish(axes[0] if kind else axes, show)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import check_option, check_positive, counted
 from argen.errors import InputError
 from argen.get._centrality import centrality_of
@@ -29,6 +30,7 @@ from argen.pl._wording import no_edge_words, on_lines
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from mudata import MuData
 
 __all__ = ["KINDS", "argen_degree", "draw_degree"]
 
@@ -41,9 +43,10 @@ _MOST_NAMED = 25
 _MOST_WRITTEN = 14  # bars that have room for their numbers
 
 
+@takes_mudata
 @on_paper
 def argen_degree(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     key: str = "argen_dag",
     kind: Literal["in_degree", "out_degree", "layer", "katz_out", "katz_in"] | None = None,
@@ -94,7 +97,7 @@ def argen_degree(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> axes = ag.pl.argen_degree(adata, show=False)
     >>> len(axes)
     5

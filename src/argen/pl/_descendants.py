@@ -1,4 +1,4 @@
-"""How far the perturbation of each target reaches, and which targets lie in cycles."""
+"""How far each perturbation reaches, and which perturbations lie in cycles."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.network import networks_of_step
 from argen._bridge.validate import counted
 from argen.errors import InputError
@@ -19,33 +20,35 @@ from argen.pl._wording import no_network_words
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from mudata import MuData
 
 __all__ = ["argen_descendants", "draw_descendants"]
 
 _WIDTH = 4.6  # inches
 _BELOW, _ABOVE, _RIGHT = 1.0, 0.65, 0.2  # inches round the bars
-_FARTHEST = 15  # of many targets, those named for their reach
+_FARTHEST = 15  # of many perturbations, those named for their reach
 _CYCLE = "in a cycle of significant pairs"
 _CHILD, _INDIRECT, _SKIPPED = style.PLAIN_COLOR, style.ISOLATED_EDGE, "#FFFFFF"
 
 
+@takes_mudata
 @on_paper
 def argen_descendants(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     key: str = "argen_descendants",
     network: str | Literal[False] | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
-    """Draw how many genes of the network each target moves, those that move most at the top.
+    """Draw how many genes of the network each perturbation moves, those that move most at the top.
 
-    A bar is a target: its children in the network in dark grey, its further descendants in light grey. The outlined
-    end are genes that the target moves significantly and that are no descendants all the same, since the pair would
-    have closed a cycle. A purple diamond marks targets that significant pairs join into a cycle; the heading counts
-    them. Where there are too many targets for a name each (more than 60 in a new figure) the rows are ranks, those
-    without anything to draw are left out, and names are those of the 15 with the most descendants and of targets in
-    cycles, as far as there is room; the heading says how many are missing.
+    A bar is a perturbation: its children in the network in dark grey, its further descendants in light grey. The
+    outlined end are genes that the perturbation moves significantly and that are no descendants all the same, since the
+    pair would have closed a cycle. A purple diamond marks perturbations that significant pairs join into a cycle; the
+    heading counts them. Where there are too many perturbations for a name each (more than 60 in a new figure) the rows
+    are ranks, those without anything to draw are left out, and names are those of the 15 with the most descendants and
+    of perturbations in cycles, as far as there is room; the heading says how many are missing.
 
     Parameters
     ----------
@@ -57,7 +60,7 @@ def argen_descendants(
         Name of a network that was made from it. Default: ``"argen_dag"`` if that was, else none; ``False``: none.
         Without one all descendants have one colour, which the heading says.
     ax
-        Axes to draw into; names stand to its left. Default: a new figure of the size that the targets need.
+        Axes to draw into; names stand to its left. Default: a new figure of the size that the perturbations need.
     show
         Show the figure and return `None`. Default: ``scanpy.settings.autoshow``.
 
@@ -72,43 +75,43 @@ def argen_descendants(
     argen.errors.StaleResultError
         The step under `key` was run again since the network of that name was made.
     argen.errors.InputError
-        The network of that name was made from another step; no target was kept.
+        The network of that name was made from another step; no perturbation was kept.
 
     See Also
     --------
-    argen.get.targets : the table that is drawn.
+    argen.get.perturbations : the table that is drawn.
 
     Examples
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> axes = ag.pl.argen_descendants(adata, show=False)
     """
     from argen import get
 
-    table = get.targets(adata, key=key, network=network)
+    table = get.perturbations(adata, key=key, network=network)
     return finish(draw_descendants(table, ax, networks=networks_of_step(adata, key)), show)
 
 
 def draw_descendants(table: pd.DataFrame, ax: "Axes | None" = None, *, networks: Sequence[str] = ()) -> "Axes":
-    """Draw a table as :func:`argen.get.targets` returns it; see :func:`argen_descendants`.
+    """Draw a table as :func:`argen.get.perturbations` returns it; see :func:`argen_descendants`.
 
     `networks` are those that could have been named, for a table without one.
     """
     every = _sorted(table)
-    ax = ax or row_axes(every["target"], _WIDTH, right=_RIGHT, below=_BELOW, above=_ABOVE)
+    ax = ax or row_axes(every["perturbation"], _WIDTH, right=_RIGHT, below=_BELOW, above=_ABOVE)
     # Rows without a name say nothing if they hold nothing, and there are many of them.
     table = every if all_fit(ax, len(every)) else _not_empty(every)
     n = len(table)
     _draw_bars(ax, table, len(every))
     ax.set_ylim(-0.7, n - 0.3)
     if all_fit(ax, n):
-        name_every_row(ax, table["target"])
+        name_every_row(ax, table["perturbation"])
         n_unnamed = 0
     else:
         n_unnamed = _name_some(ax, table)
-        label_ranks(ax, f"rank of the target ({n} of {len(every)} targets)", table["target"])
+        label_ranks(ax, f"rank of the perturbation ({n} of {len(every)} perturbations)", table["perturbation"])
     heading = _heading(every, n_unnamed, len(every) - n)
     if "n_edges" not in table:
         heading = f"{no_network_words('children not marked', networks)}\n{heading}"
@@ -117,18 +120,18 @@ def draw_descendants(table: pd.DataFrame, ax: "Axes | None" = None, *, networks:
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
-    """Kept targets with the reach of each, the shortest first, since rows are drawn from below."""
+    """Kept perturbations with the reach of each, the shortest first, since rows are drawn from below."""
     table = table[table["status"].astype(str) == "kept"]
     if table.empty:
-        msg = "No target was kept, there is nothing to draw."
+        msg = "No perturbation was kept, there is nothing to draw."
         raise InputError(msg)
     reach = table["n_edges"] + table["n_indirect"] if "n_edges" in table else table["n_descendants"]
     table = table.assign(_reach=reach, _moved=reach + table["n_skipped"])
-    return table.sort_values(["_reach", "_moved", "target"], ascending=[True, True, False], ignore_index=True)
+    return table.sort_values(["_reach", "_moved", "perturbation"], ascending=[True, True, False], ignore_index=True)
 
 
 def _not_empty(table: pd.DataFrame) -> pd.DataFrame:
-    """Targets with a bar or in a cycle; all if there are none."""
+    """Perturbations with a bar or in a cycle; all if there are none."""
     kept = (table["_moved"] > 0) | (table["cycle"] >= 0)
     return table[kept].reset_index(drop=True) if kept.any() else table
 
@@ -158,7 +161,7 @@ def _draw_bars(ax: "Axes", table: pd.DataFrame, n_genes: int) -> None:
             ax.text(at, y, f"{reach}", va="center", fontsize=style.SMALL_FONT_SIZE - 1.0)
     ax.set_xlim(0.0, most * 1.1)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel(f"genes below the target (of {n_genes - 1} others)", fontsize=style.FONT_SIZE)
+    ax.set_xlabel(f"genes below (of {n_genes - 1} others)", fontsize=style.FONT_SIZE)
     plain(ax)
     _draw_key(ax)
 
@@ -187,7 +190,7 @@ def _parts(table: pd.DataFrame) -> list[tuple[np.ndarray, str, str]]:
 
 
 def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
-    """Name targets of far reach and those in cycles; returns how many of these have no name."""
+    """Name perturbations of far reach and those in cycles; returns how many of these have no name."""
     ax.set_yticks([])
     n = len(table)
     room = room_for_names(ax, n)
@@ -196,13 +199,13 @@ def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
     named = in_cycle[: room - len(farthest)]
     rows = sorted([*farthest, *named])
     colors = [style.ALERT_COLOR if table["cycle"].iloc[i] >= 0 else style.INK for i in rows]
-    name_rows(ax, rows, table["target"].iloc[rows], n, colors=colors)
+    name_rows(ax, rows, table["perturbation"].iloc[rows], n, colors=colors)
     return len(in_cycle) - len(named)
 
 
 def _heading(table: pd.DataFrame, n_unnamed: int, n_empty: int) -> str:
     n_none = int((table["_reach"] == 0).sum())
-    none = f"{n_none} of {counted(len(table), 'target')} without a descendant"
+    none = f"{n_none} of {counted(len(table), 'perturbation')} without a descendant"
     if n_empty:
         none += " (not drawn)" if n_empty == n_none else f" ({n_empty} of them not drawn)"
     between = "\n" if n_empty else ", "

@@ -7,10 +7,10 @@ import pandas as pd
 from argen._bridge.validate import name_some
 from argen.errors import InputError
 
-__all__ = ["MAX_PARENTS", "MAX_TARGETS", "choose_targets", "effect_rows", "parents_of"]
+__all__ = ["MAX_PARENTS", "MAX_PERTURBATIONS", "choose_perturbations", "effect_rows", "parents_of"]
 
 MAX_PARENTS = 12  # rows that a page holds beside other figures
-MAX_TARGETS = 16  # rows that a page holds
+MAX_PERTURBATIONS = 16  # rows that a page holds
 
 
 def parents_of(edges: pd.DataFrame, gene: str, key: str, known: Sequence[str]) -> pd.Series:
@@ -29,7 +29,7 @@ def parents_of(edges: pd.DataFrame, gene: str, key: str, known: Sequence[str]) -
         others = [name for name in known if name != gene]
         msg = (
             f"{gene} has no parents in adata.uns[{key!r}]: no edge to it was selected. Name perturbed genes to compare "
-            f"with by targets=[...], such as {name_some(others, 3)}."
+            f"with by perturbations=[...], such as {name_some(others, 3)}."
         )
         raise InputError(msg)
     own = own.assign(_size=own["coef"].abs()).sort_values(["_size", "source"], ascending=[False, True])
@@ -40,22 +40,27 @@ def _which(known: Sequence[str]) -> str:
     return f"has {name_some(known)}" if known else "has no gene that adata still holds"
 
 
-def choose_targets(targets: object, gene: str, pairs: pd.DataFrame) -> list[str]:
-    """The named targets, each once; all must be perturbed genes of the step other than `gene`."""
-    several = isinstance(targets, Iterable) and not isinstance(targets, str)
-    chosen = [str(name) for name in dict.fromkeys(targets)] if several else [str(targets)]
-    known = sorted(set(pairs["target"]))
+def choose_perturbations(perturbations: object, gene: str, pairs: pd.DataFrame) -> list[str]:
+    """The named perturbations, each once; all must be perturbed genes of the step other than `gene`."""
+    several = isinstance(perturbations, Iterable) and not isinstance(perturbations, str)
+    chosen = [str(name) for name in dict.fromkeys(perturbations)] if several else [str(perturbations)]
+    known = sorted(set(pairs["source"]))
     if gene not in known:
         msg = f"gene={gene!r} is not a gene of the descendant step, which {_which(known)}."
         raise InputError(msg)
     if not chosen:
-        msg = "targets names no gene; leave it None to see the parents of the network."
+        msg = "perturbations names no gene; leave it None to see the parents of the network."
         raise InputError(msg)
     if unknown := [name for name in chosen if name not in known]:
-        msg = f"targets names {name_some(unknown)}, no targets of the descendant step, which {_which(known)}."
+        msg = (
+            f"perturbations names {name_some(unknown)}, no perturbations of the descendant step, which {_which(known)}."
+        )
         raise InputError(msg)
     if gene in chosen:
-        msg = f"targets names {gene} itself; its own knock-down is in ag.get.targets and ag.pl.argen_targets."
+        msg = (
+            f"perturbations names {gene} itself; its own knock-down is in ag.get.perturbations and "
+            "ag.pl.argen_perturbations."
+        )
         raise InputError(msg)
     return chosen
 
@@ -88,7 +93,7 @@ def effect_rows(
     Rows with ``name`` (of the other gene), ``gene``, ``group``, ``effect``, ``se``, ``p``, ``significant``, ``flags``,
     ``n_perturbed`` and, with a network, ``coef``, and how many there would be.
     """
-    looked_at, perturbed = ("target", "gene") if reverse else ("gene", "target")
+    looked_at, perturbed = ("source", "target") if reverse else ("target", "source")
     own = pairs[pairs[looked_at] == gene].set_index(perturbed).loc[list(others)]
     table = own[["effect", "se", "p", "significant", "flags", "n_perturbed"]].rename_axis("name").reset_index()
     table["gene"], table["group"] = (table["name"], gene) if reverse else (gene, table["name"])

@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.network import step_key_of_network
 from argen._bridge.validate import check_anndata, counted
 from argen.errors import InputError
@@ -17,7 +18,7 @@ from argen.pl import _style as style
 from argen.pl._axes import on_paper
 from argen.pl._densities import RIDGE_HEIGHT, Curve, curves_of, draw_curve, draw_zeros, log_limits
 from argen.pl._effect_layout import Contents, Layout, axes_for
-from argen.pl._effect_rows import MAX_PARENTS, MAX_TARGETS, choose_targets, effect_rows, parents_of
+from argen.pl._effect_rows import MAX_PARENTS, MAX_PERTURBATIONS, choose_perturbations, effect_rows, parents_of
 from argen.pl._fold_changes import NO_COUNTS, draw_folds, fold_words
 from argen.pl._named_rows import short, short_names
 from argen.pl._show import finish
@@ -25,6 +26,7 @@ from argen.pl._show import finish
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from mudata import MuData
 
 __all__ = ["argen_effects", "draw_effects"]
 
@@ -35,15 +37,16 @@ _USUAL_WIDTH = 216.0  # points: of the curves, for which their ticks are chosen
 _LONGEST_NAME = 18
 
 
+@takes_mudata
 @on_paper
 def argen_effects(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     gene: str,
     key: str = _DEFAULT_KEY,
     reverse: bool = False,
-    targets: str | Sequence[str] | None = None,
-    descendants_key: str | None = None,
+    perturbations: str | Sequence[str] | None = None,
+    descendants: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
@@ -71,13 +74,13 @@ def argen_effects(
     gene
         The child.
     key
-        Name of the network. With `targets` it may be missing if none is named; edges are then not spoken of.
+        Name of the network. With `perturbations` it may be missing if none is named; edges are then not spoken of.
     reverse
         Perturb the gene and look at its parents.
-    targets
+    perturbations
         Perturbed genes to take instead of the parents, in this order, whether there is an edge or not (16 at most, then
         those with the smallest p-values).
-    descendants_key
+    descendants
         Name of the descendant step; default the one that the network was made from, ``"argen_descendants"`` if there is
         no network.
     ax
@@ -96,7 +99,7 @@ def argen_effects(
     Raises
     ------
     argen.errors.MissingResultError
-        No network under `key` and no `targets`, or no descendant step.
+        No network under `key` and no `perturbations`, or no descendant step.
     argen.errors.StaleResultError
         The data, or the descendant step, are not those that the network was made from.
     argen.errors.InputError
@@ -112,7 +115,7 @@ def argen_effects(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> axes = ag.pl.argen_effects(adata, gene="X6", show=False)
     """
     from argen import get
@@ -122,26 +125,30 @@ def argen_effects(
         msg = f"gene={gene!r} has to be the name of one gene; draw several in a picture each."
         raise InputError(msg)
     # A network that is named has to be there.
-    has_network = key in adata.uns or targets is None or key != _DEFAULT_KEY
-    step = descendants_key or (step_key_of_network(adata, key, can_name=True) if has_network else "argen_descendants")
+    has_network = key in adata.uns or perturbations is None or key != _DEFAULT_KEY
+    step = descendants or (step_key_of_network(adata, key, can_name=True) if has_network else "argen_descendants")
     pairs = get.pairs(adata, key=step)
     coef, limit = None, MAX_PARENTS
-    if targets is not None:
-        others, limit = choose_targets(targets, gene, pairs), MAX_TARGETS
+    if perturbations is not None:
+        others, limit = choose_perturbations(perturbations, gene, pairs), MAX_PERTURBATIONS
     if has_network:
         edges = get.edges(adata, key=key)
         edges = edges[edges["target"] == gene]
-        coef = edges.set_index("source")["coef"] if targets is not None else parents_of(edges, gene, key, _genes(pairs))
-    others = others if targets is not None else coef.index.tolist()
-    rows, n_all = effect_rows(pairs, gene, others, coef, reverse=reverse, limit=limit, by_p=targets is not None)
+        coef = (
+            edges.set_index("source")["coef"]
+            if perturbations is not None
+            else parents_of(edges, gene, key, _genes(pairs))
+        )
+    others = others if perturbations is not None else coef.index.tolist()
+    rows, n_all = effect_rows(pairs, gene, others, coef, reverse=reverse, limit=limit, by_p=perturbations is not None)
     looked_at, perturbed = (rows["name"].tolist(), [gene]) if reverse else ([gene], rows["name"].tolist())
-    cells = get.expression(adata, genes=looked_at, targets=perturbed, key=step)
-    what = "parents" if targets is None else "targets"
+    cells = get.expression(adata, genes=looked_at, perturbations=perturbed, key=step)
+    what = "parents" if perturbations is None else "perturbations"
     return finish(draw_effects(cells, rows, gene=gene, reverse=reverse, what=what, n_all=n_all, ax=ax), show)
 
 
 def _genes(pairs: pd.DataFrame) -> list[str]:
-    return sorted(set(pairs["target"]))
+    return sorted(set(pairs["source"]))
 
 
 def draw_effects(

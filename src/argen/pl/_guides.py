@@ -7,7 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from argen._bridge.guides.knockdown import KnockdownDesign, knockdown_tables, read_guides
+from argen._bridge.guides.knockdown import knockdown_tables, read_design, read_guides
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry
 from argen._bridge.validate import check_option, name_some
 from argen.errors import InputError
@@ -18,6 +19,7 @@ from argen.pl._show import finish
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from mudata import MuData
 
 __all__ = ["argen_guides", "draw_cells", "draw_counts", "draw_guides_per_cell", "draw_knockdown"]
 
@@ -30,9 +32,10 @@ _MOST_GUIDES = 5  # more guides than this in a cell share a bar
 _TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000)
 
 
+@takes_mudata
 @on_paper
 def argen_guides(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     kind: Literal["counts", "cells", "guides_per_cell", "knockdown"] | None = None,
     guide: str | None = None,
@@ -106,13 +109,13 @@ def argen_guides(
     histogram = _histogram(result, table, guide) if "counts" in shown else None
     knockdowns = None
     if "knockdown" in shown:
-        knockdowns = knockdown_tables(adata, key, KnockdownDesign(covariates, depth, layer, dict(measured_as or {})))
+        knockdowns = knockdown_tables(adata, key, read_design(adata, covariates, depth, layer, measured_as))
     axes = [ax] if ax is not None else _new_axes(shown, table, knockdowns)
     for name, one in zip(shown, axes, strict=True):
         if name == "counts":
             draw_counts(one, *histogram)
         elif name == "cells":
-            draw_cells(one, adata.obs[result.settings["target_key"]].value_counts())
+            draw_cells(one, adata.obs[result.settings["perturbation_key"]].value_counts())
         elif name == "guides_per_cell":
             draw_guides_per_cell(one, np.diff(adata.obsm[key].indptr))
         else:

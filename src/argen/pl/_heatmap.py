@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.network import step_key_of_network
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
@@ -26,6 +27,7 @@ from argen.pl._wording import left_out_words, no_edge_words
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from mudata import MuData
 
 __all__ = ["EFFECTS", "argen_heatmap", "draw_heatmap", "effects_table"]
 
@@ -47,14 +49,15 @@ _UNITS = {
 }
 
 
+@takes_mudata
 @on_paper
 def argen_heatmap(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     key: str = "argen_dag",
     effects: Literal["direct", "total"] = "direct",
-    tested: bool = False,
-    nodes: Genes = None,
+    selected: bool = True,
+    genes: Genes = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
@@ -81,9 +84,10 @@ def argen_heatmap(
         Name of the result.
     effects
         ``"direct"`` or ``"total"``.
-    tested
-        With ``effects="total"``: draw the effects of all pairs that have an estimate.
-    nodes
+    selected
+        With ``effects="total"``: only pairs that are significant or descendants; ``False`` draws all that have an
+        estimate.
+    genes
         Genes to draw, in whatever order. Default: all genes of the network.
     ax
         Axes to draw into; they are narrowed so that the colour bar stands in their place too, names stand to the left
@@ -108,29 +112,29 @@ def argen_heatmap(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> axes = ag.pl.argen_heatmap(adata, effects="total", show=False)
     """
     from argen import get
 
     check_option("effects", effects, EFFECTS)
-    check_option("tested", tested, (True, False))
-    if tested and effects == "direct":
-        msg = "tested=True is for effects='total': of the candidate edges, use ag.pl.argen_volcano."
+    check_option("selected", selected, (True, False))
+    if not selected and effects == "direct":
+        msg = "selected=False is for effects='total': of the candidate edges, use ag.pl.argen_volcano."
         raise InputError(msg)
     graph = get.graph(adata, key=key)
-    genes = Views(nodes=nodes).genes(graph)
+    chosen = Views(genes=genes).chosen(graph)
     step = step_key_of_network(adata, key) if effects == "total" else None
-    table = effects_table(graph, None if step is None else get.pairs(adata, key=step), tested=tested)
+    table = effects_table(graph, None if step is None else get.pairs(adata, key=step), selected=selected)
     table.attrs["n_left_out"] = graph.graph.get("n_edges_left_out", 0)
     if step is not None:
         stored = adata.uns[step]["tables"]["pairs"]
         related = stored["significant"].to_numpy(bool) | stored["descendant"].to_numpy(bool)
-        table.attrs["n_left_out"] = n_left_out(adata, stored[related], ("target", "gene"))
-    return finish(draw_heatmap(graph.subgraph(genes), table, ax), show)
+        table.attrs["n_left_out"] = n_left_out(adata, stored[related])
+    return finish(draw_heatmap(graph.subgraph(chosen), table, ax), show)
 
 
-def effects_table(graph: nx.DiGraph, pairs: pd.DataFrame | None = None, *, tested: bool = False) -> pd.DataFrame:
+def effects_table(graph: nx.DiGraph, pairs: pd.DataFrame | None = None, *, selected: bool = True) -> pd.DataFrame:
     """Cells of the matrix: ``source``, ``target``, ``effect``, ``related`` and ``no_counts`` of the edges or of pairs.
 
     ``attrs`` tell which of the two; `related` are edges, and pairs that are significant or descendants; `no_counts` are
@@ -142,22 +146,21 @@ def effects_table(graph: nx.DiGraph, pairs: pd.DataFrame | None = None, *, teste
         table = table.assign(related=True, no_counts=False)
     else:
         pairs = pairs.assign(related=pairs["significant"] | pairs["descendant"], no_counts=without_counts(pairs))
-        kept = pairs["effect"].notna() & (pairs["related"] | tested)
-        columns = {"target": "source", "gene": "target"}
-        table = pairs.loc[kept, ["target", "gene", "effect", "related", "no_counts"]].rename(columns=columns)
-    table.attrs = {"effects": "direct" if pairs is None else "total", "tested": tested}
+        kept = pairs["effect"].notna() & (pairs["related"] | (not selected))
+        table = pairs.loc[kept, ["source", "target", "effect", "related", "no_counts"]]
+    table.attrs = {"effects": "direct" if pairs is None else "total", "selected": selected}
     return table
 
 
 def draw_heatmap(graph: nx.DiGraph, table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
     """Draw cells as :func:`effects_table` has them, of the genes of `graph`; see :func:`argen_heatmap`."""
-    effects, tested = table.attrs["effects"], table.attrs["tested"]
+    effects, selected = table.attrs["effects"], table.attrs["selected"]
     # The subgraph of a network iterates in the order of a set: its order is an attribute.
     genes = sorted(graph, key=lambda gene: (graph.nodes[gene]["order"], gene))
     every = _matrix(table, genes)
     at = np.arange(len(genes)) if len(genes) <= MAX_GENES else _at_hubs(graph, genes)
     shown, matrix = [genes[i] for i in at], every[np.ix_(at, at)]
-    related = matrix if not tested else _matrix(table[table["related"]], shown)
+    related = matrix if selected else _matrix(table[table["related"]], shown)
     empty = np.isfinite(_matrix(table[table["no_counts"]], shown))
     notes = [
         _no_counts_note(int(empty.sum())), hidden_genes_note(len(shown), len(genes)),
@@ -332,14 +335,16 @@ def _heading(every: np.ndarray, n_drawn: int, attrs: Mapping[Hashable, Any], *, 
     """What there is to draw, how much of it runs against the order, and how much is drawn."""
     there = np.isfinite(every)
     n, n_against = int(there.sum()), int(np.tril(there, -1).sum())
-    tested = attrs["tested"]
+    selected = attrs["selected"]
     if attrs["effects"] == "direct":
         none = "no selected edge among these genes" if any_edge else no_edge_words(attrs.get("n_left_out", 0))
         parts = [counted(n, "selected edge") if n else none]
     else:
         n_pairs = len(every) * (len(every) - 1)
-        parts = [f"{n} of {counted(n_pairs, 'pair')} {'with an estimate' if tested else 'significant or descendants'}"]
-    if n_against and not tested:
+        parts = [
+            f"{n} of {counted(n_pairs, 'pair')} {'significant or descendants' if selected else 'with an estimate'}"
+        ]
+    if n_against and selected:
         parts.append(f"{n_against} against the order")
     if n_drawn < n:
         parts.append(f"{n_drawn} among the genes shown")

@@ -9,6 +9,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from argen._bridge.diagnostics.sign_check import Agreement, agreement
 from argen._bridge.intervals import interval_95
+from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import counted, name_some
 from argen.pl import _style as style
 from argen.pl._axes import new_axes, on_paper, plain
@@ -18,6 +19,7 @@ from argen.pl._show import finish
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from mudata import MuData
 
 __all__ = ["argen_sign_check", "draw_sign_check"]
 
@@ -31,13 +33,14 @@ _EXACT, _MOST_DIGITS = 1e-9, 3  # per cent: what rounding leaves of 0 and 100, a
 _LINE_ABOVE = 1.4  # of a font size
 
 
+@takes_mudata
 @on_paper
 def argen_sign_check(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     key: str = "argen_dag",
     reverse: bool = False,
-    descendants_key: str | None = None,
+    descendants: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
@@ -60,8 +63,8 @@ def argen_sign_check(
     key
         Name of the network.
     reverse
-        Perturb the targets and look at the sources.
-    descendants_key
+        Perturb the perturbations and look at the sources.
+    descendants
         Name of the descendant step with the effects; default the one that the network was made from.
     ax
         Axes to draw into. Default: a new figure.
@@ -87,12 +90,12 @@ def argen_sign_check(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> axes = ag.pl.argen_sign_check(adata, show=False)
     """
     from argen import get
 
-    table = get.sign_check(adata, key=key, descendants_key=descendants_key)
+    table = get.sign_check(adata, key=key, descendants=descendants)
     return finish(draw_sign_check(table, reverse=reverse, ax=ax), show)
 
 

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
 from argen.get._opened import OpenedNetwork, n_left_out
@@ -21,6 +22,7 @@ from argen.pl._wording import left_out_words
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from mudata import MuData
 
 __all__ = ["TABLES", "argen_volcano", "draw_volcano", "volcano_table"]
 
@@ -34,22 +36,23 @@ _OTHER = style.ISOLATED_EDGE
 _NEAR = 3.0  # points: of symbols closer than that one stands for all when names seek a place
 _WORDS = {
     "edges": ("selected", "direct effect (log expression of the child per unit of the parent's)"),
-    "pairs": ("significant", f"total effect: {style.LOG_FOLD_CHANGE} of the gene in the cells of the target"),
+    "pairs": ("significant", f"total effect: {style.LOG_FOLD_CHANGE} of the target in the cells of the source"),
 }
 
 
+@takes_mudata
 @on_paper
 def argen_volcano(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     key: str | None = None,
     table: Literal["edges", "pairs"] = "edges",
-    of: Genes = None,
-    on: Genes = None,
+    sources: Genes = None,
+    targets: Genes = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
-    """Draw effects against their p-values: of every candidate edge, or of every pair of a target and a gene.
+    """Draw effects against their p-values: of every candidate edge, or of every pair of a perturbation and a gene.
 
     Edges that were selected (pairs that are significant) are filled, blue if positive, vermillion if negative; grey
     rings were tested and not found. The level of online FDR control differs from gene to gene, so that no line parts
@@ -66,9 +69,9 @@ def argen_volcano(
         Name of the result. Default: ``"argen_dag"``, or ``"argen_descendants"`` for pairs.
     table
         ``"edges"``: direct effects, :func:`argen.get.edges`. ``"pairs"``: total effects, :func:`argen.get.pairs`.
-    of
-        Gene or genes whose effects are drawn (parents, perturbed targets). Default: all.
-    on
+    sources
+        Gene or genes whose effects are drawn (parents, perturbed genes). Default: all.
+    targets
         Gene or genes on which effects are drawn (children, genes that are looked at). Default: all.
     ax
         Axes to draw into. Default: a new figure.
@@ -90,9 +93,9 @@ def argen_volcano(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> axes = ag.pl.argen_volcano(adata, show=False)
-    >>> axes = ag.pl.argen_volcano(adata, table="pairs", of="X1", show=False)
+    >>> axes = ag.pl.argen_volcano(adata, table="pairs", sources="X1", show=False)
     """
     from argen import get
 
@@ -111,8 +114,9 @@ def argen_volcano(
     else:
         tests, genes = get.pairs(adata, key=key), get.genes(adata, key=key)["gene"].tolist()
         where = f"the descendant step in adata.uns[{key!r}]"
-        gone = n_left_out(adata, adata.uns[key]["tables"]["pairs"], ("target", "gene"))
-    chosen = {name: _chosen(genes, name, value, where) for name, value in (("of", of), ("on", on)) if value is not None}
+        gone = n_left_out(adata, adata.uns[key]["tables"]["pairs"], ("source", "target"))
+    ends = {"sources": sources, "targets": targets}
+    chosen = {name: _chosen(genes, name, value, where) for name, value in ends.items() if value is not None}
     drawn = volcano_table(tests, **chosen)
     drawn.attrs["n_left_out"] = gone
     return finish(draw_volcano(drawn, ax), show)
@@ -121,12 +125,12 @@ def argen_volcano(
 def _chosen(genes: list[str], name: str, value: Genes, where: str) -> list[str]:
     chosen = known_genes(genes, name, value, where)
     if not chosen:
-        msg = f"No gene is named by {name}; leave it None to draw the effects {name} all genes."
+        msg = f"No gene is named by {name}; leave it None to draw the effects of all."
         raise InputError(msg)
     return chosen
 
 
-def volcano_table(tests: pd.DataFrame, of: Genes = None, on: Genes = None) -> pd.DataFrame:
+def volcano_table(tests: pd.DataFrame, sources: Genes = None, targets: Genes = None) -> pd.DataFrame:
     """Candidates of :func:`argen.get.edges` or pairs of :func:`argen.get.pairs` with one set of names.
 
     ``source``, ``target``, ``effect``, ``p``, ``found``, ``weak``, ``required``, ``no_counts`` (the effect of a pair
@@ -134,13 +138,15 @@ def volcano_table(tests: pd.DataFrame, of: Genes = None, on: Genes = None) -> pd
     them.
     """
     edges = "coef" in tests
-    names = ["source", "target", "coef", "p", "selected"] if edges else ["target", "gene", "effect", "p", "significant"]
+    names = (
+        ["source", "target", "coef", "p", "selected"] if edges else ["source", "target", "effect", "p", "significant"]
+    )
     table = tests[names].set_axis(["source", "target", "effect", "p", "found"], axis=1)
     # Not every network has these columns.
     for name in ("weak", "required"):
         table[name] = tests[name].to_numpy(bool) if edges and name in tests else False
     table["no_counts"] = False if edges else without_counts(tests)
-    for name, genes in (("source", of), ("target", on)):
+    for name, genes in (("source", sources), ("target", targets)):
         if genes is not None:
             table = table[table[name].isin(genes)]
     level = np.nan if edges or tests.empty else float(tests["mde_level"].max())

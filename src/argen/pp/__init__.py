@@ -1,4 +1,4 @@
-"""Preprocessing: which perturbation each cell carries, and which cells and targets to keep."""
+"""Preprocessing: which perturbation each cell carries, and which cells and perturbations to keep."""
 
 from ._guides import argen_guides
 from ._qc import argen_qc

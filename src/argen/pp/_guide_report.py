@@ -4,7 +4,7 @@ import numpy as np
 
 from argen._bridge import log
 from argen._bridge.guides.names import GuideTargets
-from argen._bridge.guides.slots import n_guides_key, posterior_key, target_key
+from argen._bridge.guides.slots import n_guides, perturbation_key, posterior_key
 from argen._bridge.validate import counted, name_some
 from argen._core.guides import CONTROL, MULTIPLE, UNASSIGNED, CellTargets, Fallback, GuideFits, Reason
 from argen.errors import DesignError
@@ -72,7 +72,7 @@ def describe(key_added: str, *, has_posterior: bool) -> str:
     return (
         f"added\n    {key_added!r}, guides of the cells (.obsm)\n"
         f"{posterior}"
-        f"    {target_key(key_added)!r}, target of the cells (.obs)\n"
-        f"    {n_guides_key(key_added)!r}, number of guides of the cells (.obs)\n"
+        f"    {perturbation_key(key_added)!r}, target of the cells (.obs)\n"
+        f"    {n_guides(key_added)!r}, number of guides of the cells (.obs)\n"
         f"    {key_added!r}, guides, counts of cells and parameters (.uns)"
     )

@@ -13,7 +13,7 @@ from argen._bridge import log
 from argen._bridge.guides import calls as bridge
 from argen._bridge.guides.mapping import GuideTargetMap, mapped_guides, read_mapping
 from argen._bridge.guides.names import GuideTargets, name_targets, split_labels, stays_whole
-from argen._bridge.guides.slots import fits_table, histogram_table, target_key, write_guides
+from argen._bridge.guides.slots import fits_table, histogram_table, perturbation_key, write_guides
 from argen._bridge.mudatas import copied
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_key, check_level, check_option
@@ -138,8 +138,8 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     n_jobs
         Threads. `None` uses all that this process may run on; results do not depend on it.
     key_added
-        Key of the results in ``obsm`` and ``uns``. The obs columns are ``"argen_target"`` and ``"argen_n_guides"`` for
-        the default key, else ``f"{key_added}_target"`` and ``f"{key_added}_n_guides"``.
+        Key of the results in ``obsm`` and ``uns``. The obs columns are ``"argen_perturbation"`` and
+        ``"argen_n_guides"`` for the default key, else ``f"{key_added}_perturbation"`` and ``f"{key_added}_n_guides"``.
     copy
         Whether to return a changed copy instead of changing `data`.
 
@@ -152,7 +152,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     `.obsm['argen_guides_posterior' | f'{key_added}_posterior']` : :class:`scipy.sparse.csr_matrix` (dtype ``float32``)
         Posterior probability of each guide where the cell has a UMI of it (guides without a fit have no entries);
         with the methods mixture, gaussian and poisson_gauss.
-    `.obs['argen_target' | f'{key_added}_target']` : :class:`pandas.Series` (dtype ``category``)
+    `.obs['argen_perturbation' | f'{key_added}_perturbation']` : :class:`pandas.Series` (dtype ``category``)
         Target of each cell, ``"control"``, ``"multiple"`` or ``"unassigned"``. The categories are all targets,
         sorted, also those without a cell, and then these three words.
     `.obs['argen_n_guides' | f'{key_added}_n_guides']` : :class:`pandas.Series` (dtype ``int64``)
@@ -186,7 +186,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     >>> mdata = ag.datasets.simulate(genes=5, guides_per_target=2, control_guides=3, guide_counts=True)
     >>> ag.pp.argen_guides(mdata)
     >>> rna = mdata["rna"]
-    >>> bool((rna.obs["argen_target"].astype(str) == rna.obs["target"].astype(str)).mean() > 0.95)
+    >>> bool((rna.obs["argen_perturbation"].astype(str) == rna.obs["perturbation"].astype(str)).mean() > 0.95)
     True
     >>> rna.uns["argen_guides"]["tables"]["cells"]["status"].astype(str).tolist()
     ['target', 'control', 'unassigned', 'unassigned']
@@ -198,7 +198,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     >>> adata = ad.AnnData(np.ones((4, 1)))
     >>> adata.obs["guide"] = ["STAT1", "NT", "STAT1+MYC", "MYC+NT"]
     >>> ag.pp.argen_guides(adata, labels="guide", separator="+")
-    >>> adata.obs["argen_target"].tolist()
+    >>> adata.obs["argen_perturbation"].tolist()
     ['STAT1', 'control', 'multiple', 'MYC']
     """
     method = _check_method(method, labels)
@@ -224,7 +224,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
         "ignore_control_partner": bool(ignore_control_partner),
         "control": np.array(targets.control, dtype=object),
         "control_detected": controls is None,
-        "target_key": target_key(key_added),
+        "perturbation_key": perturbation_key(key_added),
     }
     if separator is not None:
         record["separator"] = separator

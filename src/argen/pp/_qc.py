@@ -1,4 +1,4 @@
-"""Quality control of cells and targets."""
+"""Quality control of cells and perturbations."""
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from argen._bridge import log
 from argen._bridge.guides.calls import find_rna, modality
-from argen._bridge.guides.knockdown import KnockdownDesign
+from argen._bridge.guides.knockdown import read_design
 from argen._bridge.guides.qc import QcLimits, QcResult, apply_rules, write_qc
 from argen._bridge.mudatas import columns_stay, copied
+from argen._bridge.remembered import REMEMBERED
 from argen._bridge.validate import check_key
 from argen.errors import InputError
 
@@ -27,7 +28,7 @@ def argen_qc(  # noqa: PLR0913
     min_genes: float | None = None,
     max_genes: float | None = None,
     max_percent_mito: float | None = None,
-    one_target: bool = True,
+    one_perturbation: bool = True,
     min_cells: int | None = None,
     min_knockdown_z: float | None = None,
     depth: str | None = None,
@@ -36,16 +37,16 @@ def argen_qc(  # noqa: PLR0913
     covariates: str | Sequence[str] | None = None,
     layer: str | None = None,
     measured_as: Mapping[str, str] | None = None,
-    guides_key: str = "argen_guides",
+    guides: str = "argen_guides",
     subset: bool = True,
     key_added: str = "argen_qc",
     copy: bool = False,
 ) -> "AnnData | MuData | None":
-    r"""Remove cells and targets by rules, and tell how many each rule removed and why.
+    r"""Remove cells and perturbations by rules, and tell how many each rule removed and why.
 
-    Rules on cells come first, those on targets look at the cells that are left. There is no rule on the expression of
-    the target in single cells, on purpose: cells chosen because their target is low were chosen by the exposure, and
-    every effect of that gene on others would be biased. Knock-down is judged for a target as a whole.
+    Rules on cells come first, those on perturbations look at the cells that are left. There is no rule on the
+    expression of the target in single cells, on purpose: cells chosen because their target is low were chosen by the
+    exposure, and every effect of that gene on others would be biased. Knock-down is judged for a target as a whole.
 
     Parameters
     ----------
@@ -57,24 +58,25 @@ def argen_qc(  # noqa: PLR0913
         Limits of the number of genes with a count, both included.
     max_percent_mito
         Largest percentage of mitochondrial counts, from 0 to 100.
-    one_target
+    one_perturbation
         Remove cells without a target (*unassigned*) and with several (*multiple*); control cells stay.
     min_cells
-        Remove targets with fewer cells.
+        Remove perturbations with fewer cells.
     min_knockdown_z
-        Remove targets whose on-target effect, as in :func:`argen.get.guides` by target, has :math:`z >` minus this
-        (3 keeps targets with :math:`z \le -3`). Targets that are not measured stay and are counted.
+        Remove perturbations whose on-target effect, as in :func:`argen.get.guides` by target, has :math:`z >` minus
+        this (3 keeps perturbations with :math:`z \le -3`). Perturbations that are not measured stay and are counted.
     depth
-        obs column with the sequencing depth; `None` takes the sums of the counts.
+        obs column with the sequencing depth; `None` takes that of an earlier step, else the sums of the counts.
     n_genes
         obs column with the number of genes; `None` counts them.
     percent_mito
         obs column with the percentage of mitochondrial counts; `None` takes ``percent_mito`` if there is one, else
         computes it from the genes whose names start with ``MT-``.
     covariates, layer, measured_as
-        For the knock-downs and the counts, as in :func:`argen.get.guides`.
-    guides_key
-        Key of :func:`argen.pp.argen_guides`; needed for the rules on targets.
+        For the knock-downs and the counts, as in :func:`argen.get.guides`. Layer, depth and covariates are kept:
+        later steps take them unless they are given others.
+    guides
+        Key of :func:`argen.pp.argen_guides`; needed for the rules on perturbations.
     subset
         Keep only the cells that pass; ``False`` only marks them.
     key_added
@@ -92,15 +94,15 @@ def argen_qc(  # noqa: PLR0913
         The first rule that the cell fails, missing if it passes.
     `.uns['argen_qc' | key_added]` : :class:`dict`
         In ``tables`` ``rules``: DataFrame with a row per rule and one for what is kept: ``rule``, ``limit``,
-        ``n_cells`` (that fail it), ``n_cells_first`` (that fail no rule before), ``n_targets`` (removed), ``why``,
-        ``targets`` (their names); beside them ``settings`` and what every entry has.
+        ``n_cells`` (that fail it), ``n_cells_first`` (that fail no rule before), ``n_perturbations`` (removed),
+        ``why``, ``perturbations`` (their names); beside them ``settings`` and what every entry has.
 
     Raises
     ------
     argen.errors.InputError
         An argument or a column cannot be used.
     argen.errors.MissingResultError
-        A rule needs targets, and no guides were called.
+        A rule needs perturbations, and no guides were called.
     argen.errors.CountsError
         The counts are not counts.
     argen.errors.DesignError
@@ -114,7 +116,7 @@ def argen_qc(  # noqa: PLR0913
     >>> adata = mdata["rna"].copy()
     >>> ag.pp.argen_qc(adata, min_depth=1, min_cells=20, min_knockdown_z=3)
     >>> adata.uns["argen_qc"]["tables"]["rules"]["rule"].tolist()
-    ['min_depth', 'no target', 'multiple targets', 'min_cells', 'min_knockdown_z', 'kept']
+    ['min_depth', 'no perturbation', 'multiple perturbations', 'min_cells', 'min_knockdown_z', 'kept']
     """
     check_key("key_added", key_added)
     limits = QcLimits(
@@ -123,19 +125,20 @@ def argen_qc(  # noqa: PLR0913
         min_genes=min_genes,
         max_genes=max_genes,
         max_percent_mito=max_percent_mito,
-        one_target=bool(one_target),
+        one_perturbation=bool(one_perturbation),
         min_cells=min_cells,
         min_knockdown_z=min_knockdown_z,
     )
     _check_limits(limits)
     start = log.info("quality control")
     rna = find_rna(data, None)
-    design = KnockdownDesign(covariates, depth, layer, dict(measured_as or {}))
+    design = read_design(modality(data, rna), covariates, depth, layer, measured_as)
     columns = {"n_genes": n_genes, "percent_mito": percent_mito}
-    result = apply_rules(modality(data, rna), limits, guides_key, columns, design)
+    result = apply_rules(modality(data, rna), limits, guides, columns, design)
     _report(result)
     given = {name: getattr(limits, name) for name in QcLimits.__slots__}
-    params = {name: value for name, value in {**given, "depth": depth, **columns}.items() if value is not None}
+    used = {name: getattr(design, name) for name in REMEMBERED}
+    params = {name: value for name, value in {**given, **used, **columns}.items() if value is not None}
     data = copied(data) if copy else data
     write_qc(modality(data, rna), key_added, result, params | {"subset": bool(subset)}, subset=subset)
     if rna is not None and subset:
@@ -147,7 +150,7 @@ def argen_qc(  # noqa: PLR0913
 def _check_limits(limits: QcLimits) -> None:
     for name in QcLimits.__slots__:
         value = getattr(limits, name)
-        if name == "one_target" or value is None:
+        if name == "one_perturbation" or value is None:
             continue
         if not isinstance(value, Real) or isinstance(value, bool) or not value >= 0:
             msg = f"{name}={value!r} has to be a number of at least 0, or None to leave the rule out."
@@ -164,9 +167,13 @@ def _check_limits(limits: QcLimits) -> None:
 
 def _report(result: QcResult) -> None:
     for row in result.rules.itertuples():
-        targets = f", {row.n_targets} targets ({row.targets})" if row.rule != "kept" and row.n_targets else ""
+        perturbations = (
+            f", {row.n_perturbations} perturbations ({row.perturbations})"
+            if row.rule != "kept" and row.n_perturbations
+            else ""
+        )
         verb = "pass every rule" if row.rule == "kept" else f"fail {row.rule} ({row.why})"
-        log.info(f"    {row.n_cells} cells {verb}{targets}")
+        log.info(f"    {row.n_cells} cells {verb}{perturbations}")
 
 
 def _update(data: "MuData") -> None:

@@ -9,44 +9,47 @@ import pandas as pd
 from argen._bridge import log
 from argen._bridge.diagnostics.calibration import (
     Notes,
-    PseudoTargets,
+    PseudoPerturbations,
     calibration_tables,
     names_of_splits,
     read_control_guides,
 )
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import write_entry
 from argen._bridge.results.searched import SearchedNetwork, open_network
 from argen._bridge.runtime import Bar, announce_compilation, progress_bars, resolve_n_jobs
 from argen._bridge.settings import NetworkSettings
 from argen._bridge.validate import check_count, check_key, counted, read_seed
-from argen._core.diagnostics.calibration import Placebo, draw_splits, fit_placebo, fit_pseudo_targets
+from argen._core.diagnostics.calibration import Placebo, draw_splits, fit_placebo, fit_pseudo_perturbations
 from argen._core.parallel import Map, worker_pool
 from argen.errors import DesignError, InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["argen_calibration"]
 
 
+@takes_mudata
 def argen_calibration(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     key: str = "argen_dag",
-    guides_key: str = "argen_guides",
+    guides: str = "argen_guides",
     n_splits: int = 20,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
     key_added: str = "argen_calibration",
     copy: bool = False,
-) -> "AnnData | None":
+) -> "AnnData | MuData | None":
     r"""Measure the error rates of the analysis on control cells, where nothing is to be found.
 
-    *Descendants.* Every non-targeting guide is treated as a target: the control cells whose only guide it is are tested
-    against all other control cells, on every gene of the network, with the test and covariates of the stored step. The
-    same is done with `n_splits` random splits of the controls in the sizes of the targets. Splits tell whether the test
-    keeps its level in groups of these sizes; guides tell in addition of batches, off-target effects and whatever else
-    makes cells with one guide differ from cells with another.
+    *Descendants.* Every non-targeting guide is treated as a perturbation: the control cells whose only guide it is are
+    tested against all other control cells, on every gene of the network, with the test and covariates of the stored
+    step. The same is done with `n_splits` random splits of the controls in the sizes of the perturbations. Splits tell
+    whether the test keeps its level in groups of these sizes; guides tell in addition of batches, off-target effects
+    and whatever else makes cells with one guide differ from cells with another.
 
     *Edges.* In the equation of gene t the group of every candidate parent is replaced by a random split of the control
     cells of its size (all groups smaller by a common factor where they exceed half of the controls), and
@@ -65,7 +68,7 @@ def argen_calibration(
         After :func:`argen_dag`, whose options are used again.
     key
         Name of the network.
-    guides_key
+    guides
         Name of the guides of :func:`argen.pp.argen_guides`. Without them, or with fewer than two non-targeting guides
         that have ``min_cells`` cells (of the descendant step), there are random splits alone, and the log says so.
     n_splits
@@ -85,14 +88,14 @@ def argen_calibration(
 
     ``summary``
         Empirical error rates, a row per kind of ``nulls`` (``"guides"``, ``"splits"``, ``"edges"``).
-    ``pseudo_targets``
+    ``pseudo_perturbations``
         One row per non-targeting guide and split.
     ``equations``
         One row per equation of the network: its placebo tests, or the reason why there are none.
     ``qq``
         Expected and observed :math:`-\log_{10} p` with a pointwise 95 % band, at most 500 points per kind.
     ``positive_controls``
-        On-target effect of each target, and whether it is detected.
+        On-target effect of each perturbation, and whether it is detected.
     ``skipped``
         What was left out or done otherwise: ``what``, ``reason``, ``n``.
 
@@ -119,14 +122,14 @@ def argen_calibration(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> ag.tl.argen_calibration(adata)
     >>> ag.get.calibration(adata)["nulls"].tolist()
     ['splits', 'edges']
     """
     n_splits, seed = check_count("n_splits", n_splits, 2), read_seed(rng)
-    check_key("guides_key", guides_key)
-    if key_added == guides_key:
+    check_key("guides", guides)
+    if key_added == guides:
         msg = f"key_added={key_added!r} would overwrite the guides of that name. Choose another name."
         raise InputError(msg)
     threads = resolve_n_jobs(n_jobs)
@@ -135,8 +138,8 @@ def argen_calibration(
     min_cells = made.min_cells
     _check_controls(int(screen.n_per_group[-1]), min_cells)
     notes = Notes()
-    names, members = read_control_guides(adata, screen, guides_key, min_cells, notes)
-    start = log.info("testing pseudo-targets and placebo edges")
+    names, members = read_control_guides(adata, screen, guides, min_cells, notes)
+    start = log.info("testing pseudo-perturbations and placebo edges")
     for _, reason, _ in notes.rows:
         log.info(f"    {reason}")
     announce_compilation(negative_binomial=made.family == "negative_binomial")
@@ -146,7 +149,7 @@ def argen_calibration(
     step = network.step
     tables = calibration_tables(screen, step.tests, network.relation, network.dag, pseudo, placebo, made.alpha, notes)
     adata = adata.copy() if copy else adata
-    settings = {"guides_key": guides_key, "n_splits": n_splits, "seed": seed}
+    settings = {"guides": guides, "n_splits": n_splits, "seed": seed}
     settings["covariance"] = _covariance(network.settings)
     write_entry(adata, network.diagnostic(key_added, "calibration", settings, tables))
     log.info("    finished", time=start, deep=_report(tables, key_added))
@@ -171,15 +174,15 @@ def _fit_pseudo(
     notes: Notes,
     map_: Map,
     bar: Bar,
-) -> dict[str, PseudoTargets]:
+) -> dict[str, PseudoPerturbations]:
     """Guides, if there are any, and splits."""
     step, made = network.step, network.step.settings
     screen, options = step.screen, {"test": made.test, "hc": made.hc, "pooled": made.pooled}
 
-    def fit(nulls: str, names: list[str], members: list[np.ndarray], wanted: np.ndarray) -> PseudoTargets:
+    def fit(nulls: str, names: list[str], members: list[np.ndarray], wanted: np.ndarray) -> PseudoPerturbations:
         track = bar(f"calibration, {nulls}", len(members))
-        tests = fit_pseudo_targets(screen, members, phi=step.phi, map_=map_, track=track, **options)
-        return PseudoTargets(names, members, wanted, tests)
+        tests = fit_pseudo_perturbations(screen, members, phi=step.phi, map_=map_, track=track, **options)
+        return PseudoPerturbations(names, members, wanted, tests)
 
     found = {}
     if names:
@@ -187,7 +190,7 @@ def _fit_pseudo(
     n_controls, sizes = int(screen.n_per_group[-1]), screen.n_per_group[:-1]
     splits, wanted = draw_splits(n_controls, sizes, n_splits, seed, made.min_cells)
     if n_cut := sum(len(cells) < size for cells, size in zip(splits, wanted, strict=True)):
-        notes.add("splits", "smaller than the target they stand for: half of the controls at most", n_cut)
+        notes.add("splits", "smaller than the perturbation they stand for: half of the controls at most", n_cut)
     found["splits"] = fit("splits", list(names_of_splits(n_splits)), splits, wanted)
     return found
 

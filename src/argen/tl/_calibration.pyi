@@ -1,14 +1,17 @@
-from typing import Literal, overload
+from typing import Literal, TypeVar, overload
 
 import numpy as np
 from anndata import AnnData
+from mudata import MuData
+
+_Data = TypeVar("_Data", AnnData, MuData)
 
 @overload
 def argen_calibration(
-    adata: AnnData,
+    adata: _Data,
     *,
     key: str = "argen_dag",
-    guides_key: str = "argen_guides",
+    guides: str = "argen_guides",
     n_splits: int = 20,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
@@ -17,25 +20,25 @@ def argen_calibration(
 ) -> None: ...
 @overload
 def argen_calibration(
-    adata: AnnData,
+    adata: _Data,
     *,
     key: str = "argen_dag",
-    guides_key: str = "argen_guides",
+    guides: str = "argen_guides",
     n_splits: int = 20,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
     key_added: str = "argen_calibration",
     copy: Literal[True],
-) -> AnnData: ...
+) -> _Data: ...
 @overload
 def argen_calibration(
-    adata: AnnData,
+    adata: _Data,
     *,
     key: str = "argen_dag",
-    guides_key: str = "argen_guides",
+    guides: str = "argen_guides",
     n_splits: int = 20,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
     key_added: str = "argen_calibration",
     copy: bool,
-) -> AnnData | None: ...
+) -> _Data | None: ...

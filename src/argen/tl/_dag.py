@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 import numpy as np
 
 from argen._bridge import log
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results import slots
 from argen._bridge.results.network import diagnostics_of
 from argen._bridge.results.prior import read_prior
@@ -27,16 +28,18 @@ from argen.tl._options import DescendantOptions, with_level
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["argen_dag"]
 
 MOST_ROBUST = 10_000  # candidate edges that are tested robustly without being asked to
 
 
+@takes_mudata
 def argen_dag(  # noqa: PLR0913
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     first_stage: Literal["ancestors", "shared"] = "ancestors",
     covariance: Literal["murphy-topel", "stacked", "naive"] = "murphy-topel",
     edges_hc: Literal["HC0", "HC3"] = "HC0",
@@ -49,7 +52,7 @@ def argen_dag(  # noqa: PLR0913
     key_added: str = "argen_dag",
     copy: bool = False,
     **descendants_kwargs: Unpack[DescendantOptions],
-) -> "AnnData | None":
+) -> "AnnData | MuData | None":
     r"""Find the causal network: a DAG with a tested direct effect on every edge.
 
     The descendant relation orders the genes. Then, from sinks to roots, every gene :math:`t` is regressed on the
@@ -77,8 +80,8 @@ def argen_dag(  # noqa: PLR0913
     Parameters
     ----------
     adata
-        Cells × genes. If ``uns[descendants_key]`` is missing, :func:`argen_descendants` runs first.
-    descendants_key
+        Cells × genes. If ``uns[descendants]`` is missing, :func:`argen_descendants` runs first.
+    descendants
         Descendant step whose design (cells, covariates, depth …) is used again.
     first_stage
         Instruments of the first stage of a candidate: its own perturbation and those of its ``"ancestors"``, or those
@@ -136,7 +139,7 @@ def argen_dag(  # noqa: PLR0913
     Raises
     ------
     argen.errors.StaleResultError
-        The stored descendant step was made from other cells, genes, counts or targets.
+        The stored descendant step was made from other cells, genes, counts or perturbations.
     argen.errors.InputError
         Unknown option, `descendants_kwargs` that contradict the stored step, prior knowledge that contradicts itself,
         names genes that are not in the network or requires an edge that cannot be estimated; and all errors of
@@ -146,7 +149,7 @@ def argen_dag(  # noqa: PLR0913
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> int(ag.get.edges(adata)["selected"].sum()) > 8
     True
     """
@@ -158,7 +161,7 @@ def argen_dag(  # noqa: PLR0913
     check_option("robust", robust, (True, False, None))
     threads = resolve_n_jobs(n_jobs)
     given = with_level(descendants_kwargs, descendants_alpha)
-    names = {"descendants_key": descendants_key, "key_added": key_added, "kind": "network"}
+    names = {"descendants": descendants, "key_added": key_added, "kind": "network"}
     step = open_step(adata, argen_dag, given, **names, n_jobs=n_jobs)
     screen = step.screen
     known, prior_table = read_prior(prior, screen.genes)
@@ -166,7 +169,7 @@ def argen_dag(  # noqa: PLR0913
     start = log.info("searching the causal network")
     placed = place_genes(relation.descendant, step.tests.neg_log10_p, before=known.before)
     settings = NetworkSettings(
-        descendants_key=descendants_key,
+        descendants=descendants,
         first_stage=first_stage,
         covariance=covariance,
         edges_hc=edges_hc,
@@ -238,7 +241,7 @@ def _warn_lost(screen: Screen, dag: Dag) -> None:
         msg = (
             f"No edge estimates for {counted(len(singular), 'gene')} whose system is singular: "
             f"{name_some(screen.genes[e.target] for e in singular)}. Weak or unknown knock-down: "
-            f"{name_some(culprits)}; leave these targets out. See uns[key_added]['tables']['equations']."
+            f"{name_some(culprits)}; leave these perturbations out. See uns[key_added]['tables']['equations']."
         )
         warn_user(msg)
 

@@ -1,15 +1,18 @@
-from typing import Literal, Unpack, overload
+from typing import Literal, TypeVar, Unpack, overload
 
 import pandas as pd
 from anndata import AnnData
+from mudata import MuData
 
 from argen.tl._options import DescendantOptions
 
+_Data = TypeVar("_Data", AnnData, MuData)
+
 @overload
 def argen_dag(
-    adata: AnnData,
+    adata: _Data,
     *,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     first_stage: Literal["ancestors", "shared"] = "ancestors",
     covariance: Literal["murphy-topel", "stacked", "naive"] = "murphy-topel",
     edges_hc: Literal["HC0", "HC3"] = "HC0",
@@ -25,9 +28,9 @@ def argen_dag(
 ) -> None: ...
 @overload
 def argen_dag(
-    adata: AnnData,
+    adata: _Data,
     *,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     first_stage: Literal["ancestors", "shared"] = "ancestors",
     covariance: Literal["murphy-topel", "stacked", "naive"] = "murphy-topel",
     edges_hc: Literal["HC0", "HC3"] = "HC0",
@@ -40,12 +43,12 @@ def argen_dag(
     key_added: str = "argen_dag",
     copy: Literal[True],
     **descendants_kwargs: Unpack[DescendantOptions],
-) -> AnnData: ...
+) -> _Data: ...
 @overload
 def argen_dag(
-    adata: AnnData,
+    adata: _Data,
     *,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     first_stage: Literal["ancestors", "shared"] = "ancestors",
     covariance: Literal["murphy-topel", "stacked", "naive"] = "murphy-topel",
     edges_hc: Literal["HC0", "HC3"] = "HC0",
@@ -58,4 +61,4 @@ def argen_dag(
     key_added: str = "argen_dag",
     copy: bool,
     **descendants_kwargs: Unpack[DescendantOptions],
-) -> AnnData | None: ...
+) -> _Data | None: ...

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from argen._bridge import log
+from argen._bridge.modality import takes_mudata
+from argen._bridge.remembered import with_remembered
 from argen._bridge.results.entries import check_free
 from argen._bridge.results.network import networks_of
 from argen._bridge.results.step_log import summary
@@ -13,19 +15,21 @@ from argen._bridge.validate import check_anndata, check_key, name_some
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["argen_descendants"]
 
 
+@takes_mudata
 def argen_descendants(  # noqa: PLR0913
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
-    target_key: str = "argen_target",
+    perturbation_key: str = "argen_perturbation",
     control: str | Sequence[str] = "control",
     covariates: str | Sequence[str] | None = None,
     depth: str | None = None,
     layer: str | None = None,
-    targets: Sequence[str] | None = None,
+    perturbations: Sequence[str] | None = None,
     family: Literal["poisson", "negative_binomial"] = "poisson",
     closure: Literal["acyclic", True, False] = "acyclic",
     test: Literal["auto", "wald", "score"] = "auto",
@@ -36,11 +40,11 @@ def argen_descendants(  # noqa: PLR0913
     n_jobs: int | None = None,
     key_added: str = "argen_descendants",
     copy: bool = False,
-) -> "AnnData | None":
+) -> "AnnData | MuData | None":
     r"""Find the descendants of every perturbed gene: the genes whose expression its perturbation changes.
 
-    For every target :math:`j` and gene :math:`k` of the network (perturbed *and* measured) a quasi-Poisson regression
-    on the cells that perturb :math:`j` and the control cells,
+    For every perturbation :math:`j` and gene :math:`k` of the network (perturbed *and* measured) a quasi-Poisson
+    regression on the cells that perturb :math:`j` and the control cells,
 
     .. math:: \log E[Y_k] = \log \ell + \alpha + \tau^*_{jk} D_j + \beta' X,
 
@@ -48,7 +52,7 @@ def argen_descendants(  # noqa: PLR0913
     :math:`A^{-1}BA^{-1}`, :math:`A = \sum \mu x x'`, :math:`B = \sum (y-\mu)^2 x x'`, and a two-sided p-value. Pairs
     with a Benjamini–Hochberg adjusted p-value (over all tested ordered pairs) below `alpha` are significant; `closure`
     makes the descendant relation of them :cite:p:`ParkLi2026`. The fit of a gene on its own perturbation is the
-    *knock-down*, the strength of the instrument; it is reported for every target and is not part of the family of
+    *knock-down*, the strength of the instrument; it is reported for every perturbation and is not part of the family of
     tests.
 
     Where a group expects few counts of a gene, the Wald test and its sandwich variance break down. Such pairs get a
@@ -64,23 +68,24 @@ def argen_descendants(  # noqa: PLR0913
     ----------
     adata
         Cells × genes with raw UMI counts in ``X`` or in `layer` (dense or any sparse format).
-    target_key
+    perturbation_key
         Column of ``obs`` with the perturbed gene of each cell, as :func:`argen.pp.argen_guides` writes it or as a
         published file has it. Cells labelled ``"multiple"`` or ``"unassigned"``, or without a label, are left out.
     control
-        Label or labels of the control cells in `target_key`.
+        Label or labels of the control cells in `perturbation_key`.
     covariates
         Columns of ``obs``, or a formula over them such as ``"~ batch + percent_mito"`` (with ``C(x)``, ``a:b``,
         ``a*b``). Categorical, string and boolean columns become one-hot, numeric ones are standardised (before they
         enter an interaction); a batch that is coded by integers needs ``C(batch)`` or a categorical column. No part of
-        a formula is evaluated as code.
+        a formula is evaluated as code. What :func:`argen.pp.argen_qc` was given, of this and the two below, is the
+        default; ``[]`` is none.
     depth
         Column of ``obs`` with each cell's sequencing depth. Default: the total count over *all* genes of the matrix.
         Give the depth of the full transcriptome when `adata` holds only some genes.
     layer
         Layer with the counts instead of ``X``.
-    targets
-        Targets to use; default all. The cells of other targets are left out.
+    perturbations
+        Perturbations to use; default all. The cells of other perturbations are left out.
     family
         Quasi-likelihood: ``"poisson"``, or ``"negative_binomial"`` with the weights :math:`1/(1 + \varphi_k\mu)`,
         :math:`\varphi_k` estimated per gene on the control cells, for this step and for the networks made from it.
@@ -104,16 +109,16 @@ def argen_descendants(  # noqa: PLR0913
         leverage; the leverages of control cells are those of the fit on the controls alone). Default: ``"HC0"`` with
         ``test="wald"``, else ``"HC3"``.
     pooled
-        Estimate the effects of all targets on a gene in one regression on the cells of all of them, instead of one
-        regression per target. The effects of the covariates then rest on all cells, which gains power where there are
-        few controls per covariate level. It assumes that covariates act alike in all perturbed cells: do not use it
-        when the state of the cells, and with it the meaning of a covariate, changes with the perturbation. The score
-        test rests on the controls either way.
+        Estimate the effects of all perturbations on a gene in one regression on the cells of all of them, instead of
+        one regression per perturbation. The effects of the covariates then rest on all cells, which gains power where
+        there are few controls per covariate level. It assumes that covariates act alike in all perturbed cells: do not
+        use it when the state of the cells, and with it the meaning of a covariate, changes with the perturbation. The
+        score test rests on the controls either way.
     alpha
         Level of the adjusted p-values. It is stricter than that of the edges: a false ancestor costs every equation
         that it enters, and through the closure those of its descendants.
     min_cells
-        Fewest cells with positive depth that a target, and the controls, must have.
+        Fewest cells with positive depth that a perturbation, and the controls, must have.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
     key_added
@@ -126,12 +131,12 @@ def argen_descendants(  # noqa: PLR0913
     Returns `None` if `copy=False`, else an `AnnData`. Sets the following fields:
 
     `adata.varp[key_added]` : :class:`scipy.sparse.csr_matrix` (dtype `bool`)
-        [target, gene]: gene is a descendant of target.
+        [source, target]: target is a descendant of source.
     `adata.varp['argen_total_effects']` : :class:`scipy.sparse.csr_matrix` (dtype `float`)
-        [target, gene]: total effects of all estimated pairs, the knock-downs on the diagonal
+        [source, target]: total effects of all estimated pairs, the knock-downs on the diagonal
         (``f"{key_added}_total_effects"`` for another `key_added`).
     `adata.uns[key_added]` : :class:`dict`
-        In ``tables``: ``targets`` (kept and dropped, with reasons and knock-down), ``pairs`` (every tested pair),
+        In ``tables``: ``perturbations`` (kept and dropped, with reasons and knock-down), ``pairs`` (every tested pair),
         ``genes`` (dispersions and families), ``dropped_pairs`` (by ``closure="acyclic"``), ``components`` (genes that
         the significant pairs join into cycles), ``cells`` (what became of the cells), ``covariates`` (columns of the
         design). Beside them ``kind``, ``id`` (a digest of the tables), ``made_from`` (that of the data), ``settings``,
@@ -144,37 +149,36 @@ def argen_descendants(  # noqa: PLR0913
     argen.errors.InputError
         Unknown column, layer, label or option; duplicated ``var_names``.
     argen.errors.DesignError
-        Too few controls or targets; constant, collinear or missing covariates.
+        Too few controls or perturbations; constant, collinear or missing covariates.
 
     Examples
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_descendants(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_descendants(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> sorted(adata.uns["argen_descendants"]["tables"])[:3]
     ['cells', 'components', 'covariates']
     """
-    settings = DescendantSettings.read(
-        {
-            "target_key": target_key,
-            "control": control,
-            "covariates": covariates,
-            "depth": depth,
-            "layer": layer,
-            "targets": targets,
-            "family": family,
-            "closure": closure,
-            "test": test,
-            "hc": hc,
-            "pooled": pooled,
-            "alpha": alpha,
-            "min_cells": min_cells,
-        }
-    )
     check_key("key_added", key_added)
     check_anndata(adata)
     check_free(adata, key_added, "descendants")
     start = log.info("computing descendants of every perturbed gene")
+    given = {
+        "perturbation_key": perturbation_key,
+        "control": control,
+        "covariates": covariates,
+        "depth": depth,
+        "layer": layer,
+        "perturbations": perturbations,
+        "family": family,
+        "closure": closure,
+        "test": test,
+        "hc": hc,
+        "pooled": pooled,
+        "alpha": alpha,
+        "min_cells": min_cells,
+    }
+    settings = DescendantSettings.read(with_remembered(adata, given, ["qc"]))
     step = compute_step(adata, settings, key_added, n_jobs)
     adata = adata.copy() if copy else adata
     outdated = [network.key for network in networks_of(adata, key_added) if key_added in adata.uns]

@@ -1,18 +1,21 @@
 from collections.abc import Sequence
-from typing import Literal, overload
+from typing import Literal, TypeVar, overload
 
 from anndata import AnnData
+from mudata import MuData
+
+_Data = TypeVar("_Data", AnnData, MuData)
 
 @overload
 def argen_descendants(
-    adata: AnnData,
+    adata: _Data,
     *,
-    target_key: str = "argen_target",
+    perturbation_key: str = "argen_perturbation",
     control: str | Sequence[str] = "control",
     covariates: str | Sequence[str] | None = None,
     depth: str | None = None,
     layer: str | None = None,
-    targets: Sequence[str] | None = None,
+    perturbations: Sequence[str] | None = None,
     family: Literal["poisson", "negative_binomial"] = "poisson",
     closure: Literal["acyclic", True, False] = "acyclic",
     test: Literal["auto", "wald", "score"] = "auto",
@@ -26,14 +29,14 @@ def argen_descendants(
 ) -> None: ...
 @overload
 def argen_descendants(
-    adata: AnnData,
+    adata: _Data,
     *,
-    target_key: str = "argen_target",
+    perturbation_key: str = "argen_perturbation",
     control: str | Sequence[str] = "control",
     covariates: str | Sequence[str] | None = None,
     depth: str | None = None,
     layer: str | None = None,
-    targets: Sequence[str] | None = None,
+    perturbations: Sequence[str] | None = None,
     family: Literal["poisson", "negative_binomial"] = "poisson",
     closure: Literal["acyclic", True, False] = "acyclic",
     test: Literal["auto", "wald", "score"] = "auto",
@@ -44,17 +47,17 @@ def argen_descendants(
     n_jobs: int | None = None,
     key_added: str = "argen_descendants",
     copy: Literal[True],
-) -> AnnData: ...
+) -> _Data: ...
 @overload
 def argen_descendants(
-    adata: AnnData,
+    adata: _Data,
     *,
-    target_key: str = "argen_target",
+    perturbation_key: str = "argen_perturbation",
     control: str | Sequence[str] = "control",
     covariates: str | Sequence[str] | None = None,
     depth: str | None = None,
     layer: str | None = None,
-    targets: Sequence[str] | None = None,
+    perturbations: Sequence[str] | None = None,
     family: Literal["poisson", "negative_binomial"] = "poisson",
     closure: Literal["acyclic", True, False] = "acyclic",
     test: Literal["auto", "wald", "score"] = "auto",
@@ -65,4 +68,4 @@ def argen_descendants(
     n_jobs: int | None = None,
     key_added: str = "argen_descendants",
     copy: bool,
-) -> AnnData | None: ...
+) -> _Data | None: ...

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 
 from argen._bridge import log
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.other_networks import edge_table, other_network_entry, write_other_network
 from argen._bridge.results.steps import open_step, write_step
 from argen._bridge.validate import check_anndata, check_option
@@ -18,24 +19,26 @@ from argen.tl._options import LevelledDescendantOptions
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["external_dag"]
 
 CELLS = ("control", "all")
 
 
+@takes_mudata
 def external_dag(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     method: Literal["pc", "ges", "gies", "notears"],
     cells: Literal["control", "all"] = "control",
     options: Mapping[str, Any] | None = None,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     n_jobs: int | None = None,
     key_added: str = "external_dag",
     copy: bool = False,
     **descendants_kwargs: Unpack[LevelledDescendantOptions],
-) -> "AnnData | None":
+) -> "AnnData | MuData | None":
     r"""Find a network with another package's method for causal discovery: a baseline.
 
     The methods see z-scored :math:`\log(Y/\ell + 1)` of the genes of the network, with means and standard deviations of
@@ -46,7 +49,7 @@ def external_dag(
     Parameters
     ----------
     adata
-        Cells × genes. If ``uns[descendants_key]`` is missing, :func:`argen_descendants` runs first.
+        Cells × genes. If ``uns[descendants]`` is missing, :func:`argen_descendants` runs first.
     method
         ``"pc"``: PC algorithm with Fisher's z test, of causal-learn; ``"ges"``, ``"gies"``: greedy (interventional)
         equivalence search with the Gaussian BIC, of gies; ``"notears"``: linear NOTEARS, of gCastle (which needs
@@ -59,7 +62,7 @@ def external_dag(
         ``{"lambda1": 0.05, "w_threshold": 0.1}`` for ``"notears"``. For ``"gies"`` also ``{"center": "environment"}``:
         the package's own score, blind to the shifts of means that knock-downs are; without it, the cells that do not
         perturb a gene are centred together.
-    descendants_key
+    descendants
         Descendant step whose design (cells, genes, batches, depth …) is used; nothing else of it is.
     n_jobs
         Threads of the descendant step, if that has to run. The methods themselves run on one.
@@ -94,7 +97,7 @@ def external_dag(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2", n_cells=2000)
-    >>> ag.tl.external_dag(adata, method="gies", target_key="target", depth="depth")
+    >>> ag.tl.external_dag(adata, method="gies", perturbation_key="perturbation", depth="depth")
     >>> len(ag.get.edges(adata, key="external_dag")) > 0
     True
     """
@@ -104,18 +107,18 @@ def external_dag(
     if not isinstance(options, Mapping | None):
         msg = f"options={options!r}: give a mapping from names of arguments to values."
         raise InputError(msg)
-    names = {"descendants_key": descendants_key, "key_added": key_added, "kind": "network"}
+    names = {"descendants": descendants, "key_added": key_added, "kind": "network"}
     step = open_step(adata, external_dag, descendants_kwargs, **names, n_jobs=n_jobs)
     start = log.info(f"searching a network with {method}")
-    z, target = z_scores(step.screen), step.screen.group
-    target = np.where(target == step.screen.n_genes, CONTROL, target)
+    z, perturbation = z_scores(step.screen), step.screen.group
+    perturbation = np.where(perturbation == step.screen.n_genes, CONTROL, perturbation)
     if method != "gies" and cells == "control":
-        z, target = z[target == CONTROL], target[target == CONTROL]
+        z, perturbation = z[perturbation == CONTROL], perturbation[perturbation == CONTROL]
     with worker_pool(1):
-        found = discover(method, z, target, options or {})
-        coef = coefficients(z, target, found)
+        found = discover(method, z, perturbation, options or {})
+        coef = coefficients(z, perturbation, found)
     flags = np.where(found & found.T, "undirected", "").astype(object)
-    params = {"method": method, "cells": "all" if method == "gies" else cells, "descendants_key": descendants_key}
+    params = {"method": method, "cells": "all" if method == "gies" else cells, "descendants": descendants}
     params["options"] = [f"{name}={value!r}" for name, value in (options or {}).items()]
     entry = other_network_entry(key_added, params, step, edge_table(step.screen, coef, found, flags))
     adata = adata.copy() if copy else adata

@@ -1,18 +1,21 @@
 from collections.abc import Mapping
-from typing import Any, Literal, Unpack, overload
+from typing import Any, Literal, TypeVar, Unpack, overload
 
 from anndata import AnnData
+from mudata import MuData
 
 from argen.tl._options import LevelledDescendantOptions
 
+_Data = TypeVar("_Data", AnnData, MuData)
+
 @overload
 def external_dag(
-    adata: AnnData,
+    adata: _Data,
     *,
     method: Literal["pc", "ges", "gies", "notears"],
     cells: Literal["control", "all"] = "control",
     options: Mapping[str, Any] | None = None,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     n_jobs: int | None = None,
     key_added: str = "external_dag",
     copy: Literal[False] = False,
@@ -20,27 +23,27 @@ def external_dag(
 ) -> None: ...
 @overload
 def external_dag(
-    adata: AnnData,
+    adata: _Data,
     *,
     method: Literal["pc", "ges", "gies", "notears"],
     cells: Literal["control", "all"] = "control",
     options: Mapping[str, Any] | None = None,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     n_jobs: int | None = None,
     key_added: str = "external_dag",
     copy: Literal[True],
     **descendants_kwargs: Unpack[LevelledDescendantOptions],
-) -> AnnData: ...
+) -> _Data: ...
 @overload
 def external_dag(
-    adata: AnnData,
+    adata: _Data,
     *,
     method: Literal["pc", "ges", "gies", "notears"],
     cells: Literal["control", "all"] = "control",
     options: Mapping[str, Any] | None = None,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     n_jobs: int | None = None,
     key_added: str = "external_dag",
     copy: bool,
     **descendants_kwargs: Unpack[LevelledDescendantOptions],
-) -> AnnData | None: ...
+) -> _Data | None: ...

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge import log
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.other_networks import edge_table, other_network_entry, write_other_network
 from argen._bridge.results.steps import DescendantStep, open_step, write_step
 from argen._bridge.runtime import Bar, progress_bars, resolve_n_jobs, warn_user
@@ -23,16 +24,18 @@ from argen.tl._options import LevelledDescendantOptions
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["inspre"]
 
 TOLERANCE = 1e-3
 
 
+@takes_mudata
 def inspre(  # noqa: PLR0913
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     effects: Literal["argen", "z"] = "argen",
     weights: Literal["none", "se", "variance"] = "se",
     max_weight: float = 10.0,
@@ -47,7 +50,7 @@ def inspre(  # noqa: PLR0913
     key_added: str = "inspre",
     copy: bool = False,
     **descendants_kwargs: Unpack[LevelledDescendantOptions],
-) -> "AnnData | None":
+) -> "AnnData | MuData | None":
     r"""Find a network by inverse sparse regression (INSPRE): a baseline that inverts the matrix of total effects.
 
     With :math:`\tau_{ij}` the total effect of the perturbation of gene :math:`i` on gene :math:`j`, the ratios
@@ -66,8 +69,8 @@ def inspre(  # noqa: PLR0913
     Parameters
     ----------
     adata
-        Cells × genes. If ``uns[descendants_key]`` is missing, :func:`argen_descendants` runs first.
-    descendants_key
+        Cells × genes. If ``uns[descendants]`` is missing, :func:`argen_descendants` runs first.
+    descendants
         Descendant step whose design (cells, covariates, depth …) and, for ``effects="argen"``, total effects are used.
     effects
         ``"argen"``: log fold changes of the descendant step, adjusted for depth and covariates. ``"z"``: means of
@@ -123,7 +126,7 @@ def inspre(  # noqa: PLR0913
     Raises
     ------
     argen.errors.StaleResultError
-        The stored descendant step was made from other cells, genes, counts or targets.
+        The stored descendant step was made from other cells, genes, counts or perturbations.
     argen.errors.InputError
         Unknown option, or `descendants_kwargs` that contradict the stored step; and all errors of
         :func:`argen_descendants`.
@@ -132,17 +135,17 @@ def inspre(  # noqa: PLR0913
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.inspre(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.inspre(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> len(ag.get.edges(adata, key="inspre")) > 8
     True
     """
     settings = _Settings(
-        effects, weights, max_weight, _grid(lambdas), select, n_folds, dag, min_effect, max_iter, descendants_key
+        effects, weights, max_weight, _grid(lambdas), select, n_folds, dag, min_effect, max_iter, descendants
     )
     check_anndata(adata)
     _check_settings(settings)
     threads = resolve_n_jobs(n_jobs)
-    names = {"descendants_key": descendants_key, "key_added": key_added, "kind": "network"}
+    names = {"descendants": descendants, "key_added": key_added, "kind": "network"}
     step = open_step(adata, inspre, descendants_kwargs, **names, n_jobs=n_jobs)
     start = log.info("inverting the matrix of total effects")
     with worker_pool(threads) as map_, progress_bars() as bar:
@@ -175,7 +178,7 @@ class _Settings:
     dag: bool
     min_effect: float
     max_iter: int
-    descendants_key: str
+    descendants: str
 
 
 def _check_settings(settings: _Settings) -> None:
@@ -254,7 +257,7 @@ def _grid(lambdas: float | Sequence[float] | None) -> np.ndarray | None:
 
 
 def _check_folds(screen: Screen, n_folds: int) -> None:
-    """Every target needs a cell in each fold and one outside."""
+    """Every perturbation needs a cell in each fold and one outside."""
     smallest = int(screen.n_per_group.min())
     if smallest < n_folds:
         name = [*screen.genes, "the controls"][int(np.argmin(screen.n_per_group))]

@@ -1,16 +1,19 @@
 from collections.abc import Sequence
-from typing import Literal, Unpack, overload
+from typing import Literal, TypeVar, Unpack, overload
 
 import numpy as np
 from anndata import AnnData
+from mudata import MuData
 
 from argen.tl._options import LevelledDescendantOptions
 
+_Data = TypeVar("_Data", AnnData, MuData)
+
 @overload
 def inspre(
-    adata: AnnData,
+    adata: _Data,
     *,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     effects: Literal["argen", "z"] = "argen",
     weights: Literal["none", "se", "variance"] = "se",
     max_weight: float = 10.0,
@@ -28,9 +31,9 @@ def inspre(
 ) -> None: ...
 @overload
 def inspre(
-    adata: AnnData,
+    adata: _Data,
     *,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     effects: Literal["argen", "z"] = "argen",
     weights: Literal["none", "se", "variance"] = "se",
     max_weight: float = 10.0,
@@ -45,12 +48,12 @@ def inspre(
     key_added: str = "inspre",
     copy: Literal[True],
     **descendants_kwargs: Unpack[LevelledDescendantOptions],
-) -> AnnData: ...
+) -> _Data: ...
 @overload
 def inspre(
-    adata: AnnData,
+    adata: _Data,
     *,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     effects: Literal["argen", "z"] = "argen",
     weights: Literal["none", "se", "variance"] = "se",
     max_weight: float = 10.0,
@@ -65,4 +68,4 @@ def inspre(
     key_added: str = "inspre",
     copy: bool,
     **descendants_kwargs: Unpack[LevelledDescendantOptions],
-) -> AnnData | None: ...
+) -> _Data | None: ...

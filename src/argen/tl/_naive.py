@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from argen._bridge import log
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results import slots
 from argen._bridge.results.steps import open_step, write_step
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
@@ -16,14 +17,16 @@ from argen.tl._options import DescendantOptions, with_level
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["argen_naive"]
 
 
+@takes_mudata
 def argen_naive(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     alpha: float = 0.05,
     fdr: Literal["batch-bh", "bh"] = "batch-bh",
     descendants_alpha: float | None = None,
@@ -31,7 +34,7 @@ def argen_naive(
     key_added: str = "argen_naive",
     copy: bool = False,
     **descendants_kwargs: Unpack[DescendantOptions],
-) -> "AnnData | None":
+) -> "AnnData | MuData | None":
     r"""Find a network as :func:`argen_dag` does, but with *observed* expression as regressors: a baseline.
 
     Order, candidates :math:`A` and online FDR control are those of :func:`argen_dag`. The equation of gene :math:`t`
@@ -48,8 +51,8 @@ def argen_naive(
     Parameters
     ----------
     adata
-        Cells × genes. If ``uns[descendants_key]`` is missing, :func:`argen_descendants` runs first.
-    descendants_key
+        Cells × genes. If ``uns[descendants]`` is missing, :func:`argen_descendants` runs first.
+    descendants
         Descendant step whose design (cells, covariates, depth …) and relation are used.
     alpha
         Level of FDR control over all edges.
@@ -84,7 +87,7 @@ def argen_naive(
     Raises
     ------
     argen.errors.StaleResultError
-        The stored descendant step was made from other cells, genes, counts or targets.
+        The stored descendant step was made from other cells, genes, counts or perturbations.
     argen.errors.InputError
         Unknown option, or `descendants_kwargs` that contradict the stored step; and all errors of
         :func:`argen_descendants`.
@@ -93,7 +96,7 @@ def argen_naive(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_naive(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_naive(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> len(ag.get.edges(adata, key="argen_naive")) > 8
     True
     """
@@ -102,14 +105,14 @@ def argen_naive(
     check_option("fdr", fdr, tuple(FDR))
     threads = resolve_n_jobs(n_jobs)
     given = with_level(descendants_kwargs, descendants_alpha)
-    names = {"descendants_key": descendants_key, "key_added": key_added, "kind": "network"}
+    names = {"descendants": descendants, "key_added": key_added, "kind": "network"}
     step = open_step(adata, argen_naive, given, **names, n_jobs=n_jobs)
     start = log.info("searching a network with observed expression")
     with worker_pool(threads) as map_, progress_bars() as bar:
         track = bar("naive network, genes", step.screen.n_genes)
         dag = search_naive(step.screen, step.tests, step.relation, alpha=alpha, fdr=fdr, map_=map_, track=track)
     _warn_lost(step.screen, dag)
-    settings = {"descendants_key": descendants_key, "method": "naive", "alpha": alpha, "fdr": fdr}
+    settings = {"descendants": descendants, "method": "naive", "alpha": alpha, "fdr": fdr}
     entry = slots.network_entry(key_added, settings, step, dag, step.relation)
     adata = adata.copy() if copy else adata
     write_step(adata, step)

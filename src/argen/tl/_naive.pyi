@@ -1,14 +1,17 @@
-from typing import Literal, Unpack, overload
+from typing import Literal, TypeVar, Unpack, overload
 
 from anndata import AnnData
+from mudata import MuData
 
 from argen.tl._options import DescendantOptions
 
+_Data = TypeVar("_Data", AnnData, MuData)
+
 @overload
 def argen_naive(
-    adata: AnnData,
+    adata: _Data,
     *,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     alpha: float = 0.05,
     fdr: Literal["batch-bh", "bh"] = "batch-bh",
     descendants_alpha: float | None = None,
@@ -19,9 +22,9 @@ def argen_naive(
 ) -> None: ...
 @overload
 def argen_naive(
-    adata: AnnData,
+    adata: _Data,
     *,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     alpha: float = 0.05,
     fdr: Literal["batch-bh", "bh"] = "batch-bh",
     descendants_alpha: float | None = None,
@@ -29,12 +32,12 @@ def argen_naive(
     key_added: str = "argen_naive",
     copy: Literal[True],
     **descendants_kwargs: Unpack[DescendantOptions],
-) -> AnnData: ...
+) -> _Data: ...
 @overload
 def argen_naive(
-    adata: AnnData,
+    adata: _Data,
     *,
-    descendants_key: str = "argen_descendants",
+    descendants: str = "argen_descendants",
     alpha: float = 0.05,
     fdr: Literal["batch-bh", "bh"] = "batch-bh",
     descendants_alpha: float | None = None,
@@ -42,4 +45,4 @@ def argen_naive(
     key_added: str = "argen_naive",
     copy: bool,
     **descendants_kwargs: Unpack[DescendantOptions],
-) -> AnnData | None: ...
+) -> _Data | None: ...

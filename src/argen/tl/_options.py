@@ -11,12 +11,12 @@ __all__ = ["DescendantOptions", "LevelledDescendantOptions", "with_level"]
 class DescendantOptions(TypedDict, total=False):
     """Arguments of :func:`argen.tl.argen_descendants` for functions that have a level of their own."""
 
-    target_key: str
+    perturbation_key: str
     control: str | Sequence[str]
     covariates: str | Sequence[str] | None
     depth: str | None
     layer: str | None
-    targets: Sequence[str] | None
+    perturbations: Sequence[str] | None
     family: Literal["poisson", "negative_binomial"]
     closure: Literal["acyclic", True, False]
     test: Literal["auto", "wald", "score"]

@@ -1,9 +1,10 @@
-"""Whether the guides of a target agree with each other."""
+"""Whether the guides of a perturbation agree with each other."""
 
 from typing import TYPE_CHECKING
 
 from argen._bridge import log
 from argen._bridge.diagnostics.overidentification import carried_guides, check_split, estimable_equations, tables_of
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import write_entry
 from argen._bridge.results.searched import open_network
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
@@ -16,6 +17,7 @@ from argen.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["argen_overidentification"]
 
@@ -23,18 +25,19 @@ __all__ = ["argen_overidentification"]
 HC3 = True
 
 
+@takes_mudata
 def argen_overidentification(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     key: str = "argen_dag",
-    guides_key: str = "argen_guides",
+    guides: str = "argen_guides",
     min_cells: int = 30,
     alpha: float = 0.05,
     n_jobs: int | None = None,
     key_added: str = "argen_overidentification",
     copy: bool = False,
-) -> "AnnData | None":
-    r"""Test whether the guides of each target agree with each other (Hansen's J).
+) -> "AnnData | MuData | None":
+    r"""Test whether the guides of each perturbation agree with each other (Hansen's J).
 
     Guides of one target may differ in strength, but if they act through it alone, then everything that they change
     moves along with the target. For target :math:`k` with the guides :math:`g`, let :math:`m_g` be the log fold change
@@ -61,7 +64,7 @@ def argen_overidentification(
         After :func:`argen.pp.argen_guides` and :func:`argen_dag`.
     key
         Name of the network.
-    guides_key
+    guides
         Name of the guide calls.
     min_cells
         Fewest cells of a guide.
@@ -78,16 +81,16 @@ def argen_overidentification(
     -------
     Returns `None` if `copy=False`, else an `AnnData`. Sets `adata.uns[key_added]`, with the ``tables``
 
-    ``targets``
-        One row per target of the network: ``target``, ``n_guides``, ``n_guides_used``, ``status`` (``"tested"``,
-        ``"not tested"``), ``reason``, ``n_pairs``, ``n_disagreeing`` (pairs with ``padj`` below `alpha`), and of the
-        pair with the smallest p: ``gene``, ``p``, ``padj``, ``disagrees``.
+    ``perturbations``
+        One row per perturbation of the network: ``perturbation``, ``n_guides``, ``n_guides_used``, ``status``
+        (``"tested"``, ``"not tested"``), ``reason``, ``n_pairs``, ``n_disagreeing`` (pairs with ``padj`` below
+        `alpha`), and of the pair with the smallest p: ``target``, ``p``, ``padj``, ``disagrees``.
     ``guides``
         One row per guide against a target of the network: ``guide``, ``target``, ``n_cells``, ``used``.
     ``pairs``
-        One row per tested target and other gene: ``target``, ``gene``, ``n_guides`` (those with counts of both),
-        ``ratio`` (b), ``J``, ``df``, ``p``, ``padj`` (Benjamini–Hochberg over the pairs), ``disagrees``, ``flags``
-        (``"fewer than two guides with counts"``, ``"singular"``, ``"not converged"``).
+        One row per tested perturbation and other gene: ``source``, ``target``, ``n_guides`` (those with counts of
+        both), ``ratio`` (b), ``J``, ``df``, ``p``, ``padj`` (Benjamini–Hochberg over the pairs), ``disagrees``,
+        ``flags`` (``"fewer than two guides with counts"``, ``"singular"``, ``"not converged"``).
     ``edges``
         One row per candidate edge: ``source``, ``target``, ``selected``, then as above (``padj`` over the edges);
         ``flags`` also ``"not split"`` (the source has not two guides), ``"not estimable"``, ``"untestable"``.
@@ -102,7 +105,7 @@ def argen_overidentification(
     Raises
     ------
     argen.errors.MissingResultError
-        No network of :func:`argen_dag` under `key`, or no guide calls under `guides_key`.
+        No network of :func:`argen_dag` under `key`, or no guide calls under `guides`.
     argen.errors.StaleResultError
         The data have changed since.
     argen.errors.InputError
@@ -126,22 +129,22 @@ def argen_overidentification(
     """
     min_cells = check_count("min_cells", min_cells, 2)
     check_level("alpha", alpha)
-    check_key("guides_key", guides_key)
-    if key_added == guides_key:
+    check_key("guides", guides)
+    if key_added == guides:
         msg = f"key_added={key_added!r} would overwrite the guide calls of that name. Choose another name."
         raise InputError(msg)
     threads = resolve_n_jobs(n_jobs)
     network = open_network(adata, argen_overidentification, key, key_added=key_added, kind="overidentification")
     step = network.step
-    guides = carried_guides(adata, guides_key, step.screen)
-    split = split_by_guides(step.screen, guides.of_cell, min_cells)
-    check_split(split, guides, min_cells)
+    carried = carried_guides(adata, guides, step.screen)
+    split = split_by_guides(step.screen, carried.of_cell, min_cells)
+    check_split(split, carried, min_cells)
     equations = estimable_equations(network.dag)
     # A shared first stage lets every candidate's perturbation move every other candidate.
     shared = network.settings.first_stage == "shared"
     reach = network.relation.descendant | shared
     n_split = len(split.split_targets)
-    start = log.info(f"comparing the guides of {counted(n_split, 'target')}")
+    start = log.info(f"comparing the guides of {counted(n_split, 'perturbation')}")
     with worker_pool(threads) as map_, progress_bars() as bar:
         track = bar("guides, reduced forms", step.screen.n_genes)
         forms = saturated_forms(split, hc3=HC3, phi=step.phi, map_=map_, track=track)
@@ -149,8 +152,8 @@ def argen_overidentification(
         pairs = pair_tests(split, forms, hc3=HC3, alpha=alpha, map_=map_, track=track)
         track = bar("guides, equations", len(equations))
         tests = equation_tests(split, forms, equations, reach, hc3=HC3, alpha=alpha, map_=map_, track=track)
-    tables = tables_of(step.screen, split, guides, network.dag, pairs, tests, min_cells=min_cells, alpha=alpha)
-    settings = {"guides_key": guides_key, "min_cells": min_cells, "alpha": alpha}
+    tables = tables_of(step.screen, split, carried, network.dag, pairs, tests, min_cells=min_cells, alpha=alpha)
+    settings = {"guides": guides, "min_cells": min_cells, "alpha": alpha}
     adata = adata.copy() if copy else adata
     write_entry(adata, network.diagnostic(key_added, "overidentification", settings, tables))
     found = {name: int((tables[name]["padj"] < alpha).sum()) for name in ("pairs", "edges")}
@@ -159,6 +162,6 @@ def argen_overidentification(
         time=start,
         deep=f"guides disagree in {found['pairs']} of {counted(len(tables['pairs']), 'pair')} and "
         f"{found['edges']} of {counted(len(tables['edges']), 'candidate edge')}; "
-        f"{counted(step.screen.n_genes - n_split, 'target')} without two guides",
+        f"{counted(step.screen.n_genes - n_split, 'perturbation')} without two guides",
     )
     return adata if copy else None

@@ -1,13 +1,16 @@
-from typing import Literal, overload
+from typing import Literal, TypeVar, overload
 
 from anndata import AnnData
+from mudata import MuData
+
+_Data = TypeVar("_Data", AnnData, MuData)
 
 @overload
 def argen_overidentification(
-    adata: AnnData,
+    adata: _Data,
     *,
     key: str = "argen_dag",
-    guides_key: str = "argen_guides",
+    guides: str = "argen_guides",
     min_cells: int = 30,
     alpha: float = 0.05,
     n_jobs: int | None = None,
@@ -16,25 +19,25 @@ def argen_overidentification(
 ) -> None: ...
 @overload
 def argen_overidentification(
-    adata: AnnData,
+    adata: _Data,
     *,
     key: str = "argen_dag",
-    guides_key: str = "argen_guides",
+    guides: str = "argen_guides",
     min_cells: int = 30,
     alpha: float = 0.05,
     n_jobs: int | None = None,
     key_added: str = "argen_overidentification",
     copy: Literal[True],
-) -> AnnData: ...
+) -> _Data: ...
 @overload
 def argen_overidentification(
-    adata: AnnData,
+    adata: _Data,
     *,
     key: str = "argen_dag",
-    guides_key: str = "argen_guides",
+    guides: str = "argen_guides",
     min_cells: int = 30,
     alpha: float = 0.05,
     n_jobs: int | None = None,
     key_added: str = "argen_overidentification",
     copy: bool,
-) -> AnnData | None: ...
+) -> _Data | None: ...

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge import log
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import write_entry
 from argen._bridge.results.searched import open_network
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
@@ -19,21 +20,23 @@ from argen.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["argen_sensitivity"]
 
 ALPHAS = (0.2, 0.1, 0.05, 0.01, 0.001)
 
 
+@takes_mudata
 def argen_sensitivity(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     key: str = "argen_dag",
     alphas: Sequence[float] = ALPHAS,
     n_jobs: int | None = None,
     key_added: str = "argen_sensitivity",
     copy: bool = False,
-) -> "AnnData | None":
+) -> "AnnData | MuData | None":
     """See which edges of a network stay when a choice is made differently.
 
     The network is searched again with ties of the causal order broken the other way round, with every level of `alphas`
@@ -86,7 +89,7 @@ def argen_sensitivity(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> ag.tl.argen_sensitivity(adata)
     >>> len(adata.uns["argen_sensitivity"]["tables"]["variations"])
     12

@@ -1,11 +1,14 @@
 from collections.abc import Sequence
-from typing import Literal, overload
+from typing import Literal, TypeVar, overload
 
 from anndata import AnnData
+from mudata import MuData
+
+_Data = TypeVar("_Data", AnnData, MuData)
 
 @overload
 def argen_sensitivity(
-    adata: AnnData,
+    adata: _Data,
     *,
     key: str = "argen_dag",
     alphas: Sequence[float] = ...,
@@ -15,21 +18,21 @@ def argen_sensitivity(
 ) -> None: ...
 @overload
 def argen_sensitivity(
-    adata: AnnData,
+    adata: _Data,
     *,
     key: str = "argen_dag",
     alphas: Sequence[float] = ...,
     n_jobs: int | None = None,
     key_added: str = "argen_sensitivity",
     copy: Literal[True],
-) -> AnnData: ...
+) -> _Data: ...
 @overload
 def argen_sensitivity(
-    adata: AnnData,
+    adata: _Data,
     *,
     key: str = "argen_dag",
     alphas: Sequence[float] = ...,
     n_jobs: int | None = None,
     key_added: str = "argen_sensitivity",
     copy: bool,
-) -> AnnData | None: ...
+) -> _Data | None: ...

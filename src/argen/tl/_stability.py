@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge import log
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import write_entry
 from argen._bridge.results.searched import SearchedNetwork, open_network
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
@@ -15,12 +16,14 @@ from argen._core.parallel import worker_pool
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["argen_stability"]
 
 
+@takes_mudata
 def argen_stability(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     key: str = "argen_dag",
     n_draws: int = 200,
@@ -28,11 +31,11 @@ def argen_stability(
     n_jobs: int | None = None,
     key_added: str = "argen_stability",
     copy: bool = False,
-) -> "AnnData | None":
+) -> "AnnData | MuData | None":
     r"""See how often each edge, and its direction, comes back when the cells are drawn again.
 
     In every draw cell :math:`i` has a random weight :math:`w_i \sim \mathrm{Exp}(1)`, the same for all genes. To first
-    order this moves the coefficients of the targets in the reduced form of gene :math:`k` by
+    order this moves the coefficients of the perturbations in the reduced form of gene :math:`k` by
     :math:`\sum_i (w_i - 1) \mathrm{IF}_{k,i}`, IF the influence of a cell, so nothing is fitted again; descendants,
     order, equations and FDR control are run again on the moved numbers. It reproduces the bootstrap over cells.
 
@@ -94,7 +97,7 @@ def argen_stability(
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> ag.tl.argen_stability(adata, n_draws=50)
     >>> bool(ag.get.stability(adata)["stability"].iloc[0] > 0.9)
     True

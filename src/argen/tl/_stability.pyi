@@ -1,11 +1,14 @@
-from typing import Literal, overload
+from typing import Literal, TypeVar, overload
 
 import numpy as np
 from anndata import AnnData
+from mudata import MuData
+
+_Data = TypeVar("_Data", AnnData, MuData)
 
 @overload
 def argen_stability(
-    adata: AnnData,
+    adata: _Data,
     *,
     key: str = "argen_dag",
     n_draws: int = 200,
@@ -16,7 +19,7 @@ def argen_stability(
 ) -> None: ...
 @overload
 def argen_stability(
-    adata: AnnData,
+    adata: _Data,
     *,
     key: str = "argen_dag",
     n_draws: int = 200,
@@ -24,10 +27,10 @@ def argen_stability(
     n_jobs: int | None = None,
     key_added: str = "argen_stability",
     copy: Literal[True],
-) -> AnnData: ...
+) -> _Data: ...
 @overload
 def argen_stability(
-    adata: AnnData,
+    adata: _Data,
     *,
     key: str = "argen_dag",
     n_draws: int = 200,
@@ -35,4 +38,4 @@ def argen_stability(
     n_jobs: int | None = None,
     key_added: str = "argen_stability",
     copy: bool,
-) -> AnnData | None: ...
+) -> _Data | None: ...

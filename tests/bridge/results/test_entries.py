@@ -31,14 +31,14 @@ GETTERS = {
     "decoupler_net": ag.get.decoupler_net,
     "pairs": ag.get.pairs,
     "genes": ag.get.genes,
-    "targets": ag.get.targets,
+    "perturbations": ag.get.perturbations,
     "calibration": ag.get.calibration,
     "sensitivity": ag.get.sensitivity,
     "stability": ag.get.stability,
     "overidentification": ag.get.overidentification,
 }
 KIND_OF = dict.fromkeys(("edges", "graph", "centrality", "decoupler_net"), "network") | dict.fromkeys(
-    ("pairs", "genes", "targets"), "descendants"
+    ("pairs", "genes", "perturbations"), "descendants"
 )
 
 

@@ -15,7 +15,7 @@ from argen._core.descendants.tests import fit_descendants
 from argen._core.diagnostics.calibration import (
     draw_splits,
     fit_placebo,
-    fit_pseudo_targets,
+    fit_pseudo_perturbations,
     group_sizes,
     inflation,
     qq_points,
@@ -141,7 +141,7 @@ def test_splits_are_compared_with_the_other_controls():
     screen = data.screen
     controls = np.flatnonzero(screen.group == screen.n_groups)
     members, _ = draw_splits(len(controls), screen.n_per_group[:-1], 4, 1, 10)
-    tests = fit_pseudo_targets(screen, members, phi=np.zeros(3), **PLAIN)
+    tests = fit_pseudo_perturbations(screen, members, phi=np.zeros(3), **PLAIN)
     rows = screen.cell[controls]
     for split, cells in enumerate(members):
         D = np.zeros(len(rows))
@@ -154,12 +154,12 @@ def test_splits_are_compared_with_the_other_controls():
             assert tests.p[split, gene] == pytest.approx(fit.pvalues[0], rel=1e-6)
 
 
-def test_pooled_pseudo_targets_leave_the_targets_in():
+def test_pooled_pseudo_perturbations_leave_the_targets_in():
     data = random_screen(7, n=800, p=3, numeric=2)
     screen = data.screen
     controls = np.flatnonzero(screen.group == screen.n_groups)
     members, _ = draw_splits(len(controls), screen.n_per_group[:-1], 2, 1, 10)
-    tests = fit_pseudo_targets(screen, members, phi=np.zeros(3), test="wald", hc="HC0", pooled=True)
+    tests = fit_pseudo_perturbations(screen, members, phi=np.zeros(3), test="wald", hc="HC0", pooled=True)
     for split, cells in enumerate(members):
         D = np.zeros(screen.n_cells)
         D[screen.cell[controls[cells]]] = 1.0
@@ -250,7 +250,7 @@ def test_error_rates_are_nominal_where_the_model_is_right(hc):
     edges = rejection_rate((placebo.log_p <= np.log(0.05)).T, np.isfinite(placebo.log_p).T)
     assert edges.rate == pytest.approx(0.05, abs=3 * edges.se + 0.005)
     members, _ = draw_splits(int(screen.n_per_group[-1]), screen.n_per_group[:-1], 200, 3, 10)
-    tests = fit_pseudo_targets(screen, members, phi=np.zeros(5), test="auto", hc=hc, pooled=False)
+    tests = fit_pseudo_perturbations(screen, members, phi=np.zeros(5), test="auto", hc=hc, pooled=False)
     splits = rejection_rate(tests.log_p <= np.log(0.05), np.isfinite(tests.log_p))
     assert splits.rate == pytest.approx(0.05, abs=3 * splits.se + 0.005)
     assert inflation(tests.log_p) == pytest.approx(1.0, abs=0.25)

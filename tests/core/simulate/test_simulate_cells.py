@@ -16,7 +16,7 @@ def simulate(*, keep_log_mean=False, **options):
 
 def log_odds(cells, columns):
     """Coefficients and standard errors of a logistic regression of being a control cell."""
-    fit = sm.Logit((cells.target < 0).astype(float), sm.add_constant(np.column_stack(columns))).fit(disp=0)
+    fit = sm.Logit((cells.perturbation < 0).astype(float), sm.add_constant(np.column_stack(columns))).fit(disp=0)
     return fit.params[1:], fit.bse[1:]
 
 
@@ -36,13 +36,13 @@ def test_random_assignment_has_the_log_odds_asked_for():
 def test_fixed_assignment_depends_on_covariates_and_depth_with_exact_sizes():
     cells = simulate(
         n_controls=6000,
-        cells_per_target=[1000, 2000, 3000],
+        cells_per_perturbation=[1000, 2000, 3000],
         numeric_covariates={"mito": 0.0},
         batch_covariates={"gem": 5},
         control_slope={"mito": 0.7, "log_depth": 1.0, "gem": 0.5},
     ).cells
-    assert np.bincount(cells.target + 1).tolist() == [6000, 1000, 2000, 3000]
-    control, mito, gem = cells.target < 0, cells.numeric[0], cells.batch[0]
+    assert np.bincount(cells.perturbation + 1).tolist() == [6000, 1000, 2000, 3000]
+    control, mito, gem = cells.perturbation < 0, cells.numeric[0], cells.batch[0]
     assert mito[control].mean() > mito[~control].mean() + 0.4
     assert cells.depth[control].mean() > cells.depth[~control].mean() + 0.05
     assert np.ptp([control[gem == level].mean() for level in range(5)]) > 0.1
@@ -50,7 +50,7 @@ def test_fixed_assignment_depends_on_covariates_and_depth_with_exact_sizes():
 
 
 def test_fixed_assignment_ignores_the_cells_without_slopes():
-    cells = simulate(n_controls=5000, cells_per_target=1000, numeric_covariates={"mito": 0.0}).cells
+    cells = simulate(n_controls=5000, cells_per_perturbation=1000, numeric_covariates={"mito": 0.0}).cells
     found, error = log_odds(cells, [*cells.numeric, np.log(cells.depth)])
     assert (np.abs(found) < 4.5 * error).all()
 

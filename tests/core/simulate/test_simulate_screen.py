@@ -11,7 +11,7 @@ from argen._core.simulate import SimulationParams, simulate_screen
 RICH = SimulationParams(
     genes=12,
     n_controls=300,
-    cells_per_target=20,
+    cells_per_perturbation=20,
     numeric_covariates={"mito": (-0.3, 0.3)},
     batch_covariates={"gem": 3},
     n_confounders=2,
@@ -30,7 +30,7 @@ def simulate(params, seed=0, **kwargs):
 def without_structure(**changes):
     """Genes that share nothing: counts of a cell are independent draws with log mean = intercept."""
     plain = SimulationParams(genes=3, n_edges=0, knockdown=0.0, noise_sd=0.0, depth_log_sd=0.0, n_controls=30_000)
-    return replace(plain, cells_per_target=1, **changes)
+    return replace(plain, cells_per_perturbation=1, **changes)
 
 
 @pytest.mark.parametrize("block_cells", [1, 7, 100, 10_000])
@@ -49,7 +49,7 @@ def test_least_squares_on_the_noiseless_log_mean_gives_every_coefficient_back(as
     levels = np.eye(3)[cells.batch[0]]
     for gene in range(12):
         parents = model.theta[:, [gene]].nonzero()[0]
-        perturbed = (cells.target == gene).astype(float)
+        perturbed = (cells.perturbation == gene).astype(float)
         # all levels instead of an intercept: their coefficients are θ_j0 + the level's effect
         design = [*screen.log_mean[:, parents].T, perturbed, *cells.numeric, *cells.confounders, *levels.T]
         found = np.linalg.lstsq(np.column_stack(design), screen.log_mean[:, gene], rcond=None)[0]
@@ -77,7 +77,7 @@ def test_guides_reach_their_share_of_the_knockdown_and_hit_their_off_target():
     np.testing.assert_allclose(screen.log_mean, expected, atol=1e-12)
     assert (table.off_target >= 0).sum() == 4
     assert (table.off_target != table.target)[table.off_target >= 0].all()
-    np.testing.assert_array_equal(table.target[screen.guide], screen.cells.target)
+    np.testing.assert_array_equal(table.target[screen.guide], screen.cells.perturbation)
 
 
 def test_noise_has_its_standard_deviation():
@@ -134,6 +134,6 @@ def test_ambient_guide_counts_are_a_thin_background():
 def test_omitting_genes_leaves_the_rest_as_it_was():
     full, part = simulate(RICH), simulate(replace(RICH, omit=("G03", "G07")))
     genes = np.setdiff1d(np.arange(12), [2, 6])
-    cells = ~np.isin(full.cells.target, [2, 6])
+    cells = ~np.isin(full.cells.perturbation, [2, 6])
     np.testing.assert_array_equal(part.kept_cells, cells)
     np.testing.assert_array_equal(part.counts.toarray(), full.counts.toarray()[np.ix_(cells, genes)])

@@ -11,14 +11,14 @@ from scipy import sparse
 from argen._bridge.guides.knockdown import read_guides
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED, categorical
 from argen._core.diagnostics.calibration import Placebo, inflation, qq_points, rejection_rate
-from argen._core.diagnostics.power import edge_levels
+from argen._core.diagnostics.power import bh_level, edge_levels
 from argen._core.results import Dag, DescendantTests, PairStatus, Relation
 from argen._core.screen import Screen
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["NULLS", "Notes", "PseudoTargets", "calibration_tables", "level_in_force", "read_control_guides"]
+__all__ = ["NULLS", "Notes", "PseudoPerturbations", "calibration_tables", "read_control_guides"]
 
 # Where null tests come from.
 NULLS = ("guides", "splits", "edges")
@@ -43,8 +43,8 @@ class Notes:
 
 
 @dataclass(frozen=True, slots=True)
-class PseudoTargets:
-    """Control cells that are treated as targets.
+class PseudoPerturbations:
+    """Control cells that are treated as perturbations.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class PseudoTargets:
     wanted
         Size that each was meant to have.
     tests
-        [pseudo-target, gene].
+        [pseudo-perturbation, gene].
     """
 
     names: list[str]
@@ -104,25 +104,18 @@ def read_control_guides(
     return [str(names[g]) for g in usable], [cells[g] for g in usable]
 
 
-def level_in_force(tests: DescendantTests, relation: Relation, alpha: float) -> float:
-    """The largest p that Benjamini and Hochberg's procedure called significant; alpha / m if none was."""
-    if relation.significant.any():
-        return float(tests.p[relation.significant].max())
-    return alpha / max(int(np.isfinite(relation.padj).sum()), 1)
-
-
 def calibration_tables(
     screen: Screen,
     tests: DescendantTests,
     relation: Relation,
     dag: Dag,
-    pseudo: dict[str, PseudoTargets],
+    pseudo: dict[str, PseudoPerturbations],
     placebo: Placebo,
     alpha: float,
     notes: Notes,
 ) -> dict[str, pd.DataFrame]:
     """All tables of the result; `pseudo` by kind of null, guides before splits."""
-    level = level_in_force(tests, relation, alpha)
+    level = bh_level(relation.padj, int(relation.significant.sum()), alpha)
     n_real = int(np.isfinite(relation.padj).sum())
     for nulls, group in pseudo.items():
         _note_untested(nulls, group.tests, notes)
@@ -158,7 +151,7 @@ def calibration_tables(
     qq["nulls"] = pd.Categorical(qq["nulls"], NULLS)
     return {
         "summary": table,
-        "pseudo_targets": _pseudo_table(pseudo, level),
+        "pseudo_perturbations": _pseudo_table(pseudo, level),
         "equations": _equations_table(screen, dag, placebo),
         "qq": qq,
         "positive_controls": _positive_controls(screen, tests, level),
@@ -185,7 +178,7 @@ def _summary_row(nulls: str, log_p: np.ndarray, levels: np.ndarray, in_force: fl
     return row
 
 
-def _pseudo_table(pseudo: dict[str, PseudoTargets], level: float) -> pd.DataFrame:
+def _pseudo_table(pseudo: dict[str, PseudoPerturbations], level: float) -> pd.DataFrame:
     parts = []
     for nulls, group in pseudo.items():
         p = group.tests.p
@@ -245,7 +238,7 @@ def _positive_controls(screen: Screen, tests: DescendantTests, level: float) -> 
         falls, below = effect < 0, p <= level
     return pd.DataFrame(
         {
-            "target": np.array(screen.genes, dtype=object),
+            "perturbation": np.array(screen.genes, dtype=object),
             "n_cells": screen.n_per_group[:-1],
             "effect": effect,
             "se": tests.se[own, own],

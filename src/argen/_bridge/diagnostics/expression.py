@@ -16,10 +16,12 @@ __all__ = ["CONTROL_GROUP", "expression_table"]
 CONTROL_GROUP = "control"
 
 
-def expression_table(all_cells: pd.Index, step: DescendantStep, genes: object, targets: object) -> pd.DataFrame:
-    """Rows by gene, by group (controls, then `targets`) and by cell in the order of `all_cells`, the ``obs_names``."""
+def expression_table(all_cells: pd.Index, step: DescendantStep, genes: object, perturbations: object) -> pd.DataFrame:
+    """Rows by gene, by group (controls, then `perturbations`) and by cell in the order of `all_cells`."""
     screen, key, pooled = step.screen, step.entry.key, step.settings.pooled
-    wanted = np.arange(screen.n_genes) if targets is None else _positions("targets", targets, screen, key)
+    wanted = (
+        np.arange(screen.n_genes) if perturbations is None else _positions("perturbations", perturbations, screen, key)
+    )
     _check_names(screen, wanted, key)
     cells, group = _cells(screen, wanted)
     parts = []
@@ -36,12 +38,12 @@ def expression_table(all_cells: pd.Index, step: DescendantStep, genes: object, t
 
 
 def _check_names(screen: Screen, wanted: np.ndarray, key: str) -> None:
-    """No target may have the name that the table gives to the controls."""
+    """No perturbation may have the name that the table gives to the controls."""
     if CONTROL_GROUP in (screen.genes[j] for j in wanted):
         msg = (
             f"The perturbed gene {CONTROL_GROUP!r} of adata.uns[{key!r}] has the name of the group of control cells, "
-            f"so that the two could not be told apart. Leave it out of targets, or give it another name (in "
-            f"adata.var_names and among the labels of the targets) and run ag.tl.argen_descendants again."
+            f"so that the two could not be told apart. Leave it out of perturbations, or give it another name (in "
+            f"adata.var_names and among the labels of the perturbations) and run ag.tl.argen_descendants again."
         )
         raise InputError(msg)
 
@@ -77,10 +79,10 @@ def _positions(argument: str, names: object, screen: Screen, key: str) -> np.nda
     return np.array([position[name] for name in chosen], dtype=np.int64)
 
 
-def _cells(screen: Screen, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted cells of the controls and of the targets, each group in the order of the input, and their groups."""
+def _cells(screen: Screen, perturbations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted cells of the controls and of the perturbations, each group in the order of the input, and their groups."""
     of_cell = screen.group
-    groups = [screen.n_groups, *targets.tolist()]
+    groups = [screen.n_groups, *perturbations.tolist()]
     members = [np.flatnonzero(of_cell == g) for g in groups]
     members = [own[np.argsort(screen.cell[own])] for own in members]
     return np.concatenate(members), np.repeat(groups, [len(own) for own in members])

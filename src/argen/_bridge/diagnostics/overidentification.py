@@ -75,20 +75,23 @@ def carried_guides(adata: "AnnData", key: str, screen: Screen) -> CarriedGuides:
 
 
 def check_split(split: GuideSplit, guides: CarriedGuides, min_cells: int) -> None:
-    """Raise :class:`~argen.errors.InputError` if no target has two guides to compare."""
+    """Raise :class:`~argen.errors.InputError` if no perturbation has two guides to compare."""
     if len(split.split_targets):
         return
     against = guides.target[guides.target >= 0]
     sizes = [np.sort(guides.n_cells[guides.target == k])[::-1] for k in np.unique(against)]
     second = max((int(n[1]) for n in sizes if len(n) > 1), default=0)
     msg = (
-        f"No target has two guides with at least min_cells={min_cells} cells each that carry no other guide of it, so "
+        f"No perturbation has two guides with at least min_cells={min_cells} cells each that carry no other guide of "
+        "it, so "
         f"there is nothing to compare. "
     )
     if second:
-        msg += f"The largest second guide of a target has {second} such cells; lower min_cells, to 2 at the least."
+        msg += (
+            f"The largest second guide of a perturbation has {second} such cells; lower min_cells, to 2 at the least."
+        )
     else:
-        msg += "Every target has cells of one guide only: give ag.pp.argen_guides the guides, not the targets."
+        msg += "Every perturbation has cells of one guide only: give ag.pp.argen_guides the guides, not their targets."
     raise InputError(msg)
 
 
@@ -110,12 +113,12 @@ def tables_of(
     min_cells: int,
     alpha: float,
 ) -> dict[str, pd.DataFrame]:
-    """Tables ``targets``, ``guides``, ``pairs``, ``edges`` and ``equations``."""
+    """Tables ``perturbations``, ``guides``, ``pairs``, ``edges`` and ``equations``."""
     names = np.array(screen.genes, dtype=object)
     guide_of_group = np.where(split.guide == NO_GUIDE, "", guides.names[split.guide])
     pair_table = _pairs(pairs, names, guide_of_group, alpha)
     return {
-        "targets": _targets(names, split, guides, pair_table, min_cells, alpha),
+        "perturbations": _perturbations(names, split, guides, pair_table, min_cells, alpha),
         "guides": _guides(names, split, guides),
         "pairs": pair_table,
         "edges": _edges(dag, equations, names, guide_of_group, alpha),
@@ -131,8 +134,8 @@ def _pairs(pairs: PairTests, names: np.ndarray, guide_of_group: np.ndarray, alph
     padj = adjusted(pairs.p)
     return pd.DataFrame(
         {
+            "source": names[pairs.source],
             "target": names[pairs.target],
-            "gene": names[pairs.gene],
             "n_guides": pairs.n_guides,
             "ratio": pairs.ratio,
             "J": pairs.statistic,
@@ -204,20 +207,20 @@ def _guides(names: np.ndarray, split: GuideSplit, guides: CarriedGuides) -> pd.D
     )
 
 
-def _targets(
+def _perturbations(
     names: np.ndarray, split: GuideSplit, guides: CarriedGuides, pairs: pd.DataFrame, min_cells: int, alpha: float
 ) -> pd.DataFrame:
-    """One row per target of the network, with its pair of the smallest adjusted p."""
+    """One row per perturbation of the network, with its pair of the smallest adjusted p."""
     n_guides = np.bincount(guides.target[guides.target >= 0], minlength=len(names))
     n_used = np.bincount(split.target[split.guide != NO_GUIDE], minlength=len(names))
     few = f"fewer than two guides with {min_cells} cells"
     reason = np.select([n_used > 0, n_guides == 0, n_guides == 1], ["", "no guide", "one guide"], few)
     tested = pairs[pairs["p"].notna()]
-    summary = tested.groupby("target").agg(
+    summary = tested.groupby("source").agg(
         n_pairs=("p", "size"), n_disagreeing=("padj", lambda values: int((values < alpha).sum()))
     )
-    worst = tested.sort_values(["p", "gene"], kind="stable").drop_duplicates("target").set_index("target")
-    table = pd.DataFrame({"target": names, "n_guides": n_guides, "n_guides_used": n_used})
+    worst = tested.sort_values(["p", "target"], kind="stable").drop_duplicates("source").set_index("source")
+    table = pd.DataFrame({"perturbation": names, "n_guides": n_guides, "n_guides_used": n_used})
     counts = summary.reindex(names).fillna(0).astype(np.int64)
     worst = worst.reindex(names)
     is_tested = counts["n_pairs"].to_numpy() > 0
@@ -225,7 +228,7 @@ def _targets(
     table["reason"] = np.where((n_used > 0) & ~is_tested, "fewer than two guides with counts", reason).astype(object)
     for column in counts:
         table[column] = counts[column].to_numpy()
-    for column in ("gene", "p", "padj", "disagrees"):
+    for column in ("target", "p", "padj", "disagrees"):
         values = worst[column]
         table[column] = (values.fillna("") if values.dtype == object else values).to_numpy()
     return table

@@ -51,10 +51,10 @@ def with_edge_mde(edges: pd.DataFrame, step: Entry | None, power: float) -> pd.D
 
 def _edge_counts(edges: pd.DataFrame, step: Entry) -> EdgeCounts:
     source, target = (edges[end].astype(str).to_numpy() for end in ("source", "target"))
-    targets, pairs = step.tables["targets"], step.tables["pairs"]
-    own = targets.set_index(targets["target"].astype(str)).loc[source]
+    perturbations, pairs = step.tables["perturbations"], step.tables["pairs"]
+    own = perturbations.set_index(perturbations["perturbation"].astype(str)).loc[source]
     effect, se = own["effect"].to_numpy(float), own["se"].to_numpy(float)
-    at = pd.MultiIndex.from_arrays([pairs["target"].astype(str), pairs["gene"].astype(str)])
+    at = pd.MultiIndex.from_arrays([pairs["source"].astype(str), pairs["target"].astype(str)])
     pairs = pairs[["count", "se"]].set_index(at).loc[list(zip(source, target, strict=True))]
     strength = edges["F"].to_numpy(float) if "F" in edges else (effect / se) ** 2
     return EdgeCounts(strength, effect, pairs["count"].to_numpy(float), pairs["se"].to_numpy(float))
@@ -88,7 +88,7 @@ def _of_wald(step: Entry, pairs: pd.DataFrame, level: float, power: float) -> tu
 
 def _of_score(step: Entry, pairs: pd.DataFrame, level: float, power: float) -> tuple[np.ndarray, ...]:
     genes = step.tables["genes"]
-    genes = genes.set_index(genes["gene"].astype(str)).loc[pairs["gene"].astype(str)]
+    genes = genes.set_index(genes["gene"].astype(str)).loc[pairs["target"].astype(str)]
     counts = PairCounts(
         expected=pairs["expected_count"].to_numpy(float),
         n_group=pairs["n_perturbed"].to_numpy(float),

@@ -42,14 +42,14 @@ _RECORDS = (
     Diagnostic(
         "calibration",
         "Calibration",
-        ("summary", "pseudo_targets", "equations", "qq", "positive_controls", "skipped"),
+        ("summary", "pseudo_perturbations", "equations", "qq", "positive_controls", "skipped"),
     ),
     Diagnostic("stability", "Stability under resampling of cells", ("edges",)),
     Diagnostic("sensitivity", "Sensitivity to choices", ("variations", "edges")),
     Diagnostic(
         "overidentification",
         "Over-identification: do guides agree?",
-        ("targets", "guides", "pairs", "edges", "equations"),
+        ("perturbations", "guides", "pairs", "edges", "equations"),
         needs_guides=True,
     ),
 )

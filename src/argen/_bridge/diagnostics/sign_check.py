@@ -42,7 +42,7 @@ def sign_table(edges: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     table = edges[["source", "target", "coef", "se"]].reset_index(drop=True)
     for prefix, ends in (("", ("source", "target")), ("reverse_", ("target", "source"))):
         names = {column: prefix + name for column, name in _MEASURES.items()}
-        found = pairs[["target", "gene", *names]].rename(columns={"target": ends[0], "gene": ends[1], **names})
+        found = pairs[["source", "target", *names]].rename(columns={"source": ends[0], "target": ends[1], **names})
         table = table.merge(found, on=["source", "target"], how="left", validate="many_to_one")
         table[f"{prefix}significant"] = table[f"{prefix}significant"].eq(True)  # noqa: FBT003
         table[f"{prefix}flags"] = (

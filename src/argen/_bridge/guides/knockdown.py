@@ -11,6 +11,7 @@ from scipy import sparse
 from argen._bridge.design import build_covariates, parse_covariates
 from argen._bridge.inputs import read_counts, read_depth
 from argen._bridge.intervals import interval_95
+from argen._bridge.remembered import with_remembered
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
@@ -25,7 +26,7 @@ from argen.errors import DesignError, InputError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["KnockdownDesign", "knockdown_tables", "read_guides", "target_knockdowns"]
+__all__ = ["KnockdownDesign", "knockdown_tables", "read_design", "read_guides", "target_knockdowns"]
 
 FUNCTION = "ag.pp.argen_guides"
 # A guide is discordant if it differs from the others of its target at this adjusted p …
@@ -43,6 +44,19 @@ class KnockdownDesign:
     layer: str | None = None
     measured_as: Mapping[str, str] = field(default_factory=dict)
     n_jobs: int | None = None
+
+
+def read_design(
+    adata: "AnnData",
+    covariates: str | Sequence[str] | None,
+    depth: str | None,
+    layer: str | None,
+    measured_as: Mapping[str, str] | None,
+    n_jobs: int | None = None,
+) -> KnockdownDesign:
+    """The design as a user gives it, with what an earlier step was given in the place of None."""
+    known = with_remembered(adata, {"covariates": covariates, "depth": depth, "layer": layer})
+    return KnockdownDesign(**known, measured_as=dict(measured_as or {}), n_jobs=n_jobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +81,7 @@ class _Groups:
 def read_guides(adata: "AnnData", key: str) -> Entry:
     """Result of guide calling under `key`, with its slots checked."""
     result = read_entry(adata, key, "guides")
-    column = result.settings["target_key"]
+    column = result.settings["perturbation_key"]
     if key not in adata.obsm or column not in adata.obs or adata.obsm[key].shape[1] != len(result.tables["guides"]):
         msg = f"adata.obsm[{key!r}] or adata.obs[{column!r}] is missing or changed. Run {FUNCTION} again."
         raise InputError(msg)
@@ -109,7 +123,7 @@ def _knockdowns(
 
 def _groups(adata: "AnnData", key: str, result: Entry) -> _Groups:
     guides = result.tables["guides"]
-    target = adata.obs[result.settings["target_key"]].astype(str).to_numpy(dtype=object)
+    target = adata.obs[result.settings["perturbation_key"]].astype(str).to_numpy(dtype=object)
     carried = sparse.csc_array(adata.obsm[key])
     return _Groups(guides.assign(target=guides["target"].astype(str)), target, carried)
 

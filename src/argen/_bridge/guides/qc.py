@@ -1,4 +1,4 @@
-"""Quality control: which cells and targets each rule removes, and why."""
+"""Quality control: which cells and perturbations each rule removes, and why."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class QcLimits:
     min_genes: float | None
     max_genes: float | None
     max_percent_mito: float | None
-    one_target: bool
+    one_perturbation: bool
     min_cells: int | None
     min_knockdown_z: float | None
 
@@ -52,58 +52,58 @@ class _Rule:
     limit: float
     why: str
     fails: np.ndarray
-    targets: list[str]
+    perturbations: list[str]
 
 
 def apply_rules(
     adata: "AnnData",
     limits: QcLimits,
-    guides_key: str,
+    guides: str,
     columns: dict[str, str | None],
     design: KnockdownDesign,
 ) -> QcResult:
-    """Apply the rules on cells, then those on targets to the cells that are left.
+    """Apply the rules on cells, then those on perturbations to the cells that are left.
 
     Parameters
     ----------
     adata
-        Counts, and the result of guide calling if a rule needs targets.
+        Counts, and the result of guide calling if a rule needs perturbations.
     limits
         The rules.
-    guides_key
+    guides
         Name of that result.
     columns
         obs columns for ``n_genes`` and ``percent_mito``, `None` to compute them.
     design
         Depth, layer, covariates and names of genes for the knock-downs.
     """
-    target = _targets(adata, guides_key) if _needs_targets(limits) else None
+    perturbation = _perturbation_of_cells(adata, guides) if _needs_perturbations(limits) else None
     rules = _cell_rules(adata, limits, columns, design)
-    if limits.one_target:
-        rules += _target_status_rules(target)
+    if limits.one_perturbation:
+        rules += _status_rules(perturbation)
     passes = ~np.logical_or.reduce([rule.fails for rule in rules] or [np.zeros(adata.n_obs, dtype=bool)])
     if limits.min_cells is not None:
-        rules.append(_few_cells(target, passes, limits.min_cells))
+        rules.append(_few_cells(perturbation, passes, limits.min_cells))
         passes &= ~rules[-1].fails
     if limits.min_knockdown_z is not None:
-        _check_controls(target, passes)
-        table = target_knockdowns(adata, guides_key, design, passes)
-        rules.append(_weak_knockdown(target, table, limits.min_knockdown_z))
+        _check_controls(perturbation, passes)
+        table = target_knockdowns(adata, guides, design, passes)
+        rules.append(_weak_knockdown(perturbation, table, limits.min_knockdown_z))
         passes &= ~rules[-1].fails
     if not passes.any():
         counts = ", ".join(f"{rule.name}: {int(rule.fails.sum())}" for rule in rules)
         msg = f"No cell would be left. Cells that fail by rule: {counts}. Relax the rules; nothing was changed."
         raise DesignError(msg)
-    return QcResult(passes, *_tables(rules, passes, target))
+    return QcResult(passes, *_tables(rules, passes, perturbation))
 
 
-def _needs_targets(limits: QcLimits) -> bool:
-    return limits.one_target or limits.min_cells is not None or limits.min_knockdown_z is not None
+def _needs_perturbations(limits: QcLimits) -> bool:
+    return limits.one_perturbation or limits.min_cells is not None or limits.min_knockdown_z is not None
 
 
-def _targets(adata: "AnnData", guides_key: str) -> np.ndarray:
-    result = read_guides(adata, guides_key)
-    return adata.obs[result.settings["target_key"]].astype(str).to_numpy(dtype=object)
+def _perturbation_of_cells(adata: "AnnData", guides: str) -> np.ndarray:
+    result = read_guides(adata, guides)
+    return adata.obs[result.settings["perturbation_key"]].astype(str).to_numpy(dtype=object)
 
 
 def _cell_rules(
@@ -168,51 +168,53 @@ def _column(adata: "AnnData", name: str, argument: str) -> np.ndarray:
     return read_numbers(read_column(adata.obs, name, what), what)
 
 
-def _target_status_rules(target: np.ndarray) -> list[_Rule]:
-    none = np.isin(target, ["unassigned", "nan"])
+def _status_rules(perturbation: np.ndarray) -> list[_Rule]:
+    none = np.isin(perturbation, ["unassigned", "nan"])
     return [
-        _Rule("no target", np.nan, "no guide was called", none, []),
-        _Rule("multiple targets", np.nan, "guides of several targets", target == "multiple", []),
+        _Rule("no perturbation", np.nan, "no guide was called", none, []),
+        _Rule("multiple perturbations", np.nan, "guides of several perturbations", perturbation == "multiple", []),
     ]
 
 
-def _few_cells(target: np.ndarray, passes: np.ndarray, min_cells: int) -> _Rule:
-    names = sorted(set(target) - {*STATUS_WORDS, "nan"})
-    few = [name for name in names if np.sum(passes & (target == name)) < min_cells]
-    why = f"target with fewer than {min_cells} cells that pass the rules above"
-    return _Rule("min_cells", float(min_cells), why, passes & np.isin(target, few), few)
+def _few_cells(perturbation: np.ndarray, passes: np.ndarray, min_cells: int) -> _Rule:
+    names = sorted(set(perturbation) - {*STATUS_WORDS, "nan"})
+    few = [name for name in names if np.sum(passes & (perturbation == name)) < min_cells]
+    why = f"perturbation with fewer than {min_cells} cells that pass the rules above"
+    return _Rule("min_cells", float(min_cells), why, passes & np.isin(perturbation, few), few)
 
 
-def _weak_knockdown(target: np.ndarray, table: pd.DataFrame, min_z: float) -> _Rule:
+def _weak_knockdown(perturbation: np.ndarray, table: pd.DataFrame, min_z: float) -> _Rule:
     measured = table[(table["gene"] != "") & (table["n_cells"] > 0)]
     strong = measured["z"] <= -min_z
     weak = measured.loc[~strong, "target"].tolist()
     unmeasured = int(np.sum((table["gene"] == "") & (table["n_cells"] > 0)))
-    why = f"target whose knock-down has z above {-min_z:g}"
+    why = f"perturbation whose knock-down has z above {-min_z:g}"
     if unmeasured:
-        why += f" ({unmeasured} targets are not measured and stay)"
-    return _Rule("min_knockdown_z", min_z, why, np.isin(target, weak), weak)
+        why += f" ({unmeasured} perturbations are not measured and stay)"
+    return _Rule("min_knockdown_z", min_z, why, np.isin(perturbation, weak), weak)
 
 
-def _check_controls(target: np.ndarray, passes: np.ndarray) -> None:
-    if not (passes & (target == "control")).any():
+def _check_controls(perturbation: np.ndarray, passes: np.ndarray) -> None:
+    if not (passes & (perturbation == "control")).any():
         msg = "No control cell passes the rules on cells, so knock-downs are unknown. Relax them; nothing was changed."
         raise DesignError(msg)
 
 
-def _tables(rules: list[_Rule], passes: np.ndarray, target: np.ndarray | None) -> tuple[pd.Categorical, pd.DataFrame]:
-    """First rule that each cell fails, and cells and targets by rule."""
+def _tables(
+    rules: list[_Rule], passes: np.ndarray, perturbation: np.ndarray | None
+) -> tuple[pd.Categorical, pd.DataFrame]:
+    """First rule that each cell fails, and cells and perturbations by rule."""
     names = [rule.name for rule in rules]
     first = np.full(len(passes), -1)
     rows = []
     for number, rule in enumerate(rules):
         new = rule.fails & (first < 0)
         first[new] = number
-        rows.append((rule.name, rule.limit, int(rule.fails.sum()), int(new.sum()), len(rule.targets), rule.why))
-        rows[-1] += (", ".join(rule.targets),)
-    kept = set() if target is None else set(target[passes]) - {*STATUS_WORDS, "nan"}
+        rows.append((rule.name, rule.limit, int(rule.fails.sum()), int(new.sum()), len(rule.perturbations), rule.why))
+        rows[-1] += (", ".join(rule.perturbations),)
+    kept = set() if perturbation is None else set(perturbation[passes]) - {*STATUS_WORDS, "nan"}
     rows.append(("kept", np.nan, int(passes.sum()), 0, len(kept), "passes every rule", ""))
-    columns = ["rule", "limit", "n_cells", "n_cells_first", "n_targets", "why", "targets"]
+    columns = ["rule", "limit", "n_cells", "n_cells_first", "n_perturbations", "why", "perturbations"]
     return pd.Categorical.from_codes(first, categories=names), pd.DataFrame(rows, columns=columns)
 
 

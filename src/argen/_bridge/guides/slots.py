@@ -22,16 +22,16 @@ from argen._core.guides import (
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["fits_table", "histogram_table", "n_guides_key", "posterior_key", "target_key", "write_guides"]
+__all__ = ["fits_table", "histogram_table", "n_guides", "perturbation_key", "posterior_key", "write_guides"]
 
 
-def target_key(key_added: str) -> str:
-    """Name of the obs column with the targets: "argen_target" for "argen_guides", else "<key_added>_target"."""
-    return "argen_target" if key_added == "argen_guides" else f"{key_added}_target"
+def perturbation_key(key_added: str) -> str:
+    """Name of the obs column: "argen_perturbation" for "argen_guides", else "<key_added>_perturbation"."""
+    return "argen_perturbation" if key_added == "argen_guides" else f"{key_added}_perturbation"
 
 
-def n_guides_key(key_added: str) -> str:
-    """Name of the obs column with the number of guides, as :func:`target_key` has it."""
+def n_guides(key_added: str) -> str:
+    """Name of the obs column with the number of guides, as :func:`perturbation_key` has it."""
     return "argen_n_guides" if key_added == "argen_guides" else f"{key_added}_n_guides"
 
 
@@ -121,8 +121,8 @@ def write_guides(
         adata.obsm[posterior_key(key_added)] = posterior
     elif posterior_key(key_added) in adata.obsm:
         del adata.obsm[posterior_key(key_added)]  # of an earlier run
-    adata.obs[target_key(key_added)] = target
-    adata.obs[n_guides_key(key_added)] = np.diff(assignment.indptr).astype(np.int64)
+    adata.obs[perturbation_key(key_added)] = target
+    adata.obs[n_guides(key_added)] = np.diff(assignment.indptr).astype(np.int64)
     write_entry(adata, entry)
 
 

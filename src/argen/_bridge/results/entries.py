@@ -28,6 +28,7 @@ __all__ = [
     "check_free",
     "entries",
     "find_entry",
+    "is_entry",
     "new_entry",
     "read_entry",
     "write_entry",
@@ -153,6 +154,11 @@ def entries(adata: "AnnData", kind: str | None = None) -> Iterator[Entry]:
         entry = find_entry(adata, key) if _layout(stored) == SCHEMA_VERSION else None
         if entry is not None and kind in (None, entry.kind):
             yield entry
+
+
+def is_entry(stored: object) -> bool:
+    """Whether argen wrote it, in whatever layout."""
+    return _layout(stored) is not None
 
 
 def _layout(stored: object) -> int | None:

@@ -11,7 +11,7 @@ __all__ = ["fingerprint"]
 
 
 def fingerprint(screen: Screen, cell_names: pd.Index) -> str:
-    """Digest of everything that the arithmetic sees: cells, genes, counts, targets, depth, covariates.
+    """Digest of everything that the arithmetic sees: cells, genes, counts, perturbations, depth, covariates.
 
     It does not depend on the order of the cells, nor on the last bits of numbers that were standardised elsewhere.
     """

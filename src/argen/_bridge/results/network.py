@@ -30,19 +30,19 @@ def is_current(step: Entry, network: Entry) -> bool:
 
 def step_of_network(adata: "AnnData", network: Entry) -> Entry | None:
     """The descendant step that a network was made from, None if it is not there any more."""
-    step = find_entry(adata, network.settings["descendants_key"])
+    step = find_entry(adata, network.settings["descendants"])
     return step if step is not None and step.kind == "descendants" and is_current(step, network) else None
 
 
 def step_key_of_network(adata: "AnnData", key: str, *, can_name: bool = False) -> str:
     """Name of the descendant step that the network ``uns[key]`` was made from, checked to be that very step.
 
-    `can_name`: whether the caller takes the name of another step as ``descendants_key``, which the message then says.
+    `can_name`: whether the caller takes the name of another step as ``descendants``, which the message then says.
     """
     network = read_entry(adata, key, "network")
-    name = network.settings["descendants_key"]
+    name = network.settings["descendants"]
     if step_of_network(adata, network) is None:
-        other = ", or name the step to compare with by descendants_key=" if can_name else ""
+        other = ", or name the step to compare with by descendants=" if can_name else ""
         msg = (
             f"adata.uns[{name!r}] is not the descendant step that the network in adata.uns[{key!r}] was made from: it "
             f"is gone or was replaced. Run ag.tl.argen_dag again{other}."
@@ -53,7 +53,7 @@ def step_key_of_network(adata: "AnnData", key: str, *, can_name: bool = False) -
 
 def networks_of(adata: "AnnData", key: str) -> list[Entry]:
     """Networks that were searched with a descendant step under `key`, whether it is still the same or not."""
-    return [network for network in entries(adata, "network") if network.settings["descendants_key"] == key]
+    return [network for network in entries(adata, "network") if network.settings["descendants"] == key]
 
 
 def networks_of_step(adata: "AnnData", key: str) -> list[str]:
@@ -77,7 +77,7 @@ def named_network(adata: "AnnData", network: object, key: str) -> Entry:
     except MissingResultError as error:
         msg = f"{error} {_others_to_name(adata, key)}"
         raise MissingResultError(msg) from error
-    if (step := found.settings["descendants_key"]) != key:
+    if (step := found.settings["descendants"]) != key:
         msg = (
             f"network={network!r} was made from the descendant step {step!r}, not from key={key!r}. "
             f"{_others_to_name(adata, key)}"

@@ -31,8 +31,9 @@ def read_prior(table: object, genes: Sequence[str]) -> tuple[Prior, pd.DataFrame
         raise InputError(msg)
     if absent := sorted((set(tidy["source"]) | set(tidy["target"])) - set(genes)):
         msg = (
-            f"prior names genes that are not in the network: {name_some(absent)}. It holds targets that are measured "
-            "and kept, see ag.get.targets(adata); leave these rows out."
+            f"prior names genes that are not in the network: {name_some(absent)}. It holds perturbations that are "
+            "measured "
+            "and kept, see ag.get.perturbations(adata); leave these rows out."
         )
         raise InputError(msg)
     if loops := sorted(set(tidy["source"][tidy["source"] == tidy["target"]])):

@@ -57,18 +57,18 @@ def open_network(adata: "AnnData", function: Callable, key: str, *, key_added: s
         msg = f"adata.uns[{key!r}] is a network of another method; {function.__name__} needs one of ag.tl.argen_dag."
         raise InputError(msg)
     settings = from_uns(NetworkSettings, entry.settings)
-    for taken, what in ((key, "network"), (settings.descendants_key, "descendant step")):
+    for taken, what in ((key, "network"), (settings.descendants, "descendant step")):
         if key_added == taken:
             msg = f"key_added={key_added!r} would overwrite the {what} of that name. Choose another name."
             raise InputError(msg)
-    read_entry(adata, settings.descendants_key, "descendants")  # a missing step is an error here, it is not run again
+    read_entry(adata, settings.descendants, "descendants")  # a missing step is an error here, it is not run again
     check_free(adata, key_added, kind)
     announce_compilation()
-    step = read_step(adata, settings.descendants_key)
+    step = read_step(adata, settings.descendants)
     if step.entry.id != entry.made_from["descendants"]:
         msg = (
             f"adata.uns[{key!r}] was searched with another descendant step than the one that is now in "
-            f"adata.uns[{settings.descendants_key!r}]. Run ag.tl.argen_dag again."
+            f"adata.uns[{settings.descendants!r}]. Run ag.tl.argen_dag again."
         )
         raise StaleResultError(msg)
     prior = stored_prior(entry, step.screen.genes)

@@ -23,7 +23,7 @@ from argen._bridge.results.tables import (
     equations_table,
     genes_table,
     pairs_table,
-    targets_table,
+    perturbations_table,
 )
 from argen._bridge.settings import FAMILIES, DescendantSettings
 from argen._core.descendants.dispersion import Dispersions
@@ -70,7 +70,7 @@ def descendants_entry(
 ) -> Entry:
     """The descendant step as it will be stored; `data` is the fingerprint of what it was made from."""
     tables = {
-        "targets": targets_table(screen, report, tests, relation),
+        "perturbations": perturbations_table(screen, report, tests, relation),
         "pairs": pairs_table(screen, tests, relation),
         "genes": genes_table(screen, dispersions, settings.family),
         "dropped_pairs": dropped_pairs_table(screen, relation),
@@ -107,12 +107,12 @@ def read_dispersions(entry: Entry, genes: Sequence[str]) -> np.ndarray:
 
 
 def read_descendants(entry: Entry, genes: Sequence[str]) -> tuple[DescendantTests, Relation]:
-    """Arrays [target, gene] from the stored tables; the inverse of :func:`write_descendants`."""
+    """Arrays [source, target] from the stored tables; the inverse of :func:`write_descendants`."""
     p = len(genes)
     pairs = entry.tables["pairs"]
-    own = entry.tables["targets"].set_index("target").loc[list(genes)]
+    own = entry.tables["perturbations"].set_index("perturbation").loc[list(genes)]
     position = {gene: j for j, gene in enumerate(genes)}
-    at = tuple(pairs[name].astype(str).map(position).to_numpy() for name in ("target", "gene"))
+    at = tuple(pairs[name].astype(str).map(position).to_numpy() for name in ("source", "target"))
     diagonal = np.diag_indices(p)
 
     def square(column: str, *, fill: object = np.nan, dtype: type = np.float64) -> np.ndarray:

@@ -17,12 +17,14 @@ def warn_dropped(report: ScreenReport) -> None:
     """One warning that counts and names what is left out, by reason, and one for each likely mistake."""
     by_reason: dict[str, list[str]] = {}
     for name, reason in sorted(report.dropped.items()):
-        if reason != "not among targets":
+        if reason != "not among perturbations":
             by_reason.setdefault(reason, []).append(name)
-    parts = [f"{counted(len(names), 'target')} dropped, {why}: {name_some(names)}" for why, names in by_reason.items()]
+    parts = [
+        f"{counted(len(names), 'perturbation')} dropped, {why}: {name_some(names)}" for why, names in by_reason.items()
+    ]
     parts += [f"{counted(n, 'cell')} dropped, {what}" for what, n in report.cells.items() if n and what in _LOST_CELLS]
     if parts:
-        warn_user("; ".join(parts) + ". See uns[key_added]['tables']: 'targets', 'cells'.")
+        warn_user("; ".join(parts) + ". See uns[key_added]['tables']: 'perturbations', 'cells'.")
     for hint in report.hints:
         warn_user(hint[0].upper() + hint[1:] + ".")
 
@@ -50,9 +52,8 @@ _UNTESTED = {
 def design(screen: Screen) -> str:
     *perturbed, control = screen.n_per_group.tolist()
     columns = name_some(screen.covariate_names, 6) or "none"
-    return (
-        f"    {len(perturbed)} targets, {sum(perturbed)} perturbed and {control} control cells, covariates: {columns}"
-    )
+    cells = f"{sum(perturbed)} perturbed and {control} control cells"
+    return f"    {len(perturbed)} perturbations, {cells}, covariates: {columns}"
 
 
 def summary(key: str, tests: DescendantTests, relation: Relation) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from argen._bridge import log
 from argen._bridge.inputs import check_in_memory, read_screen
+from argen._bridge.remembered import with_remembered
 from argen._bridge.results import slots
 from argen._bridge.results.entries import Entry, check_free, read_entry
 from argen._bridge.results.fingerprint import fingerprint
@@ -108,7 +109,9 @@ def read_step(adata: "AnnData", key: str) -> DescendantStep:
         msg = f"The design of adata.uns[{key!r}] does not fit this object any more: {error} {cure}"
         raise StaleResultError(msg) from error
     if fingerprint(screen, adata.obs_names) != entry.made_from["data"]:
-        msg = f"adata.uns[{key!r}] was made from other cells, genes, counts, targets, depths or covariates. {cure}"
+        msg = (
+            f"adata.uns[{key!r}] was made from other cells, genes, counts, perturbations, depths or covariates. {cure}"
+        )
         raise StaleResultError(msg)
     tests, relation = slots.read_descendants(entry, screen.genes)
     phi = slots.read_dispersions(entry, screen.genes)
@@ -120,30 +123,30 @@ def open_step(
     function: Callable,
     given: Mapping[str, Any],
     *,
-    descendants_key: str,
+    descendants: str,
     key_added: str,
     kind: str,
     n_jobs: int | None,
 ) -> DescendantStep:
-    """The step ``uns[descendants_key]``, computed with the arguments `given` if it is not there.
+    """The step ``uns[descendants]``, computed with the arguments `given` if it is not there.
 
     `function` will write an entry of this `kind` under `key_added`.
     """
     check_anndata(adata)
     check_key("key_added", key_added)
-    check_key("descendants_key", descendants_key)
-    if key_added == descendants_key:
+    check_key("descendants", descendants)
+    if key_added == descendants:
         msg = f"key_added={key_added!r} would overwrite the descendant step of that name. Choose another name."
         raise InputError(msg)
     check_free(adata, key_added, kind)
     _check_known(function, given)
-    if descendants_key in adata.uns:
-        _check_same(read_entry(adata, descendants_key, "descendants"), given)
+    if descendants in adata.uns:
+        _check_same(read_entry(adata, descendants, "descendants"), given)
         announce_compilation()
-        return read_step(adata, descendants_key)
+        return read_step(adata, descendants)
     start = log.info("computing descendants of every perturbed gene")
-    step = compute_step(adata, DescendantSettings.read(given), descendants_key, n_jobs)
-    log.info("    finished", time=start, deep=summary(descendants_key, step.tests, step.relation))
+    step = compute_step(adata, DescendantSettings.read(with_remembered(adata, given, ["qc"])), descendants, n_jobs)
+    log.info("    finished", time=start, deep=summary(descendants, step.tests, step.relation))
     return step
 
 
@@ -154,7 +157,7 @@ def write_step(adata: "AnnData", step: DescendantStep) -> None:
 
 
 def fits_data(adata: "AnnData", entry: Entry) -> bool:
-    """Whether a step was made from the cells, counts, targets and covariates that the object holds now."""
+    """Whether a step was made from the cells, counts, perturbations and covariates that the object holds now."""
     try:
         read_step(adata, entry.key)
     except ArgenError:

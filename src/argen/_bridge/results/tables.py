@@ -29,7 +29,7 @@ __all__ = [
     "equations_table",
     "genes_table",
     "pairs_table",
-    "targets_table",
+    "perturbations_table",
 ]
 
 # What users read in the `flags` columns.
@@ -87,16 +87,18 @@ def flags(status: np.ndarray, names: Mapping[Any, str]) -> pd.Categorical:
     return pd.Categorical.from_codes(status.astype(np.int64), [names[code] for code in sorted(names)])
 
 
-def targets_table(screen: Screen, report: ScreenReport, tests: DescendantTests, relation: Relation) -> pd.DataFrame:
-    """Kept targets with their on-target effect, then the dropped ones with the reason."""
+def perturbations_table(
+    screen: Screen, report: ScreenReport, tests: DescendantTests, relation: Relation
+) -> pd.DataFrame:
+    """Kept perturbations with their on-target effect, then the dropped ones with the reason."""
     own = np.arange(screen.n_genes)
     dropped = sorted(report.dropped)
     nothing = np.full(len(dropped), np.nan)
     table = {
-        "target": [*screen.genes, *dropped],
+        "perturbation": [*screen.genes, *dropped],
         "status": pd.Categorical(["kept"] * screen.n_genes + ["dropped"] * len(dropped), ["kept", "dropped"]),
         "reason": [""] * screen.n_genes + [report.dropped[name] for name in dropped],
-        "n_cells": [*screen.n_per_group[:-1].tolist(), *(report.target_cells.get(name, 0) for name in dropped)],
+        "n_cells": [*screen.n_per_group[:-1].tolist(), *(report.perturbation_cells.get(name, 0) for name in dropped)],
     }
     for name in ("effect", "se", "z", "p"):
         table[name] = np.concatenate([getattr(tests, name)[own, own], nothing])
@@ -134,13 +136,13 @@ def _test_codes(tests: DescendantTests) -> np.ndarray:
 
 
 def pairs_table(screen: Screen, tests: DescendantTests, relation: Relation) -> pd.DataFrame:
-    """All tested ordered pairs but the on-target ones, by target, then gene."""
-    target, gene = np.nonzero(~np.eye(screen.n_genes, dtype=bool))
-    at = (target, gene)
+    """All tested ordered pairs but the on-target ones, by source, then target."""
+    source, target = np.nonzero(~np.eye(screen.n_genes, dtype=bool))
+    at = (source, target)
     return pd.DataFrame(
         {
+            "source": categorical(source, screen.genes),
             "target": categorical(target, screen.genes),
-            "gene": categorical(gene, screen.genes),
             "effect": tests.effect[at],
             "se": tests.se[at],
             "z": tests.z[at],
@@ -149,7 +151,7 @@ def pairs_table(screen: Screen, tests: DescendantTests, relation: Relation) -> p
             "padj": relation.padj[at],
             "significant": relation.significant[at],
             "descendant": relation.descendant[at],
-            "n_perturbed": screen.n_supported[:-1][target],
+            "n_perturbed": screen.n_supported[:-1][source],
             "n_control": np.full(len(target), screen.n_per_group[-1]),
             "count": tests.count[at],
             "expected_count": tests.expected[at],
@@ -170,8 +172,8 @@ def components_table(screen: Screen, relation: Relation) -> pd.DataFrame:
 def dropped_pairs_table(screen: Screen, relation: Relation) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "target": categorical(relation.dropped[:, 0], screen.genes),
-            "gene": categorical(relation.dropped[:, 1], screen.genes),
+            "source": categorical(relation.dropped[:, 0], screen.genes),
+            "target": categorical(relation.dropped[:, 1], screen.genes),
             "blocked_by": np.array(
                 [" → ".join(screen.genes[i] for i in path) for path in relation.blocking_paths], dtype=object
             ),

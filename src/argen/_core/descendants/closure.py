@@ -61,7 +61,7 @@ def acyclic_closure(
 
     Returns
     -------
-    relation, skipped pairs, for each of these the kept path from its gene back to its target
+    relation, skipped pairs, for each of these the kept path from its target back to its source
     """
     source, gene = np.nonzero(significant)
     rank = np.lexsort((gene, source, -evidence[source, gene]))

@@ -1,8 +1,8 @@
-"""Descendant step: the total effect of every target on every gene (METHOD 3, 6).
+"""Descendant step: the total effect of every perturbation on every gene (METHOD 3, 6).
 
-For target j and gene k, on the cells of j and the controls:  Y_k ~ offset(log ℓ) + 1 + D_j + X,  quasi-Poisson with log
-link; τ̂*_jk is the coefficient of D_j, its variance the sandwich A⁻¹BA⁻¹ with A = Σ μ x x', B = Σ (y − μ)² x x' (HC0),
-times n / (n − k) (HC1), or with (y − μ) / (1 − h) in place of y − μ, h the leverage (HC3).
+For perturbation j and gene k, on the cells of j and the controls:  Y_k ~ offset(log ℓ) + 1 + D_j + X,  quasi-Poisson
+with log link; τ̂*_jk is the coefficient of D_j, its variance the sandwich A⁻¹BA⁻¹ with A = Σ μ x x', B = Σ (y − μ)² x
+x' (HC0), times n / (n − k) (HC1), or with (y − μ) / (1 − h) in place of y − μ, h the leverage (HC3).
 With a dispersion φ the quasi-likelihood is negative binomial: w = 1 / (1 + φμ), A = Σ μ w x x' and
 B = Σ ((y − μ) w)² x x'.
 The controls enter every fit of a gene; their sums are read off moment tables (see :mod:`.glm.pairs`).
@@ -60,7 +60,7 @@ def fit_descendants(
     hc
         Covariance of the estimates and of the Wald test.
     pooled
-        Estimate all effects on a gene in one regression on the cells of all targets, with a common effect of the
+        Estimate all effects on a gene in one regression on the cells of all perturbations, with a common effect of the
         covariates.
     phi
         Dispersion of each gene for a negative binomial quasi-likelihood, shape (p,); 0, the default, is Poisson.

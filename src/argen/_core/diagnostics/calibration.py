@@ -1,11 +1,11 @@
-"""Tests of null hypotheses that are known to hold: pseudo-targets and placebo edges (METHOD 9).
+"""Tests of null hypotheses that are known to hold: pseudo-perturbations and placebo edges (METHOD 9).
 
-A pseudo-target is a set of control cells that is treated as a target: the cells of one non-targeting guide, or a random
-split of the controls. Its effect on every gene is tested against the other controls as the descendant step tests a
-target's; all of these nulls are true as far as the guide does nothing.
+A pseudo-perturbation is a set of control cells that is treated as a perturbation: the cells of one non-targeting guide,
+or a random split of the controls. Its effect on every gene is tested against the other controls as the descendant step
+tests a perturbation's; all of these nulls are true as far as the guide does nothing.
 
-A pseudo-target has no gene of its own, hence no column of M. The edges' test is run with the groups of all candidates
-of an equation replaced by splits of the controls:  θ = M⁻¹ ξ_t^placebo  with
+A pseudo-perturbation has no gene of its own, hence no column of M. The edges' test is run with the groups of all
+candidates of an equation replaced by splits of the controls:  θ = M⁻¹ ξ_t^placebo  with
 
     V(θ) = M⁻¹ (V_t^placebo + Σ_k θ_k² V_k) M⁻ᵀ,
 
@@ -34,7 +34,7 @@ __all__ = [
     "Rate",
     "draw_splits",
     "fit_placebo",
-    "fit_pseudo_targets",
+    "fit_pseudo_perturbations",
     "group_sizes",
     "inflation",
     "qq_points",
@@ -79,7 +79,7 @@ def draw_splits(
     return [np.sort(rng.permutation(n_controls)[:size]) for size in used], drawn
 
 
-def fit_pseudo_targets(
+def fit_pseudo_perturbations(
     screen: Screen,
     members: Sequence[np.ndarray],
     *,
@@ -90,26 +90,27 @@ def fit_pseudo_targets(
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
 ) -> DescendantTests:
-    """Test each pseudo-target against the other control cells.
+    """Test each pseudo-perturbation against the other control cells.
 
     Parameters
     ----------
     screen
         Counts and design of the analysis.
     members
-        Cells of each pseudo-target, positions among the control cells of `screen` in their order.
+        Cells of each pseudo-perturbation, positions among the control cells of `screen` in their order.
     test, hc, pooled, phi
-        As :func:`~argen._core.descendants.tests.fit_descendants` takes them. With `pooled` the cells of all targets
-        take part as groups of their own; else they are left out, as they say nothing about a pseudo-target.
+        As :func:`~argen._core.descendants.tests.fit_descendants` takes them. With `pooled` the cells of all
+        perturbations take part as groups of their own; else they are left out, as they say nothing about a
+        pseudo-perturbation.
     map_, track
-        Parallel map over genes; wraps the iterator over pseudo-targets.
+        Parallel map over genes; wraps the iterator over pseudo-perturbations.
 
     Returns
     -------
-    Tests [pseudo-target, gene], arrays of shape (n_pseudo, p).
+    Tests [pseudo-perturbation, gene], arrays of shape (n_pseudo, p).
     """
     is_control = screen.group == screen.n_groups
-    group = np.where(is_control, CONTROL, screen.group + 1)  # 0 is for the pseudo-target
+    group = np.where(is_control, CONTROL, screen.group + 1)  # 0 is for the pseudo-perturbation
     place = np.flatnonzero(is_control)  # of each control cell
     if not pooled:
         controls = regroup(screen, np.full(screen.n_cells, CONTROL), 0, keep=is_control)

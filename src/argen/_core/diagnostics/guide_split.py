@@ -1,4 +1,4 @@
-"""A screen whose targets are split into their guides, so that guides become separate instruments."""
+"""A screen whose perturbations are split into their guides, so that guides become separate instruments."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class GuideSplit:
 
     @property
     def split_targets(self) -> np.ndarray:
-        """Targets that were split, ascending."""
+        """Perturbations that were split, ascending."""
         return np.unique(self.target[self.guide != NO_GUIDE])
 
 
@@ -45,10 +45,10 @@ def split_by_guides(screen: Screen, guide: np.ndarray, min_cells: int) -> GuideS
     Parameters
     ----------
     screen
-        Counts and design, with targets as groups.
+        Counts and design, with perturbations as groups.
     guide
         Number of the one guide of its target that each sorted cell carries, :data:`NO_GUIDE` where that is none or more
-        than one; shape (n,). No two targets share a guide.
+        than one; shape (n,). No two perturbations share a guide.
     min_cells
         Fewest cells of a guide; only cells count that controls can be compared with.
     """
@@ -72,7 +72,7 @@ def split_by_guides(screen: Screen, guide: np.ndarray, min_cells: int) -> GuideS
     return GuideSplit(split, labels[:, 0], np.where(labels[:, 1] == len(enough), NO_GUIDE, labels[:, 1]))
 
 
-def _distinct(target: np.ndarray, guide: np.ndarray, n_targets: int) -> np.ndarray:
-    """Number of distinct guides of each target, shape (n_targets,)."""
+def _distinct(target: np.ndarray, guide: np.ndarray, n_perturbations: int) -> np.ndarray:
+    """Number of distinct guides of each target, shape (n_perturbations,)."""
     pairs = np.unique(np.column_stack([target, guide]), axis=0)
-    return np.bincount(pairs[:, 0], minlength=n_targets)
+    return np.bincount(pairs[:, 0], minlength=n_perturbations)

@@ -35,16 +35,16 @@ SINGULAR = 1e-10  # smallest eigenvalue of a correlation matrix that is inverted
 
 @dataclass(frozen=True, slots=True)
 class PairTests:
-    """Hansen's J of the pairs (split target, other gene); all arrays have one entry per pair.
+    """Hansen's J of the pairs (split source, other gene); all arrays have one entry per pair.
 
     Attributes
     ----------
-    target, gene
-        Target k and gene; targets ascending, genes ascending within a target.
+    source, target
+        Perturbation k and gene; sources ascending, targets ascending within a source.
     n_guides
-        Guides that the test rests on: those whose cells have counts of the target and of the gene.
+        Guides that the test rests on: those whose cells have counts of the source and of the target.
     ratio
-        b̂, the effect of the gene per unit change of the target that the guides agree on best.
+        b̂, the effect on the target per unit change of the source that the guides agree on best.
     statistic, df, p
         J, its degrees of freedom and p-value; NaN (df 0) with fewer than two guides.
     converged
@@ -54,8 +54,8 @@ class PairTests:
         :data:`NOBODY`.
     """
 
+    source: np.ndarray
     target: np.ndarray
-    gene: np.ndarray
     n_guides: np.ndarray
     ratio: np.ndarray
     statistic: np.ndarray
@@ -97,7 +97,7 @@ def pair_tests(
     alpha
         Level below which the guide that disagrees is looked for.
     map_, track
-        Parallel map over targets; wrapper round the iterator over blocks of pairs, for a progress bar.
+        Parallel map over perturbations; wrapper round the iterator over blocks of pairs, for a progress bar.
     """
     targets = split.split_targets
     blocks = [np.arange(lo, min(lo + _GENES, len(forms))) for lo in range(0, len(forms), _GENES)]
@@ -115,13 +115,13 @@ def pair_tests(
     return _sorted([tests for chunk in track(run()) for tests in chunk])
 
 
-def n_blocks(n_genes: int, n_targets: int) -> int:
+def n_blocks(n_genes: int, n_perturbations: int) -> int:
     """Number of blocks of pairs that are tested together."""
-    return -(-n_genes // _GENES) * -(-n_targets // _TARGETS)
+    return -(-n_genes // _GENES) * -(-n_perturbations // _TARGETS)
 
 
 class _Block:
-    """Genes whose covariances with the same targets are computed together, as matrix products over cells."""
+    """Genes whose covariances with the same perturbations are computed together, as matrix products over cells."""
 
     def __init__(self, split: GuideSplit, genes: np.ndarray, forms: list[ReducedForm], residuals: np.ndarray) -> None:
         self.split, self.genes, self.forms = split, genes, forms
@@ -193,16 +193,16 @@ class _Moments:
 
 def _test_targets(
     block: _Block,
-    targets: np.ndarray,
+    perturbations: np.ndarray,
     forms: Sequence[ReducedForm],
     residuals_of: Callable[[int], np.ndarray],
     alpha: float,
 ) -> list[PairTests]:
-    rows = [block.split.guides_of(k) for k in targets]
+    rows = [block.split.guides_of(k) for k in perturbations]
     ends = np.cumsum([len(groups) for groups in rows])
     columns = [slice(end - len(groups), end) for groups, end in zip(rows, ends, strict=True)]
     X = np.empty((block.split.screen.n_cells, ends[-1]))
-    for k, groups, at in zip(targets, rows, columns, strict=True):
+    for k, groups, at in zip(perturbations, rows, columns, strict=True):
         form = forms[k]
         D = form.W[groups] @ form.H_inv
         group_influence(
@@ -211,7 +211,7 @@ def _test_targets(
     crosses = block.cross_covariance(X, list(zip(rows, columns, strict=True)))
     return [
         _test_target(block, k, _moments(block, forms[k], groups, C), groups, alpha)
-        for k, groups, C in zip(targets, rows, crosses, strict=True)
+        for k, groups, C in zip(perturbations, rows, crosses, strict=True)
     ]
 
 
@@ -311,7 +311,7 @@ def _odd_one(moments: _Moments, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _sorted(parts: list[PairTests]) -> PairTests:
-    """One table of the pairs of all blocks, by target and gene."""
+    """One table of the pairs of all blocks, by source and target."""
     columns = [np.concatenate([getattr(part, name) for part in parts]) for name in PairTests.__dataclass_fields__]
     order = np.lexsort((columns[1], columns[0]))
     return PairTests(*(column[order] for column in columns))

@@ -94,7 +94,7 @@ def equation_tests(
     split, forms
         Split screen and its saturated reduced forms.
     equations
-        Targets with their candidates.
+        Perturbations with their candidates.
     reach
         Whether perturbing a gene can move another, [perturbed, moved], shape (p, p).
     hc3

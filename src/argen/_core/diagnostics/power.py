@@ -10,9 +10,17 @@ import numpy as np
 from scipy.special import betainc, betaincinv, gammainccinv, gammaincinv, ndtri, stdtrit
 
 __all__ = [
-    "EdgeCounts", "PairCounts", "bh_level", "cells_per_target", "edge_levels", "edge_mde", "quantile_of", "score_mde",
-    "wald_mde", "with_first_stage",
-]  # fmt: skip
+    "EdgeCounts",
+    "PairCounts",
+    "bh_level",
+    "cells_per_perturbation",
+    "edge_levels",
+    "edge_mde",
+    "quantile_of",
+    "score_mde",
+    "wald_mde",
+    "with_first_stage",
+]
 
 _SMALLEST_SPREAD = 1e-6  # relative variance of a count beyond Poisson, below which it changes nothing
 _LEAST_SKEWNESS = 1e-4
@@ -202,7 +210,7 @@ def _inverted(
     return np.where(known, decrease, np.nan), np.where(known, increase, np.nan)
 
 
-def cells_per_target(
+def cells_per_perturbation(
     effect: np.ndarray,
     knockdown: np.ndarray | None,
     child: tuple[np.ndarray, np.ndarray],

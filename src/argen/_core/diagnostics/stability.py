@@ -156,7 +156,7 @@ def saturated_forms(
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
 ) -> list[ReducedForm]:
-    """Reduced form of every gene on all `usable` targets."""
+    """Reduced form of every gene on all `usable` perturbations."""
     instruments = np.flatnonzero(usable)
 
     def fit(gene: int) -> ReducedForm:
@@ -327,7 +327,7 @@ class _Network:
         return Equation(target, A, coef, scale * np.sqrt(variance), status, np.nan)
 
     def _whole_inverse(self) -> np.ndarray | None:
-        """M⁻¹ over all instruments, [instrument, gene]; rows of unknown targets are those of the identity."""
+        """M⁻¹ over all instruments, [instrument, gene]; rows of unknown perturbations are those of the identity."""
         known = self._known
         M = np.where(self._descendant & known[:, None] & known, self._effect, 0.0)
         np.fill_diagonal(M, np.where(known, np.diag(self._effect), 1.0))

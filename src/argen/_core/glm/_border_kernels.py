@@ -1,6 +1,7 @@
 """Normal equations of a pair: levels of the main factor profiled out, e^{α_g} = Y_g / E_g.
 
-What is left, the *border*, is (dummies, numeric covariates, effect of the target): Newton's method in few dimensions.
+What is left, the *border*, is (dummies, numeric covariates, effect of the perturbation): Newton's method in few
+dimensions.
 """
 
 from typing import NamedTuple
@@ -19,7 +20,7 @@ __all__ = [
     "border_equations",
     "dummy_factors",
     "group_counts",
-    "target_components",
+    "perturbation_components",
 ]
 
 
@@ -49,7 +50,7 @@ class WorkSpace(NamedTuple):
     skipped: np.ndarray  # (bd,)
     power: np.ndarray  # (n_series,)
     comps: np.ndarray  # (S, K)
-    target: np.ndarray  # (segments of the largest group, K)
+    perturbation: np.ndarray  # (segments of the largest group, K)
     y_level: np.ndarray  # (G,)
     y_border: np.ndarray  # (bd,)
     kappa: np.ndarray  # (S,)
@@ -145,7 +146,7 @@ def group_counts(y, design, j, y_level, y_border):
 
 
 @kernel
-def target_components(design, j, w, shift, out):
+def perturbation_components(design, j, w, shift, out):
     """Components of the supported segments of group j at γ + shift; weights themselves stay as they are."""
     numeric, r = design.numeric, design.numeric.shape[1]
     first = design.group_seg[j]

@@ -1,4 +1,4 @@
-"""Descendant fits of one gene with a negative binomial quasi-likelihood: one gene against every target.
+"""Descendant fits of one gene with a negative binomial quasi-likelihood: one gene against every perturbation.
 
 The controls enter through Taylor tables round their own fit. With η = log μ and u = φμ,
 
@@ -202,7 +202,7 @@ def assemble(design, j, space):
     first = design.group_seg[j]
     for seg in range(first, design.group_seg[j + 1]):
         s = design.seg_stratum[seg]
-        add_border(space.acc, design.stratum_level[s], space.target, seg - first, 1.0, dummies, s, r, True)
+        add_border(space.acc, design.stratum_level[s], space.perturbation, seg - first, 1.0, dummies, s, r, True)
     space.H[:] = 0.0
     space.scale[:] = 0.0
     for g in range(design.n_levels):
@@ -225,7 +225,7 @@ def group_cells(y, design, controls, space, j, shift, gamma, tau, observed, bord
     first = design.group_seg[j]
     for seg in range(first, design.group_seg[j + 1]):
         s, row = design.seg_stratum[seg], seg - first
-        space.target[row] = 0.0
+        space.perturbation[row] = 0.0
         if not design.stratum_supported[s] or controls.kappa[s] == 0.0:
             continue
         for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
@@ -237,8 +237,8 @@ def group_cells(y, design, controls, space, j, shift, gamma, tau, observed, bord
             score, weight = (y[i] - mu) * inverse, mu * inverse
             if observed:
                 weight *= (1.0 + controls.phi * y[i]) * inverse
-            space.target[row, 0] += weight
-            add_moments(space.target, row, weight, design.numeric, i)
+            space.perturbation[row, 0] += weight
+            add_moments(space.perturbation, row, weight, design.numeric, i)
             level[design.stratum_level[s]] += score
             for o in range(O):
                 border[o] += score * design.stratum_dummies[s, o]

@@ -1,4 +1,4 @@
-"""Compiled part of :mod:`.pairs`: one gene against every target."""
+"""Compiled part of :mod:`.pairs`: one gene against every perturbation."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from argen._core.glm._border_kernels import (
     border_equations,
     dummy_factors,
     group_counts,
-    target_components,
+    perturbation_components,
 )
 from argen._core.glm._fit_kernels import NEGLIGIBLE, shorten
 from argen._core.glm._linear_kernels import add_scaled, cholesky, cholesky_solve, copy_to, dot, largest_entry
@@ -118,7 +118,7 @@ def assemble(design, j, space, effect):
     for seg in range(first, design.group_seg[j + 1]):
         s = design.seg_stratum[seg]
         level, scale = design.stratum_level[s], effect * space.kappa[s]
-        add_border(space.acc, level, space.target, seg - first, scale, dummies, s, r, True)
+        add_border(space.acc, level, space.perturbation, seg - first, scale, dummies, s, r, True)
     border_equations(space.acc, space.y_level, space.y_border, space.rate, space.score, space.H, space.scale)
 
 
@@ -135,7 +135,7 @@ def newton_pair(design, mono, controls, space, j, tau):
         if not within_reach(design, mono, shift):
             return OUT_OF_REACH, tau, shift
         if iteration == 0 or r > 0:
-            target_components(design, j, controls.w, shift, space.target)
+            perturbation_components(design, j, controls.w, shift, space.perturbation)
             powers(mono, shift, 1.0, space.power)
             shifted_components(controls.tables.plain, mono, space.power, space.comps)
         dummy_factors(design, dummies, space.kappa)
@@ -163,7 +163,7 @@ def is_estimable(design, mono, controls, space, j):
     none = np.zeros(r)
     powers(mono, none, 1.0, space.power)
     shifted_components(controls.tables.plain, mono, space.power, space.comps)
-    target_components(design, j, controls.w, none, space.target)
+    perturbation_components(design, j, controls.w, none, space.perturbation)
     dummy_factors(design, controls.theta[G : G + O], space.kappa)
     copy_to(controls.y_level, space.y_level)
     copy_to(controls.y_border, space.y_border)
@@ -187,7 +187,7 @@ def fit_pair(y, design, mono, controls, space, j, count, expected, hc):
 
 @kernel
 def fit_pairs(y, design, mono, controls, hc, score_below, estimate):
-    """Fit gene counts `y` against every target, each with the control cells; results as :func:`.pairs.fit_gene`.
+    """Fit gene counts `y` against every perturbation, each with the control cells; results as :func:`.pairs.fit_gene`.
 
     A pair whose γ moves further than the series reaches is left to the caller with status OUT_OF_REACH.
 
@@ -208,10 +208,10 @@ def fit_pairs(y, design, mono, controls, hc, score_below, estimate):
     space, none = work_space(design, mono), np.zeros(design.numeric.shape[1])
     for j in range(p):
         count[j] = group_counts(y, design, j, np.zeros(G), np.zeros(bd))
-        target_components(design, j, controls.w, none, space.target)
+        perturbation_components(design, j, controls.w, none, space.perturbation)
         first = design.group_seg[j]
         for seg in range(first, design.group_seg[j + 1]):
-            mean = controls.kappa[design.seg_stratum[seg]] * space.target[seg - first, 0]
+            mean = controls.kappa[design.seg_stratum[seg]] * space.perturbation[seg - first, 0]
             expected[j] += mean
             if mean > 0.0 and design.stratum_supported[design.seg_stratum[seg]]:
                 cells[j] += design.seg_start[seg + 1] - design.seg_start[seg]

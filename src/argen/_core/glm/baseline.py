@@ -1,8 +1,8 @@
 """Mean of every cell as it would be without its perturbation, under the fits of the descendant step.
 
-The fit of target j on gene k (see :mod:`.pairs`) has μ = ℓ exp(β'x) exp(τ D_j). Without the perturbation a cell of j
-has the mean μ⁰ = ℓ exp(β'x) with the β of that very fit, so that for Poisson exp(τ̂) = Σ y / Σ μ⁰ over the group. A
-control cell enters every fit of the gene; its mean is that of the fit on the controls alone.
+The fit of perturbation j on gene k (see :mod:`.pairs`) has μ = ℓ exp(β'x) exp(τ D_j). Without the perturbation a cell
+of j has the mean μ⁰ = ℓ exp(β'x) with the β of that very fit, so that for Poisson exp(τ̂) = Σ y / Σ μ⁰ over the group.
+A control cell enters every fit of the gene; its mean is that of the fit on the controls alone.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ def baseline_means(
     y, design
         Counts of one gene over the sorted cells, and their design.
     groups
-        Targets whose cells are wanted.
+        Perturbations whose cells are wanted.
     phi, pooled
         Dispersion of the gene, and whether one regression on all cells stands for those of the pairs, as in
         :func:`~argen._core.glm.pairs.fit_gene`.

@@ -1,6 +1,6 @@
 """All descendant fits of one gene (METHOD 3, 5.3).
 
-For target j, on its cells and the controls:  Y ~ offset(log ℓ) + 1 + D_j + X,  quasi-Poisson. The controls are
+For perturbation j, on its cells and the controls:  Y ~ offset(log ℓ) + 1 + D_j + X,  quasi-Poisson. The controls are
 fitted once; a pair then moves the coefficients of the covariates a little, and the controls' sums at the new place come
 from moment tables, exact to 1e-10. Where the move is too large for these, the pair is fitted by sums over the cells.
 """
@@ -39,7 +39,7 @@ def fit_gene(
     pooled: bool = False,
     phi: float = 0.0,
 ) -> Fits:
-    """Fit the counts `y` of one gene against every target.
+    """Fit the counts `y` of one gene against every perturbation.
 
     Parameters
     ----------
@@ -53,7 +53,8 @@ def fit_gene(
         Dispersion of the negative binomial quasi-likelihood of the estimates; 0 is Poisson. The score test is that of
         counts with the dispersion of the controls either way.
     pooled
-        Estimate all effects in one regression on the cells of all targets, Y ~ offset(log ℓ) + 1 + D_1 + … + D_p + X.
+        Estimate all effects in one regression on the cells of all perturbations, Y ~ offset(log ℓ) + 1 + D_1 + … + D_p
+        + X.
 
     Returns
     -------
@@ -115,7 +116,7 @@ def fit_controls(y: np.ndarray, design: Design, series: Monomials) -> tuple[np.n
 
 
 def fit_nuisance(y: np.ndarray, design: Design, instruments: np.ndarray, *, phi: float, pooled: bool) -> np.ndarray:
-    """θ of the fit on the controls and the cells of `instruments`, with `pooled` of all targets; NaN if it failed."""
+    """θ of the fit on the controls and the cells of `instruments` (`pooled`: of all); NaN if it failed."""
     if pooled:
         used, instruments = np.ones(len(design.seg_stratum), dtype=bool), np.arange(len(design.group_seg) - 2)
     else:

@@ -86,7 +86,7 @@ def _log_mean(expression: Expression, rows: slice, rng: np.random.Generator) -> 
 def _perturb(eta: np.ndarray, model: ExpressionModel, guides: GuideTable, guide: np.ndarray) -> None:
     """Add the effect of each cell's guide on its target and its off-target, in place."""
     cell = np.flatnonzero(guides.target[guide] >= 0)
-    gene = model.targets[guides.target[guide[cell]]]
+    gene = model.perturbations[guides.target[guide[cell]]]
     eta[gene, cell] += guides.efficacy[guide[cell]] * model.knockdown[gene]
     cell = np.flatnonzero(guides.off_target[guide] >= 0)
     eta[guides.off_target[guide[cell]], cell] += guides.off_target_effect[guide[cell]]

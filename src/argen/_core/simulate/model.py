@@ -21,7 +21,7 @@ class ExpressionModel:
         (p, p) direct effects, row = parent, column = child.
     order
         (p,) genes from roots to sinks.
-    targets
+    perturbations
         (t,) perturbed genes.
     knockdown
         (p,) τ, 0 for genes that are not perturbed.
@@ -37,7 +37,7 @@ class ExpressionModel:
 
     theta: sparse.csr_matrix
     order: np.ndarray
-    targets: np.ndarray
+    perturbations: np.ndarray
     knockdown: np.ndarray
     intercept: np.ndarray
     noise_sd: np.ndarray
@@ -52,15 +52,15 @@ def draw_model(params: SimulationParams, rng: np.random.Generator) -> Expression
     dag_rng, target_rng, gene_rng, covariate_rng, confounder_rng = rng.spawn(5)
     n_genes = len(params.gene_names)
     theta = _theta(params, dag_rng)
-    targets = _target_genes(params, target_rng)
-    perturbed = np.isin(np.arange(n_genes), targets)
+    perturbations = _target_genes(params, target_rng)
+    perturbed = np.isin(np.arange(n_genes), perturbations)
     numeric = [draw_values(values, n_genes, covariate_rng) for values in params.numeric_covariates.values()]
     sd = params.batch_effect_sd
     batch = tuple(sd * covariate_rng.standard_normal((n_genes, n)) for n in params.batch_covariates.values())
     return ExpressionModel(
         theta=theta,
         order=causal_order(theta),
-        targets=targets,
+        perturbations=perturbations,
         knockdown=np.where(perturbed, draw_values(params.knockdown, n_genes, gene_rng), 0.0),
         intercept=draw_values(params.intercept, n_genes, gene_rng),
         noise_sd=draw_values(params.noise_sd, n_genes, gene_rng),
@@ -90,9 +90,9 @@ def _theta(params: SimulationParams, rng: np.random.Generator) -> sparse.csr_mat
 
 def _target_genes(params: SimulationParams, rng: np.random.Generator) -> np.ndarray:
     names = params.gene_names
-    if params.targets is None:
+    if params.perturbations is None:
         return np.arange(len(names))
-    if isinstance(params.targets, int):
-        return np.sort(rng.choice(len(names), size=params.targets, replace=False))
+    if isinstance(params.perturbations, int):
+        return np.sort(rng.choice(len(names), size=params.perturbations, replace=False))
     place = {name: index for index, name in enumerate(names)}
-    return np.array([place[name] for name in params.targets])
+    return np.array([place[name] for name in params.perturbations])

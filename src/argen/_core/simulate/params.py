@@ -26,10 +26,11 @@ class SimulationParams:
     Attributes
     ----------
     assignment
-        ``"fixed"``: exactly `n_controls` and `cells_per_target` cells, in random order. ``"random"``: each of `n_cells`
-        draws its group by softmax, control with the probability `control_fraction` where all covariates are 0.
+        ``"fixed"``: exactly `n_controls` and `cells_per_perturbation` cells, in random order. ``"random"``: each of
+        `n_cells` draws its group by softmax, control with the probability `control_fraction` where all covariates are
+        0.
     control_slope, target_slope
-        How the assignment depends on covariates: log-odds, of a control cell and of the targets, per unit of the
+        How the assignment depends on covariates: log-odds, of a control cell and of the perturbations, per unit of the
         standardised covariate, of the log of the relative depth or of the normal scores of a batch covariate's levels.
     covariate_scale
         Mean and standard deviation of a numeric covariate's column; 0 and 1 by default.
@@ -42,7 +43,7 @@ class SimulationParams:
     """
 
     genes: int | tuple[str, ...] = 20
-    targets: int | tuple[str, ...] | None = None
+    perturbations: int | tuple[str, ...] | None = None
     dag: tuple[Edge, ...] | None = None
     n_parents: tuple[int, int] = (1, 3)
     n_edges: int | None = None
@@ -53,7 +54,7 @@ class SimulationParams:
     dispersion: Values = 0.0
     assignment: str = "fixed"
     n_controls: int = 1000
-    cells_per_target: int | np.ndarray = 100
+    cells_per_perturbation: int | np.ndarray = 100
     n_cells: int = 3000
     control_fraction: float = 0.5
     control_slope: Mapping[str, float] = field(default_factory=dict)

@@ -57,11 +57,11 @@ def simulate_screen(
     """Simulate a screen from parameters that have been checked."""
     model_rng, cell_rng, guide_rng, umi_rng, expression_rng = rng.spawn(5)
     model = draw_model(params, model_rng)
-    cells = draw_cells(params, model.targets.size, cell_rng)
-    guides = draw_guides(params, model.targets, model.order.size, guide_rng)
-    guide = assign_guides(cells.target, params, model.targets.size, guide_rng)
+    cells = draw_cells(params, model.perturbations.size, cell_rng)
+    guides = draw_guides(params, model.perturbations, model.order.size, guide_rng)
+    guide = assign_guides(cells.perturbation, params, model.perturbations.size, guide_rng)
     kept_genes = ~np.isin(np.array(params.gene_names), params.omit)
-    kept_cells = (cells.target < 0) | kept_genes[model.targets][cells.target]
+    kept_cells = (cells.perturbation < 0) | kept_genes[model.perturbations][cells.perturbation]
     counts, log_mean = draw_expression(
         Expression(model, cells, guides, guide),
         kept_cells,

@@ -95,7 +95,7 @@ class ArgenModel:
         if self.method not in _OBSERVATIONAL and (regime == "observational" or not _has_perturbations(adata)):
             warn_user(f"{self.method} learns from perturbations and there are none: no edges.")
             return []
-        common = {"target_key": "perturbation", "control": CONTROL, "depth": "depth", "key_added": "network"}
+        common = {"perturbation_key": "perturbation", "control": CONTROL, "depth": "depth", "key_added": "network"}
         self._function(seed)(adata, **{**common, **self.kwargs})
         table = edges(adata, key=self.kwargs.get("key_added", "network"))
         return list(zip(table["source"], table["target"], strict=True))

@@ -19,12 +19,12 @@ _MIN_CONTROLS = 3  # of a stratum for a standard deviation of its own
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Sums over the cells of each target i (first axis) and over the controls; genes on the last axis.
+    """Sums over the cells of each perturbation i (first axis) and over the controls; genes on the last axis.
 
     Attributes
     ----------
     n
-        Cells of each target, shape (p,); `n_control` of the controls.
+        Cells of each perturbation, shape (p,); `n_control` of the controls.
     total, square, cross
         Σ z_j, Σ z_j², Σ z_i z_j, shape (p, p).
     control
@@ -73,9 +73,9 @@ def group_moments(z: np.ndarray, group: np.ndarray, n_genes: int) -> Moments:
 
 
 def ratios_of_moments(moments: Moments) -> Ratios:
-    """Ratio estimates R_ij = Σ z_j / Σ z_i over the cells of target i, with the instrument's residual standard error.
+    """Ratio estimates R_ij = Σ z_j / Σ z_i over the cells of i, with the instrument's residual standard error.
 
-    s_ij² = Σ (z_j − R_ij z_i)² / (n n_i z̄_i²), the sum over the n cells of target i and the controls.
+    s_ij² = Σ (z_j − R_ij z_i)² / (n n_i z̄_i²), the sum over the n cells of perturbation i and the controls.
     """
     own = np.diag(moments.total)[:, None]
     n_own = moments.n[:, None]

@@ -66,5 +66,5 @@ def subscreen(screen: Screen, cells: np.ndarray) -> Screen:
     varies = (dummies.min(axis=0, initial=1.0) == 0.0) & (dummies.max(axis=0, initial=0.0) == 1.0)
     covariates = Covariates(level, dummies[:, varies], design.numeric[cells], screen.covariate_names)
     group = screen.group[cells]
-    target = np.where(group == screen.n_genes, CONTROL, group)
-    return build_screen(counts[cells], target, design.depth[cells], covariates, screen.genes)
+    perturbation = np.where(group == screen.n_genes, CONTROL, group)
+    return build_screen(counts[cells], perturbation, design.depth[cells], covariates, screen.genes)

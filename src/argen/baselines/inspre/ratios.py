@@ -33,7 +33,7 @@ class Ratios:
 
     @property
     def own(self) -> np.ndarray:
-        """Effects of the targets on themselves, shape (p,)."""
+        """Effects of the perturbations on themselves, shape (p,)."""
         return np.diag(self.effect)
 
 

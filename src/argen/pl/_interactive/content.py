@@ -22,12 +22,12 @@ _OF_EDGE = (
     "coef", "se", "ci_low", "ci_high", "p", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "F", "weak",
     "required", "direction", "flags",
 )  # fmt: skip
-_OF_TARGET = ("effect", "se", "ci_low", "ci_high", "p", "n_cells", "z_squared", "weak", "flags")
+_OF_PERTURBATION = ("effect", "se", "ci_low", "ci_high", "p", "n_cells", "z_squared", "weak", "flags")
 _DIGITS = 1  # of coordinates, in points
 
 
 def page_content(
-    graph: nx.DiGraph, edges: pd.DataFrame, targets: pd.DataFrame | None, max_genes: int
+    graph: nx.DiGraph, edges: pd.DataFrame, perturbations: pd.DataFrame | None, max_genes: int
 ) -> dict[str, Any]:
     """Genes and edges with their places, looks and numbers, and what has to be said about the whole."""
     ordered = _in_order(graph)
@@ -35,11 +35,11 @@ def page_content(
     shown = _part(ordered, genes)
     places = place_network(shown)
     return {
-        "genes": _table(_gene_rows(ordered, genes, places, targets)),
+        "genes": _table(_gene_rows(ordered, genes, places, perturbations)),
         "edges": _table(_edge_rows(shown, edges, places)),
         "left_out": sorted(set(ordered) - set(genes)),
         "heading": {"text": block_heading(ordered, shown, places.isolated), "at": _rounded(places.heading)},
-        "notes": _notes(ordered, shown, places, targets),
+        "notes": _notes(ordered, shown, places, perturbations),
         "look": _look(shown),
     }
 
@@ -67,10 +67,10 @@ def _with_edges(genes: nx.DiGraph, graph: nx.DiGraph) -> nx.DiGraph:
 
 
 def _gene_rows(
-    graph: nx.DiGraph, genes: list[str], places: Places, targets: pd.DataFrame | None
+    graph: nx.DiGraph, genes: list[str], places: Places, perturbations: pd.DataFrame | None
 ) -> list[dict[str, Any]]:
     """One row per gene; numbers of edges are those of the whole network."""
-    known = {} if targets is None else _records(targets, "target", _OF_TARGET)
+    known = {} if perturbations is None else _records(perturbations, "perturbation", _OF_PERTURBATION)
     rows = []
     for gene in genes:
         x, y = _rounded(places.centers[gene])
@@ -142,7 +142,7 @@ def _rounded(point: Any) -> list[float]:
     return [round(float(value), _DIGITS) + 0.0 for value in point]
 
 
-def _notes(graph: nx.DiGraph, shown: nx.DiGraph, places: Places, targets: pd.DataFrame | None) -> list[str]:
+def _notes(graph: nx.DiGraph, shown: nx.DiGraph, places: Places, perturbations: pd.DataFrame | None) -> list[str]:
     """What a reader has to know about the picture as a whole."""
     notes = []
     if not len(graph):
@@ -154,7 +154,7 @@ def _notes(graph: nx.DiGraph, shown: nx.DiGraph, places: Places, targets: pd.Dat
         notes.append(f"{hidden}, with {among}.")
     if places.n_upward:
         notes.append(f"The network has cycles: {counted(places.n_upward, 'edge')} drawn upwards.")
-    if targets is None and len(graph):
+    if perturbations is None and len(graph):
         notes.append("Knock-downs are not shown: the descendant step of this network is not in the data.")
     return notes
 

@@ -8,6 +8,7 @@ import networkx as nx
 import pandas as pd
 
 from argen._bridge.files import check_path, replaced
+from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import check_count
 from argen.errors import InputError
 from argen.get._opened import OpenedNetwork
@@ -16,6 +17,7 @@ from argen.pl._interactive.page import make_page
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from mudata import MuData
 
 __all__ = ["InteractivePage", "argen_interactive", "draw_interactive"]
 
@@ -47,8 +49,9 @@ class InteractivePage:
         )
 
 
+@takes_mudata
 def argen_interactive(
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     path: str | Path | None = None,
     key: str = "argen_dag",
@@ -60,9 +63,9 @@ def argen_interactive(
     One file that holds everything and opens without a network. Genes stand as in :func:`argen_network`, every one below
     its parents; of networks with very many long edges the rows are kept and the edges run straight. A blue arrow is a
     positive effect, an orange line that ends in a bar a negative one, width is size; edges with weak instruments are
-    dashed. Pointing at an edge or a gene shows what :func:`argen.get.edges` and :func:`argen.get.targets` know about
-    it. A click shows a gene with its parents and children; sliders and fields leave out edges by p and by effect, and
-    the page counts what is left. The picture as it is shown can be saved as SVG and PNG.
+    dashed. Pointing at an edge or a gene shows what :func:`argen.get.edges` and :func:`argen.get.perturbations` know
+    about it. A click shows a gene with its parents and children; sliders and fields leave out edges by p and by effect,
+    and the page counts what is left. The picture as it is shown can be saved as SVG and PNG.
 
     Parameters
     ----------
@@ -102,7 +105,7 @@ def argen_interactive(
     >>> from pathlib import Path
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     page = ag.pl.argen_interactive(adata, path=Path(folder) / "network.html").read_text(encoding="utf-8")
     >>> page.count("<h1")
@@ -114,7 +117,7 @@ def argen_interactive(
         msg = f"title={title!r} is not a text."
         raise InputError(msg)
     network = OpenedNetwork(adata, key)
-    page = draw_interactive(network.graph(), network.edges, network.targets, max_genes=max_genes, title=title)
+    page = draw_interactive(network.graph(), network.edges, network.perturbations, max_genes=max_genes, title=title)
     if path is None:
         return InteractivePage(page)
     with replaced(path) as temporary:
@@ -125,7 +128,7 @@ def argen_interactive(
 def draw_interactive(
     graph: nx.DiGraph,
     edges: pd.DataFrame,
-    targets: pd.DataFrame | None = None,
+    perturbations: pd.DataFrame | None = None,
     *,
     max_genes: int = MAX_GENES,
     title: str | None = None,
@@ -138,7 +141,7 @@ def draw_interactive(
         As :func:`argen.get.graph` returns it.
     edges
         As :func:`argen.get.edges` returns it, a row for every edge of `graph`.
-    targets
-        As :func:`argen.get.targets` returns it; None if the knock-downs are not known.
+    perturbations
+        As :func:`argen.get.perturbations` returns it; None if the knock-downs are not known.
     """
-    return make_page(title or "Causal gene network", page_content(graph, edges, targets, max_genes))
+    return make_page(title or "Causal gene network", page_content(graph, edges, perturbations, max_genes))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 
+from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import check_count, check_option
 from argen.pl._axes import on_paper
 from argen.pl._network.compose import LAYOUTS, Request, compose
@@ -19,23 +20,25 @@ from argen.pl._wording import left_out_words
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from mudata import MuData
 
 __all__ = ["argen_network", "draw_network"]
 
 _MOST_NUMBERS = 15  # edges of a view up to which each carries its numbers
 
 
+@takes_mudata
 @on_paper
 def argen_network(  # noqa: PLR0913
-    adata: "AnnData",
+    adata: "AnnData | MuData",
     *,
     key: str = "argen_dag",
-    nodes: Genes = None,
+    genes: Genes = None,
     parents_of: Genes = None,
     children_of: Genes = None,
     ego: Genes = None,
     radius: int = 1,
-    path: tuple[str, str] | None = None,
+    between: tuple[str, str] | None = None,
     min_abs_coef: float = 0.0,
     layout: str = "layered",
     edge_labels: bool | None = None,
@@ -57,10 +60,10 @@ def argen_network(  # noqa: PLR0913
         Annotated data with the result of ``ag.tl.argen_dag``.
     key
         Where that result is stored.
-    nodes
+    genes
         Genes to draw, with the edges among them. Default: all genes of the network, unless another view names some.
-        The views `nodes`, `parents_of`, `children_of`, `ego` and `path` are combined: their union is drawn, with every
-        edge among its genes.
+        The views `genes`, `parents_of`, `children_of`, `ego` and `between` are combined: their union is drawn, with
+        every edge among its genes.
     parents_of
         A gene or genes to draw along with their parents.
     children_of
@@ -69,7 +72,7 @@ def argen_network(  # noqa: PLR0913
         A gene or genes to draw along with their parents and children.
     radius
         How many edges `ego` reaches, in either direction.
-    path
+    between
         Two genes: draw all directed paths from the first to the second, that is exactly the genes and edges that lie on
         one.
     min_abs_coef
@@ -101,28 +104,28 @@ def argen_network(  # noqa: PLR0913
     argen.errors.MissingResultError
         `adata` holds no network under `key`.
     argen.errors.InputError
-        A gene is not in the network, no path leads from the first gene of `path` to the second, or another argument
+        A gene is not in the network, no path leads from the first gene of `between` to the second, or another argument
         cannot be used; the message names it.
 
     Examples
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> axes = ag.pl.argen_network(adata, min_abs_coef=0.1, color="layer", show=False)
-    >>> axes = ag.pl.argen_network(adata, path=("X1", "X6"), layout="spring", show=False)
+    >>> axes = ag.pl.argen_network(adata, between=("X1", "X6"), layout="spring", show=False)
     """
     from argen import get
 
     check_option("layout", layout, tuple(LAYOUTS))
     ax = draw_network(
         get.graph(adata, key=key),
-        nodes=nodes,
+        genes=genes,
         parents_of=parents_of,
         children_of=children_of,
         ego=ego,
         radius=radius,
-        path=path,
+        between=between,
         min_abs_coef=min_abs_coef,
         layout=layout,
         edge_labels=edge_labels,
@@ -147,7 +150,7 @@ def draw_network(
     """Draw a graph as :func:`argen.get.graph` returns it; see :func:`argen_network`, also for the views in `asked`."""
     views = Views(**asked)
     check_option("edge_labels", edge_labels, (None, True, False))
-    shown, n_hidden = shown_part(graph, views.genes(graph), min_abs_coef)
+    shown, n_hidden = shown_part(graph, views.chosen(graph), min_abs_coef)
     shown, few = _few_enough(shown, check_count("max_genes", max_genes, 1))
     faces, explained = node_colors(shown, color)
     numbers = edge_labels

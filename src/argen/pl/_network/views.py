@@ -17,24 +17,24 @@ Genes = str | Iterable[str] | None
 class Views:
     """What a drawing is asked to show; the genes of all views are drawn, with every edge among them."""
 
-    nodes: Genes = None
+    genes: Genes = None
     parents_of: Genes = None
     children_of: Genes = None
     ego: Genes = None
     radius: int = 1
-    path: tuple[str, str] | None = None
+    between: tuple[str, str] | None = None
 
     @property
     def any(self) -> bool:
-        return any(view is not None for view in (self.nodes, self.parents_of, self.children_of, self.ego, self.path))
+        return any(view is not None for view in (self.genes, self.parents_of, self.children_of, self.ego, self.between))
 
-    def genes(self, graph: nx.DiGraph) -> list[str]:
+    def chosen(self, graph: nx.DiGraph) -> list[str]:
         """Union of the views in causal order; all genes if there is no view."""
         radius = check_count("radius", self.radius, 1)
         if radius != 1 and self.ego is None:
             msg = f"radius={radius} says how far ego= reaches; name the genes in ego."
             raise InputError(msg)
-        chosen = set(known_genes(graph, "nodes", self.nodes))
+        chosen = set(known_genes(graph, "genes", self.genes))
         for name, genes, near in (
             ("parents_of", self.parents_of, graph.pred),
             ("children_of", self.children_of, graph.succ),
@@ -42,10 +42,10 @@ class Views:
             for gene in known_genes(graph, name, genes):
                 chosen |= {gene, *near[gene]}
         chosen |= neighbourhood(graph, known_genes(graph, "ego", self.ego), radius)
-        if self.path is not None:
-            chosen |= genes_on_paths(graph, *_ends(graph, self.path))
+        if self.between is not None:
+            chosen |= genes_on_paths(graph, *_ends(graph, self.between))
         if self.any and not chosen:
-            given = [name for name in ("nodes", "parents_of", "children_of", "ego") if getattr(self, name) is not None]
+            given = [name for name in ("genes", "parents_of", "children_of", "ego") if getattr(self, name) is not None]
             msg = f"No gene is named by {' or '.join(given)}; leave it None to draw the whole network."
             raise InputError(msg)
         ordered = sorted(graph, key=lambda gene: (graph.nodes[gene].get("order", 0), gene))
@@ -67,19 +67,19 @@ def genes_on_paths(graph: nx.DiGraph, source: str, target: str) -> set[str]:
     if target in below:
         return below & {target, *nx.ancestors(graph, target)}
     if nx.has_path(graph, target, source):
-        cure = f"the other way there is one: path=({target!r}, {source!r})."
+        cure = f"the other way there is one: between=({target!r}, {source!r})."
     else:
-        cure = "nor is there one the other way; nodes= draws the two without one."
-    msg = f"path: no directed path leads from {source} to {target}; {cure}"
+        cure = "nor is there one the other way; genes= draws the two without one."
+    msg = f"between: no directed path leads from {source} to {target}; {cure}"
     raise InputError(msg)
 
 
-def _ends(graph: nx.DiGraph, path: object) -> tuple[str, str]:
-    ends = [] if isinstance(path, str) or not isinstance(path, Iterable) else list(path)
+def _ends(graph: nx.DiGraph, between: object) -> tuple[str, str]:
+    ends = [] if isinstance(between, str) or not isinstance(between, Iterable) else list(between)
     if len(ends) != 2 or ends[0] == ends[1]:
-        msg = f"path={path!r} is not a pair of two different genes, (source, target)."
+        msg = f"between={between!r} is not a pair of two different genes, (source, target)."
         raise InputError(msg)
-    source, target = known_genes(graph, "path", ends)
+    source, target = known_genes(graph, "between", ends)
     return source, target
 
 

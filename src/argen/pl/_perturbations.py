@@ -1,4 +1,4 @@
-"""How strong the instruments of a network are: knock-down, cells and edges of every target."""
+"""How strong the instruments of a network are: knock-down, cells and edges of every perturbation."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.transforms import ScaledTranslation
 
+from argen._bridge.modality import takes_mudata
 from argen._bridge.results.network import networks_of_step
 from argen.errors import InputError
 from argen.pl import _style as style
@@ -18,33 +19,36 @@ from argen.pl._wording import no_network_words
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from mudata import MuData
 
-__all__ = ["argen_targets", "draw_targets"]
+__all__ = ["argen_perturbations", "draw_perturbations"]
 
 _WIDTH = 4.3  # inches
 _BELOW, _ABOVE = 0.62, 0.5  # inches below and above the rows
 _STRIPS = 0.46  # of the width of the knock-downs: room for the strips
-_STRONGEST = 5  # of many targets, those named at the strong end
+_STRONGEST = 5  # of many perturbations, those named at the strong end
 _WIDE = 3.0  # intervals more than so many times the median are cut off, and marked
 
 
+@takes_mudata
 @on_paper
-def argen_targets(
-    adata: "AnnData",
+def argen_perturbations(
+    adata: "AnnData | MuData",
     *,
     key: str = "argen_descendants",
     network: str | Literal[False] | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
-    """Draw the knock-down of every target, the instruments of the network, strongest at the top.
+    """Draw the knock-down of every perturbation, the instruments of the network, strongest at the top.
 
-    A target is *weak* if the squared ratio of its knock-down and its standard error is below 10: a purple diamond, the
-    others are grey dots; the line is the 95 % interval, cut off where the picture ends. Beside each stand its cells,
-    and the candidate edges that rest on it as parent, the selected ones dark. With more than 60 targets the
-    rows are ranks, and names are those of the weak targets, as far as there is room (first those on which most
-    candidate edges rest), and of the five strongest; the heading says how many weak ones are not named. Targets whose
-    knock-down has no estimate are weak; they stand at the bottom without a symbol, and the heading counts them.
+    A perturbation is *weak* if the squared ratio of its knock-down and its standard error is below 10: a purple
+    diamond, the others are grey dots; the line is the 95 % interval, cut off where the picture ends. Beside each stand
+    its cells, and the candidate edges that rest on it as parent, the selected ones dark. With more than 60
+    perturbations the rows are ranks, and names are those of the weak perturbations, as far as there is room (first
+    those on which most candidate edges rest), and of the five strongest; the heading says how many weak ones are not
+    named. Perturbations whose knock-down has no estimate are weak; they stand at the bottom without a symbol, and the
+    heading counts them.
 
     Parameters
     ----------
@@ -57,7 +61,7 @@ def argen_targets(
         Without one the candidate edges are left out, which the heading says.
     ax
         Axes to draw the knock-downs into; they are narrowed so that the strips stand in their place too. Names stand to
-        the left. Default: a new figure of the size that the targets need.
+        the left. Default: a new figure of the size that the perturbations need.
     show
         Show the figure and return `None`. Default: ``scanpy.settings.autoshow``.
 
@@ -72,34 +76,34 @@ def argen_targets(
     argen.errors.StaleResultError
         The step under `key` was run again since the network of that name was made.
     argen.errors.InputError
-        The network of that name was made from another step; no target was kept.
+        The network of that name was made from another step; no perturbation was kept.
 
     See Also
     --------
-    argen.get.targets : the table that is drawn.
+    argen.get.perturbations : the table that is drawn.
 
     Examples
     --------
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
-    >>> ag.tl.argen_dag(adata, target_key="target", covariates=["L"], depth="depth")
-    >>> axes = ag.pl.argen_targets(adata, show=False)
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
+    >>> axes = ag.pl.argen_perturbations(adata, show=False)
     """
     from argen import get
 
-    table = get.targets(adata, key=key, network=network)
-    return finish(draw_targets(table, ax, networks=networks_of_step(adata, key)), show)
+    table = get.perturbations(adata, key=key, network=network)
+    return finish(draw_perturbations(table, ax, networks=networks_of_step(adata, key)), show)
 
 
-def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None, *, networks: Sequence[str] = ()) -> "Axes":
-    """Draw a table as :func:`argen.get.targets` returns it; see :func:`argen_targets`.
+def draw_perturbations(table: pd.DataFrame, ax: "Axes | None" = None, *, networks: Sequence[str] = ()) -> "Axes":
+    """Draw a table as :func:`argen.get.perturbations` returns it; see :func:`argen_perturbations`.
 
     `networks` are those that could have been named, for a table without one.
     """
     table = _sorted(table)
     many = len(table) > MAX_NAMED
     if ax is None:
-        ax = row_axes(table["target"], _WIDTH, right=_STRIPS * _WIDTH + 0.15, below=_BELOW, above=_ABOVE)
+        ax = row_axes(table["perturbation"], _WIDTH, right=_STRIPS * _WIDTH + 0.15, below=_BELOW, above=_ABOVE)
     else:
         ax = make_room(ax, _STRIPS)
     _draw_knockdowns(ax, table)
@@ -109,10 +113,10 @@ def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None, *, networks: Seq
         _draw_strip(ax.inset_axes([1.26, 0.0, 0.2, 1.0]), *counts, written=not many)
     if many:
         n_named = _name_some(ax, table)
-        label_ranks(ax, f"rank of the target ({len(table)} targets)", table["target"])
+        label_ranks(ax, f"rank of the perturbation ({len(table)} perturbations)", table["perturbation"])
     else:
         n_named = int(table["weak"].sum())
-        name_every_row(ax, table["target"])
+        name_every_row(ax, table["perturbation"])
     heading = _heading(table, n_named)
     if "n_candidate_edges" not in table:
         heading = f"{no_network_words('candidate edges not counted', networks)}\n{heading}"
@@ -122,7 +126,7 @@ def draw_targets(table: pd.DataFrame, ax: "Axes | None" = None, *, networks: Seq
 
 def _heading(table: pd.DataFrame, n_named: int) -> str:
     n_weak, n_unknown = int(table["weak"].sum()), int(table["z_squared"].isna().sum())
-    parts = [f"{n_weak} of {len(table)} targets weak"]
+    parts = [f"{n_weak} of {len(table)} weak"]
     if n_unknown:
         parts.append(f"{n_unknown} without an estimate")
     if n_weak > n_named:
@@ -131,13 +135,14 @@ def _heading(table: pd.DataFrame, n_named: int) -> str:
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
-    """Kept targets, the weakest first, since rows are drawn from below."""
+    """Kept perturbations, the weakest first, since rows are drawn from below."""
     table = table[table["status"].astype(str) == "kept"]
     if table.empty:
-        msg = "No target was kept, there is nothing to draw."
+        msg = "No perturbation was kept, there is nothing to draw."
         raise InputError(msg)
+    table = table.astype({"weak": bool})
     strength = table["z_squared"].fillna(-1.0)
-    return table.assign(_strength=strength).sort_values(["_strength", "target"], ignore_index=True)
+    return table.assign(_strength=strength).sort_values(["_strength", "perturbation"], ignore_index=True)
 
 
 def _draw_knockdowns(ax: "Axes", table: pd.DataFrame) -> None:
@@ -167,7 +172,7 @@ def _draw_knockdowns(ax: "Axes", table: pd.DataFrame) -> None:
 
 
 def _span(known: pd.DataFrame) -> tuple[float, float]:
-    """Room for every estimate and interval but those far wider than usual, as of targets without a count."""
+    """Room for every estimate and interval but those far wider than usual, as of perturbations without a count."""
     if known.empty:
         return -1.0, 1.0
     half = (known["ci_high"] - known["ci_low"]) / 2
@@ -214,12 +219,12 @@ def _name_some(ax: "Axes", table: pd.DataFrame) -> int:
     weak = sorted(_first_weak(table)[: max(room_for_names(ax, n) - len(strongest), 0)])
     rows = [*weak, *strongest]
     colors = [style.ALERT_COLOR if table["weak"].iloc[i] else style.INK for i in rows]
-    name_rows(ax, rows, table["target"].iloc[rows], n, colors=colors)
+    name_rows(ax, rows, table["perturbation"].iloc[rows], n, colors=colors)
     return len(weak)
 
 
 def _first_weak(table: pd.DataFrame) -> list[int]:
-    """Rows of the weak targets, those on which most candidate edges rest first, then the weakest."""
+    """Rows of the weak perturbations, those on which most candidate edges rest first, then the weakest."""
     weak = np.flatnonzero(table["weak"])
     resting = table["n_candidate_edges"].to_numpy()[weak] if "n_candidate_edges" in table else np.zeros(len(weak))
     return weak[np.lexsort((weak, -resting))].tolist()
