@@ -157,7 +157,7 @@ class TestSelection:
             draw_network(ifn, **{argument: ["NOPE", "JAK2", "NADA"]})
 
     def test_empty_selection_is_an_error(self, ifn):
-        with pytest.raises(InputError, match="No gene is named by nodes; leave it None"):
+        with pytest.raises(InputError, match="No gene is named by genes; leave it None"):
             draw_network(ifn, genes=[])
 
     def test_weak_edges_are_left_out_and_counted(self, ifn):

@@ -51,7 +51,7 @@ def test_no_path_at_all(ifn):
 
 
 def test_path_the_other_way_is_named(ifn):
-    with pytest.raises(InputError, match=r"from STAT1 to IFNGR2; .* path=\('IFNGR2', 'STAT1'\)"):
+    with pytest.raises(InputError, match=r"from STAT1 to IFNGR2; .* between=\('IFNGR2', 'STAT1'\)"):
         view(ifn, between=("STAT1", "IFNGR2"))
 
 
