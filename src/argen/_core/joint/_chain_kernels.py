@@ -357,10 +357,10 @@ def sweep_reversals(chain, model, rng):
 
 
 @kernel
-def sweep_strengths(chain, model, rng, free):
-    """τ of every perturbation that is `free`, from its normal conditional under a flat prior."""
+def sweep_strengths(chain, model, rng, free, mean, precision):
+    """τ of every perturbation that is `free`, from its normal conditional under its prior (precision 0: flat)."""
     p = chain.tau.size
-    score, information = np.zeros(p), np.full(p, 1e-4)
+    score, information = precision * mean, precision + 1e-4
     for j in range(p):
         for l in range(p):
             x = model.W[j, l] * chain.B[j, l]

@@ -24,7 +24,17 @@ from argen._core.joint._chain_kernels import (
 from argen._core.joint.noise import Factors, working_response
 from argen._core.joint.table import EffectTable
 
-__all__ = ["Constraints", "Draws", "Schedule", "constraints", "run_chain"]
+__all__ = [
+    "DEFAULT_SCHEDULE",
+    "SHIFT_SD",
+    "Constraints",
+    "Draws",
+    "Schedule",
+    "constraints",
+    "run_chain",
+    "start_tau",
+    "used_cells",
+]
 
 # Concentration of the out-degrees: a → ∞ is a common probability for all sources.
 DEGREE_CONCENTRATION = 2.0
@@ -45,6 +55,9 @@ class Schedule:
     burn_in: int = 15
     keep: int = 30
     scan_every: int = 3
+
+
+DEFAULT_SCHEDULE = Schedule()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +118,7 @@ def used_cells(table: EffectTable) -> np.ndarray:
 def start_tau(table: EffectTable) -> np.ndarray:
     """Log ratio of each perturbation on its own gene, at least .05 away from 0 on its side."""
     ratio = np.log((np.diag(table.S) + 0.5) / (np.diag(table.E) + 0.5))
+    ratio = np.where(table.tau_precision > 0, table.tau_mean, ratio)
     return np.where(ratio > 0, np.maximum(ratio, START_STRENGTH), np.minimum(ratio, -START_STRENGTH))
 
 
@@ -114,7 +128,7 @@ def run_chain(
     limits: Constraints,
     seed: np.random.SeedSequence,
     *,
-    schedule: Schedule = Schedule(),
+    schedule: Schedule = DEFAULT_SCHEDULE,
     shifts: bool = True,
     concentration: float = DEGREE_CONCENTRATION,
     watch: Callable[["_Running"], None] | None = None,
@@ -152,7 +166,7 @@ def run_chain(
 class _Running:
     """State of a chain between its sweeps."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         table: EffectTable,
         factors: Factors,
@@ -204,7 +218,8 @@ class _Running:
         model = self._model(cost)
         sweep_edges(chain, model, self._rng, everything, keep, self._inclusion, self._coef)
         sweep_reversals(chain, model, self._rng)
-        sweep_strengths(chain, model, self._rng, self._table.instrument)
+        table = self._table
+        sweep_strengths(chain, model, self._rng, table.instrument, table.tau_mean, table.tau_precision)
         shift = SHIFT_SD**2 if self._shifts else 0.0
         chances = [np.zeros(len(chain.tau)) for _ in range(2)]
         log_odds = np.log(SHIFT_CHANCE / (1.0 - SHIFT_CHANCE))

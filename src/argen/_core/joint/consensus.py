@@ -38,6 +38,8 @@ class FittedTable:
         Inverse covariance of the rows.
     offset_variance
         Prior variance of the columns' offsets, shape (p,).
+    tau_mean, tau_precision
+        Prior of τ, shape (p,).
     """
 
     support: np.ndarray
@@ -52,6 +54,8 @@ class FittedTable:
     W: np.ndarray
     precision: RowPrecision
     offset_variance: np.ndarray
+    tau_mean: np.ndarray
+    tau_precision: np.ndarray
 
     @property
     def residual(self) -> np.ndarray:
@@ -95,7 +99,7 @@ def sources_first(support: np.ndarray) -> np.ndarray:
     return np.array(order, dtype=np.int64)
 
 
-def fit_table(  # noqa: PLR0913
+def fit_table(
     table: EffectTable,
     factors: Factors,
     support: np.ndarray,
@@ -124,12 +128,15 @@ def fit_table(  # noqa: PLR0913
     used, order = used_cells(table), sources_first(support)
     offset_variance = table.offset_variance + np.where(column_shifted, SHIFT_SD**2, 0.0)
     row, column = np.zeros(p), np.zeros(p)
+    tau_prior = table.tau_mean, table.tau_precision
     for sweep in range(sweeps + 1):
         B = np.linalg.inv(np.eye(p) - theta)
         T = tau[:, None] * B
         Y, W = working_response(table, used, T + row[:, None] + column)
         precision = RowPrecision(W, factors, row_shifted, SHIFT_SD**2)
-        fitted = FittedTable(support, reach, theta, tau, B, T, row, column, Y, W, precision, offset_variance)
+        fitted = FittedTable(
+            support, reach, theta, tau, B, T, row, column, Y, W, precision, offset_variance, *tau_prior
+        )
         if sweep == sweeps:
             break
         before = theta.copy()
@@ -168,8 +175,9 @@ def _update_strengths(
     fitted: FittedTable, free: np.ndarray, T: np.ndarray, B: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     scaled = fitted.precision.times(B)
-    information = (scaled * B).sum(axis=1)
+    information = (scaled * B).sum(axis=1) + fitted.tau_precision
     score = (scaled * (fitted.Y - T - fitted.column)).sum(axis=1)
+    score += fitted.tau_precision * (fitted.tau_mean - fitted.tau)
     tau = fitted.tau + np.where(free & (information > 0), score / np.maximum(information, 1e-12), 0.0)
     tau = np.where(np.abs(tau) < LEAST_STRENGTH, np.copysign(LEAST_STRENGTH, tau), tau)
     return tau, tau[:, None] * B

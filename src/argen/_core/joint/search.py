@@ -42,7 +42,7 @@ def search_joint(
     alpha: float = 0.05,
     chains: int = CHAINS,
     seed: int | np.random.SeedSequence = 0,
-    schedule: Schedule = Schedule(),
+    schedule: Schedule = DEFAULT_SCHEDULE,
     shifts: bool = True,
     concentration: float = DEGREE_CONCENTRATION,
     map_: Map = map,

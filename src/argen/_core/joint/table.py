@@ -26,8 +26,14 @@ CELLS_PER_BLOCK = 4096
 LEAST_INFLATION = 0.85
 # Counts from which a group's own variance says something.
 ENOUGH_COUNTS = 5.0
-# z² of its own knock-down (or activation) from which a perturbation is an instrument.
+# z² of its own knock-down (or activation) from which a perturbation is an instrument whatever the others do.
 STRONG = 10.0
+# With fewer counts: chance of being silent, given what the others do, up to which it is one.
+SILENT = 0.05
+# A typical knock-down varies at least so much between perturbations.
+LEAST_SPREAD = 0.3
+# Perturbations that are counted for what is typical: enough expected counts to see a knock-down of one log unit.
+SEEN_FROM = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,9 @@ class EffectTable:
     correlation
         Of the noise of the genes within a row, shape (p, p).
     instrument
-        Perturbations with z² ≥ 10 on their own gene; the others have no coefficients, shape (p,).
+        Perturbations that move their own gene, see :func:`instruments`; the others have no coefficients, shape (p,).
+    tau_mean, tau_precision
+        Prior of τ, shape (p,); precision 0 (flat) where the own gene says enough.
     tail
         Median over cells of the table of the groups' own variance over the model's. About 1 where the model
         holds; far below where rare large cells make up the variance: heavy tails.
@@ -85,6 +93,8 @@ class EffectTable:
     offset_variance: np.ndarray
     correlation: np.ndarray
     instrument: np.ndarray
+    tau_mean: np.ndarray
+    tau_precision: np.ndarray
     tail: float
 
     @property
@@ -177,10 +187,11 @@ def effect_table(sums: GroupSums) -> EffectTable:
     enough = known & (S >= ENOUGH_COUNTS) & (model > 0)
     own = np.where(enough, sums.squares[:p] / np.where(model > 0, model, 1.0), 1.0)
     inflation = np.maximum(own, LEAST_INFLATION)
-    z = signed_deviance(S, E, inflation * kappa + offset, inflation)
-    instrument = np.diag(z) ** 2 >= STRONG
+    squared_cv = inflation * kappa + offset
+    z = signed_deviance(S, E, squared_cv, inflation)
+    instrument, *prior = instruments(*(np.diag(x) for x in (S, E, squared_cv, inflation, z)))
     tail = float(np.median(own[enough])) if enough.any() else 1.0
-    return EffectTable(S, E, kappa, inflation, z, offset, np.asarray(sums.correlation, float), instrument, tail)
+    return EffectTable(S, E, kappa, inflation, z, offset, np.asarray(sums.correlation, float), instrument, *prior, tail)
 
 
 def signed_deviance(S: np.ndarray, E: np.ndarray, kappa: np.ndarray, inflation: np.ndarray) -> np.ndarray:
@@ -194,3 +205,32 @@ def signed_deviance(S: np.ndarray, E: np.ndarray, kappa: np.ndarray, inflation: 
     ratio = np.where(S > 0, S, 1.0) / mean
     deviance = 2.0 * (S * np.log(ratio) - (S + 1.0 / k) * (np.log1p(k * S) - np.log1p(k * mean)))
     return np.where(E > 0, np.sign(S - E) * np.sqrt(np.maximum(deviance, 0.0) / inflation), 0.0)
+
+
+def instruments(
+    S: np.ndarray, E: np.ndarray, squared_cv: np.ndarray, inflation: np.ndarray, z: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which perturbations move their own gene, and what is known of τ beforehand; all arrays of shape (p,).
+
+    z² ≥ 10 says so by itself, and τ is free. A gene with few counts cannot say so, however strong the knock-down: it is
+    judged by the others. With τ₀ and s the median and spread of the knock-downs that could be seen, and ρ the share of
+    them that were silent, it counts if  ρ L(0) / (ρ L(0) + (1 − ρ) L(τ₀)) ≤ .05,  and τ ~ N(τ₀, s²). A gene with counts
+    enough that does not move is silent, and none of its coefficients, not even a sign, is measured.
+
+    Returns
+    -------
+    instrument, mean of τ, precision of τ.
+    """
+    strong, seen = z**2 >= STRONG, E >= SEEN_FROM
+    typical = strong & seen if (strong & seen).any() else strong
+    if not typical.any():
+        return strong, np.zeros(len(z)), np.zeros(len(z))
+    ratio = np.log((S[typical] + 0.5) / (E[typical] + 0.5))
+    tau = float(np.median(ratio))
+    spread = max(1.4826 * float(np.median(np.abs(ratio - tau))), LEAST_SPREAD)
+    rho = ((seen & ~strong).sum() + 0.5) / (seen.sum() + 1.0)
+    k = np.maximum(squared_cv / inflation, 1e-12)
+    gain = S * tau - (S + 1.0 / k) * (np.log1p(k * E * np.exp(tau)) - np.log1p(k * E))
+    silent = 1.0 / (1.0 + np.exp(np.clip(gain / inflation + np.log((1.0 - rho) / rho), -500.0, 500.0)))
+    weak = ~strong & (E > 0) & (silent <= SILENT)
+    return strong | weak, np.where(weak, tau, 0.0), np.where(weak, spread**-2.0, 0.0)

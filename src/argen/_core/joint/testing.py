@@ -144,6 +144,9 @@ def full_information(fitted: FittedTable, free: np.ndarray) -> FullInformation:
         residual = fitted.residual[l]
         score[at] += XP @ residual
         score[n:] += precision @ residual
+    taus = np.arange(m, n)
+    information[taus, taus] += fitted.tau_precision[rows]
+    score[taus] += (fitted.tau_precision * (fitted.tau_mean - fitted.tau))[rows]
     information[n:, :n] = information[:n, n:].T
     information[n:, n:] += np.diag(1.0 / fitted.offset_variance)
     score[n:] -= fitted.column / fitted.offset_variance
