@@ -1,8 +1,8 @@
 """Chains over graphs: annealed start, Gibbs sweeps, averages (kernels in :mod:`._chain_kernels`).
 
 Prior: the number of edges out of a source is beta-binomial, so that a source with many edges gets further ones more
-easily: log odds of k → t given n others out of k are log (n + a) / (p − 2 − n + b), a = 2, b = a (1 − π)/π. The share of
-pairs that are edges, π, and the scale σ of the coefficients θ ~ N(0, σ²) are drawn along.
+easily: log odds of k → t given n others out of k are log (n + a) / (p − 2 − n + b), a = 2, b = a (1 − π)/π. The share
+of pairs that are edges, π, and the scale σ of the coefficients θ ~ N(0, σ²) are drawn along.
 
 A chain starts from the empty graph with edges that cost up to 49 log odds more, and lets them in from strong to weak.
 """

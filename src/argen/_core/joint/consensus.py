@@ -128,15 +128,13 @@ def fit_table(
     used, order = used_cells(table), sources_first(support)
     offset_variance = table.offset_variance + np.where(column_shifted, SHIFT_SD**2, 0.0)
     row, column = np.zeros(p), np.zeros(p)
-    tau_prior = table.tau_mean, table.tau_precision
     for sweep in range(sweeps + 1):
         B = np.linalg.inv(np.eye(p) - theta)
         T = tau[:, None] * B
         Y, W = working_response(table, used, T + row[:, None] + column)
         precision = RowPrecision(W, factors, row_shifted, SHIFT_SD**2)
-        fitted = FittedTable(
-            support, reach, theta, tau, B, T, row, column, Y, W, precision, offset_variance, *tau_prior
-        )
+        priors = offset_variance, table.tau_mean, table.tau_precision
+        fitted = FittedTable(support, reach, theta, tau, B, T, row, column, Y, W, precision, *priors)
         if sweep == sweeps:
             break
         before = theta.copy()

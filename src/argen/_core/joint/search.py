@@ -8,6 +8,7 @@ from argen._core.descendants.prior import Prior, no_prior
 from argen._core.fdr import adjusted
 from argen._core.graphs.layers import layers_with_cycles
 from argen._core.joint.chains import (
+    DEFAULT_SCHEDULE,
     DEGREE_CONCENTRATION,
     Constraints,
     Draws,
