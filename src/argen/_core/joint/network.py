@@ -38,9 +38,9 @@ class JointNetwork:
         Direct effects. In the consensus graph with full-information standard errors, times √max(1, χ²); elsewhere what
         the edge would have if it were added, given the rest of the graph. NaN where there is no test.
     z, p, padj
-        Efficient score at θ = 0 (not `coef` / `se`: in the error of an interval every other coefficient is unknown),
-        two-sided p-value, and that of Benjamini and Hochberg over all pairs that could be edges, those without a test
-        as p = 1. They rest on the graph that was searched for.
+        Efficient score at θ = 0, divided by √max(1, χ²) (not `coef` / `se`: in the error of an interval every other
+        coefficient is unknown), two-sided p-value, and that of Benjamini and Hochberg over all pairs that could be
+        edges, those without a test as p = 1. They rest on the graph that was searched for.
     selected
         Edges of the network: padj ≤ alpha and inclusion > .5, strongest first, cycles skipped; and required edges.
     support

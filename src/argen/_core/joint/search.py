@@ -107,7 +107,8 @@ def _network(
     full = full_information(fitted, table.instrument)
     chi2 = misfit(fitted, int(fitted.support.sum() + table.instrument.sum()))
     spread = np.sqrt(max(1.0, chi2))
-    p = np.exp(log_p_two_sided(pairs.z))
+    z = pairs.z / spread
+    p = np.exp(log_p_two_sided(z))
     padj, selected = _select(p, mean.inclusion, limits, alpha)
     residual = standardised_residuals(fitted)
     order = sources_first(selected | limits.before)
@@ -115,7 +116,7 @@ def _network(
         inclusion=mean.inclusion,
         coef=np.where(fitted.support, full.coef, pairs.coef),
         se=np.where(fitted.support, full.se, pairs.se) * spread,
-        z=pairs.z,
+        z=z,
         p=p,
         padj=padj,
         selected=selected,

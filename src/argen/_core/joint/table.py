@@ -6,7 +6,7 @@ fit that the descendant step starts from):
     S_lj = Σ_{i∈l} y_ij,   E_lj = Σ_{i∈l} μ⁰_ij,   Q_lj = Σ_{i∈l} (μ⁰_ij)²
     φ_j = max(0, Σ_ctrl [(y − μ⁰)² − y] / Σ_ctrl (μ⁰)²)
     var S_lj ≈ λ_lj (μ + κ_lj μ²),   μ = E_lj e^{T_lj},   κ_lj = φ_j Q_lj / E_lj²
-    λ_lj = max(.85, Σ_{i∈l} r_ij² / (S + φ_j Q (S/E)²)),   r_ij = y_ij − μ⁰_ij S_lj / E_lj
+    λ_lj = max(.85, Σ_{i∈l} r_ij² / (S + φ_j Q (S/E)²)),   r_ij = y_ij − μ⁰_ij S_lj / E_lj   (but see `usual_variance`)
 
 The controls' own error is common to all rows of a gene: v0_j = 1 / S_0j + φ_j Q_0j / E_0j², the variance of its offset.
 """
@@ -26,6 +26,8 @@ CELLS_PER_BLOCK = 4096
 LEAST_INFLATION = 0.85
 # Counts from which a group's own variance says something.
 ENOUGH_COUNTS = 5.0
+# Groups from which their median is what is usual, and the median that only heavy tails make.
+ENOUGH_GROUPS, HEAVY_TAILS = 10, 0.85
 # z² of its own knock-down (or activation) from which a perturbation is an instrument whatever the others do.
 STRONG = 10.0
 # With fewer counts: chance of being silent, given what the others do, up to which it is one.
@@ -186,12 +188,26 @@ def effect_table(sums: GroupSums) -> EffectTable:
     model = S + phi * Q * _ratio(S, E) ** 2
     enough = known & (S >= ENOUGH_COUNTS) & (model > 0)
     own = np.where(enough, sums.squares[:p] / np.where(model > 0, model, 1.0), 1.0)
-    inflation = np.maximum(own, LEAST_INFLATION)
+    usual = usual_variance(own, enough)
+    inflation = np.where(enough, np.maximum(own, LEAST_INFLATION * usual), usual)
     squared_cv = inflation * kappa + offset
     z = signed_deviance(S, E, squared_cv, inflation)
     instrument, *prior = instruments(*(np.diag(x) for x in (S, E, squared_cv, inflation, z)))
     tail = float(np.median(own[enough])) if enough.any() else 1.0
     return EffectTable(S, E, kappa, inflation, z, offset, np.asarray(sums.correlation, float), instrument, *prior, tail)
+
+
+def usual_variance(own: np.ndarray, enough: np.ndarray) -> np.ndarray:
+    """Median over the perturbations of a gene's own variance in units of the model's, 1 unless it is below .85; (p,).
+
+    φ is a mean over the controls: where a few cells with very many counts make it (heavy tails), nearly all groups vary
+    less. Such a gene's noise is what is usual among its groups, and the groups that hold such cells have a large own
+    variance. *Measured* with a log-sd of 1.3 (six networks of 50 genes): recall .02 → .12.
+    """
+    usual = np.ones(own.shape[1])
+    for j in np.flatnonzero(enough.sum(axis=0) >= ENOUGH_GROUPS):
+        usual[j] = np.median(own[enough[:, j], j])
+    return np.where(usual < HEAVY_TAILS, usual, 1.0)
 
 
 def signed_deviance(S: np.ndarray, E: np.ndarray, kappa: np.ndarray, inflation: np.ndarray) -> np.ndarray:
