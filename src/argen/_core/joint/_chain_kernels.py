@@ -218,7 +218,7 @@ def list_candidates(chain, model, t, everything, work):
 
 
 @kernel
-def draw_parents(chain, model, rng, t, n, keep, inclusion, mean, work):
+def draw_parents(chain, model, rng, t, n, keep, inclusion, mean, square, work):
     """Each candidate in random order: present or not, and its coefficient. Returns whether anything changed."""
     shuffle(rng, work.choice, n)
     changed = False
@@ -233,6 +233,7 @@ def draw_parents(chain, model, rng, t, n, keep, inclusion, mean, work):
         if keep:
             inclusion[k, t] += chance
             mean[k, t] += chance * g / precision
+            square[k, t] += chance * (g * g / precision + 1.0) / precision
         new = 0.0
         if rng.random() < chance:
             new = g / precision + rng.standard_normal() / np.sqrt(precision)
@@ -291,15 +292,15 @@ def exchange_parents(chain, model, rng, t, n, work):
 
 
 @kernel
-def sweep_edges(chain, model, rng, everything, keep, inclusion, mean):
-    """Edges into every gene, the genes in random order; `keep` adds up inclusion and mean coefficient [k, t]."""
+def sweep_edges(chain, model, rng, everything, keep, inclusion, mean, square):
+    """Edges into every gene, the genes in random order; `keep` adds up inclusion, and mean θ and θ² with it, [k, t]."""
     p = chain.tau.size
     work, order = work_space(p), np.arange(p)
     shuffle(rng, order, p)
     for t in order:
         n_below = gather(chain, model, t, work)
         n = list_candidates(chain, model, t, everything, work)
-        changed = draw_parents(chain, model, rng, t, n, keep, inclusion, mean, work)
+        changed = draw_parents(chain, model, rng, t, n, keep, inclusion, mean, square, work)
         if exchange_parents(chain, model, rng, t, n, work) or changed:
             push(chain, t, n_below, work)
 

@@ -62,9 +62,10 @@ DEFAULT_SCHEDULE = Schedule()
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
-    """Pairs [source, target] that may be edges, must be edges, or are known to be in this order; shape (p, p)."""
+    """Pairs [source, target]: may be edges, are reported, must be edges, are known to be in this order; shape (p, p)."""
 
     allowed: np.ndarray
+    reported: np.ndarray
     required: np.ndarray
     before: np.ndarray
 
@@ -77,8 +78,8 @@ class Draws:
     ----------
     inclusion
         Posterior probability of each edge, averaged over its conditionals, [source, target], shape (p, p).
-    coef
-        Posterior mean of each coefficient, absent counted as 0, shape (p, p).
+    coef, square
+        Posterior mean of each coefficient and of its square, absent counted as 0, shape (p, p).
     tau, row, column
         Means of knock-downs and offsets, shape (p,).
     row_shift, column_shift
@@ -89,6 +90,7 @@ class Draws:
 
     inclusion: np.ndarray
     coef: np.ndarray
+    square: np.ndarray
     tau: np.ndarray
     row: np.ndarray
     column: np.ndarray
@@ -101,13 +103,15 @@ class Draws:
 def constraints(table: EffectTable, prior: Prior) -> Constraints:
     """What prior knowledge and the gate for weak instruments leave open.
 
-    A source whose own knock-down does not show has no edges out of it: nothing measures them, not even their sign. A
-    required edge out of one is dropped with it; a gene without counts takes no edges in.
+    A source whose own knock-down does not show stays in the graph as what passes others' effects on, so that these are
+    not taken for direct ones; but its row says nothing, and no edge out of it is reported: the others' effects through
+    it do not measure it, not even its sign. A required edge out of one is dropped; a gene without counts has no edges.
     """
     measured = (table.E > 0).any(axis=0)
-    allowed = ~np.eye(table.n_genes, dtype=bool) & table.instrument[:, None] & measured
+    allowed = ~np.eye(table.n_genes, dtype=bool) & measured[:, None] & measured
     allowed &= ~prior.forbidden & ~prior.before.T
-    return Constraints(allowed, prior.required & allowed, prior.before)
+    reported = allowed & table.instrument[:, None]
+    return Constraints(allowed, reported, prior.required & reported, prior.before)
 
 
 def used_cells(table: EffectTable) -> np.ndarray:
@@ -196,7 +200,7 @@ class _Running:
             row=np.zeros(p),
             column=np.zeros(p),
         )
-        self._inclusion, self._coef = np.zeros((p, p)), np.zeros((p, p))
+        self._inclusion, self._coef, self._square = (np.zeros((p, p)) for _ in range(3))
         self._sums = {name: np.zeros(p) for name in ("tau", "row", "column", "row_shift", "column_shift")}
         self._sigmas, self._edges = [], []
 
@@ -216,7 +220,7 @@ class _Running:
         chain = self.chain
         self._draw_factors()
         model = self._model(cost)
-        sweep_edges(chain, model, self._rng, everything, keep, self._inclusion, self._coef)
+        sweep_edges(chain, model, self._rng, everything, keep, self._inclusion, self._coef, self._square)
         sweep_reversals(chain, model, self._rng)
         table = self._table
         sweep_strengths(chain, model, self._rng, table.instrument, table.tau_mean, table.tau_precision)
@@ -264,5 +268,10 @@ class _Running:
         sums = {name: total / n for name, total in self._sums.items()}
         inclusion = np.where(self._limits.required, 1.0, self._inclusion / n)
         return Draws(
-            inclusion, self._coef / n, **sums, sigma=float(np.mean(self._sigmas)), edges=float(np.mean(self._edges))
+            inclusion,
+            self._coef / n,
+            self._square / n,
+            **sums,
+            sigma=float(np.mean(self._sigmas)),
+            edges=float(np.mean(self._edges)),
         )

@@ -37,6 +37,8 @@ class JointNetwork:
     coef, se
         Direct effects. In the consensus graph with full-information standard errors, times √max(1, χ²); elsewhere what
         the edge would have if it were added, given the rest of the graph. NaN where there is no test.
+    posterior_mean, posterior_sd
+        Of the coefficient if the edge is there, over all graphs of the chains.
     z, p, padj
         Efficient score at θ = 0, divided by √max(1, χ²) (not `coef` / `se`: in the error of an interval every other
         coefficient is unknown), two-sided p-value, and that of Benjamini and Hochberg over all pairs that could be
@@ -75,6 +77,8 @@ class JointNetwork:
     inclusion: np.ndarray
     coef: np.ndarray
     se: np.ndarray
+    posterior_mean: np.ndarray
+    posterior_sd: np.ndarray
     z: np.ndarray
     p: np.ndarray
     padj: np.ndarray

@@ -103,7 +103,10 @@ def _mean_draws(draws: list[Draws]) -> Draws:
 def _network(
     table: EffectTable, limits: Constraints, draws: list[Draws], mean: Draws, fitted: FittedTable, alpha: float
 ) -> JointNetwork:
-    pairs = test_pairs(fitted, limits.allowed)
+    pairs = test_pairs(fitted, limits.reported)
+    presence = np.maximum(mean.inclusion, 1e-9)
+    given_presence = mean.coef / presence
+    spread_given = np.sqrt(np.maximum(mean.square / presence - given_presence**2, 0.0))
     full = full_information(fitted, table.instrument)
     chi2 = misfit(fitted, int(fitted.support.sum() + table.instrument.sum()))
     spread = np.sqrt(max(1.0, chi2))
@@ -113,9 +116,11 @@ def _network(
     residual = standardised_residuals(fitted)
     order = sources_first(selected | limits.before)
     return JointNetwork(
-        inclusion=mean.inclusion,
+        inclusion=np.where(limits.reported, mean.inclusion, 0.0),
         coef=np.where(fitted.support, full.coef, pairs.coef),
         se=np.where(fitted.support, full.se, pairs.se) * spread,
+        posterior_mean=np.where(limits.reported, given_presence, np.nan),
+        posterior_sd=np.where(limits.reported, spread_given, np.nan),
         z=z,
         p=p,
         padj=padj,
@@ -142,13 +147,22 @@ def _network(
 
 def _select(p: np.ndarray, inclusion: np.ndarray, limits: Constraints, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     """Adjusted p-values over the pairs that could be edges, and the edges that are selected."""
-    family = limits.allowed & ~limits.required
+    family = limits.reported & ~limits.required
     padj = np.full(p.shape, np.nan)
     padj[family] = adjusted(np.where(np.isnan(p[family]), 1.0, p[family]))
     padj[np.isnan(p)] = np.nan
     wanted = (np.nan_to_num(padj, nan=1.0) <= alpha) & (inclusion > SELECTED)
+    wanted &= inclusion >= _least_inclusion(inclusion[wanted], alpha)
     strength = -np.nan_to_num(p, nan=1.0)
     return padj, acyclic(strength, wanted, limits.required, limits.before)[0]
+
+
+def _least_inclusion(inclusion: np.ndarray, alpha: float) -> float:
+    """Inclusion of the last edge up to which the expected share of false ones is ≤ alpha: the mean of 1 − inclusion."""
+    strongest_first = np.sort(inclusion)[::-1]
+    share = np.cumsum(1.0 - strongest_first) / np.arange(1, len(inclusion) + 1)
+    import os; kept = strongest_first[share <= alpha * float(os.environ.get('EFX','1'))]
+    return float(kept[-1]) if len(kept) else np.inf
 
 
 def _agreement(draws: list[Draws]) -> Agreement:
