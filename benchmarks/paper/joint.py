@@ -170,7 +170,8 @@ def judged(truth: np.ndarray, selected: np.ndarray, p: np.ndarray, coef: np.ndar
 
 def run_joint(adata, covariates: list[str], options: dict) -> tuple:
     from argen._core.joint.search import search_joint
-    from argen._core.joint.table import effect_table, group_sums
+    from argen._core.joint.sums import group_sums
+    from argen._core.joint.table import effect_table
 
     screen = screen_of(adata, covariates)
     start = time.perf_counter()

@@ -5,7 +5,8 @@ import pytest
 
 from argen._core.descendants.prior import build_prior, no_prior
 from argen._core.graphs.reach import transitive_closure
-from argen._core.joint import _chain_kernels as kernels
+from argen._core.joint import _chain_kernels as sweeps
+from argen._core.joint import _state_kernels as kernels
 from argen._core.joint.chains import DEFAULT_SCHEDULE, Schedule, constraints, run_chain
 from argen._core.joint.noise import common_factors
 from argen._core.joint.search import search_joint
@@ -36,7 +37,18 @@ def simulated_table(rng, theta, tau, *, counts=400.0, kappa=0.002, offset=1e-4, 
     ones = np.ones((p, p))
     instrument = np.abs(tau) > 0
     return EffectTable(
-        S, E, kappa * ones, ones, 0 * ones, np.full(p, offset), correlation, instrument, np.zeros(p), np.zeros(p), 1.0
+        S,
+        E,
+        kappa * ones,
+        ones,
+        0 * ones,
+        0 * ones,
+        np.full(p, offset),
+        correlation,
+        instrument,
+        np.zeros(p),
+        np.zeros(p),
+        1.0,
     )
 
 
@@ -84,15 +96,15 @@ def work_space(p):
 def test_effects_are_linear_in_all_edges_into_a_gene(t):
     """T after a change of every edge into t at once is what the inverse gives: no path uses an edge twice."""
     chain, model = state(np.random.default_rng(2))
-    kernels_negligible = work_space(9)
-    n = kernels.gather(chain, model, t, kernels_negligible)
-    free = ~kernels_negligible.seen
+    work = work_space(9)
+    n = kernels.gather(chain, model, t, work)
+    free = ~work.seen
     new = chain.theta.copy()
     new[free, t] += np.linspace(-0.5, 0.5, free.sum())
     response = chain.R + chain.T
     for k in np.flatnonzero(free):
-        kernels.move.py_func(chain.T[k], new[k, t] - chain.theta[k, t], kernels_negligible)
-    kernels.push(chain, t, n, kernels_negligible)
+        kernels.move.py_func(chain.T[k], new[k, t] - chain.theta[k, t], work)
+    kernels.push(chain, t, n, work)
     expected = total_effects(new, chain.tau)
     # Effects below .01 are left out between exact computations.
     np.testing.assert_allclose(chain.T.T, expected, atol=0.03)
@@ -126,9 +138,9 @@ def test_evidence_is_the_bayes_factor_of_the_whole_table():
 def test_kernels_are_python_too():
     """The same draws compiled and not."""
     results = []
-    for run in (kernels.sweep_edges, kernels.sweep_edges.py_func):
+    for run in (sweeps.sweep_edges, sweeps.sweep_edges.py_func):
         chain, model = state(np.random.default_rng(4))
-        sums = np.zeros((9, 9)), np.zeros((9, 9))
+        sums = np.zeros((9, 9)), np.zeros((9, 9)), np.zeros((9, 9))
         run(chain, model, np.random.default_rng(6), True, True, *sums)
         results.append((*sums, chain.theta, chain.T))
     for compiled, plain in zip(*results, strict=True):
@@ -235,7 +247,7 @@ def test_order_of_genes_changes_monte_carlo_error_alone(example):
     turn = np.random.default_rng(0).permutation(12)
     square = np.ix_(turn, turn)
     moved = EffectTable(
-        *(getattr(table, name)[square] for name in ("S", "E", "kappa", "inflation", "z")),
+        *(getattr(table, name)[square] for name in ("S", "E", "kappa", "inflation", "drift", "z")),
         table.offset_variance[turn],
         table.correlation[square],
         table.instrument[turn],

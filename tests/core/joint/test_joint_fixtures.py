@@ -6,7 +6,8 @@ from data_files import fixture
 
 from argen._core.fdr import adjusted
 from argen._core.joint.search import search_joint
-from argen._core.joint.table import GroupSums, effect_table
+from argen._core.joint.sums import GroupSums
+from argen._core.joint.table import effect_table
 
 
 def stored(name):
@@ -16,7 +17,7 @@ def stored(name):
     sd = np.sqrt(np.maximum(np.diag(numbers["A"]), 1e-12))
     correlation = numbers["A"] / np.outer(sd, sd)
     parts = (numbers[key] for key in ("S", "E", "Q", "vgrp", "phi"))
-    return GroupSums(*parts, correlation), numbers
+    return GroupSums(*parts, np.zeros(numbers["S"].shape), correlation), numbers
 
 
 def f1(selected, truth):

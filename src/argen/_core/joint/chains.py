@@ -1,4 +1,4 @@
-"""Chains over graphs: annealed start, Gibbs sweeps, averages (kernels in :mod:`._chain_kernels`).
+"""Chains over graphs: annealed start, Gibbs sweeps, averages (:mod:`._chain_kernels`, :mod:`._offset_kernels`).
 
 Prior: the number of edges out of a source is beta-binomial, so that a source with many edges gets further ones more
 easily: log odds of k → t given n others out of k are log (n + a) / (p − 2 − n + b), a = 2, b = a (1 − π)/π. The share
@@ -13,14 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from argen._core.descendants.prior import Prior
-from argen._core.joint._chain_kernels import (
-    Chain,
-    Model,
-    sweep_edges,
-    sweep_offsets,
-    sweep_reversals,
-    sweep_strengths,
-)
+from argen._core.joint._chain_kernels import sweep_edges, sweep_reversals
+from argen._core.joint._offset_kernels import sweep_offsets, sweep_strengths
+from argen._core.joint._state_kernels import Chain, Model
 from argen._core.joint.noise import Factors, working_response
 from argen._core.joint.table import EffectTable
 
@@ -62,7 +57,7 @@ DEFAULT_SCHEDULE = Schedule()
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
-    """Pairs [source, target]: may be edges, are reported, must be edges, are known to be in this order; shape (p, p)."""
+    """Pairs [source, target]: may be edges, are reported, must be edges, are known to be in this order; (p, p)."""
 
     allowed: np.ndarray
     reported: np.ndarray

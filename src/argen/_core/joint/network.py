@@ -35,16 +35,17 @@ class JointNetwork:
     inclusion
         Posterior probability of each edge: mean over the chains of the Rao–Blackwell averages.
     coef, se
-        Direct effects. In the consensus graph with full-information standard errors, times √max(1, χ²); elsewhere what
-        the edge would have if it were added, given the rest of the graph. NaN where there is no test.
-    posterior_mean, posterior_sd
-        Of the coefficient if the edge is there, over all graphs of the chains.
+        Direct effects. In the consensus graph the mean of the coefficient over all graphs of the chains that hold the
+        edge, and the larger one of its standard deviation over these graphs and of the full-information standard error
+        at the consensus graph, times √max(1, χ²). Elsewhere what the edge would have if it were added, given the rest
+        of the graph. NaN where there is no test.
     z, p, padj
         Efficient score at θ = 0, divided by √max(1, χ²) (not `coef` / `se`: in the error of an interval every other
         coefficient is unknown), two-sided p-value, and that of Benjamini and Hochberg over all pairs that could be
         edges, those without a test as p = 1. They rest on the graph that was searched for.
     selected
-        Edges of the network: padj ≤ alpha and inclusion > .5, strongest first, cycles skipped; and required edges.
+        Edges of the network: padj ≤ alpha and inclusion > .5, as far as the inclusions expect no more than 1.5 alpha of
+        them to be false, strongest first, cycles skipped; and required edges.
     support
         The consensus graph: inclusion > .25, acyclic.
     order, layer
@@ -77,8 +78,6 @@ class JointNetwork:
     inclusion: np.ndarray
     coef: np.ndarray
     se: np.ndarray
-    posterior_mean: np.ndarray
-    posterior_sd: np.ndarray
     z: np.ndarray
     p: np.ndarray
     padj: np.ndarray

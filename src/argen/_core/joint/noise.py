@@ -51,12 +51,12 @@ def common_factors(correlation: np.ndarray) -> Factors:
 
 
 def working_response(table: EffectTable, used: np.ndarray, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Response Y = η + (S − μ)/μ, the last term in [−1, 3], and weights W = 1 / (λ(1/μ + κ)), μ = E e^η.
+    """Response Y = η + (S − μ)/μ, the last term in [−1, 3], and weights W = 1 / (λ(1/μ + κ) + drift), μ = E e^η.
 
     W = 0 in the cells that are not `used`; all arrays [perturbation, gene].
     """
     mean = np.maximum(table.E, 1e-9) * np.exp(np.clip(eta, -LARGEST_EFFECT, LARGEST_EFFECT))
-    weight = np.where(used, 1.0 / (table.inflation * (1.0 / mean + table.kappa)), 0.0)
+    weight = np.where(used, 1.0 / (table.inflation * (1.0 / mean + table.kappa) + table.drift), 0.0)
     return eta + np.clip((table.S - mean) / mean, -1.0, FARTHEST_ABOVE), weight
 
 

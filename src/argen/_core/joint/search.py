@@ -30,6 +30,10 @@ __all__ = ["CHAINS", "search_joint"]
 CHAINS = 8
 # Inclusion from which a pair enters the consensus graph, and from which it may be selected.
 CONSENSUS, SELECTED = 0.25, 0.5
+# The probabilities may expect so many times alpha of the selected edges to be false. They are a little too careful
+# where the p-values hold the level, and hold it where these do not: realised .10 → .07 and .08 with effects of .6-1.2
+# and with 60 cells per perturbation, at a cost of .03 to .05 of the recall there, .01 elsewhere.
+SLACK = 1.5
 # Residual of the reverse cell that no noise explains.
 LARGE_RESIDUAL = 4.0
 # Probability from which an offset counts as a shift.
@@ -117,10 +121,8 @@ def _network(
     order = sources_first(selected | limits.before)
     return JointNetwork(
         inclusion=np.where(limits.reported, mean.inclusion, 0.0),
-        coef=np.where(fitted.support, full.coef, pairs.coef),
-        se=np.where(fitted.support, full.se, pairs.se) * spread,
-        posterior_mean=np.where(limits.reported, given_presence, np.nan),
-        posterior_sd=np.where(limits.reported, spread_given, np.nan),
+        coef=np.where(fitted.support & limits.reported, given_presence, pairs.coef),
+        se=np.where(fitted.support & limits.reported, np.fmax(spread_given, full.se), pairs.se) * spread,
         z=z,
         p=p,
         padj=padj,
@@ -158,10 +160,10 @@ def _select(p: np.ndarray, inclusion: np.ndarray, limits: Constraints, alpha: fl
 
 
 def _least_inclusion(inclusion: np.ndarray, alpha: float) -> float:
-    """Inclusion of the last edge up to which the expected share of false ones is ≤ alpha: the mean of 1 − inclusion."""
+    """The inclusion down to which no more than 1.5 alpha of the edges, the mean of 1 − inclusion, should be false."""
     strongest_first = np.sort(inclusion)[::-1]
     share = np.cumsum(1.0 - strongest_first) / np.arange(1, len(inclusion) + 1)
-    import os; kept = strongest_first[share <= alpha * float(os.environ.get('EFX','1'))]
+    kept = strongest_first[share <= SLACK * alpha]
     return float(kept[-1]) if len(kept) else np.inf
 
 

@@ -1,27 +1,21 @@
-"""The table that the joint search explains: group sums against the fit of the controls, and their noise.
+"""The table that the joint search explains: total effects of all perturbations on all genes, with their noise.
 
-For perturbation l and gene j, with μ⁰ the means of the controls-only Poisson fit (:func:`.glm.pairs.fit_nuisance`, the
-fit that the descendant step starts from):
+From the sums of :mod:`.sums`, for perturbation l and gene j:
 
-    S_lj = Σ_{i∈l} y_ij,   E_lj = Σ_{i∈l} μ⁰_ij,   Q_lj = Σ_{i∈l} (μ⁰_ij)²
-    φ_j = max(0, Σ_ctrl [(y − μ⁰)² − y] / Σ_ctrl (μ⁰)²)
-    var S_lj ≈ λ_lj (μ + κ_lj μ²),   μ = E_lj e^{T_lj},   κ_lj = φ_j Q_lj / E_lj²
-    λ_lj = max(.85, Σ_{i∈l} r_ij² / (S + φ_j Q (S/E)²)),   r_ij = y_ij − μ⁰_ij S_lj / E_lj   (but see `usual_variance`)
+    var S_lj ≈ λ_lj (μ + κ_lj μ²) + drift_lj μ²,   μ = E_lj e^{T_lj},   κ_lj = φ_j Q_lj / E_lj²
+    λ_lj = max(.85, Σ_{i∈l} r_ij² / (S + φ_j Q (S/E)²))   (but see :func:`usual_variance`)
 
-The controls' own error is common to all rows of a gene: v0_j = 1 / S_0j + φ_j Q_0j / E_0j², the variance of its offset.
+and an offset of variance v0_j = 1 / S_0j + φ_j Q_0j / E_0j² that the controls' error gives to all rows of a gene.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.glm.pairs import fit_nuisance
-from argen._core.parallel import Map
-from argen._core.screen import Design, Screen
+from argen._core.joint.sums import GroupSums, ratio
 
-__all__ = ["EffectTable", "GroupSums", "effect_table", "group_sums"]
+__all__ = ["EffectTable", "effect_table", "instruments", "signed_deviance", "usual_variance"]
 
-CELLS_PER_BLOCK = 4096
 # A group's own variance may lower the model's by this much: below it is chance.
 LEAST_INFLATION = 0.85
 # Counts from which a group's own variance says something.
@@ -39,30 +33,6 @@ SEEN_FROM = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class GroupSums:
-    """Sums over the cells of each perturbation, then of the controls; genes in the order of the screen.
-
-    Attributes
-    ----------
-    S, E, Q
-        Counts, means under the controls-only fit, squared means; [perturbation, gene], shape (p + 1, p).
-    squares
-        Squared residuals about the group's own mean, shape (p + 1, p).
-    phi
-        Overdispersion among the controls, shape (p,).
-    correlation
-        Of the residuals of all cells about their group's mean, shape (p, p).
-    """
-
-    S: np.ndarray
-    E: np.ndarray
-    Q: np.ndarray
-    squares: np.ndarray
-    phi: np.ndarray
-    correlation: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
 class EffectTable:
     """What the chains read; all but the last four [perturbation, gene], shape (p, p).
 
@@ -70,8 +40,8 @@ class EffectTable:
     ----------
     S, E
         Counts and their expectation without any effect; both 0 where the data say nothing.
-    kappa, inflation
-        var S = λ (μ + κ μ²): κ and λ.
+    kappa, inflation, drift
+        var S = λ (μ + κ μ²) + drift μ².
     z
         Signed root of the deviance of "no effect", the controls' error included; the diagonal is the knock-down.
     offset_variance
@@ -91,6 +61,7 @@ class EffectTable:
     E: np.ndarray
     kappa: np.ndarray
     inflation: np.ndarray
+    drift: np.ndarray
     z: np.ndarray
     offset_variance: np.ndarray
     correlation: np.ndarray
@@ -105,76 +76,6 @@ class EffectTable:
         return len(self.offset_variance)
 
 
-def group_sums(screen: Screen, map_: Map = map) -> GroupSums:
-    """Sums of all genes, and the correlation of their residuals by blocks of cells.
-
-    Cells of covariate levels that no control cell has are left out, and so are genes without counts among the controls.
-    Nothing depends on the threads: genes and blocks are of fixed size and come in order.
-    """
-    design = screen.design
-    used = np.repeat(design.stratum_supported[design.seg_stratum], np.diff(design.seg_start))
-    parts = list(map_(lambda gene: _sums_of_gene(screen, gene, used), range(screen.n_genes)))
-    S, E, Q, squares = (np.stack([part[i] for part in parts], axis=1) for i in range(4))
-    phi, theta = np.array([part[4] for part in parts]), np.stack([part[5] for part in parts])
-    correlation = _residual_correlation(screen, theta, S, E, used, map_)
-    return GroupSums(S, E, Q, squares, phi, correlation)
-
-
-def _sums_of_gene(screen: Screen, gene: int, used: np.ndarray) -> tuple:
-    design, y = screen.design, screen.counts_of(gene)
-    theta = fit_nuisance(y, design, np.empty(0, dtype=np.int64), phi=0.0, pooled=False)
-    mean = _means(design, theta[None], slice(None), screen.stratum)[:, 0]
-    known = used & np.isfinite(mean)
-    y, mean = np.where(known, y, 0.0), np.where(known, mean, 0.0)
-    group, n_groups = screen.group, screen.n_groups + 1
-    S, E, Q = (np.bincount(group, weights=x, minlength=n_groups) for x in (y, mean, mean * mean))
-    residual = y - mean * _ratio(S, E)[group]
-    squares = np.bincount(group, weights=residual * residual, minlength=n_groups)
-    controls = group == n_groups - 1
-    extra = ((y - mean)[controls] ** 2).sum() - y[controls].sum()
-    return S, E, Q, squares, max(0.0, extra / max(Q[-1], 1e-12)), theta
-
-
-def _means(design: Design, theta: np.ndarray, cells: slice, stratum: np.ndarray) -> np.ndarray:
-    """ℓ exp(β'x) of some cells for all genes, cells × genes; `theta` genes × nuisance coefficients."""
-    G, r = design.n_levels, design.numeric.shape[1]
-    by_stratum = theta[:, design.stratum_level].T
-    if design.stratum_dummies.shape[1]:
-        by_stratum = by_stratum + design.stratum_dummies @ theta[:, G : theta.shape[1] - r].T
-    eta = by_stratum[stratum[cells]]
-    if r:
-        eta += design.numeric[cells] @ theta[:, theta.shape[1] - r :].T
-    return design.depth[cells, None] * np.exp(eta)
-
-
-def _ratio(S: np.ndarray, E: np.ndarray) -> np.ndarray:
-    return np.where(E > 0, S / np.where(E > 0, E, 1.0), 0.0)
-
-
-def _residual_correlation(
-    screen: Screen, theta: np.ndarray, S: np.ndarray, E: np.ndarray, used: np.ndarray, map_: Map
-) -> np.ndarray:
-    """Correlation matrix of y − μ⁰ S/E over all cells, summed over blocks of cells in order."""
-    from scipy import sparse
-
-    shape = (screen.n_cells, screen.n_genes)
-    counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=shape).tocsr()
-    factor, group, stratum = _ratio(S, E), screen.group, screen.stratum
-
-    def product(start: int) -> np.ndarray:
-        cells = slice(start, start + CELLS_PER_BLOCK)
-        mean = _means(screen.design, theta, cells, stratum)
-        residual = counts[cells].toarray() - mean * factor[group[cells]]
-        residual[~(np.isfinite(residual) & used[cells, None])] = 0.0
-        return residual.T @ residual
-
-    cross = sum(map_(product, range(0, screen.n_cells, CELLS_PER_BLOCK)), np.zeros((screen.n_genes, screen.n_genes)))
-    sd = np.sqrt(np.diag(cross))
-    correlation = cross / np.where(sd > 0, sd, 1.0) / np.where(sd > 0, sd, 1.0)[:, None]
-    np.fill_diagonal(correlation, 1.0)
-    return correlation
-
-
 def effect_table(sums: GroupSums) -> EffectTable:
     """Noise, strength and tails of the table from the group sums; the last row of the sums is the controls'."""
     p = len(sums.phi)
@@ -185,16 +86,19 @@ def effect_table(sums: GroupSums) -> EffectTable:
     S, E = np.where(known, S, 0.0), np.where(known, E, 0.0)
     kappa = phi * np.where(known, Q, 0.0) / np.where(known, E, 1.0) ** 2
     offset = 1.0 / np.maximum(S0, 1.0) + phi * Q0 / np.maximum(E0, 1e-9) ** 2
-    model = S + phi * Q * _ratio(S, E) ** 2
+    model = S + phi * Q * ratio(S, E) ** 2
     enough = known & (S >= ENOUGH_COUNTS) & (model > 0)
     own = np.where(enough, sums.squares[:p] / np.where(model > 0, model, 1.0), 1.0)
     usual = usual_variance(own, enough)
     inflation = np.where(enough, np.maximum(own, LEAST_INFLATION * usual), usual)
-    squared_cv = inflation * kappa + offset
+    drift = np.where(known, sums.drift[:p], 0.0)
+    squared_cv = inflation * kappa + drift + offset
     z = signed_deviance(S, E, squared_cv, inflation)
     instrument, *prior = instruments(*(np.diag(x) for x in (S, E, squared_cv, inflation, z)))
     tail = float(np.median(own[enough])) if enough.any() else 1.0
-    return EffectTable(S, E, kappa, inflation, z, offset, np.asarray(sums.correlation, float), instrument, *prior, tail)
+    return EffectTable(
+        S, E, kappa, inflation, drift, z, offset, np.asarray(sums.correlation, float), instrument, *prior, tail
+    )
 
 
 def usual_variance(own: np.ndarray, enough: np.ndarray) -> np.ndarray:
