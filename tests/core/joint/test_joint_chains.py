@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from joint_tables import random_dag, simulated_table
 
 from argen._core.descendants.prior import build_prior, no_prior
 from argen._core.graphs.reach import transitive_closure
@@ -14,42 +15,6 @@ from argen._core.joint.table import EffectTable
 from argen._core.parallel import worker_pool
 
 SHORT = Schedule(anneal=6, burn_in=4, keep=6)
-
-
-def random_dag(rng, p, n_parents=2, low=0.3, high=0.6):
-    theta, order = np.zeros((p, p)), rng.permutation(p)
-    for i in range(1, p):
-        parents = order[rng.choice(i, size=min(i, n_parents), replace=False)]
-        theta[parents, order[i]] = rng.choice([-1, 1], len(parents)) * rng.uniform(low, high, len(parents))
-    return theta
-
-
-def simulated_table(rng, theta, tau, *, counts=400.0, kappa=0.002, offset=1e-4, factor=0.0):
-    """A table drawn from the model itself: normal noise on the log scale, shared by a factor and by columns."""
-    p = len(theta)
-    T = tau[:, None] * np.linalg.inv(np.eye(p) - theta)
-    E = np.full((p, p), counts) * np.exp(rng.normal(0, 0.3, p))
-    mean = E * np.exp(T + np.sqrt(offset) * rng.standard_normal(p))
-    loading = np.full(p, np.sqrt(factor))
-    noise = np.sqrt(1 - factor) * rng.standard_normal((p, p)) + rng.standard_normal((p, 1)) * loading
-    S = np.maximum(np.round(mean + np.sqrt(mean + kappa * mean**2) * noise), 0.0)
-    correlation = (1 - factor) * np.eye(p) + np.outer(loading, loading)
-    ones = np.ones((p, p))
-    instrument = np.abs(tau) > 0
-    return EffectTable(
-        S,
-        E,
-        kappa * ones,
-        ones,
-        0 * ones,
-        0 * ones,
-        np.full(p, offset),
-        correlation,
-        instrument,
-        np.zeros(p),
-        np.zeros(p),
-        1.0,
-    )
 
 
 @pytest.fixture
@@ -257,7 +222,8 @@ def test_order_of_genes_changes_monte_carlo_error_alone(example):
     )
     first, second = search_joint(table), search_joint(moved)
     np.testing.assert_array_equal(first.selected[square], second.selected)
-    np.testing.assert_allclose(first.coef[square][second.selected], second.coef[second.selected], atol=0.02)
+    moved_by = (first.coef[square] - second.coef) / second.se
+    assert np.abs(moved_by[second.selected]).max() < 0.5
     np.testing.assert_allclose(first.inclusion[square], second.inclusion, atol=0.4)
 
 

@@ -106,7 +106,7 @@ def constraints(table: EffectTable, prior: Prior) -> Constraints:
     allowed = ~np.eye(table.n_genes, dtype=bool) & measured[:, None] & measured
     allowed &= ~prior.forbidden & ~prior.before.T
     reported = allowed & table.instrument[:, None]
-    return Constraints(allowed, reported, prior.required & reported, prior.before)
+    return Constraints(allowed, reported, prior.required & reported, prior.before.copy())
 
 
 def used_cells(table: EffectTable) -> np.ndarray:
@@ -177,6 +177,9 @@ class _Running:
     ) -> None:
         p = table.n_genes
         self._table, self._factors, self._limits, self._shifts = table, factors, limits, shifts
+        # Kernels are compiled anew for arrays that are read-only: copies are not.
+        self._tau_prior = tuple(x.copy() for x in (table.instrument, table.tau_mean, table.tau_precision))
+        self._offset_variance = table.offset_variance.copy()
         self._used, self._concentration = used_cells(table), concentration
         self._rng = np.random.Generator(np.random.PCG64(seed))
         self._root = np.linalg.cholesky(factors.P) if len(factors.P) else factors.P
@@ -217,12 +220,11 @@ class _Running:
         model = self._model(cost)
         sweep_edges(chain, model, self._rng, everything, keep, self._inclusion, self._coef, self._square)
         sweep_reversals(chain, model, self._rng)
-        table = self._table
-        sweep_strengths(chain, model, self._rng, table.instrument, table.tau_mean, table.tau_precision)
+        sweep_strengths(chain, model, self._rng, *self._tau_prior)
         shift = SHIFT_SD**2 if self._shifts else 0.0
         chances = [np.zeros(len(chain.tau)) for _ in range(2)]
         log_odds = np.log(SHIFT_CHANCE / (1.0 - SHIFT_CHANCE))
-        sweep_offsets(chain, model, self._rng, self._table.offset_variance, shift, log_odds, *chances)
+        sweep_offsets(chain, model, self._rng, self._offset_variance, shift, log_odds, *chances)
         if keep:
             values = (chain.tau, chain.row, chain.column, *chances)
             for name, value in zip(self._sums, values, strict=True):
