@@ -21,7 +21,7 @@ from numba.extending import lower_builtin, type_callable
 
 from argen._core._kernel_cache import KernelCache, stamp
 
-__all__ = ["Kernel", "inlined", "kernel", "kernels"]
+__all__ = ["Kernel", "inlined", "kernel", "kernels", "reassociated"]
 
 # The kernel and the argument types behind each symbol of this process.
 _symbols: dict[str, tuple["Kernel", tuple]] = {}
@@ -33,6 +33,11 @@ def inlined(py_func: Callable) -> Any:
     """Compile a function into every kernel that calls it: for a few lines without much of a loop."""
     # Without the GIL, for threads over genes; division by zero as in numpy, without a branch for it.
     return _dispatcher(py_func)
+
+
+def reassociated(py_func: Callable) -> Any:
+    """As :func:`inlined`, for sums whose terms may be added in any order: several run at once in vector registers."""
+    return _dispatcher(py_func, fastmath={"reassoc", "nsz", "contract"})
 
 
 def _dispatcher(py_func: Callable, **options: Any) -> Any:

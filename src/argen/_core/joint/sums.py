@@ -1,0 +1,158 @@
+"""Group sums against the fit of the controls: all that the joint search takes from the cells.
+
+For group l and gene j, with μ⁰ the means of the controls-only Poisson fit that the descendant step starts from, too
+(:func:`.glm.pairs.fit_nuisance`):
+
+    S_lj = Σ_{i∈l} y_ij,   E_lj = Σ_{i∈l} μ⁰_ij,   Q_lj = Σ_{i∈l} (μ⁰_ij)²
+    φ_j = max(0, Σ_ctrl [(y − μ⁰)² − y] / Σ_ctrl (μ⁰)²),   r_ij = y_ij − μ⁰_ij S_lj / E_lj
+
+The controls' own error, δ ~ N(0, d H⁻¹) with H the information of the fit and d = 1 + φ Q_0 / E_0 its dispersion, moves
+log E_lj by z̄_l'δ, z̄_l the μ⁰-weighted mean of the covariates in group l. As z̄_l'δ = z̄_0'δ + (z̄_l − z̄_0)'δ and these are
+independent (H⁻¹z̄_0 is the intercept's direction over E_0), it is an offset common to all rows of the gene, of variance
+v0_j = d / E_0 = 1 / S_0j + φ_j Q_0j / E_0j², and a *drift* of each row whose covariates are unlike the controls', of
+variance d (z̄_l − z̄_0)'H⁻¹(z̄_l − z̄_0), which the model takes for independent.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from argen._core.glm.pairs import fit_nuisance
+from argen._core.parallel import Map
+from argen._core.screen import Design, Screen
+
+__all__ = ["GroupSums", "group_sums", "ratio"]
+
+CELLS_PER_BLOCK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSums:
+    """Sums over the cells of each perturbation, then of the controls; genes in the order of the screen.
+
+    Attributes
+    ----------
+    S, E, Q
+        Counts, means under the controls-only fit, squared means; [perturbation, gene], shape (p + 1, p).
+    squares
+        Squared residuals about the group's own mean, shape (p + 1, p).
+    phi
+        Overdispersion among the controls, shape (p,).
+    drift
+        Variance of log E from the controls' error about the covariates' effects, shape (p + 1, p).
+    correlation
+        Of the residuals of all cells about their group's mean, shape (p, p).
+    """
+
+    S: np.ndarray
+    E: np.ndarray
+    Q: np.ndarray
+    squares: np.ndarray
+    phi: np.ndarray
+    drift: np.ndarray
+    correlation: np.ndarray
+
+
+def group_sums(screen: Screen, map_: Map = map) -> GroupSums:
+    """Sums of all genes, and the correlation of their residuals by blocks of cells.
+
+    Cells of covariate levels that no control cell has are left out, and so are genes without counts among the controls.
+    Nothing depends on the threads: genes and blocks are of fixed size and come in order.
+    """
+    design = screen.design
+    used = np.repeat(design.stratum_supported[design.seg_stratum], np.diff(design.seg_start))
+    parts = list(map_(lambda gene: _sums_of_gene(screen, gene, used), range(screen.n_genes)))
+    S, E, Q, squares = (np.stack([part[i] for part in parts], axis=1) for i in range(4))
+    phi, theta = np.array([part[4] for part in parts]), np.stack([part[5] for part in parts])
+    drift = np.stack([part[6] for part in parts], axis=1)
+    correlation = _residual_correlation(screen, theta, S, E, used, map_)
+    return GroupSums(S, E, Q, squares, phi, drift, correlation)
+
+
+def _sums_of_gene(screen: Screen, gene: int, used: np.ndarray) -> tuple:
+    design, y = screen.design, screen.counts_of(gene)
+    theta = fit_nuisance(y, design, np.empty(0, dtype=np.int64), phi=0.0, pooled=False)
+    mean = _means(design, theta[None], slice(None), screen.stratum)[:, 0]
+    known = used & np.isfinite(mean)
+    y, mean = np.where(known, y, 0.0), np.where(known, mean, 0.0)
+    group, n_groups = screen.group, screen.n_groups + 1
+    S, E, Q = (np.bincount(group, weights=x, minlength=n_groups) for x in (y, mean, mean * mean))
+    residual = y - mean * ratio(S, E)[group]
+    squares = np.bincount(group, weights=residual * residual, minlength=n_groups)
+    controls = group == n_groups - 1
+    extra = ((y - mean)[controls] ** 2).sum() - y[controls].sum()
+    phi = max(0.0, extra / max(Q[-1], 1e-12))
+    drift = (1.0 + phi * Q[-1] / max(E[-1], 1e-12)) * _drift(design, mean)
+    return S, E, Q, squares, phi, theta, drift
+
+
+def _drift(design: Design, mean: np.ndarray) -> np.ndarray:
+    """(z̄_l − z̄_0)'H⁻¹(z̄_l − z̄_0) of every group, the last one the controls; `mean` is 0 in cells that are left out."""
+    segment_mean = np.add.reduceat(mean, design.seg_start[:-1])
+    group = np.repeat(np.arange(len(design.group_seg) - 1), np.diff(design.group_seg))
+    by_segment = _covariates_of_strata(design)[design.seg_stratum] * segment_mean[:, None]
+    numeric = np.add.reduceat(mean[:, None] * design.numeric, design.seg_start[:-1], axis=0)
+    sums = np.zeros((len(design.group_seg) - 1, design.n_nuisance))
+    np.add.at(sums, group, np.hstack([by_segment, numeric]))
+    total = np.zeros(len(sums))
+    np.add.at(total, group, segment_mean)
+    average = sums / np.where(total > 0, total, 1.0)[:, None]
+    away = np.where(total[:, None] > 0, average - average[-1], 0.0)
+    return np.einsum("lq,qr,lr->l", away, np.linalg.pinv(_information(design, mean), hermitian=True), away)
+
+
+def _covariates_of_strata(design: Design) -> np.ndarray:
+    """Levels and dummies of every stratum, strata × (G + O)."""
+    return np.hstack([np.eye(design.n_levels)[design.stratum_level], design.stratum_dummies])
+
+
+def _information(design: Design, mean: np.ndarray) -> np.ndarray:
+    """Σ μ zz' over the controls, from sums by segment."""
+    first = int(design.group_seg[-2])
+    starts, cells = design.seg_start[first:-1], slice(int(design.seg_start[first]), None)
+    weight, m = mean[cells], design.numeric[cells]
+    Z = _covariates_of_strata(design)[design.seg_stratum[first:]]
+    of_segments = np.add.reduceat(weight, starts - starts[0])
+    cross = Z.T @ np.add.reduceat(weight[:, None] * m, starts - starts[0], axis=0)
+    return np.block([[(Z * of_segments[:, None]).T @ Z, cross], [cross.T, (m * weight[:, None]).T @ m]])
+
+
+def _means(design: Design, theta: np.ndarray, cells: slice, stratum: np.ndarray) -> np.ndarray:
+    """ℓ exp(β'x) of some cells for all genes, cells × genes; `theta` genes × nuisance coefficients."""
+    G, r = design.n_levels, design.numeric.shape[1]
+    by_stratum = theta[:, design.stratum_level].T
+    if design.stratum_dummies.shape[1]:
+        by_stratum = by_stratum + design.stratum_dummies @ theta[:, G : theta.shape[1] - r].T
+    eta = by_stratum[stratum[cells]]
+    if r:
+        eta += design.numeric[cells] @ theta[:, theta.shape[1] - r :].T
+    return design.depth[cells, None] * np.exp(eta)
+
+
+def ratio(S: np.ndarray, E: np.ndarray) -> np.ndarray:
+    """S / E, 0 where nothing is expected."""
+    return np.where(E > 0, S / np.where(E > 0, E, 1.0), 0.0)
+
+
+def _residual_correlation(
+    screen: Screen, theta: np.ndarray, S: np.ndarray, E: np.ndarray, used: np.ndarray, map_: Map
+) -> np.ndarray:
+    """Correlation matrix of y − μ⁰ S/E over all cells, summed over blocks of cells in order."""
+    from scipy import sparse
+
+    shape = (screen.n_cells, screen.n_genes)
+    counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=shape).tocsr()
+    factor, group, stratum = ratio(S, E), screen.group, screen.stratum
+
+    def product(start: int) -> np.ndarray:
+        cells = slice(start, start + CELLS_PER_BLOCK)
+        mean = _means(screen.design, theta, cells, stratum)
+        residual = counts[cells].toarray() - mean * factor[group[cells]]
+        residual[~(np.isfinite(residual) & used[cells, None])] = 0.0
+        return residual.T @ residual
+
+    cross = sum(map_(product, range(0, screen.n_cells, CELLS_PER_BLOCK)), np.zeros((screen.n_genes, screen.n_genes)))
+    sd = np.sqrt(np.diag(cross))
+    correlation = cross / np.where(sd > 0, sd, 1.0) / np.where(sd > 0, sd, 1.0)[:, None]
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
