@@ -10,7 +10,16 @@ from argen._bridge.validate import check_count, check_level, check_option
 from argen._core.descendants.tests import HC, TESTS
 from argen.errors import InputError
 
-__all__ = ["CLOSURES", "FAMILIES", "DescendantSettings", "NetworkSettings", "from_uns", "plain", "to_uns"]
+__all__ = [
+    "CLOSURES",
+    "FAMILIES",
+    "DescendantSettings",
+    "JointSettings",
+    "NetworkSettings",
+    "from_uns",
+    "plain",
+    "to_uns",
+]
 
 FAMILIES = ("poisson", "negative_binomial")
 CLOSURES = ("acyclic", True, False)
@@ -71,6 +80,18 @@ class NetworkSettings:
     alpha: float
     fdr: str
     robust: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointSettings:
+    """How :func:`argen_joint` searched."""
+
+    descendants: str
+    method: str = "joint"
+    alpha: float
+    chains: int
+    shifts: bool
+    seed: int
 
 
 Settings = TypeVar("Settings")

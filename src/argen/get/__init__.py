@@ -5,6 +5,7 @@ from ._diagnostics import calibration, overidentification, sensitivity, stabilit
 from ._effects import expression, sign_check
 from ._graph import decoupler_net, graph
 from ._guides import guides
+from ._joint import fit, inclusion
 from ._tables import edges, genes, pairs, perturbations, qc
 
 __all__ = [
@@ -13,9 +14,11 @@ __all__ = [
     "decoupler_net",
     "edges",
     "expression",
+    "fit",
     "genes",
     "graph",
     "guides",
+    "inclusion",
     "overidentification",
     "pairs",
     "perturbations",

@@ -4,6 +4,7 @@ from ._calibration import argen_calibration
 from ._degree import argen_degree
 from ._descendants import argen_descendants
 from ._effects import argen_effects
+from ._fit import argen_fit
 from ._guides import argen_guides
 from ._heatmap import argen_heatmap
 from ._interactive import argen_interactive
@@ -17,6 +18,7 @@ __all__ = [
     "argen_degree",
     "argen_descendants",
     "argen_effects",
+    "argen_fit",
     "argen_guides",
     "argen_heatmap",
     "argen_interactive",

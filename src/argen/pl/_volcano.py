@@ -105,7 +105,7 @@ def argen_volcano(
         network = OpenedNetwork(adata, key)
         tests, genes = network.candidates, network.genes["gene"].tolist()
         where, gone = "the network", network.n_left_out(selected=False)
-        if "threshold" not in tests:
+        if tests["p"].isna().all() and len(tests) and "threshold" not in tests:
             msg = (
                 f"The network in adata.uns[{key!r}] has no p-values: its method tests no edge. "
                 "ag.pl.argen_heatmap draws its effects."

@@ -5,6 +5,7 @@ from ._dag import argen_dag
 from ._descendants import argen_descendants
 from ._external import external_dag
 from ._inspre import inspre
+from ._joint import argen_joint
 from ._naive import argen_naive
 from ._overidentification import argen_overidentification
 from ._sensitivity import argen_sensitivity
@@ -14,6 +15,7 @@ __all__ = [
     "argen_calibration",
     "argen_dag",
     "argen_descendants",
+    "argen_joint",
     "argen_naive",
     "argen_overidentification",
     "argen_sensitivity",

@@ -48,6 +48,7 @@ __all__ = [
     "var_name",
     "write_descendants",
     "write_network",
+    "write_places",
 ]
 
 
@@ -173,12 +174,17 @@ def write_network(adata: "AnnData", entry: Entry, step: "DescendantStep", dag: D
     """Write a network; the slots are described in :func:`argen.tl.argen_dag`."""
     genes, edges = step.screen.genes, dag.selected
     adata.varp[entry.key] = on_genes(adata, genes, dag.source[edges], dag.target[edges], dag.coef[edges])
+    write_places(adata, entry.key, genes, dag.order, dag.layer)
+    write_entry(adata, entry)
+
+
+def write_places(adata: "AnnData", key: str, genes: Sequence[str], order: np.ndarray, layer: np.ndarray) -> None:
+    """Columns of var with position and layer of each gene in the network under `key`, −1 for the others."""
     at = adata.var_names.get_indexer(list(genes))
-    for name, values in (("order", np.argsort(dag.order)), ("layer", dag.layer)):
+    for name, values in (("order", np.argsort(order)), ("layer", layer)):
         column = np.full(adata.n_vars, -1)
         column[at] = values
-        adata.var[var_name(entry.key, name)] = column
-    write_entry(adata, entry)
+        adata.var[var_name(key, name)] = column
 
 
 def read_dag(entry: Entry, genes: Sequence[str]) -> Dag:
