@@ -153,7 +153,7 @@ def test_same_numbers_for_a_seed_whatever_the_threads(example):
 
 def test_finds_the_network(example):
     theta, table, _ = example
-    found = search_joint(table)
+    found = search_joint(table, chains=8)
     assert (found.selected == (theta != 0)).all()
     z = ((found.coef - theta) / found.se)[found.selected]
     assert np.abs(z).max() < 4
@@ -170,7 +170,7 @@ def test_finds_the_network(example):
 def test_over_expression():
     rng = np.random.default_rng(8)
     theta = random_dag(rng, 12)
-    found = search_joint(simulated_table(rng, theta, np.where(np.arange(12) < 6, 1.3, -1.3)))
+    found = search_joint(simulated_table(rng, theta, np.where(np.arange(12) < 6, 1.3, -1.3)), chains=8)
     assert found.selected[theta != 0].all()
     assert found.selected[theta == 0].sum() <= 1
     assert (np.sign(found.tau) == np.where(np.arange(12) < 6, 1, -1)).all()
@@ -194,7 +194,7 @@ def test_prior_knowledge_is_obeyed(example):
     run_chain(table, factors, constraints(table, prior), np.random.SeedSequence(1), watch=watch)
     assert not any(closed)
 
-    found = search_joint(table, prior=prior)
+    found = search_joint(table, prior=prior, chains=6)
     assert not found.selected[tuple(forbidden[0])]
     assert found.inclusion[tuple(forbidden[0])] == 0
     assert np.isnan(found.p[tuple(forbidden[0])])
@@ -220,7 +220,7 @@ def test_order_of_genes_changes_monte_carlo_error_alone(example):
         table.tau_precision[turn],
         table.tail,
     )
-    first, second = search_joint(table), search_joint(moved)
+    first, second = search_joint(table, chains=12), search_joint(moved, chains=12)
     np.testing.assert_array_equal(first.selected[square], second.selected)
     moved_by = (first.coef[square] - second.coef) / second.se
     assert np.abs(moved_by[second.selected]).max() < 0.5

@@ -51,14 +51,16 @@ def test_sums_and_drift_against_statsmodels(dense, sums):
             got = [x[l, gene] for x in (sums.S, sums.E, sums.Q, sums.squares)]
             expected = [y[cells].sum(), mean[cells].sum(), (mean[cells] ** 2).sum(), (own**2).sum()]
             np.testing.assert_allclose(got, expected, rtol=1e-6)
-            away = average[l] - average[-1]
+            middle = np.mean(average[:-1], axis=0)
+            away = average[l] - middle
             np.testing.assert_allclose(
                 sums.drift[l, gene], dispersion * away @ covariance @ away, rtol=1e-5, atol=1e-12
             )
-            # The variance of log E is that of the offset and of the drift: they are independent.
-            whole = dispersion * average[l] @ covariance @ average[l]
-            offset = dispersion / mean[controls].sum()
-            np.testing.assert_allclose(sums.drift[l, gene] + offset, whole, rtol=1e-5)
+        # The error of the controls' mean and that of a contrast with it are independent.
+        contrast = middle - average[-1]
+        whole = dispersion * middle @ covariance @ middle
+        np.testing.assert_allclose(dispersion / mean[groups[-1]].sum() + sums.drift[-1, gene], whole, rtol=1e-5)
+        np.testing.assert_allclose(sums.drift[-1, gene], dispersion * contrast @ covariance @ contrast, rtol=1e-5)
     cross = residuals.T @ residuals
     sd = np.sqrt(np.diag(cross))
     np.testing.assert_allclose(sums.correlation, cross / np.outer(sd, sd), rtol=1e-6, atol=1e-8)

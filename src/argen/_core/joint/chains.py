@@ -16,7 +16,7 @@ from argen._core.descendants.prior import Prior
 from argen._core.joint._chain_kernels import sweep_edges, sweep_reversals
 from argen._core.joint._offset_kernels import sweep_offsets, sweep_strengths
 from argen._core.joint._state_kernels import Chain, Model
-from argen._core.joint.noise import Factors, working_response
+from argen._core.joint.noise import Factors, log_likelihood, working_response
 from argen._core.joint.table import EffectTable
 
 __all__ = [
@@ -81,6 +81,8 @@ class Draws:
         Probability that an offset is more than the controls' error, shape (p,).
     sigma, edges
         Mean scale of the coefficients, and number of edges.
+    log_posterior
+        Mean log likelihood and log prior of the number of edges.
     """
 
     inclusion: np.ndarray
@@ -93,6 +95,7 @@ class Draws:
     column_shift: np.ndarray
     sigma: float
     edges: float
+    log_posterior: float
 
 
 def constraints(table: EffectTable, prior: Prior) -> Constraints:
@@ -200,7 +203,7 @@ class _Running:
         )
         self._inclusion, self._coef, self._square = (np.zeros((p, p)) for _ in range(3))
         self._sums = {name: np.zeros(p) for name in ("tau", "row", "column", "row_shift", "column_shift")}
-        self._sigmas, self._edges = [], []
+        self._sigmas, self._edges, self._log_posteriors = [], [], []
 
     def renew(self, *, weights: bool) -> None:
         """Compute T and B afresh; with `weights` the working response and its weights, too."""
@@ -231,6 +234,7 @@ class _Running:
                 self._sums[name] += value
             self._sigmas.append(self.sigma)
             self._edges.append(np.count_nonzero(chain.theta))
+            self._log_posteriors.append(self._log_posterior())
 
     def _model(self, cost: float) -> Model:
         p, a = len(self.chain.tau), self._concentration
@@ -252,6 +256,12 @@ class _Running:
             root = np.where(self._root_W > 0, self._root_W, 1.0)
             chain.R[:] -= (factors.H @ f.T) / root
 
+    def _log_posterior(self) -> float:
+        chain = self.chain
+        eta = chain.T.T + chain.row[:, None] + chain.column
+        prior = np.count_nonzero(chain.theta) * np.log(self._pi / (1.0 - self._pi))
+        return log_likelihood(self._table, self._factors, self._used, eta) + prior
+
     def draw_prior(self) -> None:
         """π ~ Beta(n + 1, p(p−1)/2 − n + p/2) and σ² = (Σθ² + .2) / χ²_{n+2}, in [.02, 1]."""
         p, theta = len(self.chain.tau), self.chain.theta
@@ -271,4 +281,5 @@ class _Running:
             **sums,
             sigma=float(np.mean(self._sigmas)),
             edges=float(np.mean(self._edges)),
+            log_posterior=float(np.mean(self._log_posteriors)),
         )

@@ -37,8 +37,8 @@ class JointNetwork:
     coef, se
         Direct effects. In the consensus graph the mean of the coefficient over all graphs of the chains that hold the
         edge, and the larger one of its standard deviation over these graphs and of the full-information standard error
-        at the consensus graph, times √max(1, χ²). Elsewhere what the edge would have if it were added, given the rest
-        of the graph. NaN where there is no test.
+        at the consensus graph, times √max(1, χ²), residuals cut back to ±4 (these cells have flags of their own).
+        Elsewhere what the edge would have if it were added, given the rest of the graph. NaN where there is no test.
     z, p, padj
         Efficient score at θ = 0, divided by √max(1, χ²) (not `coef` / `se`: in the error of an interval every other
         coefficient is unknown), two-sided p-value, and that of Benjamini and Hochberg over all pairs that could be
@@ -102,9 +102,9 @@ class JointNetwork:
 
     @property
     def is_heavy_tailed(self) -> bool:
-        """Whether rare large cells make up the variance: the two-stage search then finds more."""
+        """Whether rare large cells make up the variance: this search then finds little, others much that is false."""
         return self.tail < HEAVY_TAIL
 
 
 # Median of the groups' own variance over the model's.
-HEAVY_TAIL = 0.5
+HEAVY_TAIL = 0.7

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.joint.table import EffectTable
+from argen._core.joint.table import EffectTable, signed_deviance
 
-__all__ = ["Factors", "RowPrecision", "common_factors", "working_response"]
+__all__ = ["Factors", "RowPrecision", "common_factors", "log_likelihood", "working_response"]
 
 # A factor's eigenvalue exceeds that of chance; more than ten factors are never worth their noise.
 LEAST_EIGENVALUE = 1.4
@@ -58,6 +58,15 @@ def working_response(table: EffectTable, used: np.ndarray, eta: np.ndarray) -> t
     mean = np.maximum(table.E, 1e-9) * np.exp(np.clip(eta, -LARGEST_EFFECT, LARGEST_EFFECT))
     weight = np.where(used, 1.0 / (table.inflation * (1.0 / mean + table.kappa) + table.drift), 0.0)
     return eta + np.clip((table.S - mean) / mean, -1.0, FARTHEST_ABOVE), weight
+
+
+def log_likelihood(table: EffectTable, factors: Factors, used: np.ndarray, eta: np.ndarray) -> float:
+    """−½ Σ_l d_l'(HH' + Ψ)⁻¹d_l, d the signed roots of the deviances at mean E e^η: comparable between any two fits."""
+    mean = np.maximum(table.E, 1e-9) * np.exp(np.clip(eta, -LARGEST_EFFECT, LARGEST_EFFECT))
+    squared_cv = table.inflation * table.kappa + table.drift
+    d = np.where(used, signed_deviance(table.S, mean, squared_cv, table.inflation), 0.0)
+    scaled = d @ factors.scaled
+    return float(-0.5 * ((d * d / factors.psi).sum() - ((scaled @ factors.P) * scaled).sum()))
 
 
 class RowPrecision:

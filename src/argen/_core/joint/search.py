@@ -21,13 +21,22 @@ from argen._core.joint.consensus import FittedTable, acyclic, fit_table, sources
 from argen._core.joint.network import Agreement, JointNetwork
 from argen._core.joint.noise import common_factors
 from argen._core.joint.table import EffectTable
-from argen._core.joint.testing import full_information, misfit, standardised_residuals, test_pairs
+from argen._core.joint.testing import (
+    full_information,
+    misfit,
+    share_without_outliers,
+    standardised_residuals,
+    test_pairs,
+)
 from argen._core.normal import log_p_two_sided
 from argen._core.parallel import Map, single_threaded
 
-__all__ = ["CHAINS", "search_joint"]
+__all__ = ["search_joint", "usual_chains"]
 
-CHAINS = 8
+# Chains: at least eight, more where they cost little, since single chains keep to one direction of an uncertain edge.
+FEWEST_CHAINS, MOST_CHAINS, GENES_TIMES_CHAINS = 8, 32, 800
+# Among fewer genes an effect on most of them cannot be told from a shift of everything.
+ENOUGH_FOR_SHIFTS = 15
 # Inclusion from which a pair enters the consensus graph, and from which it may be selected.
 CONSENSUS, SELECTED = 0.25, 0.5
 # The probabilities may expect so many times alpha of the selected edges to be false. They are a little too careful
@@ -45,7 +54,7 @@ def search_joint(
     *,
     prior: Prior | None = None,
     alpha: float = 0.05,
-    chains: int = CHAINS,
+    chains: int | None = None,
     seed: int | np.random.SeedSequence = 0,
     schedule: Schedule = DEFAULT_SCHEDULE,
     shifts: bool = True,
@@ -64,18 +73,21 @@ def search_joint(
     alpha
         Level of the false discovery rate.
     chains
-        Number of chains, each with a child of its own of `seed`: the numbers do not depend on `map_`.
+        Number of chains, each with a child of its own of `seed`: the numbers do not depend on `map_`. By default
+        :func:`usual_chains`.
     seed
         Seed, or a sequence to spawn from (which counts its children: pass a fresh one for the same numbers).
     schedule
         Sweeps of each chain.
     shifts
-        Take out shifts of whole rows and columns that are more than noise.
+        Take out shifts of whole rows and columns that are more than noise, given 15 genes or more.
     concentration
         How alike the numbers of edges out of the sources are (large: a common probability).
     map_, track
         Parallel map over chains; wrapper round the iterator over them, for a progress bar.
     """
+    chains = usual_chains(table.n_genes) if chains is None else chains
+    shifts = shifts and table.n_genes >= ENOUGH_FOR_SHIFTS
     seeds = (seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)).spawn(chains)
     limits = constraints(table, prior or no_prior(table.n_genes))
     options = {"schedule": schedule, "shifts": shifts, "concentration": concentration}
@@ -99,9 +111,22 @@ def search_joint(
         return _network(table, limits, draws, mean, fitted, alpha)
 
 
+def usual_chains(p: int) -> int:
+    """Chains for `p` genes: 32 up to 25 genes, 16 for 50, 8 from 100 on."""
+    return int(np.clip(GENES_TIMES_CHAINS // max(p, 1), FEWEST_CHAINS, MOST_CHAINS))
+
+
 def _mean_draws(draws: list[Draws]) -> Draws:
-    """Mean over chains: single chains keep to one mode, the mean over chains is what is calibrated."""
-    return Draws(*(np.mean([getattr(one, name) for one in draws], axis=0) for name in Draws.__slots__))
+    """Mean over chains, which is what is calibrated: single chains keep to one mode.
+
+    Chains that fit worse by one log unit per gene count e times less. In a large network all chains are stuck somewhere
+    and all count; in a small one a chain may keep to a mode that another one beats by a hundred log units.
+    """
+    fit = np.array([one.log_posterior for one in draws])
+    weight = np.exp((fit - fit.max()) / max(len(draws[0].tau), 1))
+    return Draws(
+        *(np.average([getattr(one, name) for one in draws], axis=0, weights=weight) for name in Draws.__slots__)
+    )
 
 
 def _network(
@@ -113,11 +138,11 @@ def _network(
     spread_given = np.sqrt(np.maximum(mean.square / presence - given_presence**2, 0.0))
     full = full_information(fitted, table.instrument)
     chi2 = misfit(fitted, int(fitted.support.sum() + table.instrument.sum()))
-    spread = np.sqrt(max(1.0, chi2))
+    residual = standardised_residuals(fitted)
+    spread = np.sqrt(max(1.0, chi2 * share_without_outliers(residual, LARGE_RESIDUAL)))
     z = pairs.z / spread
     p = np.exp(log_p_two_sided(z))
     padj, selected = _select(p, mean.inclusion, limits, alpha)
-    residual = standardised_residuals(fitted)
     order = sources_first(selected | limits.before)
     return JointNetwork(
         inclusion=np.where(limits.reported, mean.inclusion, 0.0),
@@ -169,7 +194,7 @@ def _least_inclusion(inclusion: np.ndarray, alpha: float) -> float:
 
 def _agreement(draws: list[Draws]) -> Agreement:
     """Even chains against odd ones."""
-    halves = [np.mean([one.inclusion for one in draws[start::2]] or [draws[0].inclusion], axis=0) for start in (0, 1)]
+    halves = [_mean_draws(draws[start::2] or draws).inclusion for start in (0, 1)]
     first, second = (half > SELECTED for half in halves)
     either = (first | second).sum()
     jaccard = float((first & second).sum() / either) if either else 1.0

@@ -7,10 +7,12 @@ For group l and gene j, with μ⁰ the means of the controls-only Poisson fit th
     φ_j = max(0, Σ_ctrl [(y − μ⁰)² − y] / Σ_ctrl (μ⁰)²),   r_ij = y_ij − μ⁰_ij S_lj / E_lj
 
 The controls' own error, δ ~ N(0, d H⁻¹) with H the information of the fit and d = 1 + φ Q_0 / E_0 its dispersion, moves
-log E_lj by z̄_l'δ, z̄_l the μ⁰-weighted mean of the covariates in group l. As z̄_l'δ = z̄_0'δ + (z̄_l − z̄_0)'δ and these are
-independent (H⁻¹z̄_0 is the intercept's direction over E_0), it is an offset common to all rows of the gene, of variance
-v0_j = d / E_0 = 1 / S_0j + φ_j Q_0j / E_0j², and a *drift* of each row whose covariates are unlike the controls', of
-variance d (z̄_l − z̄_0)'H⁻¹(z̄_l − z̄_0), which the model takes for independent.
+log E_lj by z̄_l'δ, z̄_l the μ⁰-weighted mean of the covariates in group l. z̄_0'δ and (z̄_l − z̄_0)'δ are independent
+(H⁻¹z̄_0 is the intercept's direction over E_0). With z̄ the mean of the z̄_l over the groups the error is taken for
+
+* an offset common to all rows of the gene, of variance d / E_0 + d (z̄ − z̄_0)'H⁻¹(z̄ − z̄_0), the last term where the
+  covariates of all perturbed cells are unlike the controls', and
+* an independent *drift* of each row, of variance d (z̄_l − z̄)'H⁻¹(z̄_l − z̄).
 """
 
 from dataclasses import dataclass
@@ -39,7 +41,8 @@ class GroupSums:
     phi
         Overdispersion among the controls, shape (p,).
     drift
-        Variance of log E from the controls' error about the covariates' effects, shape (p + 1, p).
+        Variance of log E from the controls' error about the covariates' effects: of each row by itself, and, in the
+        last row, common to all of them; shape (p + 1, p).
     correlation
         Of the residuals of all cells about their group's mean, shape (p, p).
     """
@@ -87,7 +90,7 @@ def _sums_of_gene(screen: Screen, gene: int, used: np.ndarray) -> tuple:
 
 
 def _drift(design: Design, mean: np.ndarray) -> np.ndarray:
-    """(z̄_l − z̄_0)'H⁻¹(z̄_l − z̄_0) of every group, the last one the controls; `mean` is 0 in cells that are left out."""
+    """(z̄_l − z̄)'H⁻¹(z̄_l − z̄) of every group, then (z̄ − z̄_0)'H⁻¹(z̄ − z̄_0); `mean` is 0 in cells that are left out."""
     segment_mean = np.add.reduceat(mean, design.seg_start[:-1])
     group = np.repeat(np.arange(len(design.group_seg) - 1), np.diff(design.group_seg))
     by_segment = _covariates_of_strata(design)[design.seg_stratum] * segment_mean[:, None]
@@ -96,9 +99,11 @@ def _drift(design: Design, mean: np.ndarray) -> np.ndarray:
     np.add.at(sums, group, np.hstack([by_segment, numeric]))
     total = np.zeros(len(sums))
     np.add.at(total, group, segment_mean)
-    average = sums / np.where(total > 0, total, 1.0)[:, None]
-    away = np.where(total[:, None] > 0, average - average[-1], 0.0)
-    return np.einsum("lq,qr,lr->l", away, np.linalg.pinv(_information(design, mean), hermitian=True), away)
+    average, some = sums / np.where(total > 0, total, 1.0)[:, None], total > 0
+    middle = average[:-1][some[:-1]].mean(axis=0) if some[:-1].any() else average[-1]
+    away = np.where(some[:, None], average - middle, 0.0)
+    inverse = np.linalg.pinv(_information(design, mean), hermitian=True)
+    return ((away @ inverse) * away).sum(axis=1)
 
 
 def _covariates_of_strata(design: Design) -> np.ndarray:

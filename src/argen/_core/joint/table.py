@@ -5,7 +5,8 @@ From the sums of :mod:`.sums`, for perturbation l and gene j:
     var S_lj ≈ λ_lj (μ + κ_lj μ²) + drift_lj μ²,   μ = E_lj e^{T_lj},   κ_lj = φ_j Q_lj / E_lj²
     λ_lj = max(.85, Σ_{i∈l} r_ij² / (S + φ_j Q (S/E)²))   (but see :func:`usual_variance`)
 
-and an offset of variance v0_j = 1 / S_0j + φ_j Q_0j / E_0j² that the controls' error gives to all rows of a gene.
+and an offset of variance v0_j = 1 / S_0j + φ_j Q_0j / E_0j² + common drift that the controls' error gives to all rows
+of a gene.
 """
 
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def effect_table(sums: GroupSums) -> EffectTable:
     known = (E > 0) & (S0 > 0)
     S, E = np.where(known, S, 0.0), np.where(known, E, 0.0)
     kappa = phi * np.where(known, Q, 0.0) / np.where(known, E, 1.0) ** 2
-    offset = 1.0 / np.maximum(S0, 1.0) + phi * Q0 / np.maximum(E0, 1e-9) ** 2
+    offset = 1.0 / np.maximum(S0, 1.0) + phi * Q0 / np.maximum(E0, 1e-9) ** 2 + sums.drift[p]
     model = S + phi * Q * ratio(S, E) ** 2
     enough = known & (S >= ENOUGH_COUNTS) & (model > 0)
     own = np.where(enough, sums.squares[:p] / np.where(model > 0, model, 1.0), 1.0)

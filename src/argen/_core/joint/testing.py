@@ -17,7 +17,15 @@ import numpy as np
 
 from argen._core.joint.consensus import FittedTable
 
-__all__ = ["FullInformation", "PairTests", "full_information", "misfit", "standardised_residuals", "test_pairs"]
+__all__ = [
+    "FullInformation",
+    "PairTests",
+    "full_information",
+    "misfit",
+    "share_without_outliers",
+    "standardised_residuals",
+    "test_pairs",
+]
 
 # Offsets that are taken out of the score of a pair: the columns that the target moves most.
 MOST_OFFSETS = 12
@@ -164,6 +172,12 @@ def standardised_residuals(fitted: FittedTable) -> np.ndarray:
     """(Y − T − offsets) √W, each cell by itself; NaN in cells that were not explained, [perturbation, gene]."""
     residual = (fitted.residual - fitted.row[:, None]) * np.sqrt(fitted.W)
     return np.where(fitted.W > 0, residual, np.nan)
+
+
+def share_without_outliers(residual: np.ndarray, limit: float) -> float:
+    """Σ min(r², limit²) / Σ r²: what is left of χ² without cells, such as the other half of a loop, that stand out."""
+    squares = np.nan_to_num(residual) ** 2
+    return float(np.minimum(squares, limit**2).sum() / max(squares.sum(), 1e-300))
 
 
 def misfit(fitted: FittedTable, n_parameters: int) -> float:
