@@ -1,4 +1,4 @@
-"""Total effects per unit of the perturbation's own change, with standard errors and weights (METHOD 8)."""
+"""Total effects per unit of the perturbed gene's own change, with standard errors and weights (METHOD 8)."""
 
 from dataclasses import dataclass
 
