@@ -47,7 +47,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "screen.h5ad"
-        simulate(arguments.cells, arguments.targets, file)
+        simulate(arguments.cells, arguments.perturbations, file)
         results = [run_in_process(case, file, arguments.jobs) for case in arguments.cases]
     print_table(results)
 

@@ -10,8 +10,8 @@ figure (z_{1−a/2} + z_power) · se with the standard error of no effect, teste
 `mde_negative` and `mde_positive` of screens in which it is 0, tested by argen_dag at the level a; an edge that is no
 candidate counts as missed. `power_of_formula`: at (z_{1−a/2} + z_power) · se of the same screens.
 
-`planned edge`: 20 pairs a → b with as many cells a target as cells_needed says for the level of the pairs, 20 of 1,560
-found at .01.
+`planned edge`: 20 pairs a → b with as many cells a perturbation as cells_needed says for the level of the pairs, 20 of
+1,560 found at .01.
 """
 
 import numpy as np
@@ -70,12 +70,12 @@ def _power_of_pairs(mu: float, tau: np.ndarray, n: int, level: float, replicates
         rng.poisson(max(mu, 0.2), (len(extra), len(genes))),
     ])  # fmt: skip
     names = [*labels, *extra]
-    obs = pd.DataFrame({"target": names, "depth": 1.0}, index=[f"c{i}" for i in range(len(names))])
+    obs = pd.DataFrame({"perturbation": names, "depth": 1.0}, index=[f"c{i}" for i in range(len(names))])
     adata = AnnData(X.astype(np.float32), obs=obs, var=pd.DataFrame(index=genes))
     ag.tl.argen_descendants(adata, perturbation_key="perturbation", depth="depth", min_cells=2, n_jobs=1)
     table = adata.uns["argen_descendants"]["tables"]["pairs"]
-    table = table[table["gene"].astype(str).str.startswith("G")]
-    return np.array([(table["p"][table["target"] == name] <= level).mean() for name in groups])
+    table = table[table["target"].astype(str).str.startswith("G")]
+    return np.array([(table["p"][table["source"] == name] <= level).mean() for name in groups])
 
 
 def network_of(

@@ -9,8 +9,8 @@ signal; "empty": 40 % of the cells carry no guide. F1 over all pairs of cell and
 "best threshold" is the UMI threshold, the same for all guides, that is best given the truth.
 
 Real counts (Schraivogel et al. 2020): share of the cells with one guide by crispat's poisson_gauss that get the same
-guide and no other, share of cells with one target or a control, and what expression is left of six targets with strong
-knock-downs.
+guide and no other, share of cells with one perturbation or a control, and what expression is left of six genes with
+strong knock-downs.
 """
 
 from pathlib import Path
@@ -109,20 +109,20 @@ def agreement() -> pd.DataFrame:
     for partner in (True, False):
         for method in METHODS[:1] + METHODS[2:]:
             ag.pp.argen_guides(mdata, method=method, ignore_control_partner=partner)
-            target = rna.obs["argen_perturbation"].astype(str).to_numpy()
+            perturbation = rna.obs["argen_perturbation"].astype(str).to_numpy()
             same = abs(rna.obsm["argen_guides"].astype(int) - reference).sum(axis=1) == 0
-            controls = target == "control"
+            controls = perturbation == "control"
             expected = sum(
-                y[controls].sum() / depth[controls].sum() * depth[target == gene].sum()
+                y[controls].sum() / depth[controls].sum() * depth[perturbation == gene].sum()
                 for gene, y in expression.items()
             )
-            left = sum(y[target == gene].sum() for gene, y in expression.items())
+            left = sum(y[perturbation == gene].sum() for gene, y in expression.items())
             rows.append(
                 {
                     "method": method,
                     "ignore_control_partner": partner,
                     "same as crispat": same[single].mean(),
-                    "one target or control": (~np.isin(target, ["multiple", "unassigned"])).mean(),
+                    "one perturbation or control": (~np.isin(perturbation, ["multiple", "unassigned"])).mean(),
                     "expression left": left / expected,
                 }
             )

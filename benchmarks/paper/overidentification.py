@@ -2,11 +2,11 @@
 
     python benchmarks/paper/overidentification.py --replicates 80
 
-Target k with its guides, a second target l below it with four guides of knock-down −1, and 20 children, half of which
-have k as a parent (.8); l is a parent of all (.4). Gamma–Poisson counts (φ = .25), a hidden confounder, 3,000 controls;
-k and l have mean 2 in the controls. Off-target: guide 1 of k changes the log mean of the children by itself by ±.5.
-Shares of p < .05: pairs (k, child), edges k → child, and equations of the children, whose candidates are k and l;
-"named": share of the pairs with p < .05 under ±.5 in which guide 1 is the one that is named.
+Perturbed gene k with its guides, a second one l below it with four guides of knock-down −1, and 20 children, half of
+which have k as a parent (.8); l is a parent of all (.4). Gamma–Poisson counts (φ = .25), a hidden confounder, 3,000
+controls; k and l have mean 2 in the controls. Off-target: guide 1 of k changes the log mean of the children by itself
+by ±.5. Shares of p < .05: pairs (k, child), edges k → child, and equations of the children, whose candidates are
+k and l; "named": share of the pairs with p < .05 under ±.5 in which guide 1 is the one that is named.
 """
 
 import numpy as np
@@ -44,10 +44,10 @@ def simulate(rng: np.random.Generator, strengths: tuple[float, ...], cells: int,
     children += off_target * (guide == 0)[:, None]
     log_mean = np.column_stack([k + np.log(2.0), l + np.log(2.0), children + np.log(mean)])
     counts = rng.poisson(depth[:, None] * np.exp(log_mean) * rng.gamma(1 / PHI, PHI, log_mean.shape))
-    target = np.select([guide < 0, of_l], [CONTROL, 1], 0)
+    perturbation = np.select([guide < 0, of_l], [CONTROL, 1], 0)
     covariates = Covariates(np.zeros(n, dtype=np.int64), np.zeros((n, 0)), np.zeros((n, 0)))
     names = ["k", "l", *(f"t{i:02d}" for i in range(CHILDREN))]
-    screen = build_screen(sparse.csc_array(counts.astype(float)), target, depth, covariates, names)
+    screen = build_screen(sparse.csc_array(counts.astype(float)), perturbation, depth, covariates, names)
     return screen, guide[screen.cell]
 
 
@@ -71,7 +71,7 @@ def all_tests(screen, guide: np.ndarray, *, hc3: bool):
 def replicate(guides: str, cells: int, mean: float, off_target: float, seed: int, hc3: bool = True) -> list[dict]:
     rng = np.random.default_rng([list(GUIDES).index(guides), cells, int(10 * mean), int(2 * off_target) + 1, seed])
     pairs, equations = all_tests(*simulate(rng, GUIDES[guides], cells, mean, off_target), hc3=hc3)
-    of_k = (pairs.target == 0) & (pairs.gene >= 2)
+    of_k = (pairs.source == 0) & (pairs.target >= 2)
     setting = {"guides": guides, "cells": cells, "mean": mean, "off_target": off_target, "seed": seed}
     tests = {
         "pair": (pairs.p[of_k], pairs.odd[of_k]),

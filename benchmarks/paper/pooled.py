@@ -2,7 +2,7 @@
 
     python benchmarks/paper/pooled.py --replicates 4000
 
-20 perturbations of 60 cells in eight batches (unbalanced, differently for each target), 100 to 3,000 controls,
+20 perturbations of 60 cells in eight batches (unbalanced, differently for each of them), 100 to 3,000 controls,
 gamma–Poisson counts (φ = .25, mean 1). "power": a knock-down of a third (log fold change −.4). "null": no effect.
 "null, other batches": no effect at the mean over batches, but batch effects of perturbed cells are the reverse of the
 controls'. Share of pairs with p < .05 under Wald with HC3.
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from common import arguments, run_all, write
 
-TARGETS, CELLS, BATCHES = 20, 60, 8
+PERTURBATIONS, CELLS, BATCHES = 20, 60, 8
 CASES = {"power": (-0.4, 1.0), "null": (0.0, 1.0), "null, other batches": (0.0, -1.0)}
 
 
@@ -27,20 +27,20 @@ def setting(controls: int, case: str, replicates: int) -> list[dict]:
 
     effect, batch_sign = CASES[case]
     rng = np.random.default_rng([controls, list(CASES).index(case)])
-    target = np.concatenate([np.repeat(np.arange(TARGETS), CELLS), np.full(controls, CONTROL)])
-    n, perturbed = len(target), target != CONTROL
-    chances = rng.dirichlet(np.full(BATCHES, 2.0), TARGETS)
+    perturbation = np.concatenate([np.repeat(np.arange(PERTURBATIONS), CELLS), np.full(controls, CONTROL)])
+    n, perturbed = len(perturbation), perturbation != CONTROL
+    chances = rng.dirichlet(np.full(BATCHES, 2.0), PERTURBATIONS)
     batch = np.where(perturbed, 0, rng.integers(0, BATCHES, n))
-    for j in range(TARGETS):
-        batch[target == j] = rng.choice(BATCHES, CELLS, p=chances[j])
+    for j in range(PERTURBATIONS):
+        batch[perturbation == j] = rng.choice(BATCHES, CELLS, p=chances[j])
     batch_effect = np.linspace(-0.6, 0.6, BATCHES)
     covariates = Covariates(batch, np.zeros((n, 0)), np.zeros((n, 0)))
-    names = [f"g{j:02d}" for j in range(TARGETS)]
-    screen = build_screen(sparse.csc_array((n, TARGETS)), target, np.ones(n), covariates, names)
+    names = [f"g{j:02d}" for j in range(PERTURBATIONS)]
+    screen = build_screen(sparse.csc_array((n, PERTURBATIONS)), perturbation, np.ones(n), covariates, names)
     rate = np.exp(batch_effect[batch] * np.where(perturbed, batch_sign, 1.0) + effect * perturbed)
     rejected = {False: [], True: []}
-    for _ in range(max(replicates // TARGETS**2, 1)):
-        counts = rng.poisson(rate[:, None] * rng.gamma(4.0, 0.25, (n, TARGETS)))[screen.cell]
+    for _ in range(max(replicates // PERTURBATIONS**2, 1)):
+        counts = rng.poisson(rate[:, None] * rng.gamma(4.0, 0.25, (n, PERTURBATIONS)))[screen.cell]
         csc = sparse.csc_array(counts.astype(float))
         drawn = replace(screen, indptr=csc.indptr, indices=csc.indices, data=csc.data)
         for pooled in rejected:

@@ -86,7 +86,7 @@ def load_chr6like():
     edges = pd.read_csv(folder / "truth_edges.csv")
     obs = pd.DataFrame(
         {
-            "target": obs["perturbation"].where(obs["perturbation"].isin(names), "control").to_numpy(),
+            "perturbation": obs["perturbation"].where(obs["perturbation"].isin(names), "control").to_numpy(),
             "gem_group": pd.Categorical(obs["gem_group"].astype(str)),
             "percent_mito": obs["mitopercent"].to_numpy(),
             "depth": obs["depth"].to_numpy(dtype=float),

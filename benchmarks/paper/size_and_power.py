@@ -28,14 +28,14 @@ def make_screen(rng: np.random.Generator, law: str, phi: float, mean: float, cel
 
     from argen._core.screen import CONTROL, Covariates, build_screen
 
-    target = np.concatenate([np.repeat(np.arange(GROUPS), cells), np.full(CONTROLS, CONTROL)])
-    n = len(target)
-    perturbed = target != CONTROL
+    perturbation = np.concatenate([np.repeat(np.arange(GROUPS), cells), np.full(CONTROLS, CONTROL)])
+    n = len(perturbation)
+    perturbed = perturbation != CONTROL
     batch = np.where(perturbed, rng.choice(4, n, p=BALANCE), rng.integers(0, 4, n))
     depth = rng.lognormal(0.0, 0.3, n)
     none = sparse.csc_array((n, GROUPS))
     covariates = Covariates(batch, np.zeros((n, 0)), np.zeros((n, 0)))
-    screen = build_screen(none, target, depth, covariates, [f"g{j:02d}" for j in range(GROUPS)])
+    screen = build_screen(none, perturbation, depth, covariates, [f"g{j:02d}" for j in range(GROUPS)])
     rate = np.exp(0.3 * (batch - 1.5) + np.where(perturbed, shift, 0.0)) * depth
     rate *= mean / rate[~perturbed].mean()
     counts = np.empty((n, genes))
@@ -47,7 +47,7 @@ def make_screen(rng: np.random.Generator, law: str, phi: float, mean: float, cel
 
 
 def log_p_values(screen, counts: np.ndarray, test: str, hc: str) -> tuple[np.ndarray, np.ndarray]:
-    """Log p and expected counts, [target, gene]."""
+    """Log p and expected counts, [perturbation, gene]."""
     from dataclasses import replace
 
     from scipy import sparse

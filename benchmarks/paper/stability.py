@@ -2,8 +2,8 @@
 
     python benchmarks/paper/stability.py --replicates 40
 
-One network of 15 genes with up to two parents each and a hidden cause, 60 cells per target and 600 controls, screened
-anew in every replicate. `fresh` is the share of replicates whose network holds the edge, `stability` and
+One network of 15 genes with up to two parents each and a hidden cause, 60 cells per perturbation and 600 controls,
+screened anew in every replicate. `fresh` is the share of replicates whose network holds the edge, `stability` and
 `bootstrap_frequency` are means over replicates of what 100 draws of each say; averages over the true edges and over all
 other ordered pairs.
 """

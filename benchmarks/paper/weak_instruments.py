@@ -27,7 +27,7 @@ KNOCK_DOWNS = {
     "all: -0.1": dict.fromkeys(range(P), -0.1),
     "others: 0": {0: 0.0, 2: 0.0, 3: 0.0, 4: 0.0},
 }
-# Cells per target, loading of the hidden factor, log-sd of expression.
+# Cells per perturbation, loading of the hidden factor, log-sd of expression.
 SETTINGS = [(150, 0.4, 0.3), (400, 0.4, 0.3), (150, 0.8, 0.3), (150, 0.4, 1.3)]
 
 
@@ -37,19 +37,19 @@ def make_screen(rng: np.random.Generator, knock_downs: dict[int, float], cells: 
 
     from argen._core.screen import CONTROL, Covariates, build_screen
 
-    target = np.concatenate([np.repeat(np.arange(P), cells), np.full(CONTROLS, CONTROL)])
-    n = len(target)
+    perturbation = np.concatenate([np.repeat(np.arange(P), cells), np.full(CONTROLS, CONTROL)])
+    n = len(perturbation)
     depth, hidden = rng.gamma(10.0, 0.1, n), rng.normal(size=n)
     eta = np.zeros((n, P))
     for k in range(P):
         eta[:, k] = (-loading if k == 3 else loading) * hidden + rng.normal(0.0, log_sd, n)
-        eta[:, k] += knock_downs.get(k, -1.5) * (target == k)
+        eta[:, k] += knock_downs.get(k, -1.5) * (perturbation == k)
         eta[:, k] += sum(effect * eta[:, parent] for (parent, child), effect in EFFECTS.items() if child == k)
     counts = rng.poisson(depth[:, None] * MEAN * np.exp(eta)).astype(float)
     nothing = np.zeros((n, 0))
     names = [f"g{k}" for k in range(P)]
     return build_screen(
-        sparse.csc_array(counts), target, depth, Covariates(np.zeros(n, dtype=np.int64), nothing, nothing), names
+        sparse.csc_array(counts), perturbation, depth, Covariates(np.zeros(n, dtype=np.int64), nothing, nothing), names
     )
 
 

@@ -176,7 +176,9 @@ def test_labels_without_a_control(adata, labels):
 
 def test_labels_with_controls_beside_targets_only(adata):
     adata.obs["gene"] = ["A+NT", "A"] * 5
-    refuse(adata, "No cell is a control .10 cells with one of 1 targets", DesignError, labels="gene", separator="+")
+    refuse(
+        adata, "No cell is a control .10 cells with one of 1 perturbation", DesignError, labels="gene", separator="+"
+    )
 
 
 def test_nothing_is_copied_before_an_error(mdata, monkeypatch):

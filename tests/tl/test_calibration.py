@@ -219,7 +219,7 @@ def test_few_controls():
     adata = analysed(screen(n_control=40))
     ag.tl.argen_calibration(adata)
     skipped = table(adata, "skipped").set_index("what")
-    assert skipped.loc["splits", "n"] == 20  # 60 cells per target, 20 in half of the controls
+    assert skipped.loc["splits", "n"] == 20  # 60 cells per perturbation, 20 in half of the controls
     assert (table(adata, "pseudo_perturbations").query("nulls == 'splits'")["n_cells"] == 20).all()
     reasons = table(adata, "equations")["reason"]
     assert (reasons == "too few controls for placebo groups of 10 cells").any()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ScreenReport", "check_in_memory", "read_counts", "read_depth", "read_screen"]
 
-_NO_TARGET = ("multiple", "unassigned")
+_NO_PERTURBATION = ("multiple", "unassigned")
 _NO_CONTROLS = "no control cells in its covariate levels"
 _JOINS = ("+", ",", ";", "|", "&", "_")
 
@@ -163,7 +163,7 @@ def _select(
     """
     report = ScreenReport()
     control = np.isin(labels, params.control)
-    _screen_targets(adata, params, labels, depth, report)
+    _screen_perturbations(adata, params, labels, depth, report)
     alone = np.zeros(len(labels), dtype=bool)
     candidates = sorted(set(report.perturbation_cells) - set(report.dropped))
     own_counts = counts[:, adata.var_names.get_indexer(candidates)]
@@ -196,11 +196,11 @@ def _covariates(spec: CovariateSpec, obs: pd.DataFrame, report: ScreenReport) ->
         raise DesignError(msg) from error
 
 
-def _screen_targets(
+def _screen_perturbations(
     adata: "AnnData", params: DescendantSettings, labels: np.ndarray, depth: np.ndarray, report: ScreenReport
 ) -> None:
     """Perturbations out by what is known before the analysis: not asked for, not measured, too few cells."""
-    ignored = {"", *_NO_TARGET, *params.control}
+    ignored = {"", *_NO_PERTURBATION, *params.control}
     names, sizes = np.unique(labels[depth > 0].astype(str), return_counts=True)
     report.perturbation_cells = {str(n): int(s) for n, s in zip(names, sizes, strict=True) if n not in ignored}
     for label in set(labels) - ignored:
@@ -280,7 +280,7 @@ def _cell_report(
         "alone in a covariate level": alone & (control | in_network),
         "control": control,
         "perturbed": in_network,
-        "no single perturbation": np.isin(labels, ["", *_NO_TARGET]),
+        "no single perturbation": np.isin(labels, ["", *_NO_PERTURBATION]),
         "perturbation dropped": np.isin(labels, list(report.dropped)),
     }
     left = np.ones(len(labels), dtype=bool)

@@ -172,7 +172,11 @@ def _instruments(results: Results) -> Iterator[Text]:
         axes = on_paper(draw_perturbations)(perturbations, networks=networks_of_step(results.adata, results.step_key))
         yield from _drawn(axes, "knock-down of every perturbation with its cells and candidate edges")
     shown = kept.drop(columns=["status", "reason"]).sort_values("z_squared", na_position="first", kind="stable")
-    yield table(shown, caption="Perturbations, the weakest first", where=where)
+    yield table(
+        shown,
+        caption="Perturbations, the weakest first; effect: natural log fold change in their own cells",
+        where=where,
+    )
 
 
 def _network(results: Results, edges: pd.DataFrame) -> Iterator[Text]:

@@ -9,7 +9,7 @@ from argen.errors import InputError
 from ._arguments import read_name, refuse_unknown
 from ._graph_input import check_edges
 
-__all__ = ["check_params", "target_names"]
+__all__ = ["check_params", "perturbation_names"]
 
 _RESERVED = ("perturbation", "guide", "depth", LOG_DEPTH)
 
@@ -22,7 +22,7 @@ _NEEDS: tuple[tuple[tuple[str, ...], Callable[[SimulationParams], bool], str], .
 """Arguments that do nothing unless a condition holds, and the argument that makes it hold."""
 
 
-def target_names(params: SimulationParams) -> tuple[str, ...]:
+def perturbation_names(params: SimulationParams) -> tuple[str, ...]:
     """Names of the perturbations, or placeholders while it is left to chance which genes they are."""
     if isinstance(params.perturbations, tuple):
         return params.perturbations
@@ -54,7 +54,7 @@ def _check_genes(params: SimulationParams) -> None:
     if isinstance(params.perturbations, tuple):
         refuse_unknown("perturbations", params.perturbations, genes, "gene")
     refuse_unknown("omit", params.omit, genes, "gene")
-    if set(params.omit) >= set(genes) or set(params.omit) >= set(target_names(params)):
+    if set(params.omit) >= set(genes) or set(params.omit) >= set(perturbation_names(params)):
         msg = "omit leaves no perturbed gene: omit fewer, or perturb more."
         raise InputError(msg)
     if CONTROL_LABEL in genes:
@@ -88,7 +88,7 @@ def _check_covariates(params: SimulationParams) -> None:
 
 
 def _check_guides(params: SimulationParams) -> None:
-    n_guides = params.guides_per_target * len(target_names(params))
+    n_guides = params.guides_per_target * len(perturbation_names(params))
     if params.off_targets > n_guides:
         msg = f"off_targets={params.off_targets} is more than there are guides with a target ({n_guides})."
         raise InputError(msg)

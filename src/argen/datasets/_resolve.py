@@ -10,7 +10,7 @@ from argen._core.simulate import LOG_DEPTH, SimulationParams
 from argen.errors import InputError
 
 from ._arguments import read_count_pair, read_names, read_sizes, read_values
-from ._check import check_params, target_names
+from ._check import check_params, perturbation_names
 from ._graph_input import dag_names, read_dag
 from ._presets import PRESETS
 
@@ -136,7 +136,7 @@ def _count_or_names(name: str, value: object) -> int | tuple[str, ...]:
 
 def _values(given: Mapping[str, object], params: SimulationParams) -> dict[str, object]:
     """Values per gene, perturbation, guide or confounder: a number, a range or an array."""
-    genes, perturbations = params.gene_names, target_names(params)
+    genes, perturbations = params.gene_names, perturbation_names(params)
     read: dict[str, object] = {
         name: read_values(name, given[name], genes, minimum=minimum)
         for name, minimum in _GENE_VALUES.items()

@@ -24,8 +24,8 @@ def papalexi_2021() -> "MuData":
     """THP-1 cells, knock-outs of 26 regulators of PD-L1, guide counts: the screen of the quick start.
 
     ECCITE-seq after stimulation with interferon γ, CRISPR knock-out, low multiplicity of infection
-    :cite:p:`Papalexi2021`. The authors of sceptre took a part of the genes: random ones, and nine of the perturbations
-    (CMTM6, IFNGR2, JAK2, NFKBIA, STAT1, STAT2, STAT3, TNFRSF14, UBE2L6). The other 17 perturbations are perturbed and
+    :cite:p:`Papalexi2021`. The authors of sceptre took a part of the genes: random ones, and nine of the perturbed ones
+    (CMTM6, IFNGR2, JAK2, NFKBIA, STAT1, STAT2, STAT3, TNFRSF14, UBE2L6). The other 17 are perturbed and
     not measured.
 
     Origin: GEO GSE153056, by way of the R package sceptredata (MIT; counts), the history of sceptre (GPL-3; depth,
@@ -160,7 +160,7 @@ def gasperini_2019() -> "MuData":
 def hill_2018() -> "MuData":
     """MCF10A cells with doxorubicin, knock-outs of tumour suppressors, guide counts: most are not testable.
 
-    CROP-seq, CRISPR knock-out :cite:p:`Hill2018`. Of the 30 perturbations 27 are measured, and few of them lose mRNA
+    CROP-seq, CRISPR knock-out :cite:p:`Hill2018`. Of the 30 perturbed genes 27 are measured, and few of them lose mRNA
     (CDH1, BRCA2, RB1, PTEN and STK11 by more than 30 %): a knock-out need not lower the mRNA, and then the guide is a
     weak instrument.
 
@@ -215,7 +215,7 @@ def dixit_2016() -> "AnnData":
 
     Notes
     -----
-    Without guide counts, batches and the depth of the transcriptome; the mRNA of the perturbations falls little.
+    Without guide counts, batches and the depth of the transcriptome; the mRNA of the perturbed genes falls little.
 
     Raises
     ------

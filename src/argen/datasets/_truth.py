@@ -33,7 +33,7 @@ def true_total_effects(data: AnnData | MuData) -> pd.DataFrame:
 
     Returns
     -------
-    Log fold changes of the genes in `data` (columns) when a gene of `data` is perturbed (rows); the diagonal
+    Natural log fold changes of the genes in `data` (columns) when a gene of `data` is perturbed (rows); the diagonal
     holds the knock-downs.
 
     Raises

@@ -61,8 +61,8 @@ def calibration(
     ``"equations"``: ``target``, ``n_candidates``, ``size_factor`` (placebo groups over real ones), ``smallest_group``,
     ``n_tests``, ``rate_05``, ``n_below_threshold``, ``reason`` (why left out).
     ``"qq"``: ``nulls``, ``expected``, ``observed``, ``low``, ``high``.
-    ``"positive_controls"``: ``perturbation``, ``n_cells``, ``effect``, ``se``, ``p``, ``test``, ``falls``, ``detected``
-    (falls with p at most the level in force).
+    ``"positive_controls"``: ``perturbation``, ``n_cells``, ``effect`` (natural log fold change), ``se``, ``p``,
+    ``test``, ``falls``, ``detected`` (falls with p at most the level in force).
     ``"skipped"``: ``what``, ``reason``, ``n``.
 
     Raises

@@ -46,8 +46,9 @@ def graph(adata: "AnnData | MuData", *, key: str = "argen_dag", selected: bool =
 
     Node attributes: ``order`` (position in the causal order), ``layer`` (longest path from a root), ``in_degree`` and
     ``out_degree`` (edges of the network, not candidates); and, if the descendant step that the network was made from is
-    still there, of :func:`argen.get.perturbations` ``n_cells``, ``knockdown_effect``, ``knockdown_se``,
-    ``knockdown_p``, ``knockdown_flags``, ``z_squared``, ``weak`` (the instrument) and ``n_descendants``.
+    still there, of :func:`argen.get.perturbations` ``n_cells``, ``knockdown_effect`` (natural log fold change),
+    ``knockdown_se``, ``knockdown_p``, ``knockdown_flags``, ``z_squared``, ``weak`` (the instrument) and
+    ``n_descendants``.
 
     Genes that `adata` no longer holds are left out. What is counted is then counted among the others; ``order`` and
     ``layer`` are those of the network as it was found.

@@ -38,9 +38,9 @@ def guides(
     on the control cells and the cells that carry :math:`g` as their only targeting guide, with the HC3 sandwich
     variance; that of a target takes all its cells. Below 50 expected counts the p-value is that of the score test (as
     with ``test="auto"`` in :func:`argen.tl.argen_descendants`). Each guide is also compared with the cells of the other
-    guides of its target: ``difference`` is the log ratio, and a guide is ``discordant`` if that is at least log 1.25 in
-    size with a Benjamini–Hochberg adjusted p below 0.05. Guides of one target may differ in efficacy; a discordant one
-    that raises its gene, or leaves it unchanged beside others that work, is one to look at.
+    guides of its target: ``difference`` is the natural log ratio, and a guide is ``discordant`` if that is at least
+    log 1.25 in size with a Benjamini–Hochberg adjusted p below 0.05. Guides of one target may differ in efficacy; a
+    discordant one that raises its gene, or leaves it unchanged beside others that work, is one to look at.
 
     Parameters
     ----------

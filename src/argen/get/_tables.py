@@ -143,11 +143,11 @@ def pairs(
     ``expected_count``, ``flags``.
 
     What a pair that is not significant means: ``verdict`` is ``"found"``, ``"tested"`` or ``"not testable"`` (no
-    p-value). A decrease by ``mde_decrease`` and an increase by ``mde_increase`` (both positive, log scale) would have
-    been found with the probability `power`, and either with ``mde``, the larger of them. They are computed at the level
-    of the single test, ``mde_level`` = max(r, 1) alpha / m with r significant pairs among m, from the counts that the
-    effect would leave: a decrease leaves fewer, so that its standard error is larger, and where few counts are expected
-    ``mde_decrease`` is infinite, since not even a group without a count would be significant. With many counts
+    p-value). A decrease by ``mde_decrease`` and an increase by ``mde_increase`` (both positive, natural logs) would
+    have been found with the probability `power`, and either with ``mde``, the larger of them. They are computed at the
+    level of the single test, ``mde_level`` = max(r, 1) alpha / m with r significant pairs among m, from the counts that
+    the effect would leave: a decrease leaves fewer, so that its standard error is larger, and where few counts are
+    expected ``mde_decrease`` is infinite, since not even a group without a count would be significant. With many counts
     both are :math:`(t_{1-a/2} + z_{power}) \, se`, t with ``n_perturbed`` − 1 degrees of freedom (normal with HC0).
 
     Raises
@@ -191,11 +191,11 @@ def perturbations(
     Returns
     -------
     One row per perturbation: ``perturbation``, ``status`` (kept, dropped), ``reason``, ``n_cells``, the on-target
-    ``effect`` (log fold change of the perturbed gene itself) with ``se``, ``ci_low``, ``ci_high`` (95 %), ``z`` (normal
-    score of p), ``p``, ``test``, ``flags``; ``n_descendants``, ``z_squared`` and ``weak`` (kept, with ``z_squared``
-    below 10 or missing); ``n_significant`` (genes that it changes significantly), ``n_skipped`` (those of them that are
-    no descendants, since the pair would have closed a cycle) and ``cycle``: a number for perturbations that significant
-    pairs join into a cycle (0 for the largest), −1 for the others.
+    ``effect`` (natural log fold change of the perturbed gene itself) with ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``
+    (normal score of p), ``p``, ``test``, ``flags``; ``n_descendants``, ``z_squared`` and ``weak`` (kept, with
+    ``z_squared`` below 10 or missing); ``n_significant`` (genes that it changes significantly), ``n_skipped`` (those of
+    them that are no descendants, since the pair would have closed a cycle) and ``cycle``: a number for perturbations
+    that significant pairs join into a cycle (0 for the largest), −1 for the others.
 
     With a network also ``n_candidate_edges`` (candidate edges with the perturbation as parent, which rest on it),
     ``n_edges`` (those that were selected), ``n_indirect`` (descendants that are no child in it) and, if the network has

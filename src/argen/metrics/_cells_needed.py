@@ -23,7 +23,7 @@ def cells_needed(
 ) -> float | np.ndarray:
     r"""Cells per perturbation that an edge, or a total effect, needs to be found: for the planning of a screen.
 
-    A log fold change :math:`\tau` of a gene with the mean count :math:`\mu` and the dispersion :math:`\varphi`
+    A natural log fold change :math:`\tau` of a gene with the mean count :math:`\mu` and the dispersion :math:`\varphi`
     (variance :math:`\mu + \varphi\mu^2`), estimated from n perturbed and :math:`n_c` control cells, has about
     the variance
 
@@ -48,7 +48,7 @@ def cells_needed(
     mean_count
         Mean UMI count of the child per control cell.
     knockdown
-        Log fold change of the parent in its own cells, such as -1.5 (78 % less); `None` for a total effect.
+        Natural log fold change of the parent in its own cells, such as -1.5 (78 % less); `None` for a total effect.
     dispersion
         Dispersion :math:`\varphi` of child and parent; :func:`argen.get.genes` has those of a pilot.
     n_controls

@@ -1,4 +1,4 @@
-"""Guide calling at a glance: counts of a guide by call, cells per target, guides per cell, knock-downs."""
+"""Guide calling at a glance: counts of a guide by call, cells per perturbation, guides per cell, knock-downs."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
@@ -213,23 +213,23 @@ def draw_counts(ax: "Axes", histogram: pd.DataFrame, row: pd.Series) -> None:
 
 
 def draw_cells(ax: "Axes", n_cells: pd.Series) -> None:
-    """Cells of each target, and of the controls and statuses."""
+    """Cells of each perturbation, and of the controls and statuses."""
     statuses = [name for name in ("control", "multiple", "unassigned") if name in n_cells.index]
-    targets = n_cells.drop(statuses).sort_values(kind="stable")
-    if len(targets) > MAX_NAMED:
-        ax.plot(np.arange(1, len(targets) + 1), targets.to_numpy()[::-1], color=style.PLAIN_COLOR)
-        ax.set_xlabel(f"rank of the target ({len(targets)} targets)")
+    perturbed = n_cells.drop(statuses).sort_values(kind="stable")
+    if len(perturbed) > MAX_NAMED:
+        ax.plot(np.arange(1, len(perturbed) + 1), perturbed.to_numpy()[::-1], color=style.PLAIN_COLOR)
+        ax.set_xlabel(f"rank of the perturbation ({len(perturbed)} perturbations)")
         ax.set_ylabel("cells")
         ax.set_ylim(0, None)
         others = ", ".join(f"{name} {n_cells[name]}" for name in statuses)
-        ax.set_title(f"cells per target; {others}", fontsize=style.FONT_SIZE)
+        ax.set_title(f"cells per perturbation; {others}", fontsize=style.FONT_SIZE)
         plain(ax)
         return
-    n_cells = pd.concat([n_cells[statuses[::-1]], targets])
+    n_cells = pd.concat([n_cells[statuses[::-1]], perturbed])
     faces = [NOT_CALLED_FACE if name in statuses else style.PLAIN_COLOR for name in n_cells.index]
     _bars(ax, [str(name) for name in n_cells.index], n_cells.to_numpy(), faces)
     ax.set_xlabel("cells")
-    ax.set_title("cells per target", fontsize=style.FONT_SIZE)
+    ax.set_title("cells per perturbation", fontsize=style.FONT_SIZE)
 
 
 def _bars(ax: "Axes", names: list[str], values: np.ndarray, faces: list[str]) -> None:

@@ -63,7 +63,7 @@ def argen_sign_check(
     key
         Name of the network.
     reverse
-        Perturb the perturbations and look at the sources.
+        Perturb the targets and look at the sources.
     descendants
         Name of the descendant step with the effects; default the one that the network was made from.
     ax

@@ -11,7 +11,7 @@ from argen.errors import DesignError
 
 __all__ = ["describe", "hint_separator", "report_fallbacks", "report_targets"]
 
-# Fewer cells with one target than this share of all: more likely a high-MOI screen than a low-MOI one.
+# Fewer cells with one perturbation than this share of all: more likely a high-MOI screen than a low-MOI one.
 _FEW_SINGLE = 0.5
 
 
@@ -24,8 +24,9 @@ def report_targets(targets: GuideTargets, cells: CellTargets, *, detected: bool)
     how = "detected by their spelling" if detected else "as given"
     log.info(f"    controls, {how}: {name_some(targets.control)}")
     if targets.control_like:
-        log.warning(f"spelled like controls, but taken as targets: {name_some(targets.control_like)}")
-    counts = f"{n_cells.sum()} cells with one of {np.sum(n_cells > 0)} targets, {n_control} control"
+        log.warning(f"spelled like controls, but taken as perturbations: {name_some(targets.control_like)}")
+    n_perturbations = counted(int(np.sum(n_cells > 0)), "perturbation")
+    counts = f"{n_cells.sum()} cells with one of {n_perturbations}, {n_control} control"
     counts += f", {n_multiple} multiple, {n_unassigned} unassigned"
     if n_control == 0:
         msg = f"No cell is a control ({counts}); the controls are {name_some(targets.control)}. Name others in control."
@@ -40,12 +41,12 @@ def report_targets(targets: GuideTargets, cells: CellTargets, *, detected: bool)
     n_single = n_cells.sum() + n_control
     if n_single < _FEW_SINGLE * (n_single + n_multiple + n_unassigned):
         log.warning(
-            f"only {n_single} of {n_single + n_multiple + n_unassigned} cells have one target or a control guide "
+            f"only {n_single} of {n_single + n_multiple + n_unassigned} cells have one perturbation or a control guide "
             f"({n_multiple} multiple, {n_unassigned} unassigned). In a screen with several guides per cell (high MOI) "
-            "the cells called control may carry guides against other targets: argen needs one target per cell."
+            "the cells called control may carry guides against other genes: argen needs one perturbation per cell."
         )
     if empty := [name for name, n in zip(targets.targets, n_cells, strict=True) if n == 0]:
-        log.info(f"    targets without a cell: {name_some(empty)}")
+        log.info(f"    perturbations without a cell: {name_some(empty)}")
 
 
 def report_fallbacks(fits: GuideFits | None, guides: list[str], min_umi: int) -> None:
@@ -63,7 +64,7 @@ def report_fallbacks(fits: GuideFits | None, guides: list[str], min_umi: int) ->
 def hint_separator(names: list[str], separator: str | None) -> None:
     """Log that labels look like combinations."""
     if separator is None and (joined := [name for name in names if "+" in name]):
-        log.warning(f"labels such as {joined[0]} are taken as one target each; separator='+' splits them")
+        log.warning(f"labels such as {joined[0]} are taken as one perturbation each; separator='+' splits them")
 
 
 def describe(key_added: str, *, has_posterior: bool) -> str:
@@ -72,7 +73,7 @@ def describe(key_added: str, *, has_posterior: bool) -> str:
     return (
         f"added\n    {key_added!r}, guides of the cells (.obsm)\n"
         f"{posterior}"
-        f"    {perturbation_key(key_added)!r}, target of the cells (.obs)\n"
+        f"    {perturbation_key(key_added)!r}, perturbation of the cells (.obs)\n"
         f"    {n_guides(key_added)!r}, number of guides of the cells (.obs)\n"
         f"    {key_added!r}, guides, counts of cells and parameters (.uns)"
     )

@@ -1,4 +1,4 @@
-"""Which guides each cell carries, and the one target that makes it usable as an instrument."""
+"""Which guides each cell carries, and the one perturbation that makes it usable as an instrument."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -60,7 +60,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     key_added: str = "argen_guides",
     copy: bool = False,
 ) -> "AnnData | MuData | None":
-    r"""Call the guides of each cell, and the one target they perturb.
+    r"""Call the guides of each cell, and the one perturbation that they make.
 
     The guides come from UMI counts (`guides`: a modality of a MuData or an obsm entry of an AnnData) or are
     called already (`labels`: an obs column with one label per cell).
@@ -87,9 +87,10 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     SCEPTRE's "maximum"); a cell without a called guide is then *multiple* if guides of different targets reach
     `min_umi`, else *unassigned*, for the background that hides its guide may hide a second one.
 
-    A cell has the target of its guides: several guides of one target are that target, a target beside control guides
-    is that target (unless `ignore_control_partner` is off), two targets are *multiple*, only control guides are a
-    *control*; without a guide it is *unassigned*. The number of cells by reason is in ``uns``.
+    The perturbation of a cell is the target of its guides: several guides of one target are one perturbation, so are
+    guides of one target beside control guides (unless `ignore_control_partner` is off), guides of two targets are
+    *multiple*, only control guides are a *control*; without a guide it is *unassigned*. The number of cells by reason
+    is in ``uns``.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     guide_depth
         Numeric obs column to take for :math:`U`, as needed where the guides are part of a larger library.
     ignore_control_partner
-        Whether a target beside control guides is that target; else such a cell is *multiple*.
+        Whether guides of one target beside control guides are that perturbation; else such a cell is *multiple*.
     separator
         Splits labels, or targets of guides, such as "A+B" or "A_ctrl". A label that is a control, or a key of
         `guide_target`, stays whole; a guide against several targets makes its cells *multiple*.
@@ -153,8 +154,8 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
         Posterior probability of each guide where the cell has a UMI of it (guides without a fit have no entries);
         with the methods mixture, gaussian and poisson_gauss.
     `.obs['argen_perturbation' | f'{key_added}_perturbation']` : :class:`pandas.Series` (dtype ``category``)
-        Target of each cell, ``"control"``, ``"multiple"`` or ``"unassigned"``. The categories are all targets,
-        sorted, also those without a cell, and then these three words.
+        Perturbation of each cell, ``"control"``, ``"multiple"`` or ``"unassigned"``. The categories are all
+        perturbations, sorted, also those without a cell, and then these three words.
     `.obs['argen_n_guides' | f'{key_added}_n_guides']` : :class:`pandas.Series` (dtype ``int64``)
         Number of guides called.
     `.uns['argen_guides' | key_added]` : :class:`dict`
@@ -322,7 +323,7 @@ def _check_arguments(guides: str | None, labels: str | None, separator: str | No
         msg = f"guides={guides!r} and labels={labels!r} are two sources of guides: give one of them."
         raise InputError(msg)
     if separator is not None and not separator:
-        msg = "separator='' splits nothing: give what stands between the targets in a label, such as '+'."
+        msg = "separator='' splits nothing: give what stands between the perturbations in a label, such as '+'."
         raise InputError(msg)
     check_key("key_added", key_added)
 

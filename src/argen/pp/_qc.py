@@ -45,8 +45,9 @@ def argen_qc(  # noqa: PLR0913
     r"""Remove cells and perturbations by rules, and tell how many each rule removed and why.
 
     Rules on cells come first, those on perturbations look at the cells that are left. There is no rule on the
-    expression of the target in single cells, on purpose: cells chosen because their target is low were chosen by the
-    exposure, and every effect of that gene on others would be biased. Knock-down is judged for a target as a whole.
+    expression of the perturbed gene in single cells, on purpose: cells chosen because it is low in them were chosen by
+    the exposure, and every effect of that gene on others would be biased. Knock-down is judged for a perturbation as a
+    whole.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def argen_qc(  # noqa: PLR0913
     max_percent_mito
         Largest percentage of mitochondrial counts, from 0 to 100.
     one_perturbation
-        Remove cells without a target (*unassigned*) and with several (*multiple*); control cells stay.
+        Remove cells without a perturbation (*unassigned*) and with several (*multiple*); control cells stay.
     min_cells
         Remove perturbations with fewer cells.
     min_knockdown_z

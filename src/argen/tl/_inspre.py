@@ -73,9 +73,9 @@ def inspre(  # noqa: PLR0913
     descendants
         Descendant step whose design (cells, covariates, depth …) and, for ``effects="argen"``, total effects are used.
     effects
-        ``"argen"``: log fold changes of the descendant step, adjusted for depth and covariates. ``"z"``: means of
-        z-scored :math:`\log(Y/\ell + 1)`, as the R package takes it; z-scores are against the control cells of the same
-        batch (combination of the categorical covariates), numeric covariates are not accounted for.
+        ``"argen"``: natural log fold changes of the descendant step, adjusted for depth and covariates. ``"z"``: means
+        of z-scored :math:`\log(Y/\ell + 1)`, as the R package takes it; z-scores are against the control cells of the
+        same batch (combination of the categorical covariates), numeric covariates are not accounted for.
     weights
         W: ``"none"`` (the same for all entries), ``"se"`` (:math:`1/s`) or ``"variance"`` (:math:`1/s^2`, the weights
         of the R package), s the standard error of R. W is squared in the objective, so that ``"se"`` weighs by

@@ -39,10 +39,10 @@ def argen_overidentification(
 ) -> "AnnData | MuData | None":
     r"""Test whether the guides of each perturbation agree with each other (Hansen's J).
 
-    Guides of one target may differ in strength, but if they act through it alone, then everything that they change
-    moves along with the target. For target :math:`k` with the guides :math:`g`, let :math:`m_g` be the log fold change
-    of :math:`k` under guide :math:`g` and :math:`\xi_g` that of another gene. Then :math:`\xi_g = b\,m_g` with one
-    :math:`b` for all guides, and
+    Guides of one gene may differ in strength, but if they act through it alone, then everything that they change
+    moves along with it. For the perturbed gene :math:`k` with the guides :math:`g`, let :math:`m_g` be the natural log
+    fold change of :math:`k` under guide :math:`g` and :math:`\xi_g` that of another gene. Then :math:`\xi_g = b\,m_g`
+    with one :math:`b` for all guides, and
 
     .. math:: J = \min_b\, (\hat\xi - b\hat m)'\,\hat\Omega(\hat b)^{-1}\,(\hat\xi - b\hat m) \;\sim\; \chi^2_{G-1},
         \qquad \Omega(b) = \sum_i u_i u_i', \quad u_i = IF_{\xi,i} - b\,IF_{m,i},
@@ -53,10 +53,10 @@ def argen_overidentification(
     and for an equation for the guides of all candidates at once. The tests of pairs do not need the network; those of
     edges take its ancestors for right, as its effects do.
 
-    A cell belongs to a guide if it carries no other guide of its target. Guides with at least `min_cells` such cells
-    become instruments of their own; the other cells of a target with two of them stay in the regressions as a group,
-    but are not part of the tests. Coefficients are those of regressions on all groups at once, with the likelihood,
-    depth and covariates of the descendant step; residuals are divided by 1 − leverage (HC3).
+    A cell belongs to a guide if it carries no other guide of its gene. Guides with at least `min_cells` such cells
+    become instruments of their own; the other cells of a perturbation with two of them stay in the regressions as a
+    group, but are not part of the tests. Coefficients are those of regressions on all groups at once, with the
+    likelihood, depth and covariates of the descendant step; residuals are divided by 1 − leverage (HC3).
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def argen_overidentification(
         (``"tested"``, ``"not tested"``), ``reason``, ``n_pairs``, ``n_disagreeing`` (pairs with ``padj`` below
         `alpha`), and of the pair with the smallest p: ``target``, ``p``, ``padj``, ``disagrees``.
     ``guides``
-        One row per guide against a target of the network: ``guide``, ``target``, ``n_cells``, ``used``.
+        One row per guide against a gene of the network: ``guide``, ``target``, ``n_cells``, ``used``.
     ``pairs``
         One row per tested perturbation and other gene: ``source``, ``target``, ``n_guides`` (those with counts of
         both), ``ratio`` (b), ``J``, ``df``, ``p``, ``padj`` (Benjamini–Hochberg over the pairs), ``disagrees``,
@@ -109,8 +109,8 @@ def argen_overidentification(
     argen.errors.StaleResultError
         The data have changed since.
     argen.errors.InputError
-        No target has two guides with enough cells, no guide is against a gene of the network, or an argument cannot be
-        used.
+        No perturbation has two guides with enough cells, no guide is against a gene of the network, or an argument
+        cannot be used.
 
     See Also
     --------
@@ -143,7 +143,7 @@ def argen_overidentification(
     # A shared first stage lets every candidate's perturbation move every other candidate.
     shared = network.settings.first_stage == "shared"
     reach = network.relation.descendant | shared
-    n_split = len(split.split_targets)
+    n_split = len(split.split_perturbations)
     start = log.info(f"comparing the guides of {counted(n_split, 'perturbation')}")
     with worker_pool(threads) as map_, progress_bars() as bar:
         track = bar("guides, reduced forms", step.screen.n_genes)

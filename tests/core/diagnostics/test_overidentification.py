@@ -58,9 +58,9 @@ class Dense:
 
 def test_groups_are_guides_the_rest_and_whole_targets(case):
     _, split, _, dense, _ = case
-    assert list(zip(split.target.tolist(), split.guide.tolist(), strict=True)) == dense.labels
+    assert list(zip(split.perturbation.tolist(), split.guide.tolist(), strict=True)) == dense.labels
     np.testing.assert_array_equal(split.screen.n_per_group[:-1], dense.cells)
-    np.testing.assert_array_equal(split.split_targets, [0, 1, 2])
+    np.testing.assert_array_equal(split.split_perturbations, [0, 1, 2])
 
 
 def test_regrouped_screen_is_the_one_built_on_these_groups(case):

@@ -76,7 +76,7 @@ def carried_guides(adata: "AnnData", key: str, screen: Screen) -> CarriedGuides:
 
 def check_split(split: GuideSplit, guides: CarriedGuides, min_cells: int) -> None:
     """Raise :class:`~argen.errors.InputError` if no perturbation has two guides to compare."""
-    if len(split.split_targets):
+    if len(split.split_perturbations):
         return
     against = guides.target[guides.target >= 0]
     sizes = [np.sort(guides.n_cells[guides.target == k])[::-1] for k in np.unique(against)]
@@ -212,7 +212,7 @@ def _perturbations(
 ) -> pd.DataFrame:
     """One row per perturbation of the network, with its pair of the smallest adjusted p."""
     n_guides = np.bincount(guides.target[guides.target >= 0], minlength=len(names))
-    n_used = np.bincount(split.target[split.guide != NO_GUIDE], minlength=len(names))
+    n_used = np.bincount(split.perturbation[split.guide != NO_GUIDE], minlength=len(names))
     few = f"fewer than two guides with {min_cells} cells"
     reason = np.select([n_used > 0, n_guides == 0, n_guides == 1], ["", "no guide", "one guide"], few)
     tested = pairs[pairs["p"].notna()]

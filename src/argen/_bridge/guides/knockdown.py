@@ -31,7 +31,7 @@ __all__ = ["KnockdownDesign", "knockdown_tables", "read_design", "read_guides", 
 FUNCTION = "ag.pp.argen_guides"
 # A guide is discordant if it differs from the others of its target at this adjusted p …
 DISCORDANT_LEVEL = 0.05
-# … and by this log ratio: with thousands of cells any two guides differ.
+# … and by this natural log ratio: with thousands of cells any two guides differ.
 DISCORDANT_EFFECT = np.log(1.25)
 
 
@@ -61,20 +61,20 @@ def read_design(
 
 @dataclass(frozen=True, slots=True)
 class _Groups:
-    """Cells by guide and target.
+    """Cells by guide and perturbation.
 
     Attributes
     ----------
     guides
         Table of the guides.
-    target
-        Target of each cell as a text.
+    perturbation
+        Perturbation of each cell as a text.
     carried
         Calls, CSC, cells × guides.
     """
 
     guides: pd.DataFrame
-    target: np.ndarray
+    perturbation: np.ndarray
     carried: sparse.csc_array
 
 
@@ -102,7 +102,7 @@ def _knockdowns(
     adata: "AnnData", key: str, design: KnockdownDesign, among: np.ndarray
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     groups = _groups(adata, key, read_guides(adata, key))
-    groups.target[~among] = "unassigned"
+    groups.perturbation[~among] = "unassigned"
     genes = _genes(adata, groups, design.measured_as)
     counts = read_counts(adata, design.layer)
     usable, depth, covariates = _cells(adata, groups, counts, design)
@@ -112,7 +112,7 @@ def _knockdowns(
         own = np.flatnonzero((groups.guides["target"] == name).to_numpy())
         tasks.append(_task(adata, groups, counts, usable, name, genes[name], own))
         members.append(own)
-    controls = np.flatnonzero(usable & (groups.target == "control"))
+    controls = np.flatnonzero(usable & (groups.perturbation == "control"))
     position = np.cumsum(usable) - 1
     announce_compilation()
     with worker_pool(resolve_n_jobs(design.n_jobs)) as map_, progress_bars() as bar:
@@ -123,9 +123,9 @@ def _knockdowns(
 
 def _groups(adata: "AnnData", key: str, result: Entry) -> _Groups:
     guides = result.tables["guides"]
-    target = adata.obs[result.settings["perturbation_key"]].astype(str).to_numpy(dtype=object)
+    perturbation = adata.obs[result.settings["perturbation_key"]].astype(str).to_numpy(dtype=object)
     carried = sparse.csc_array(adata.obsm[key])
-    return _Groups(guides.assign(target=guides["target"].astype(str)), target, carried)
+    return _Groups(guides.assign(target=guides["target"].astype(str)), perturbation, carried)
 
 
 def _genes(adata: "AnnData", groups: _Groups, measured_as: Mapping[str, str]) -> dict[str, str]:
@@ -147,12 +147,12 @@ def _genes(adata: "AnnData", groups: _Groups, measured_as: Mapping[str, str]) ->
 def _cells(
     adata: "AnnData", groups: _Groups, counts, design: KnockdownDesign
 ) -> tuple[np.ndarray, np.ndarray, Covariates]:
-    """Cells that take part, and their depth and covariates: controls and cells with one target, of positive depth."""
+    """Controls and cells with one perturbation, of positive depth; their depth and covariates."""
     depth = read_depth(adata.obs, design.depth, counts)
-    usable = ~np.isin(groups.target, ["multiple", "unassigned", "nan"]) & (depth > 0)
+    usable = ~np.isin(groups.perturbation, ["multiple", "unassigned", "nan"]) & (depth > 0)
     spec = parse_covariates(design.covariates, adata.obs)
     while True:
-        if not (usable & (groups.target == "control")).any():
+        if not (usable & (groups.perturbation == "control")).any():
             msg = "No control cell with positive depth is left: knock-downs have nothing to be compared with."
             raise DesignError(msg)
         covariates, alone = build_covariates(spec, adata.obs[usable])
@@ -167,7 +167,7 @@ def _task(
     adata: "AnnData", groups: _Groups, counts, usable: np.ndarray, name: str, gene: str, own: np.ndarray
 ) -> KnockdownTask:
     position = np.cumsum(usable) - 1
-    cells = np.flatnonzero(usable & (groups.target == name))
+    cells = np.flatnonzero(usable & (groups.perturbation == name))
     carried = groups.carried[:, own].tocsr()[cells]
     number = np.asarray(carried.argmax(axis=1)).ravel() if len(own) else np.zeros(len(cells), dtype=np.int64)
     guide = np.where(np.diff(carried.indptr) == 1, number, -1)
@@ -218,7 +218,7 @@ def _targets_table(
     effects = pd.DataFrame(_effects(tests, n_cells), names)
     table = pd.DataFrame({"gene": pd.Series(genes)}).rename_axis("target")
     table["n_guides"] = groups.guides.groupby("target").size().reindex(table.index).astype(np.int64)
-    table["n_cells"] = [int(np.sum(groups.target == name)) for name in table.index]
+    table["n_cells"] = [int(np.sum(groups.perturbation == name)) for name in table.index]
     table = table.join(effects)
     table.insert(table.columns.get_loc("p") + 1, "padj", adjusted(table["p"].to_numpy()))
     table["n_discordant"] = guides.groupby("target")["discordant"].sum().reindex(table.index).astype(np.int64)

@@ -30,7 +30,7 @@ def place_genes(
     Parameters
     ----------
     descendant
-        [target, gene], shape (p, p), diagonal False.
+        [source, target], shape (p, p), diagonal False.
     neg_log10_p
         Evidence of each pair, 0 where there is no p-value.
     reverse_ties

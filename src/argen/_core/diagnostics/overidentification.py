@@ -1,6 +1,6 @@
-"""Whether the guides of a target agree: Hansen's J, with guides as separate instruments (METHOD 9).
+"""Whether the guides of a perturbation agree: Hansen's J, with guides as separate instruments (METHOD 9).
 
-If the guides g of target k act through k alone, the reduced form of every gene moves along with that of k,
+If the guides g of perturbation k act through k alone, the reduced form of every gene moves along with that of k,
 
     ξ_gene[g] = b m_k[g]   for all guides g of k,
 
@@ -8,7 +8,7 @@ whatever the strength of each guide. Pair (k, gene): J = min_b ĝ(b)'Ω(b̂)⁻�
 sandwich Ω(b) = Σ_i u_i u_i', u_i = IF_gene,i − b IF_k,i; the weights are fixed at the last b until it settles (iterated
 GMM). J ~ χ² with (guides − 1) degrees of freedom. It needs no network.
 
-All reduced forms are saturated: every guide and every unsplit target is an instrument of every gene.
+All reduced forms are saturated: every guide and every unsplit perturbation is an instrument of every gene.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -27,7 +27,7 @@ __all__ = ["NOBODY", "SINGULAR", "PairTests", "n_blocks", "pair_tests", "saturat
 
 NOBODY = -1  # no guide is named
 _GENES = 64  # genes whose residuals are held at a time: fixed, so that results do not depend on it
-_TARGETS = 8  # targets whose influences are multiplied at a time: fixed, as above
+_PERTURBATIONS = 8  # perturbations whose influences are multiplied at a time: fixed, as above
 _ITERATIONS = 200
 _SETTLED = 1e-9
 SINGULAR = 1e-10  # smallest eigenvalue of a correlation matrix that is inverted
@@ -86,7 +86,7 @@ def pair_tests(
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
 ) -> PairTests:
-    """J of every split target with every other gene.
+    """J of every split perturbation with every other gene.
 
     Parameters
     ----------
@@ -99,25 +99,25 @@ def pair_tests(
     map_, track
         Parallel map over perturbations; wrapper round the iterator over blocks of pairs, for a progress bar.
     """
-    targets = split.split_targets
+    perturbations = split.split_perturbations
     blocks = [np.arange(lo, min(lo + _GENES, len(forms))) for lo in range(0, len(forms), _GENES)]
 
     def residuals_of(gene: int) -> np.ndarray:
         return forms[gene].residuals(split.screen.counts_of(gene), split.screen.design, hc3=hc3)
 
-    chunks = [targets[lo : lo + _TARGETS] for lo in range(0, len(targets), _TARGETS)]
+    chunks = [perturbations[lo : lo + _PERTURBATIONS] for lo in range(0, len(perturbations), _PERTURBATIONS)]
 
     def run() -> Iterable[list[PairTests]]:
         for genes in blocks:
             block = _Block(split, genes, [forms[gene] for gene in genes], np.stack(list(map_(residuals_of, genes))))
-            yield from map_(lambda chunk, block=block: _test_targets(block, chunk, forms, residuals_of, alpha), chunks)
+            yield from map_(lambda chunk, block=block: _test_several(block, chunk, forms, residuals_of, alpha), chunks)
 
     return _sorted([tests for chunk in track(run()) for tests in chunk])
 
 
 def n_blocks(n_genes: int, n_perturbations: int) -> int:
     """Number of blocks of pairs that are tested together."""
-    return -(-n_genes // _GENES) * -(-n_perturbations // _TARGETS)
+    return -(-n_genes // _GENES) * -(-n_perturbations // _PERTURBATIONS)
 
 
 class _Block:
@@ -191,7 +191,7 @@ class _Moments:
     usable: np.ndarray  # (genes, guides)
 
 
-def _test_targets(
+def _test_several(
     block: _Block,
     perturbations: np.ndarray,
     forms: Sequence[ReducedForm],
@@ -210,12 +210,12 @@ def _test_targets(
         )
     crosses = block.cross_covariance(X, list(zip(rows, columns, strict=True)))
     return [
-        _test_target(block, k, _moments(block, forms[k], groups, C), groups, alpha)
+        _test_perturbation(block, k, _moments(block, forms[k], groups, C), groups, alpha)
         for k, groups, C in zip(perturbations, rows, crosses, strict=True)
     ]
 
 
-def _test_target(block: _Block, k: int, moments: _Moments, rows: np.ndarray, alpha: float) -> PairTests:
+def _test_perturbation(block: _Block, k: int, moments: _Moments, rows: np.ndarray, alpha: float) -> PairTests:
     n_guides = moments.usable.sum(axis=1)
     ratio, statistic, converged = minimise(moments)
     df = np.maximum(n_guides - 1, 0)
@@ -274,7 +274,7 @@ def minimise(moments: _Moments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         mm, mx = (m[active] * weighted[:, :, 1]).sum(axis=1), (m[active] * weighted[:, :, 0]).sum(axis=1)
         statistic[active] = (xi[active] * weighted[:, :, 0]).sum(axis=1) - mx**2 / mm
         step = mx / mm - ratio[active]
-        # A weak target can make b̂ jump to and fro: half steps then.
+        # A weak perturbation can make b̂ jump to and fro: half steps then.
         ratio[active] += step if iteration < 20 else 0.5 * step
         done = np.abs(step) <= _SETTLED * (1.0 + np.abs(ratio[active]))
         settled[active[done]] = True
@@ -285,7 +285,7 @@ def minimise(moments: _Moments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _omega(moments: _Moments, at: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Ω(b) of the genes `at`, and where it is regular; rows that are not usable are cut off by a unit diagonal.
 
-    It is singular for a gene whose counts are those of the target, such as the same gene under another name.
+    It is singular for a gene whose counts are those of the perturbed one, such as the same gene under another name.
     """
     b = b[:, None, None]
     C, usable = moments.C[at], moments.usable[at]

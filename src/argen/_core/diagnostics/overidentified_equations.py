@@ -5,7 +5,7 @@ coefficients of all groups in the saturated reduced forms of A, shape (groups, m
 
     ξ[g] = E[g] θ   for every guide g of a candidate.
 
-Where the network rules out that a perturbation moves a candidate (its target is no ancestor of it), the entry of E is
+Where the network rules out that a perturbation moves a candidate (its gene is no ancestor of it), the entry of E is
 0 and not estimated: many small errors would spoil M. P averages the guides of each candidate, weighted by their
 cells, so that M = P E is square and θ̂ = M⁻¹ P ξ. What is left over are the rows N_g = e_g − E[g] M⁻¹ P, for which
 N_g E = 0, hence N_g ξ = 0 up to chance:
@@ -105,7 +105,7 @@ def equation_tests(
         Parallel map within one equation; wrapper round the iterator over equations, for a progress bar.
     """
     influence = CellInfluence(split.screen, hc3=hc3)
-    moved = (reach | np.eye(len(reach), dtype=bool))[split.target]
+    moved = (reach | np.eye(len(reach), dtype=bool))[split.perturbation]
     return [_test(split, forms, moved, influence, t, np.sort(A), alpha, map_) for t, A in track(equations)]
 
 
@@ -131,7 +131,7 @@ def _test(
     in_play = np.column_stack([np.ones(len(moved), dtype=bool), moved[:, A]])  # groups × (t, A)
     guides = _guides(split, used, in_play, A)
     n_guides = np.array([len(g) for g in guides.tested], dtype=np.int64)
-    is_split = np.isin(A, split.split_targets)
+    is_split = np.isin(A, split.split_perturbations)
     why = np.where(n_guides >= 2, _TESTED, np.where(is_split, _FEW_GUIDES, _NOT_SPLIT))
     if not is_split.any() or (n_guides < 2).all():
         return _untested(t, A, n_guides, why, int(why.max(initial=_NOT_SPLIT)))
@@ -185,7 +185,7 @@ def _guides(split: GuideSplit, used: list[ReducedForm], in_play: np.ndarray, A: 
         groups = split.guides_of(k)
         groups = groups[estimable[groups] & ~(own.separated | form.separated)[groups]]
         tested.append(groups)
-        averaged.append(groups if len(groups) else np.flatnonzero(estimable & (split.target == k)))
+        averaged.append(groups if len(groups) else np.flatnonzero(estimable & (split.perturbation == k)))
     return _Guides(averaged, tested)
 
 

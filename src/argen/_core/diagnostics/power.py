@@ -221,7 +221,7 @@ def cells_per_perturbation(
 ) -> np.ndarray:
     """Smallest number of cells with which a Wald test has the power, by bisection; infinite if none has.
 
-    A log fold change τ estimated from n perturbed and n_c control cells has the variance r + e^{−τ}/(nμ) with
+    A natural log fold change τ estimated from n perturbed and n_c control cells has the variance r + e^{−τ}/(nμ) with
     r = φ/n + (1/μ + φ)/n_c.
 
     Parameters

@@ -243,7 +243,7 @@ def _instruments_of(
 
 
 def _effects(forms: list[ReducedForm], p: int) -> np.ndarray:
-    """ξ of all genes, [instrument, gene]; NaN where the target is no instrument."""
+    """ξ of all genes, [instrument, gene]; NaN where the perturbation is no instrument of it."""
     effect = np.full((p, p), np.nan)
     for gene, form in enumerate(forms):
         effect[form.instruments, gene] = form.effect

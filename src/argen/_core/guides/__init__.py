@@ -1,4 +1,4 @@
-"""Guide calling: from guide counts, or from labels, to the one target of each cell."""
+"""Guide calling: from guide counts, or from labels, to the one perturbation of each cell."""
 
 from .calls import CallOptions, CellGroups, Fallback, GuideCalls, GuideFits, Reason, spread_calls
 from .histogram import count_edges, count_histogram

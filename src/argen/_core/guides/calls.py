@@ -24,7 +24,7 @@ __all__ = [
 
 
 class Reason(IntEnum):
-    """Why a cell has its target, or has none."""
+    """Why a cell has its perturbation, or has none."""
 
     ONE_GUIDE = 0
     ONE_TARGET = 1

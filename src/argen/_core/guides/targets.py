@@ -1,4 +1,4 @@
-"""From the guides of a cell to its one target."""
+"""From the guides of a cell to its one perturbation, the target of all of them."""
 
 from dataclasses import dataclass
 

@@ -19,12 +19,12 @@ _AMBIENT_UMI = 2.0
 
 @dataclass(frozen=True, slots=True)
 class GuideTable:
-    """The guides, those of the targets first.
+    """The guides, those of the perturbations first.
 
     Attributes
     ----------
     target
-        (g,) position of the guide's gene among the targets, −1 for non-targeting guides.
+        (g,) position of the guide's gene among the perturbations, −1 for non-targeting guides.
     number
         (g,) 1, 2, … within a target.
     efficacy

@@ -49,10 +49,10 @@ class ExpressionModel:
 
 def draw_model(params: SimulationParams, rng: np.random.Generator) -> ExpressionModel:
     """Draw whatever the parameters leave open about the genes."""
-    dag_rng, target_rng, gene_rng, covariate_rng, confounder_rng = rng.spawn(5)
+    dag_rng, perturbation_rng, gene_rng, covariate_rng, confounder_rng = rng.spawn(5)
     n_genes = len(params.gene_names)
     theta = _theta(params, dag_rng)
-    perturbations = _target_genes(params, target_rng)
+    perturbations = _perturbed_genes(params, perturbation_rng)
     perturbed = np.isin(np.arange(n_genes), perturbations)
     numeric = [draw_values(values, n_genes, covariate_rng) for values in params.numeric_covariates.values()]
     sd = params.batch_effect_sd
@@ -88,7 +88,7 @@ def _theta(params: SimulationParams, rng: np.random.Generator) -> sparse.csr_mat
     return sparse.csr_matrix((effects, (rows, columns)), shape=(len(names), len(names)))
 
 
-def _target_genes(params: SimulationParams, rng: np.random.Generator) -> np.ndarray:
+def _perturbed_genes(params: SimulationParams, rng: np.random.Generator) -> np.ndarray:
     names = params.gene_names
     if params.perturbations is None:
         return np.arange(len(names))

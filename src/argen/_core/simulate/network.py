@@ -89,7 +89,7 @@ def _inverse(theta: sparse.spmatrix) -> np.ndarray:
 
 
 def total_effects(theta: sparse.spmatrix, knockdown: np.ndarray) -> np.ndarray:
-    """τ*_jk = τ_j [(I − Θ)⁻¹]_jk: log fold change of gene k when gene j is perturbed."""
+    """τ*_jk = τ_j [(I − Θ)⁻¹]_jk: natural log fold change of gene k when gene j is perturbed."""
     return knockdown[:, None] * _inverse(theta)
 
 

@@ -91,7 +91,7 @@ def direct_effects(V: np.ndarray) -> np.ndarray:
 
 
 def predicted_ratios(V: np.ndarray) -> np.ndarray:
-    """Total effects per unit of the perturbation's own change that V implies: V⁻¹, row i divided by its diagonal."""
+    """Total effects per unit of the perturbed gene's own change that V implies: V⁻¹, row i divided by its diagonal."""
     inverse = np.linalg.inv(V)
     return inverse / np.diag(inverse)[:, None]
 

@@ -27,7 +27,7 @@ def all_ratios(
     screen, tests
         Counts with their design, and the descendant step's total effects.
     effects
-        ``"argen"``: covariate-adjusted log fold changes; ``"z"``: means of z-scored expression.
+        ``"argen"``: covariate-adjusted natural log fold changes; ``"z"``: means of z-scored expression.
     fold
         Fold of each sorted cell, shape (n,), or None for no folds.
     map_

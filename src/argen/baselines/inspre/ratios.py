@@ -1,4 +1,4 @@
-"""Total effects per unit of the target's own change, with standard errors and weights (METHOD 8)."""
+"""Total effects per unit of the perturbed gene's own change, with standard errors and weights (METHOD 8)."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class Ratios:
 
 
 def ratios_of_effects(tests: DescendantTests) -> Ratios:
-    """Ratios of the log fold changes of the descendant step.
+    """Ratios of the natural log fold changes of the descendant step.
 
     s_ij² = (s²(τ_ij) + R_ij² s²(τ_ii)) / τ_ii² by the delta method, the two effects taken as independent.
     """
