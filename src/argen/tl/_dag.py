@@ -37,7 +37,7 @@ def argen_dag(  # noqa: PLR0913
     adata: "AnnData",
     *,
     descendants_key: str = "argen_descendants",
-    first_stage: Literal["ancestors", "shared"] = "ancestors",
+    first_stage: Literal["ancestors", "shared", "shrunk"] = "ancestors",
     covariance: Literal["murphy-topel", "stacked", "naive"] = "murphy-topel",
     edges_hc: Literal["HC0", "HC3"] = "HC0",
     alpha: float = 0.05,
