@@ -46,7 +46,7 @@ def selected(adata):
 
 
 @pytest.mark.parametrize("closure", ["acyclic", True, False])
-@pytest.mark.parametrize("first_stage", ["ancestors", "shared"])
+@pytest.mark.parametrize("first_stage", ["ancestors", "shared", "shrunk"])
 def test_a_forbidden_edge_is_no_candidate_but_stays_in_the_list(closure, first_stage):
     plain = searched(closure=closure)
     source, target = sorted(selected(plain))[0]
