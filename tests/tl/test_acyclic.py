@@ -15,7 +15,8 @@ import argen as ag
 
 pytestmark = pytest.mark.slow
 
-CHOICES = list(product([True, False, "acyclic"], ["ancestors", "shared", "shrunk"], ["murphy-topel", "stacked", "naive"]))
+FIRST_STAGES, COVARIANCES = ["ancestors", "shared", "shrunk"], ["murphy-topel", "stacked", "naive"]
+CHOICES = list(product([True, False, "acyclic"], FIRST_STAGES, COVARIANCES))
 
 
 def check_dag(adata, key):
