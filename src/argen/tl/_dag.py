@@ -37,7 +37,7 @@ def argen_dag(  # noqa: PLR0913
     adata: "AnnData",
     *,
     descendants_key: str = "argen_descendants",
-    first_stage: Literal["ancestors", "shared", "shrunk"] = "ancestors",
+    first_stage: Literal["ancestors", "shared", "shrunk"] = "shrunk",
     covariance: Literal["murphy-topel", "stacked", "naive"] = "murphy-topel",
     edges_hc: Literal["HC0", "HC3"] = "HC0",
     alpha: float = 0.05,
@@ -57,8 +57,9 @@ def argen_dag(  # noqa: PLR0913
 
     .. math:: \log E[Y_t] = \log \ell + \alpha + \tau_t D_t + \sum_{k \in A} \theta_{kt} \hat\eta_k + \beta' X,
 
-    where :math:`\hat\eta_k` comes from the perturbations of :math:`k` and of its ancestors: it is free of unmeasured
-    causes. :math:`\theta_{kt}` is the change of the log-expression of the child per unit log-expression of the parent.
+    where :math:`\hat\eta_k` comes from the perturbations of :math:`k` and of its ancestors (by default, shrunk, also of
+    other candidates, see `first_stage`): it is free of unmeasured causes. :math:`\theta_{kt}` is the change of the
+    log-expression of the child per unit log-expression of the parent.
     With M the coefficients of the first stages, :math:`\hat\theta = M^{-1}\hat\xi_t` and, by Murphy and Topel,
     :math:`V = M^{-1}(V_t + \sum_k \hat\theta_k^2 V_k)M^{-\top}` with HC0 covariances. The p-values of each gene form
     one batch of BatchBH (online FDR control at `alpha`); the rejected ones are the edges :cite:p:`ParkLi2026`. Edges
@@ -121,9 +122,9 @@ def argen_dag(  # noqa: PLR0913
         take minutes, so it is `False` and the log says so.
     prior
         What is known beforehand: a row per pair with ``source``, ``target`` and ``rule``. ``"forbidden"``: the pair is
-        no candidate edge, while the perturbation of the source stays an instrument (the equation may become
-        over-identified: see ``equations``). ``"required"``: the edge is in the network and outside the tests; its
-        source becomes an ancestor. ``"before"``: the source comes first in the causal order.
+        no candidate edge (with ``first_stage="ancestors"`` the perturbation of the source stays an instrument, and the
+        equation may become over-identified: see ``equations``). ``"required"``: the edge is in the network and outside
+        the tests; its source becomes an ancestor. ``"before"``: the source comes first in the causal order.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
     key_added
