@@ -170,7 +170,7 @@ def run_papalexi():
 
 def test_h5ad_with_labels_gives_what_the_functions_give(screen, h5ad, design, tmp_path):
     out = tmp_path / "new" / "folder"
-    options = ["--closure", "acyclic", "--first-stage", "shared", "--covariance", "naive", "--alpha", "0.01"]
+    options = ["--closure", "acyclic", "--first-stage", "shrunk", "--covariance", "naive", "--alpha", "0.01"]
     assert main(["run", str(h5ad), *design, *options, "--out", str(out), "--quiet"]) == 0
     adata = ag.tl.argen_descendants(
         screen,
@@ -181,11 +181,11 @@ def test_h5ad_with_labels_gives_what_the_functions_give(screen, h5ad, design, tm
         alpha=0.01,
         copy=True,
     )
-    ag.tl.argen_dag(adata, first_stage="shared", covariance="naive", alpha=0.01)
+    ag.tl.argen_dag(adata, first_stage="shrunk", covariance="naive", alpha=0.01)
     same_table(out / "edges.csv", ag.get.edges(adata))
     stored = anndata.read_h5ad(out / "result.h5ad")
     assert stored.uns["argen_descendants"]["settings"]["closure"] == "acyclic"
-    assert stored.uns["argen_dag"]["settings"]["first_stage"] == "shared"
+    assert stored.uns["argen_dag"]["settings"]["first_stage"] == "shrunk"
 
 
 def test_formula_layer_targets_and_control_reach_the_analysis(screen, tmp_path):

@@ -92,7 +92,7 @@ def composed(seed: int, genes: int = 30):
     counts = adata.X.tocsc(copy=True).astype(float)
     total = np.asarray(counts.sum(axis=0)).ravel()
     heavy = np.argsort(total)[-2:]
-    lost = np.isin(adata.obs["target"].astype(str), adata.var_names[heavy])
+    lost = np.isin(adata.obs["perturbation"].astype(str), adata.var_names[heavy])
     adata.obs["depth"] = adata.obs["depth"].to_numpy() * np.where(lost, 0.75, 1.0)
     return adata
 
@@ -100,7 +100,7 @@ def composed(seed: int, genes: int = 30):
 def common_response(seed: int, genes: int = 30):
     """Every targeting guide raises the same two genes by .3."""
     adata = k562(seed, genes)
-    rng, targeting = np.random.default_rng([seed, 17]), (adata.obs["target"] != "control").to_numpy()
+    rng, targeting = np.random.default_rng([seed, 17]), (adata.obs["perturbation"] != "control").to_numpy()
     counts = adata.X.toarray()
     for gene in (0, 1):
         counts[targeting, gene] += rng.poisson(0.35 * counts[targeting, gene])
@@ -132,7 +132,7 @@ CASES = {
     "effects .6-1.2": (lambda s: k562(s, 30, n_parents=(0, 2), edge_effect=(0.6, 1.2)), K562),
     "no edges": (lambda s: k562(s, 50, n_parents=None, n_edges=0), K562),
     "100 controls": (lambda s: k562(s, 50, n_controls=100), ["percent_mito"]),
-    "60 cells": (lambda s: k562(s, 50, cells_per_target=60), K562),
+    "60 cells": (lambda s: k562(s, 50, cells_per_perturbation=60), K562),
     "confounding": (lambda s: k562(s, 50, confounder_effect=(-1.0, 1.0)), K562),
     "log-sd .8": (lambda s: k562(s, 50, noise_sd=0.8, dispersion=0.5), K562),
     "log-sd 1.3": (lambda s: k562(s, 50, noise_sd=1.3), K562),
@@ -195,7 +195,7 @@ def run_two_stage(adata, covariates: list[str], options: dict) -> dict:
     import argen as ag
 
     start = time.perf_counter()
-    ag.tl.argen_descendants(adata, target_key="target", covariates=covariates, depth="depth", n_jobs=1)
+    ag.tl.argen_descendants(adata, perturbation_key="perturbation", covariates=covariates, depth="depth", n_jobs=1)
     ag.tl.argen_dag(adata, robust=False, n_jobs=1, **options)
     seconds = time.perf_counter() - start
     genes = sorted(adata.var_names)

@@ -47,6 +47,6 @@ def test_settings_survive_a_file(tmp_path, suffix, given):
     assert from_uns(DescendantSettings, to_uns(settings)) == settings
     network = from_uns(NetworkSettings, read_entry(stored, "argen_dag", "network").settings)
     assert network == NetworkSettings(
-        descendants="argen_descendants", first_stage="ancestors", covariance="murphy-topel", edges_hc="HC0",
+        descendants="argen_descendants", first_stage="shrunk", covariance="murphy-topel", edges_hc="HC0",
         alpha=0.05, fdr="batch-bh", robust=False,
     )  # fmt: skip

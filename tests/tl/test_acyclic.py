@@ -15,7 +15,8 @@ import argen as ag
 
 pytestmark = pytest.mark.slow
 
-CHOICES = list(product([True, False, "acyclic"], ["ancestors", "shared"], ["murphy-topel", "stacked", "naive"]))
+FIRST_STAGES, COVARIANCES = ["ancestors", "shared", "shrunk"], ["murphy-topel", "stacked", "naive"]
+CHOICES = list(product([True, False, "acyclic"], FIRST_STAGES, COVARIANCES))
 
 
 def check_dag(adata, key):
@@ -71,7 +72,7 @@ def test_many_cycles(chr6like, closure):
     adata = chr6like.copy()
     kwargs = {"perturbation_key": "perturbation", "covariates": "~ C(gem_group) + mitopercent", "depth": "depth"}
     ag.tl.argen_descendants(adata, **kwargs, closure=closure, alpha=0.05)
-    for first_stage in ("ancestors", "shared"):
+    for first_stage in ("ancestors", "shared", "shrunk"):
         if closure is False and first_stage == "ancestors":
             continue
         ag.tl.argen_dag(adata, first_stage=first_stage, key_added="net")

@@ -123,7 +123,7 @@ def test_options(function, kwargs, words):
 @pytest.mark.parametrize(
     ("kwargs", "words"),
     [
-        ({"first_stage": "all"}, ["first_stage='all'", "'ancestors'", "'shared'"]),
+        ({"first_stage": "all"}, ["first_stage='all'", "'ancestors'", "'shared'", "'shrunk'"]),
         ({"edges_hc": "HC1"}, ["edges_hc='HC1'", "'HC0'", "'HC3'"]),
         ({"fdr": "storey"}, ["fdr='storey'", "'batch-bh'", "'bh'"]),
         ({"descendants_alpha": 1}, ["descendants_alpha=1"]),

@@ -242,7 +242,7 @@ def test_a_network_without_candidates():
 @pytest.mark.parametrize(
     "options",
     [{"covariance": "stacked", "edges_hc": "HC3"}, {"closure": False}, {"family": "negative_binomial"},
-     {"covariance": "naive", "first_stage": "shared", "closure": True}],
+     {"covariance": "naive", "first_stage": "shared", "closure": True}, {"first_stage": "shrunk"}],
     ids=str,
 )  # fmt: skip
 def test_whatever_the_options(options):

@@ -87,7 +87,7 @@ def test_read_only_memory(expected):
 
 
 @pytest.mark.parametrize("closure", [True, "acyclic", False])
-@pytest.mark.parametrize("first_stage", ["ancestors", "shared"])
+@pytest.mark.parametrize("first_stage", ["ancestors", "shared", "shrunk"])
 def test_threads(closure, first_stage):
     options = {"closure": closure, "first_stage": first_stage, "covariance": "stacked", "edges_hc": "HC3"}
     results = [run(screen(), n_jobs=n, **options) for n in (1, 2, np.int64(3), None, -1)]
@@ -111,9 +111,11 @@ def test_order_of_cells(closure, depth):
 
 
 @pytest.mark.parametrize("closure", [True, "acyclic", False])
-def test_order_of_genes(closure):
-    one = run(screen(), closure=closure)
-    other = run(screen()[:, np.random.default_rng(0).permutation(one.n_vars)].copy(), closure=closure)
+@pytest.mark.parametrize("first_stage", ["ancestors", "shrunk"])
+def test_order_of_genes(closure, first_stage):
+    options = {"closure": closure, "first_stage": first_stage}
+    one = run(screen(), **options)
+    other = run(screen()[:, np.random.default_rng(0).permutation(one.n_vars)].copy(), **options)
     assert_equal(tables(one), tables(other), "")
     back = [other.var_names.get_loc(gene) for gene in one.var_names]
     for key in one.varp:

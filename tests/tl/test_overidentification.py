@@ -150,7 +150,7 @@ def test_targets_without_two_guides_are_listed_with_the_reason():
 def test_whatever_the_options_of_the_network():
     adata = screen(1, n_cells=2500)
     options = {"family": "negative_binomial", "closure": False, "descendants_alpha": 0.2}
-    for first_stage in ("ancestors", "shared"):
+    for first_stage in ("ancestors", "shared", "shrunk"):
         other = adata.copy()
         del other.uns["argen_descendants"]
         ag.tl.argen_dag(other, **DAG, first_stage=first_stage, **options)

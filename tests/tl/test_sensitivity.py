@@ -47,7 +47,7 @@ def test_every_variation_is_the_network_that_its_choice_gives(done):
 
 
 @pytest.mark.parametrize("closure", ["acyclic", False])
-@pytest.mark.parametrize("first_stage", ["ancestors", "shared"])
+@pytest.mark.parametrize("first_stage", ["ancestors", "shared", "shrunk"])
 def test_whatever_the_options(closure, first_stage):
     adata = screen(1)
     options = {"first_stage": first_stage, "covariance": "stacked", "edges_hc": "HC3", "fdr": "bh"}

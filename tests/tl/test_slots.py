@@ -72,7 +72,7 @@ def test_settings_versions_and_ids(done):
         "alpha": 0.05,
     }
     assert done.uns[DAG]["settings"] == {
-        "descendants": STEP, "method": "argen", "first_stage": "ancestors", "covariance": "murphy-topel",
+        "descendants": STEP, "method": "argen", "first_stage": "shrunk", "covariance": "murphy-topel",
         "alpha": 0.05, "fdr": "batch-bh", "edges_hc": "HC0", "robust": True,
     }  # fmt: skip
     for key in (STEP, DAG):

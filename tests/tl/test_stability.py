@@ -79,6 +79,7 @@ def test_no_number_depends_on_threads_or_the_order_of_genes(done):
     [
         {"closure": True, "covariance": "stacked", "edges_hc": "HC3"},
         {"closure": False, "first_stage": "shared", "fdr": "bh"},
+        {"first_stage": "shrunk", "covariance": "stacked"},
         {"family": "negative_binomial", "covariance": "naive"},
         {"prior": pd.DataFrame([("A", "C", "forbidden")], columns=["source", "target", "rule"])},
     ],

@@ -162,7 +162,7 @@ def _add_design_options(group: argparse._ArgumentGroup) -> None:
         "--family", choices=["poisson", "negative_binomial"], default="poisson", help="likelihood (default: poisson)"
     )
     group.add_argument(
-        "--first-stage", choices=["ancestors", "shared"], default="ancestors", help="(default: ancestors)"
+        "--first-stage", choices=["ancestors", "shared", "shrunk"], default="shrunk", help="(default: shrunk)"
     )
     group.add_argument(
         "--covariance",

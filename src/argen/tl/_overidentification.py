@@ -140,8 +140,9 @@ def argen_overidentification(
     split = split_by_guides(step.screen, carried.of_cell, min_cells)
     check_split(split, carried, min_cells)
     equations = estimable_equations(network.dag)
-    # A shared first stage lets every candidate's perturbation move every other candidate.
-    shared = network.settings.first_stage == "shared"
+    # A shared first stage lets every candidate's perturbation move every other candidate. A shrunk one does, too; the
+    # test weighs every moment by its own error and takes the estimates unshrunk.
+    shared = network.settings.first_stage != "ancestors"
     reach = network.relation.descendant | shared
     n_split = len(split.split_perturbations)
     start = log.info(f"comparing the guides of {counted(n_split, 'perturbation')}")

@@ -43,6 +43,11 @@ def chain(p):
     return np.triu(np.ones((p, p), dtype=bool), 1)
 
 
+def fork(p):
+    """The last gene descends from all others, which are unrelated."""
+    return np.arange(p) == np.where(np.arange(p) < p - 1, p - 1, -1)[:, None]
+
+
 def placebo_of(screen, descendant, *, first_stage="ancestors", covariance="murphy-topel", hc="HC0", **options):
     relation, phi = relation_of(descendant), np.zeros(screen.n_genes)
     tests = fit_descendants(screen)
@@ -52,8 +57,8 @@ def placebo_of(screen, descendant, *, first_stage="ancestors", covariance="murph
     return dag, fit_placebo(screen, relation, dag, np.ones(screen.n_genes, dtype=bool), **given)
 
 
-@pytest.mark.parametrize("descendant", [chain(4), everything(4)], ids=["order", "cycle"])
-@pytest.mark.parametrize("first_stage", ["ancestors", "shared"])
+@pytest.mark.parametrize("descendant", [chain(4), everything(4), fork(4)], ids=["order", "cycle", "fork"])
+@pytest.mark.parametrize("first_stage", ["ancestors", "shared", "shrunk"])
 @pytest.mark.parametrize("covariance", ["murphy-topel", "naive"])
 def test_placebo_against_dense_regressions(descendant, first_stage, covariance):
     data = random_screen(3, n=900, p=4, dummies=1)
@@ -72,9 +77,13 @@ def test_placebo_against_dense_regressions(descendant, first_stage, covariance):
         for column, (k, used) in enumerate(zip(A, sets, strict=True)):
             fit = poisson(data.counts[:, k], np.column_stack([data.indicators(used), data.nuisance]), data.depth)
             at, m = np.searchsorted(A, used), len(used)
-            M[at, column] = fit.params[:m]
+            of_fit, weight = fit.cov_params()[:m, :m], np.ones(m)
+            if first_stage == "shrunk":
+                unrelated = ~descendant[A, k] & (k != A)
+                weight[unrelated] = np.maximum(0.0, 1.0 - np.diag(of_fit) / fit.params[:m] ** 2)[unrelated]
+            M[at, column] = weight * fit.params[:m]
             V = np.zeros((len(A), len(A)))
-            V[np.ix_(at, at)] = fit.cov_params()[:m, :m]
+            V[np.ix_(at, at)] = np.outer(weight, weight) * of_fit
             first.append(V)
         inverse = np.linalg.inv(M)
         sizes, factor = group_sizes(screen.n_per_group[A], len(rows))

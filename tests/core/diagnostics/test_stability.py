@@ -112,7 +112,7 @@ def network_of(data, options, covariance="murphy-topel"):
 
 @pytest.mark.parametrize("naive", [False, True])
 @pytest.mark.parametrize("closure", ["acyclic", True, False])
-@pytest.mark.parametrize("first_stage", ["ancestors", "shared"])
+@pytest.mark.parametrize("first_stage", ["ancestors", "shared", "shrunk"])
 def test_every_equation_is_the_saturated_forms_masked_by_the_relation(data, closure, first_stage, naive):
     """θ = Lξ and V = L(V_t + Σ θ²V_k)L', dense, with the coefficients moved by a draw; L = M⁻¹ if that is square."""
     options = options_of(closure, first_stage, naive=naive)
@@ -128,6 +128,8 @@ def test_every_equation_is_the_saturated_forms_masked_by_the_relation(data, clos
         replace(tests, z=tests.z / 2, log_p=log_p_two_sided(tests.z / 2)), closure, 0.05
     ).descendant
     x = saturated_design(data)
+    variance = np.column_stack([np.diag(matrix) for matrix in V]) * 2.0**2  # se are taken times 2
+    factors = np.maximum(0.0, 1.0 - variance / xi**2)
     model_based = [np.linalg.inv(x.T @ (fit.fittedvalues[:, None] * x))[:P, :P] for fit in fits]
     assert len(found.equations) > 1
     general = []
@@ -140,15 +142,16 @@ def test_every_equation_is_the_saturated_forms_masked_by_the_relation(data, clos
             before_t = position < position[t]
             rows = np.flatnonzero((at_scale[:, A].any(axis=1) & before_t) | np.isin(np.arange(P), A))
         general.append(len(rows) > len(A))
-        used = np.ones((len(rows), len(A)), bool) if first_stage == "shared" else at_scale[np.ix_(rows, A)]
-        M = np.where(used | (rows[:, None] == A), xi[np.ix_(rows, A)], 0.0)
+        used = at_scale[np.ix_(rows, A)] | (rows[:, None] == A)
+        otherwise = {"ancestors": 0.0, "shared": 1.0, "shrunk": factors[np.ix_(rows, A)]}[first_stage]
+        weight = np.where(used, 1.0, otherwise)
+        M = weight * xi[np.ix_(rows, A)]
         information = np.linalg.inv(model_based[t][np.ix_(rows, rows)])
         solver = np.linalg.solve(M.T @ information @ M, M.T @ information)  # M⁻¹ where M is square
         theta = solver @ xi[rows, t]
         middle = V[t][np.ix_(rows, rows)].copy()
         for k, gene in enumerate(A):
-            inside = (used | (rows[:, None] == A))[:, k]
-            part = np.where(np.outer(inside, inside), V[gene][np.ix_(rows, rows)], 0.0)
+            part = np.outer(weight[:, k], weight[:, k]) * V[gene][np.ix_(rows, rows)]
             middle += 0.0 if naive else theta[k] ** 2 * part
         np.testing.assert_allclose(equation.coef, theta, rtol=1e-5, atol=1e-7)
         np.testing.assert_allclose(equation.se, 2 * np.sqrt(np.diag(solver @ middle @ solver.T)), rtol=1e-5)

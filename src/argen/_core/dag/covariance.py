@@ -4,6 +4,9 @@
 ``"stacked"``       V(θ̂) = M⁻¹ (Σ_i u_i u_i') M⁻ᵀ,  u_i = IF_t,i − Σ_k θ̂_k IF_k,i: the joint sandwich of all stages,
                     which counts that the same cells feed them (IF: influence, see :mod:`.influence`)
 ``"naive"``         V(θ̂) = M⁻¹ V_t M⁻ᵀ, which takes the predicted expression for known
+
+Where first stages are shrunk, the factors s_lk are taken for known: with S_k = diag(s_k), column k of M, V_k and IF_k,i
+are S_k m_k, S_k V_k S_k and S_k IF_k,i of what was fitted.
 """
 
 import numpy as np
@@ -37,10 +40,10 @@ def quadratic_diagonal(inverse: np.ndarray, v: np.ndarray, W: np.ndarray, G: np.
 
 
 def first_stage_matrix(candidates: np.ndarray, first_stages: list[ReducedForm]) -> np.ndarray:
-    """M: row l, column k = coefficient of D_l in the first stage of candidate k, 0 where D_l is not in it."""
+    """M: row l, column k = (shrunk) coefficient of D_l in the first stage of candidate k, 0 where it is not in it."""
     M = np.zeros((len(candidates), len(candidates)))
     for k, form in enumerate(first_stages):
-        M[np.searchsorted(candidates, form.instruments), k] = form.effect
+        M[np.searchsorted(candidates, form.instruments), k] = form.effect * form.shrinkage
     return M
 
 
@@ -76,7 +79,7 @@ def first_stage_variance(
 
 def first_stage_share(inverse: np.ndarray, candidates: np.ndarray, form: ReducedForm) -> np.ndarray:
     """d_k = diag(M⁻¹ V_k M⁻ᵀ) of one first stage, shape (m,)."""
-    rows = inverse[:, np.searchsorted(candidates, form.instruments)]
+    rows = inverse[:, np.searchsorted(candidates, form.instruments)] * form.shrinkage
     return quadratic_diagonal(rows, form.v, form.W, form.G)
 
 
@@ -94,7 +97,7 @@ def stacked_variance(
     own_weights = np.zeros((len(candidates), len(own.instruments)))
     own_weights[:, np.searchsorted(own.instruments, candidates)] = inverse
     weights = [
-        -theta * inverse[:, np.searchsorted(candidates, form.instruments)]
+        -theta * inverse[:, np.searchsorted(candidates, form.instruments)] * form.shrinkage
         for form, theta in zip(first_stages, coef, strict=True)
     ]
     genes, forms = [target, *candidates.tolist()], [own, *first_stages]
@@ -110,8 +113,8 @@ def separated_variance(
     total = inverse**2 @ (own.v[rows] * own.separated[rows])
     for form, theta in zip(first_stages, coef, strict=True):
         if form.separated.any():
-            at = np.searchsorted(candidates, form.instruments[form.separated])
-            total += theta**2 * (inverse[:, at] ** 2 @ form.v[form.separated])
+            rows = inverse[:, np.searchsorted(candidates, form.instruments)] * form.shrinkage
+            total += theta**2 * (rows[:, form.separated] ** 2 @ form.v[form.separated])
     return total
 
 
@@ -152,13 +155,13 @@ class FirstStageShares:
 def _weighted_sum(
     first_stages: list[ReducedForm], coef: np.ndarray, candidates: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Σ_k θ̂_k² v_k and Σ_k θ̂_k² G_k W_k', zero-padded to the candidates."""
+    """Σ_k θ̂_k² v_k and Σ_k θ̂_k² G_k W_k', shrunk and zero-padded to the candidates."""
     m, q = len(candidates), first_stages[0].W.shape[1]
     diagonal = np.zeros(m)
     left, right = np.zeros((m, len(coef), q)), np.zeros((m, len(coef), q))
     for k, (form, theta) in enumerate(zip(first_stages, coef, strict=True)):
-        rows = np.searchsorted(candidates, form.instruments)
-        diagonal[rows] += theta**2 * form.v
-        left[rows, k] = theta**2 * form.G
-        right[rows, k] = form.W
+        rows, factor = np.searchsorted(candidates, form.instruments), np.broadcast_to(form.shrinkage, form.v.shape)
+        diagonal[rows] += theta**2 * (factor**2 * form.v)
+        left[rows, k] = theta**2 * (factor[:, None] * form.G)
+        right[rows, k] = factor[:, None] * form.W
     return diagonal, left.reshape(m, -1) @ right.reshape(m, -1).T

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from argen._core.dag.covariance import first_stage_matrix
-from argen._core.dag.instruments import ReducedForms, instrument_set
+from argen._core.dag.instruments import ReducedForms, instrument_set, shrunk
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.parallel import Map
 
@@ -71,7 +71,7 @@ class System:
 
     @property
     def matrix(self) -> np.ndarray:
-        """M of a square system: row l, column k is the coefficient of D_l in the first stage of candidate k."""
+        """M of a square system: row l, column k is what D_l counts for in the first stage of candidate k."""
         return first_stage_matrix(self.candidates, self.first)
 
     @property
@@ -95,6 +95,22 @@ def build_system(step: Step, forms: ReducedForms, first_stage: str, map_: Map = 
         Parallel map over genes.
     """
     t, A = step.target, step.candidates
-    sets = [instrument_set(int(k), A, anc, first_stage) for k, anc in zip(A, step.instruments, strict=True)]
+    ancestors = list(step.instruments)
+    sets = [instrument_set(int(k), A, anc, first_stage) for k, anc in zip(A, ancestors, strict=True)]
     own, *first = forms.get([(t, np.union1d(A, [t])), *zip(A.tolist(), sets, strict=True)], map_)
+    if first_stage == "shrunk":
+        first = _shrink(A, first, ancestors, forms, map_)
     return System(t, A, own, first)
+
+
+def _shrink(
+    A: np.ndarray, first: list[ReducedForm], ancestors: list[np.ndarray], forms: ReducedForms, map_: Map
+) -> list[ReducedForm]:
+    """First stages with unrelated instruments shrunk; one that the data say nothing about joins the baseline."""
+
+    def related(k: int, form: ReducedForm) -> np.ndarray:
+        return np.isin(form.instruments, ancestors[k]) | (form.instruments == A[k])
+
+    kept = [form.instruments[np.isfinite(form.effect) | related(k, form)] for k, form in enumerate(first)]
+    first = forms.get(zip(A.tolist(), kept, strict=True), map_)
+    return [shrunk(form, related(k, form)) for k, form in enumerate(first)]

@@ -1,6 +1,7 @@
 """Which perturbations instrument which regression, and the reduced forms that go with it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,18 +9,41 @@ from argen._core.glm.reduced_form import ReducedForm, ReducedFormFit, fit_reduce
 from argen._core.parallel import Map
 from argen._core.screen import Screen
 
-__all__ = ["FIRST_STAGES", "ReducedForms", "instrument_set"]
+__all__ = ["FIRST_STAGES", "ReducedForms", "instrument_set", "shrinkage_of", "shrunk"]
 
-FIRST_STAGES = ("ancestors", "shared")
+FIRST_STAGES = ("ancestors", "shared", "shrunk")
 
 
 def instrument_set(gene: int, candidates: np.ndarray, ancestors: np.ndarray, first_stage: str) -> np.ndarray:
     """Instruments of the first stage of candidate `gene`, sorted.
 
     ``"ancestors"``: its own perturbation and those of its ancestors that are not placed yet; ``"shared"``: those of all
-    candidates of the equation, as in the authors' code.
+    candidates of the equation, as in the authors' code; ``"shrunk"``: the same, for :func:`shrunk` to weigh.
     """
-    return candidates if first_stage == "shared" else np.union1d(ancestors, [gene])
+    return np.union1d(ancestors, [gene]) if first_stage == "ancestors" else candidates
+
+
+def shrunk(form: ReducedForm, related: np.ndarray) -> ReducedForm:
+    """A first stage whose coefficients of unrelated perturbations count for max(0, 1 − 1/z²) of their value.
+
+    A relation that misses a pair makes a false zero in M, and false edges along the path that it hides; M without zeros
+    adds up the noise of all candidates. The positive part of James and Stein's factor takes out what is noise and keeps
+    most of what is far from zero; it has nothing to tune.
+
+    Parameters
+    ----------
+    form
+        Reduced form of a candidate.
+    related
+        Whether the instrument is the candidate's own or that of an ancestor, which count in full; shape (m,).
+    """
+    return replace(form, shrinkage=np.where(related, 1.0, shrinkage_of(form.effect, form.variance)))
+
+
+def shrinkage_of(effect: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """max(0, 1 − 1/z²); 0 where the effect is 0 or unknown."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.fmax(0.0, 1.0 - variance / effect**2)
 
 
 class ReducedForms:

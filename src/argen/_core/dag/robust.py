@@ -222,8 +222,8 @@ def _between(points: np.ndarray, scale: float) -> np.ndarray:
 
 
 def spread(rows: np.ndarray, candidates: np.ndarray, form: ReducedForm) -> np.ndarray:
-    """Weights on the candidates' instruments as weights on all instruments of a form; shape (R, instruments)."""
+    """Weights on the candidates' instruments as weights on all coefficients of a form; shape (R, instruments)."""
     spread = np.zeros((len(rows), len(form.instruments)))
     _, here, there = np.intersect1d(candidates, form.instruments, assume_unique=True, return_indices=True)
     spread[:, there] = rows[:, here]
-    return spread
+    return spread * form.shrinkage

@@ -64,7 +64,8 @@ def search_dag(  # noqa: PLR0913
     screen, tests, relation
         Counts with their design, and the descendant step's results.
     first_stage
-        ``"ancestors"`` or ``"shared"``, see :func:`~argen._core.dag.instruments.instrument_set`.
+        One of :data:`~argen._core.dag.instruments.FIRST_STAGES`, see
+        :func:`~argen._core.dag.instruments.instrument_set`.
     covariance
         One of :data:`~argen._core.dag.covariance.COVARIANCES`.
     alpha, fdr

@@ -21,6 +21,7 @@ from scipy import sparse
 
 from argen._core.dag.covariance import invert, quadratic_diagonal
 from argen._core.dag.equations import steps_of
+from argen._core.dag.instruments import shrinkage_of
 from argen._core.dag.order import place_genes
 from argen._core.dag.search import is_settled, select_edges
 from argen._core.descendants.closure import descendant_relation
@@ -230,7 +231,7 @@ def _instruments_of(
 ) -> Callable[[int, np.ndarray], np.ndarray]:
     """Instruments of an equation: those of its candidates' first stages."""
     closed = options.closure is not False and not options.prior.forbidden.any() and not options.prior.before.any()
-    if closed or options.first_stage == "shared":
+    if closed or options.first_stage != "ancestors":
         return lambda _, A: A
     position = np.argsort(order)
 
@@ -308,12 +309,13 @@ class _Network:
 
     def effects(self, target: int, A: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """θ of the candidates A with the instruments `rows`, NaN where it is not determined."""
-        solver = self._solver(target, A, rows)
+        solver = self._solver(target, A, rows, self._shrinkage(A, rows, 1.0))
         return np.full(len(A), np.nan) if solver is None else solver @ self._effect[rows, target]
 
     def equation(self, target: int, A: np.ndarray, rows: np.ndarray, scale: float) -> Equation:
         """θ and its standard error times `scale`."""
-        solver = self._solver(target, A, rows)
+        shrinkage = self._shrinkage(A, rows, scale)
+        solver = self._solver(target, A, rows, shrinkage)
         status = np.full(len(A), int(EdgeStatus.OK))
         if solver is None:
             nothing = np.full(len(A), np.nan)
@@ -323,7 +325,7 @@ class _Network:
         at = np.searchsorted(own.instruments, rows)
         variance = quadratic_diagonal(solver, own.v[at], own.W[at], own.G[at])
         if self._options.with_first_stage_variance:
-            variance += self._first_stage_shares(A, rows, solver) @ coef**2
+            variance += self._first_stage_shares(A, rows, solver, shrinkage) @ coef**2
         return Equation(target, A, coef, scale * np.sqrt(variance), status, np.nan)
 
     def _whole_inverse(self) -> np.ndarray | None:
@@ -333,11 +335,23 @@ class _Network:
         np.fill_diagonal(M, np.where(known, np.diag(self._effect), 1.0))
         return invert(M)[0]
 
-    def _solver(self, target: int, A: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
+    def _shrinkage(self, A: np.ndarray, rows: np.ndarray, scale: float) -> np.ndarray | None:
+        """Factors of the entries of M, shape (rows, m); `scale` as of the standard errors."""
+        if self._options.first_stage != "shrunk":
+            return None
+        effect = self._effect[np.ix_(rows, A)]
+        forms = [self._forms[k] for k in A.tolist()]
+        variance = np.column_stack([f.variance[np.searchsorted(f.instruments, rows)] for f in forms])
+        related = self._descendant[np.ix_(rows, A)] | (rows[:, None] == A)
+        return np.where(related, 1.0, shrinkage_of(effect, scale**2 * variance))
+
+    def _solver(self, target: int, A: np.ndarray, rows: np.ndarray, shrinkage: np.ndarray | None) -> np.ndarray | None:
         """θ = (solver) ξ_t[rows], shape (m, rows): M⁻¹ of a square equation, else weighted least squares."""
         if self._is_block(target, A):
             return self._whole[np.ix_(A, A)]
         M = np.where(self._used(A, rows), self._effect[np.ix_(rows, A)], 0.0)
+        if shrinkage is not None:
+            M = np.where(shrinkage > 0.0, M * shrinkage, 0.0)
         if len(rows) == len(A):
             return invert(M)[0]
         own = self._forms[target]
@@ -357,11 +371,13 @@ class _Network:
 
     def _used(self, A: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Which instruments are in the first stage of which candidate, shape (rows, m)."""
-        if self._options.first_stage == "shared":
+        if self._options.first_stage != "ancestors":
             return np.ones((len(rows), len(A)), dtype=bool)
         return self._descendant[np.ix_(rows, A)] | (rows[:, None] == A)
 
-    def _first_stage_shares(self, A: np.ndarray, rows: np.ndarray, solver: np.ndarray) -> np.ndarray:
+    def _first_stage_shares(
+        self, A: np.ndarray, rows: np.ndarray, solver: np.ndarray, shrinkage: np.ndarray | None
+    ) -> np.ndarray:
         """diag(L V_k L') in column k, L the solver, shape (m, m)."""
         if self._whole is not None and len(rows) == len(A) and not self._options.prior.forbidden.any():
             if self._shares is None:
@@ -371,7 +387,8 @@ class _Network:
         for k, gene in enumerate(A.tolist()):
             form, used = self._forms[gene], every[:, k]
             at = np.searchsorted(form.instruments, rows[used])
-            shares[:, k] = quadratic_diagonal(solver[:, used], form.v[at], form.W[at], form.G[at])
+            weights = solver[:, used] if shrinkage is None else solver * shrinkage[:, k]
+            shares[:, k] = quadratic_diagonal(weights, form.v[at], form.W[at], form.G[at])
         return shares
 
     def _all_shares(self) -> np.ndarray:

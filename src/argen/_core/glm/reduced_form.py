@@ -53,6 +53,9 @@ class ReducedForm:
         Dispersion of the negative binomial quasi-likelihood; 0 is Poisson.
     converged
         Whether the last Newton step was short enough.
+    shrinkage
+        What the coefficients count for in a first stage, 1 or less, see :func:`~argen._core.dag.instruments.shrunk`;
+        shape (m,), or 1 for all. `effect`, V and influences are those of the fit.
     """
 
     instruments: np.ndarray
@@ -66,6 +69,12 @@ class ReducedForm:
     H_inv: np.ndarray
     phi: float
     converged: bool
+    shrinkage: np.ndarray | float = 1.0
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Diagonal of V, shape (m,)."""
+        return self.v + 2.0 * np.einsum("ij,ij->i", self.G, self.W)
 
     def covariance(self) -> np.ndarray:
         """Dense V, shape (m, m)."""
