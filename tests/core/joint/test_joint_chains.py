@@ -232,3 +232,29 @@ def test_inputs_are_not_changed(example):
     for array in (table.S, table.E, table.kappa, table.inflation, table.correlation, table.offset_variance):
         array.setflags(write=False)
     search_joint(table, chains=2, schedule=SHORT)
+
+
+def test_nothing_to_find():
+    """No instrument at all, two genes, one chain: no edges, no errors."""
+    rng = np.random.default_rng(1)
+    silent = search_joint(simulated_table(rng, np.zeros((5, 5)), np.zeros(5)), chains=2, schedule=SHORT)
+    assert not silent.selected.any()
+    assert np.isnan(silent.p).all()
+    assert silent.order.tolist() == [0, 1, 2, 3, 4]
+    assert silent.expected_false == 0
+    theta = np.array([[0.0, 0.6], [0.0, 0.0]])
+    two = search_joint(simulated_table(rng, theta, np.full(2, -1.2)), chains=1)
+    assert two.selected.tolist() == [[False, True], [False, False]]
+    assert two.agreement.jaccard == 1
+
+
+def test_a_gene_without_counts_takes_no_part(example):
+    _theta, table, _ = example
+    for array in (table.S, table.E, table.kappa):
+        array[:, 4] = 0.0
+    table.instrument[4] = False
+    found = search_joint(table, chains=4)
+    assert not found.selected[4].any()
+    assert not found.selected[:, 4].any()
+    assert np.isfinite(found.coef[found.selected]).all()
+    assert np.isnan(found.residual[:, 4]).all()

