@@ -212,8 +212,8 @@ def _warn(genes: tuple[str, ...], network: JointNetwork, chains: int) -> None:
     if network.is_heavy_tailed:
         warn_user(
             f"Heavy tails: rare cells with many counts make up the variance (the groups' usual variance is "
-            f"{network.tail:.2f} of it). Little can be found in such sums; ag.tl.argen_dag finds more, of which a large "
-            "part was false in simulation: see its calibration."
+            f"{network.tail:.2f} of it). Little can be found in such sums; ag.tl.argen_dag finds more, of which a "
+            "large part was false in simulation: see its calibration."
         )
     agreement = network.agreement
     if agreement.jaccard < POOR_JACCARD or agreement.largest_difference > POOR_DIFFERENCE:
