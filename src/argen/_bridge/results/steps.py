@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -168,7 +169,7 @@ def fits_data(adata: "AnnData", entry: Entry) -> bool:
 def _check_known(function: Callable, given: Mapping[str, Any]) -> None:
     known = {field.name for field in fields(DescendantSettings)}
     if unknown := sorted(set(given) - known):
-        own = sorted(set(function.__kwdefaults__))
+        own = sorted(p.name for p in signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY)
         msg = (
             f"{function.__name__} has no argument {name_some(map(repr, unknown))}. Its own are {name_some(own, 30)}; "
             f"to the descendant step it hands on {name_some(sorted(known), 20)}."
