@@ -1,8 +1,8 @@
-"""Settings of the steps as frozen records, and how they are kept in ``uns``."""
+"""Settings of the steps: as a user gives them, as frozen records, and as ``uns`` keeps them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar
 
 import numpy as np
 
@@ -10,7 +10,18 @@ from argen._bridge.validate import check_count, check_level, check_option
 from argen._core.descendants.tests import HC, TESTS
 from argen.errors import InputError
 
-__all__ = ["CLOSURES", "FAMILIES", "DescendantSettings", "NetworkSettings", "from_uns", "plain", "to_uns"]
+__all__ = [
+    "CLOSURES",
+    "FAMILIES",
+    "DescendantOptions",
+    "DescendantSettings",
+    "LevelledDescendantOptions",
+    "NetworkSettings",
+    "from_uns",
+    "plain",
+    "to_uns",
+    "with_level",
+]
 
 FAMILIES = ("poisson", "negative_binomial")
 CLOSURES = ("acyclic", True, False)
@@ -57,6 +68,37 @@ class DescendantSettings:
                 "hc": value["hc"] or USUAL_HC[value["test"]],
             }
         )
+
+
+class DescendantOptions(TypedDict, total=False):
+    """Arguments of :func:`argen.tl.argen_descendants` for functions that have a level of their own."""
+
+    perturbation_key: str
+    control: str | Sequence[str]
+    covariates: str | Sequence[str] | None
+    depth: str | None
+    layer: str | None
+    perturbations: Sequence[str] | None
+    family: Literal["poisson", "negative_binomial"]
+    closure: Literal["acyclic", True, False]
+    test: Literal["auto", "wald", "score"]
+    hc: Literal["HC0", "HC1", "HC3"] | None
+    pooled: bool
+    min_cells: int
+
+
+class LevelledDescendantOptions(DescendantOptions, total=False):
+    """The same with the level, for functions that have none."""
+
+    alpha: float
+
+
+def with_level(descendants_kwargs: Mapping[str, Any], alpha: float | None) -> dict[str, Any]:
+    """Arguments of the descendant step, its level among them where one is given."""
+    if alpha is None:
+        return dict(descendants_kwargs)
+    check_level("descendants_alpha", alpha)
+    return {**descendants_kwargs, "alpha": alpha}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,7 @@ def _demo(options: argparse.Namespace) -> None:
 
 def _compile(options: argparse.Namespace) -> None:
     from argen._bridge.compilation import EVERYTHING, compile_kernels
-    from argen.baselines.inspre.admm import compile_lasso
+    from argen.baselines._inspre.admm import compile_lasso
 
     folder = compile_kernels(EVERYTHING)
     compile_lasso()

@@ -11,7 +11,7 @@ from argen._bridge.results.network import diagnostics_of
 from argen._bridge.results.prior import read_prior
 from argen._bridge.results.steps import open_step, write_step
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
-from argen._bridge.settings import NetworkSettings
+from argen._bridge.settings import DescendantOptions, NetworkSettings, with_level
 from argen._bridge.validate import check_level, check_option, counted, name_some
 from argen._core.dag.covariance import COVARIANCES
 from argen._core.dag.instruments import FIRST_STAGES
@@ -23,7 +23,6 @@ from argen._core.parallel import worker_pool
 from argen._core.results import Dag, Direction, EdgeStatus, Relation
 from argen._core.screen import Screen
 from argen.errors import InputError
-from argen.tl._options import DescendantOptions, with_level
 
 if TYPE_CHECKING:
     import pandas as pd
