@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +15,7 @@ from argen._bridge.guides.names import GuideTargets, name_targets, split_labels,
 from argen._bridge.guides.slots import fits_table, histogram_table, perturbation_key, write_guides
 from argen._bridge.mudatas import copied
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
-from argen._bridge.validate import check_key, check_level, check_option
+from argen._bridge.validate import check_count, check_key, check_level, check_number, check_option
 from argen._core.guides import (
     METHODS,
     CallOptions,
@@ -337,18 +336,13 @@ def _checked_params(
 ) -> dict[str, object]:
     """Arguments that the method uses, as they are recorded; all are checked."""
     check_level("probability", probability)
-    if not isinstance(min_umi, Integral) or isinstance(min_umi, bool) or min_umi < 1:
-        msg = f"min_umi={min_umi!r} has to be an integer of at least 1."
-        raise InputError(msg)
-    if not isinstance(min_fraction, Real) or isinstance(min_fraction, bool) or not 0 <= min_fraction <= 1:
-        msg = f"min_fraction={min_fraction!r} has to be a number from 0 to 1."
-        raise InputError(msg)
+    min_umi, min_fraction = check_count("min_umi", min_umi, 1), check_number("min_fraction", min_fraction, 0.0, 1.0)
     if method != "mixture" and (batch is not None or guide_depth is not None):
         msg = f"batch and guide_depth are for method='mixture', not for {method!r}: leave them out."
         raise InputError(msg)
-    params: dict[str, object] = {"method": method, "min_umi": int(min_umi)}
+    params: dict[str, object] = {"method": method, "min_umi": min_umi}
     if method == "max":
-        params["min_fraction"] = float(min_fraction)
+        params["min_fraction"] = min_fraction
     elif method != "threshold":
         params["probability"] = float(probability)
     if batch is not None:
