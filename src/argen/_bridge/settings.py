@@ -7,12 +7,13 @@ from typing import Any, Literal, TypedDict, TypeVar
 import numpy as np
 
 from argen._bridge.validate import check_count, check_level, check_option
-from argen._core.descendants.tests import HC, TESTS
+from argen._core.descendants.tests import TESTS
+from argen._core.glm.families import FAMILIES
+from argen._core.glm.sandwich import HC
 from argen.errors import InputError
 
 __all__ = [
     "CLOSURES",
-    "FAMILIES",
     "DescendantOptions",
     "DescendantSettings",
     "LevelledDescendantOptions",
@@ -23,7 +24,6 @@ __all__ = [
     "with_level",
 ]
 
-FAMILIES = ("poisson", "negative_binomial")
 CLOSURES = ("acyclic", True, False)
 # The covariance that goes with a test unless the user says otherwise; HC0 is the paper's.
 USUAL_HC = {"auto": "HC3", "wald": "HC0", "score": "HC3"}
@@ -51,7 +51,7 @@ class DescendantSettings:
     def read(cls, given: Mapping[str, Any]) -> "DescendantSettings":
         """Check the arguments that a user gave, and put the usual ones in the place of the others."""
         value = {field.name: field.default for field in fields(cls)} | {"hc": None} | dict(given)
-        check_option("family", value["family"], FAMILIES)
+        check_option("family", value["family"], tuple(FAMILIES))
         check_option("closure", value["closure"], CLOSURES)
         check_option("test", value["test"], TESTS)
         check_option("hc", value["hc"], (None, *HC))

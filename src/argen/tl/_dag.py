@@ -19,6 +19,7 @@ from argen._core.dag.order import place_genes
 from argen._core.dag.search import search_dag
 from argen._core.descendants.prior import Prior
 from argen._core.fdr import FDR
+from argen._core.glm.sandwich import HC
 from argen._core.parallel import worker_pool
 from argen._core.results import Dag, Direction, EdgeStatus, Relation
 from argen._core.screen import Screen
@@ -153,8 +154,8 @@ def argen_dag(  # noqa: PLR0913
     True
     """
     check_option("first_stage", first_stage, FIRST_STAGES)
-    check_option("covariance", covariance, COVARIANCES)
-    check_option("edges_hc", edges_hc, ("HC0", "HC3"))
+    check_option("covariance", covariance, tuple(COVARIANCES))
+    check_option("edges_hc", edges_hc, tuple(row.name for row in HC.values() if row.of_edges))
     check_level("alpha", alpha)
     check_option("fdr", fdr, tuple(FDR))
     check_option("robust", robust, (True, False, None))
