@@ -27,6 +27,7 @@ __all__ = [
     "COVARIANCES",
     "Covariance",
     "FirstStageShares",
+    "Solved",
     "first_stage_matrix",
     "first_stage_share",
     "first_stage_variance",
@@ -39,6 +40,28 @@ __all__ = [
 # Beyond this condition number (1-norm) fewer than six digits of θ are left.
 MAX_CONDITION = 1e10
 _BLOCK = 16  # first stages per task: fixed, so that sums do not depend on the number of threads
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A square equation of gene t, or the square part of another: θ̂ = M⁻¹ ξ_t[A].
+
+    Attributes
+    ----------
+    target, candidates
+        t and A.
+    own, first
+        Reduced forms of t and of the candidates, on A and possibly further instruments.
+    inverse, coef
+        M⁻¹, rows candidates, columns their instruments, shape (m, m), and θ̂.
+    """
+
+    target: int
+    candidates: np.ndarray
+    own: ReducedForm
+    first: list[ReducedForm]
+    inverse: np.ndarray
+    coef: np.ndarray
 
 
 def quadratic_diagonal(inverse: np.ndarray, v: np.ndarray, W: np.ndarray, G: np.ndarray) -> np.ndarray:
@@ -72,13 +95,12 @@ def own_variance(inverse: np.ndarray, candidates: np.ndarray, own: ReducedForm) 
     return quadratic_diagonal(inverse, own.v[rows], own.W[rows], own.G[rows])
 
 
-def first_stage_variance(
-    inverse: np.ndarray, candidates: np.ndarray, first_stages: list[ReducedForm], coef: np.ndarray, map_: Map = map
-) -> np.ndarray:
+def first_stage_variance(solved: Solved, map_: Map = map) -> np.ndarray:
     """diag(M⁻¹ Σ_k θ̂_k² V_k M⁻ᵀ) as one matrix product over the low-rank factors."""
+    candidates, first, inverse, coef = solved.candidates, solved.first, solved.inverse, solved.coef
     blocks = [slice(lo, lo + _BLOCK) for lo in range(0, len(candidates), _BLOCK)]
     diagonal, cross = np.zeros(len(candidates)), np.zeros((len(candidates), len(candidates)))
-    for d, c in map_(lambda block: _weighted_sum(first_stages[block], coef[block], candidates), blocks):
+    for d, c in map_(lambda block: _weighted_sum(first[block], coef[block], candidates), blocks):
         diagonal += d
         cross += c
     return inverse**2 @ diagonal + 2.0 * np.einsum("ij,ij->i", inverse @ cross, inverse)
@@ -90,15 +112,14 @@ def first_stage_share(inverse: np.ndarray, candidates: np.ndarray, form: Reduced
     return quadratic_diagonal(rows, form.v, form.W, form.G)
 
 
-def separated_variance(
-    inverse: np.ndarray, candidates: np.ndarray, own: ReducedForm, first_stages: list[ReducedForm], coef: np.ndarray
-) -> np.ndarray:
+def separated_variance(solved: Solved) -> np.ndarray:
     """Part of V(θ̂) that comes from groups without counts, whose coefficients are stand-ins for −∞; shape (m,)."""
-    rows = np.searchsorted(own.instruments, candidates)
+    own, inverse = solved.own, solved.inverse
+    rows = np.searchsorted(own.instruments, solved.candidates)
     total = inverse**2 @ (own.v[rows] * own.separated[rows])
-    for form, theta in zip(first_stages, coef, strict=True):
+    for form, theta in zip(solved.first, solved.coef, strict=True):
         if form.separated.any():
-            at = np.searchsorted(candidates, form.instruments[form.separated])
+            at = np.searchsorted(solved.candidates, form.instruments[form.separated])
             total += theta**2 * (inverse[:, at] ** 2 @ form.v[form.separated])
     return total
 
@@ -153,48 +174,31 @@ def _weighted_sum(
 
 
 def _murphy_topel(
-    inverse: np.ndarray,
-    target: int,
-    candidates: np.ndarray,
-    own: ReducedForm,
-    first_stages: list[ReducedForm],
-    coef: np.ndarray,
-    shares: FirstStageShares | None,
-    influence: CellInfluence | None,
-    map_: Map,
+    solved: Solved, shares: FirstStageShares | None, influence: CellInfluence | None, map_: Map
 ) -> np.ndarray:
     """Shape (m,); `shares` are at hand where the relation is a strict order."""
-    variance = own_variance(inverse, candidates, own)
+    variance = own_variance(solved.inverse, solved.candidates, solved.own)
     if shares is not None:
-        return variance + shares.weighted(candidates, first_stages, coef)
-    return variance + first_stage_variance(inverse, candidates, first_stages, coef, map_)
+        return variance + shares.weighted(solved.candidates, solved.first, solved.coef)
+    return variance + first_stage_variance(solved, map_)
 
 
-def _stacked(
-    inverse: np.ndarray,
-    target: int,
-    candidates: np.ndarray,
-    own: ReducedForm,
-    first_stages: list[ReducedForm],
-    coef: np.ndarray,
-    shares: FirstStageShares | None,
-    influence: CellInfluence,
-    map_: Map,
-) -> np.ndarray:
+def _stacked(solved: Solved, shares: FirstStageShares | None, influence: CellInfluence, map_: Map) -> np.ndarray:
     """Shape (m,); groups without counts enter with their stand-in variance."""
+    candidates, own, inverse = solved.candidates, solved.own, solved.inverse
     own_weights = np.zeros((len(candidates), len(own.instruments)))
     own_weights[:, np.searchsorted(own.instruments, candidates)] = inverse
     weights = [
         -theta * inverse[:, np.searchsorted(candidates, form.instruments)]
-        for form, theta in zip(first_stages, coef, strict=True)
+        for form, theta in zip(solved.first, solved.coef, strict=True)
     ]
-    genes, forms = [target, *candidates.tolist()], [own, *first_stages]
+    genes, forms = [solved.target, *candidates.tolist()], [own, *solved.first]
     u = influence.combine(genes, forms, [own_weights, *weights], map_)
-    return np.einsum("ij,ij->i", u, u) + separated_variance(inverse, candidates, own, first_stages, coef)
+    return np.einsum("ij,ij->i", u, u) + separated_variance(solved)
 
 
-def _naive(inverse: np.ndarray, target: int, candidates: np.ndarray, own: ReducedForm, *_: object) -> np.ndarray:
-    return own_variance(inverse, candidates, own)
+def _naive(solved: Solved, *_: object) -> np.ndarray:
+    return own_variance(solved.inverse, solved.candidates, solved.own)
 
 
 def _murphy_topel_of_regression(

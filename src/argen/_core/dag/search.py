@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from argen._core.dag.covariance import COVARIANCES, Covariance, FirstStageShares, invert, separated_variance
+from argen._core.dag.covariance import COVARIANCES, Covariance, FirstStageShares, Solved, invert, separated_variance
 from argen._core.dag.equations import Step, System, build_system, steps_of
 from argen._core.dag.influence import CellInfluence
 from argen._core.dag.instruments import ReducedForms
@@ -153,12 +153,11 @@ def _estimate(
     inverse, condition = invert(system.matrix)
     if inverse is None or not np.isfinite(system.xi).all():
         return _singular(t, A, first, condition)
-    coef = inverse @ system.xi
-    variance = how.covariance.of_square(inverse, t, A, own, first, coef, shares, how.influence, map_)
-    separated = separated_variance(inverse, A, own, first, coef) > RESTS_ON * variance
-    instruments = _instruments(how, inverse, t, A, own, first, coef, map_)
-    status = _edge_status(separated, own, first)
-    return Equation(t, A, coef, np.sqrt(variance), status, condition, instruments=instruments)
+    solved = Solved(t, A, own, first, inverse, inverse @ system.xi)
+    variance = how.covariance.of_square(solved, shares, how.influence, map_)
+    status = _edge_status(separated_variance(solved) > RESTS_ON * variance, own, first)
+    instruments = _instruments(how, solved, map_)
+    return Equation(t, A, solved.coef, np.sqrt(variance), status, condition, instruments=instruments)
 
 
 def _instruments_of_general(system: System, how: _Inference, map_: Map) -> Instruments:
@@ -175,21 +174,12 @@ def _instruments_of_general(system: System, how: _Inference, map_: Map) -> Instr
     xi = own.effect[np.searchsorted(own.instruments, A)]
     if inverse is None or not np.isfinite(xi).all():
         return Instruments.nothing(len(A))
-    return _instruments(how, inverse, t, A, own, first, inverse @ xi, map_)
+    return _instruments(how, Solved(t, A, own, first, inverse, inverse @ xi), map_)
 
 
-def _instruments(
-    how: _Inference,
-    inverse: np.ndarray,
-    t: int,
-    A: np.ndarray,
-    own: ReducedForm,
-    first: list[ReducedForm],
-    coef: np.ndarray,
-    map_: Map,
-) -> Instruments:
-    found = robust_tests(how.influence, inverse, t, A, own, first, coef, map_) if how.robust else None
-    return replace(found or Instruments.nothing(len(A)), strength=strength(inverse, A, first))
+def _instruments(how: _Inference, solved: Solved, map_: Map) -> Instruments:
+    found = robust_tests(how.influence, solved, map_) if how.robust else Instruments.nothing(len(solved.candidates))
+    return replace(found, strength=strength(solved))
 
 
 def _over_identified(
