@@ -110,7 +110,7 @@ def _add(
         how = {"choices": [_WORDS.get(choice, choice) for choice in found.choices if choice != without]}
     elif found.several and metavar not in _LISTS:
         how["action"] = "append"
-    shown = "" if default is None else f"{' ' if words else ''}(default: {default})"
+    shown = "" if default is None else f" (default: {default})"
     group.add_argument(f"--{name.replace('_', '-')}", default=default, help=words + shown, **how)
 
 
@@ -120,11 +120,10 @@ _VALUES = {word: value for value, word in _WORDS.items()}
 
 def given(options: argparse.Namespace, function: str) -> dict[str, Any]:
     """Arguments of a function that have a value in the options of the same name."""
-    values = {name: getattr(options, name, None) for name in arguments_of(function)}
     return {
-        name: _VALUES.get(value, value) if arguments_of(function)[name].choices else value
-        for name, value in values.items()
-        if value is not None
+        name: _VALUES.get(value, value) if argument.choices else value
+        for name, argument in arguments_of(function).items()
+        if (value := getattr(options, name, None)) is not None
     }
 
 
