@@ -12,11 +12,11 @@ RETURNS = {"False": "None", "True": "{data}", "bool": "{data} | None"}
 
 
 def modules_with_copy():
-    """Modules from which `pp` and `tl` import their functions."""
-    for package in ("pp", "tl"):
+    """Modules of their own from which `pp`, `tl` and `baselines` import their functions."""
+    for package in ("pp", "tl", "baselines"):
         for node in ast.parse((SOURCE / package / "__init__.py").read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ImportFrom):
-                yield SOURCE / package / f"{node.module}.py"
+            if isinstance(node, ast.ImportFrom) and node.level:
+                yield SOURCE.joinpath(package, *node.module.split(".")).with_suffix(".py")
 
 
 def public_functions(tree):

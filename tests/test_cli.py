@@ -1,5 +1,6 @@
 """The command line, in a process of its own and in this one, against the public functions and the known truth."""
 
+import inspect
 import subprocess
 import sys
 
@@ -17,7 +18,17 @@ from matplotlib import pyplot as plt
 import argen as ag
 from argen._bridge.compilation import cache_folder
 from argen._bridge.mudatas import columns_stay
+from argen._bridge.settings import CLOSURES
+from argen._core.dag.covariance import COVARIANCES
+from argen._core.dag.instruments import FIRST_STAGES
+from argen._core.descendants.tests import TESTS
+from argen._core.fdr import FDR
+from argen._core.glm.families import FAMILIES
+from argen._core.glm.sandwich import HC
+from argen._core.guides import CALLERS
 from argen.cli import main
+from argen.cli._arguments import given, make_parser
+from argen.cli._signatures import DAG, GUIDES, STEP, arguments_of
 
 DEMO_TRUTH = {  # the figure of the paper without X7 and X8
     ("X1", "X2"): 0.5,
@@ -401,6 +412,68 @@ def test_version_and_help_are_quick(tmp_path):
             [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
         )
         assert word in process.stdout
+
+
+MODULES = {GUIDES: ag.pp.argen_guides, STEP: ag.tl.argen_descendants, DAG: ag.tl.argen_dag}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_arguments_are_those_of_the_signatures(module):
+    """What is read from the source without an import."""
+    parameters = inspect.signature(MODULES[module]).parameters.values()
+    named = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    assert {name: argument.default for name, argument in arguments_of(module).items()} == named
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "rows"),
+    [
+        (GUIDES, "method", CALLERS),
+        (STEP, "family", FAMILIES),
+        (STEP, "test", TESTS),
+        (STEP, "closure", CLOSURES),
+        (STEP, "hc", HC),
+        (DAG, "covariance", COVARIANCES),
+        (DAG, "edges_hc", [name for name, row in HC.items() if row.of_edges]),
+        (DAG, "first_stage", FIRST_STAGES),
+        (DAG, "fdr", FDR),
+    ],
+)
+def test_choices_are_the_rows_of_the_lists(module, name, rows):
+    """As the command line, the types and the documentation have them."""
+    assert arguments_of(module)[name].choices == tuple(rows)
+
+
+def test_options_have_names_and_defaults_of_the_arguments():
+    options = vars(make_parser().parse_args(["run", "screen.h5ad"]))
+    own = {"file", "command", "out", "quiet", "report", "export"}
+    known = [arguments_of(module) for module in MODULES]
+    assert set(options) - own <= {name for arguments in known for name in arguments}
+    for name, value in options.items():
+        assert value is None or name in own or value in {a[name].default for a in known if name in a} | {0.01}
+
+
+def test_values_reach_the_functions():
+    parser = make_parser()
+    line = [
+        "--closure",
+        "yes",
+        "--covariates",
+        "a, b",
+        "--control",
+        "x",
+        "--control",
+        "y",
+        "--layer",
+        "no",
+        "--hc",
+        "HC1",
+    ]
+    found = given(parser.parse_args(["run", "f", *line]), STEP)
+    assert found["closure"] is True
+    assert (found["layer"], found["hc"]) == ("no", "HC1")
+    assert (found["covariates"], found["control"]) == (["a", "b"], ["x", "y"])
+    assert not {"depth", "perturbation_key", "n_jobs"} & set(found)
 
 
 def test_a_command_is_needed(capsys):

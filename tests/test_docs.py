@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pandas as pd
@@ -106,3 +107,23 @@ def test_links_of_the_readme_and_of_the_pages_lead_somewhere():
     for page in (ROOT / "README.md", *docs.glob("*.md"), *docs.glob("diagnostics/*.md"), *docs.glob("plots/*.md")):
         for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_table_of_tests_names_every_core_file_and_tests_that_are_there():
+    table = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("| core | guarded by")[1]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+    patterns, tests = (re.findall(r"`([^`]+)`", " ".join(column)) for column in zip(*rows, strict=True))
+    assert not [test for test in tests if not (ROOT / test).exists()]
+    core = ROOT / "src" / "argen" / "_core"
+    files = [
+        path.relative_to(core).with_suffix("").as_posix() for path in core.rglob("*.py") if path.stem != "__init__"
+    ]
+    assert not [name for name in files if not any(fnmatch(name, pattern) for pattern in patterns)]
+    assert not [pattern for pattern in patterns if not any(fnmatch(name, pattern) for name in files)]
+
+
+def test_paths_of_the_page_about_the_source_are_there():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    source = ROOT / "src" / "argen"
+    for path in re.findall(r"`((?:_core|_bridge|cli|glm|tests)/[\w/]+\.py)`", page):
+        assert any((root / path).exists() for root in (ROOT, source, source / "_core")), path

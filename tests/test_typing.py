@@ -12,7 +12,7 @@ import pytest
 import stubs
 
 import argen as ag
-from argen.tl._options import DescendantOptions, LevelledDescendantOptions
+from argen._bridge.settings import DescendantOptions, LevelledDescendantOptions
 
 SOURCE = Path(ag.__file__).parent
 # Of all that argen imports only what has a part in these types, so that the check takes seconds.
@@ -20,7 +20,7 @@ CONFIG = f"""
 [mypy]
 follow_imports = skip
 mypy_path = {SOURCE.parent}:stubs
-[mypy-argen,argen.pp.*,argen.tl.*,anndata,mudata]
+[mypy-argen,argen.pp.*,argen.tl.*,argen.baselines.*,argen._bridge.settings,anndata,mudata]
 follow_imports = silent
 """
 SNIPPET = """

@@ -60,8 +60,7 @@ def simulate_counts(
 
 
 def call(counts: np.ndarray, batch: np.ndarray, method: str) -> np.ndarray:
-    from argen._core.guides import METHODS as CALLERS
-    from argen._core.guides import CallOptions, CellGroups
+    from argen._core.guides import CALLERS, CallOptions, CellGroups
 
     n_cells, n_guides = counts.shape
     umis = counts.sum(axis=1)
@@ -69,7 +68,7 @@ def call(counts: np.ndarray, batch: np.ndarray, method: str) -> np.ndarray:
     rows = (np.unique(codes)[:, None] == np.unique(codes)[1:]).astype(float)
     groups = CellGroups(umis + 0.5 * np.median(umis[umis > 0]), codes, rows)
     options = CallOptions(np.arange(n_guides), cells=groups)
-    calls = CALLERS[method.split(",")[0]](sparse.csr_array(counts.astype(np.int64)), options)
+    calls = CALLERS[method.split(",")[0]].call(sparse.csr_array(counts.astype(np.int64)), options)
     return calls.assignment.toarray().astype(bool)
 
 

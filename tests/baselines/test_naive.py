@@ -1,110 +1,145 @@
-"""The naive regression against statsmodels on the dense design, and what degenerate data do to it."""
+"""argen_naive: the contract of argen_dag, its numbers, its messages."""
 
+import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
-from data_files import fixture
 from oracles import poisson
-from screens import random_screen, sim8_screen
+from toy import KWARGS, assert_equal, assert_same, set_count, toy
 
-from argen._core.dag.search import search_dag
-from argen._core.descendants.closure import descendant_relation
-from argen._core.descendants.tests import fit_descendants
-from argen._core.parallel import worker_pool
-from argen._core.results import EdgeStatus
-from argen.baselines.naive import fit_observed, log_expression, search_naive
+import argen as ag
+from argen.errors import ArgenWarning, InputError, StaleResultError
+
+NAIVE = "argen_naive"
 
 
-def dense(data, target, candidates):
-    """Regressors in the order that the core has them first: candidates, then the target's own perturbation."""
-    observed = np.log1p(data.counts / data.depth[:, None])
-    return np.column_stack([observed[:, candidates], data.indicators([target]), data.nuisance])
+@pytest.fixture(scope="module")
+def done():
+    adata = toy()
+    ag.tl.argen_dag(adata, **KWARGS)
+    ag.tl.argen_naive(adata, n_jobs=1)
+    return adata
+
+
+def test_same_candidates_and_order_as_argen_dag(done):
+    full, naive = (done.uns[key]["tables"] for key in ("argen_dag", NAIVE))
+    for name in ("source", "target"):
+        assert naive["edges"][name].tolist() == full["edges"][name].tolist()
+    assert naive["order"].tolist() == full["order"].tolist()
+    assert set(naive) == set(full)
+    assert list(naive["edges"]) == list(full["edges"])
+    assert {"argen_naive_order", "argen_naive_layer"} <= set(done.var)
+
+
+def test_numbers_are_those_of_statsmodels(done):
+    obs, counts = done.obs, done.to_df()
+    depth = counts.sum(axis=1).to_numpy()
+    depth = depth / depth.mean()
+    table = ag.get.edges(done, key=NAIVE, selected=False)
+    nuisance = np.column_stack(
+        [pd.get_dummies(obs["batch"]).to_numpy(float), (obs["mito"] - obs["mito"].mean()) / obs["mito"].std(ddof=0)]
+    )
+    for child, rows in table.groupby("target"):
+        parents = rows["source"].tolist()
+        observed = np.log1p(counts[parents].to_numpy() / depth[:, None])
+        x = np.column_stack([observed, (obs["gene"] == child).to_numpy(float), nuisance])
+        reference = poisson(counts[child].to_numpy(float), x, depth)
+        np.testing.assert_allclose(rows["coef"], reference.params[: len(parents)], rtol=1e-6)
+        np.testing.assert_allclose(rows["se"], reference.bse[: len(parents)], rtol=1e-6)
+
+
+def test_selection_is_batch_bh(done):
+    table = done.uns[NAIVE]["tables"]["edges"]
+    np.testing.assert_array_equal(table["selected"], table["p"] <= table["threshold"])
+    direct = done[:, :].varp[NAIVE]
+    assert direct.nnz == table["selected"].sum() > 0
+    graph = ag.get.graph(done, key=NAIVE)
+    assert graph.number_of_edges() == direct.nnz
+    assert done.uns[NAIVE]["settings"] == {
+        "descendants": "argen_descendants",
+        "method": "naive",
+        "alpha": 0.05,
+        "fdr": "batch-bh",
+    }
+
+
+def test_missing_descendants_are_computed(done):
+    alone = toy()
+    ag.tl.argen_naive(alone, **KWARGS)
+    assert_equal(alone.uns[NAIVE], done.uns[NAIVE], "uns")
+    assert set(alone.uns) == {NAIVE, "argen_descendants"}
+    strict = toy()
+    ag.tl.argen_naive(strict, **KWARGS, descendants_alpha=0.001)
+    assert strict.uns["argen_descendants"]["settings"]["alpha"] == 0.001
+
+
+def test_invariances(done):
+    expected = ag.get.edges(done, key=NAIVE, selected=False)
+    rng = np.random.default_rng(0)
+    adata = toy()
+    shuffled = adata[rng.permutation(adata.n_obs), rng.permutation(adata.n_vars)].copy()
+    shuffled.X = shuffled.X.toarray()
+    ag.tl.argen_naive(shuffled, **{**KWARGS, "n_jobs": 2})
+    found = ag.get.edges(shuffled, key=NAIVE, selected=False)
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-9)
+
+
+def test_copy_names_and_files(done, tmp_path):
+    adata = toy()
+    before = adata.copy()
+    copied = ag.tl.argen_naive(adata, **KWARGS, copy=True, key_added="other")
+    assert_same(before, adata)
+    assert_equal(copied.uns["other"]["tables"]["edges"], done.uns[NAIVE]["tables"]["edges"], "edges")
+    done.write_h5ad(tmp_path / "x.h5ad")
+    again = ad.read_h5ad(tmp_path / "x.h5ad")
+    for slot in ("uns", "varp", "var"):
+        assert_equal(getattr(done, slot), getattr(again, slot), slot)
+
+
+def test_equation_without_estimates_is_said():
+    adata = toy()
+    for cell in adata.obs_names:
+        set_count_of(adata, cell)
+    with pytest.warns(ArgenWarning, match="collinear"):
+        ag.tl.argen_naive(adata, **KWARGS)
+    table = ag.get.edges(adata, key=NAIVE, selected=False)
+    lost = table[table["flags"] == "singular"]
+    assert len(lost)
+    assert lost[["coef", "se", "p"]].isna().all(axis=None)
+    assert not lost["selected"].any()
+
+
+def set_count_of(adata, cell):
+    """Gene B's counts are gene A's."""
+    set_count(adata, adata.obs_names == cell, "B", int(adata[cell, "A"].X.toarray()[0, 0]))
 
 
 @pytest.mark.parametrize(
-    "kwargs", [{}, {"dummies": 2}, {"levels": 1, "numeric": 0}, {"numeric": 2, "n": 9000}, {"log_mean": -2.0}]
+    ("kwargs", "words"),
+    [
+        ({"alpha": 1.5}, ["alpha=1.5"]),
+        ({"n_jobs": 0}, ["n_jobs=0"]),
+        ({"key_added": "argen_descendants"}, ["overwrite"]),
+        ({"covariance": "naive"}, ["argen_naive has no argument 'covariance'", "descendants", "closure"]),
+        ({"closure": "no"}, ["closure='no'", "'acyclic'"]),
+    ],
 )
-def test_coefficients_and_hc0_errors_are_those_of_statsmodels(kwargs):
-    data = random_screen(1, p=5, **kwargs)
-    A, t = np.array([0, 2, 4]), 1
-    reference = poisson(data.counts[:, t], dense(data, t, A), data.depth)
-    found = fit_observed(data.screen, log_expression(data.screen), t, A)
-    np.testing.assert_allclose(found.coef, reference.params[:3], rtol=1e-8)
-    np.testing.assert_allclose(found.se, reference.bse[:3], rtol=1e-8)
-    assert (found.status == EdgeStatus.OK).all()
-    assert found.candidates is A
+def test_bad_arguments(kwargs, words):
+    adata = toy()
+    before = adata.copy()
+    with pytest.raises(InputError) as caught:
+        ag.tl.argen_naive(adata, **{**KWARGS, **kwargs})
+    for word in words:
+        assert word in str(caught.value)
+    assert_same(before, adata)
 
 
-def test_log_expression():
-    data = random_screen(2)
-    expected = np.log1p(data.counts / data.depth[:, None])[data.screen.cell]
-    np.testing.assert_allclose(log_expression(data.screen), expected, rtol=1e-14)
-
-
-def test_cells_that_say_nothing_are_left_out():
-    """No counts in a level and in the target's own group: statsmodels without those cells and columns."""
-    data = random_screen(3, p=4, levels=3)
-    t, A = 1, np.array([0, 3])
-    silent = (data.nuisance[:, 2] == 1) | (data.target == t)
-    data.counts[silent, t] = 0
-    screen = rebuilt(data)
-    rest = ~silent
-    x = np.delete(dense(data, t, A), [2, 5], axis=1)  # the own perturbation and the silent level
-    reference = poisson(data.counts[rest, t], x[rest], data.depth[rest])
-    found = fit_observed(screen, log_expression(screen), t, A)
-    np.testing.assert_allclose(found.coef, reference.params[:2], rtol=1e-8)
-    np.testing.assert_allclose(found.se, reference.bse[:2], rtol=1e-8)
-
-
-def rebuilt(data):
-    from scipy import sparse
-
-    from argen._core.screen import Covariates, build_screen
-
-    levels = data.nuisance[:, :3].argmax(axis=1)
-    covariates = Covariates(levels, np.zeros((len(levels), 0)), data.nuisance[:, 3:])
-    return build_screen(sparse.csc_array(data.counts), data.target, data.depth, covariates, data.screen.genes)
-
-
-def test_collinear_regressors_have_no_estimate():
-    data = random_screen(4, p=4)
-    data.counts[:, 2] = data.counts[:, 0]
-    screen = rebuilt(data)
-    found = fit_observed(screen, log_expression(screen), 1, np.array([0, 2]))
-    assert np.isnan(found.coef).all()
-    assert np.isnan(found.se).all()
-    assert (found.status == EdgeStatus.SINGULAR).all()
-
-
-def test_candidates_are_those_of_the_search_and_threads_change_nothing():
-    screen = sim8_screen(1, "Full")
-    tests = fit_descendants(screen)
-    relation = descendant_relation(tests, closure=True, alpha=0.05)
-    naive = search_naive(screen, tests, relation, alpha=0.05)
-    full = search_dag(screen, tests, relation, first_stage="ancestors", covariance="murphy-topel", alpha=0.05)
-    np.testing.assert_array_equal(naive.order, full.order)
-    np.testing.assert_array_equal(naive.source, full.source)
-    np.testing.assert_array_equal(naive.target, full.target)
-    with worker_pool(2) as map_:
-        again = search_naive(screen, tests, relation, alpha=0.05, map_=map_)
-    np.testing.assert_array_equal(again.coef, naive.coef)
-    np.testing.assert_array_equal(again.se, naive.se)
-
-
-def test_hidden_causes_move_the_naive_estimates_and_not_the_proxies():
-    """The paper's point on its own data: true effects are ±.5."""
-    import pandas as pd
-
-    screen = sim8_screen(1, "Full")
-    tests = fit_descendants(screen)
-    relation = descendant_relation(tests, closure=True, alpha=0.05)
-    truth = pd.read_csv(fixture("sim8", "true_edges.csv")).set_index(["from", "to"])["coef"]
-    errors = []
-    for dag in (
-        search_naive(screen, tests, relation, alpha=0.05),
-        search_dag(screen, tests, relation, first_stage="ancestors", covariance="murphy-topel", alpha=0.05),
-    ):
-        names = [(screen.genes[s], screen.genes[t]) for s, t in zip(dag.source, dag.target, strict=True)]
-        true = np.array([truth.get(name, np.nan) for name in names])
-        errors.append(np.nanmedian(np.abs(dag.coef - true)))
-    assert errors[1] < 0.05
-    assert errors[0] > 0.2
+def test_stale_step_is_refused(done):
+    adata = done.copy()
+    set_count(adata, adata.obs_names == "cell3", "A", 99)
+    with pytest.raises(StaleResultError, match="argen_descendants"):
+        ag.tl.argen_naive(adata)
+    with pytest.raises(InputError, match="min_cells"):
+        ag.tl.argen_naive(done.copy(), min_cells=20)
+    with pytest.raises(InputError, match="takes an AnnData"):
+        ag.tl.argen_naive(done.X)

@@ -8,8 +8,14 @@ from toy import toy
 
 import argen as ag
 from argen._bridge.results.entries import read_entry
-from argen._bridge.settings import USUAL_HC, DescendantSettings, NetworkSettings, from_uns, to_uns
-from argen.tl._options import LevelledDescendantOptions
+from argen._bridge.settings import (
+    USUAL_HC,
+    DescendantSettings,
+    LevelledDescendantOptions,
+    NetworkSettings,
+    from_uns,
+    to_uns,
+)
 
 BARE = {"adata", "n_jobs", "key_added", "copy"}
 

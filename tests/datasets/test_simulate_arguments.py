@@ -71,7 +71,7 @@ REFUSED = [
     ({"edge_effect": (0.5, 0.2)}, "edge_effect.*larger number first"),
     ({"edge_effect": [0.1, 0.2]}, "edge_effect has shape"),
     ({"knockdown": (1, 2, 3)}, "knockdown is a tuple of 3"),
-    ({"knockdown": "strong"}, "knockdown='strong' is not numeric"),
+    ({"knockdown": "strong"}, "knockdown='strong' is not a number"),
     ({"genes": 4, "knockdown": [-1.0, -2.0]}, r"knockdown has shape \(2,\), expected \(4,\)"),
     ({"genes": 2, "knockdown": [-1.0, np.inf]}, "knockdown holds values that are not finite"),
     ({"genes": 2, "knockdown": {"G1": -1}}, "knockdown has no value for G2"),

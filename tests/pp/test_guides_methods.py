@@ -229,7 +229,7 @@ BAD = {
     "depth column": ({"guide_depth": "total"}, "guide_depth='total' is not an obs column"),
     "text depth": ({"guide_depth": "lane"}, "guide_depth='lane' is not numeric"),
     "negative depth": ({"guide_depth": "minus"}, "guide_depth='minus' is infinite or below 0 in"),
-    "batch of max": ({"batch": "lane", "method": "max"}, "batch and guide_depth are for method='mixture'"),
+    "batch of max": ({"batch": "lane", "method": "max"}, "batch is for method='mixture', not for 'max'"),
     "method for labels": ({"labels": "lane", "method": "mixture"}, "calls guides from counts, but labels="),
     "two groups": ({"guide_target": r"^(.+)(g)\d"}, "has 2 groups"),
     "broken pattern": ({"guide_target": r"^(.+g"}, "is no regular expression"),

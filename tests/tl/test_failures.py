@@ -22,8 +22,8 @@ def broken(*args, **kwargs):
 FAILING = {
     "argen_descendants": ("argen._bridge.results.steps", "descendant_relation"),
     "argen_dag": ("argen.tl._dag", "search_dag"),
-    "argen_naive": ("argen.tl._naive", "search_naive"),
-    "inspre": ("argen.tl._inspre", "fit_path"),
+    "argen_naive": ("argen.baselines._naive.naive", "search_naive"),
+    "inspre": ("argen.baselines._inspre.inspre", "fit_path"),
 }
 
 

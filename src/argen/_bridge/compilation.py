@@ -3,24 +3,28 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import argen
 from argen._bridge.runtime import resolve_n_jobs
 from argen._core.compilation import compile_parts
 from argen._core.glm._fit_kernels import fit_means
+from argen._core.glm.families import FAMILIES
 
-__all__ = ["EVERYTHING", "NEGATIVE_BINOMIAL", "SEARCH", "cache_folder", "compile_kernels"]
+__all__ = ["EVERYTHING", "cache_folder", "compile_kernels", "halves_of"]
 
 # What one process does, and what the other does meanwhile.
 Halves = tuple[tuple[str, ...], tuple[str, ...]]
-SEARCH: Halves = (("reduced forms",), ("pairs",))
-NEGATIVE_BINOMIAL: Halves = (("reduced forms", "negative binomial"), ("pairs", "negative binomial pairs"))
-EVERYTHING: Halves = (
-    ("reduced forms", "negative binomial", "diagnostics"),
-    ("pairs", "negative binomial pairs", "guides"),
-)
+
+
+def halves_of(families: Iterable[str], rest: Halves = ((), ())) -> Halves:
+    """What a search with these families needs, and the `rest`."""
+    parts = [(("reduced forms",), ("pairs",)), *(FAMILIES[name].parts for name in families), rest]
+    return tuple(sum(halves, ()) for halves in zip(*parts, strict=True))
+
+
+EVERYTHING = halves_of(FAMILIES, (("diagnostics",), ("guides",)))
 
 
 def cache_folder() -> Path | None:

@@ -68,14 +68,14 @@ def progress_bars() -> Iterator[Bar]:
         yield bar
 
 
-def announce_compilation(*, negative_binomial: bool = False) -> None:
+def announce_compilation(family: str = "poisson") -> None:
     """Compile the kernels if need be, and say why the first call on a machine is slow."""
     from argen._core.compilation import is_compiled
 
-    if is_compiled(negative_binomial=negative_binomial):
+    if is_compiled(family):
         return
-    from argen._bridge.compilation import NEGATIVE_BINOMIAL, SEARCH, cache_folder, compile_kernels
+    from argen._bridge.compilation import cache_folder, compile_kernels, halves_of
 
     how_often = "once per machine (the result is cached)" if cache_folder() else "in every process (nothing is cached)"
     log.warning(f"compiling argen's kernels: about 25 seconds of processor time, shared by two processes; {how_often}")
-    compile_kernels(NEGATIVE_BINOMIAL if negative_binomial else SEARCH)
+    compile_kernels(halves_of([family]))

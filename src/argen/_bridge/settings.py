@@ -1,27 +1,30 @@
-"""Settings of the steps as frozen records, and how they are kept in ``uns``."""
+"""Settings of the steps: as a user gives them, as frozen records, and as ``uns`` keeps them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar
 
 import numpy as np
 
 from argen._bridge.validate import check_count, check_level, check_option
-from argen._core.descendants.tests import HC, TESTS
+from argen._core.descendants.tests import TESTS
+from argen._core.glm.families import FAMILIES
+from argen._core.glm.sandwich import HC
 from argen.errors import InputError
 
 __all__ = [
     "CLOSURES",
-    "FAMILIES",
+    "DescendantOptions",
     "DescendantSettings",
     "JointSettings",
+    "LevelledDescendantOptions",
     "NetworkSettings",
     "from_uns",
     "plain",
     "to_uns",
+    "with_level",
 ]
 
-FAMILIES = ("poisson", "negative_binomial")
 CLOSURES = ("acyclic", True, False)
 # The covariance that goes with a test unless the user says otherwise; HC0 is the paper's.
 USUAL_HC = {"auto": "HC3", "wald": "HC0", "score": "HC3"}
@@ -49,7 +52,7 @@ class DescendantSettings:
     def read(cls, given: Mapping[str, Any]) -> "DescendantSettings":
         """Check the arguments that a user gave, and put the usual ones in the place of the others."""
         value = {field.name: field.default for field in fields(cls)} | {"hc": None} | dict(given)
-        check_option("family", value["family"], FAMILIES)
+        check_option("family", value["family"], tuple(FAMILIES))
         check_option("closure", value["closure"], CLOSURES)
         check_option("test", value["test"], TESTS)
         check_option("hc", value["hc"], (None, *HC))
@@ -66,6 +69,37 @@ class DescendantSettings:
                 "hc": value["hc"] or USUAL_HC[value["test"]],
             }
         )
+
+
+class DescendantOptions(TypedDict, total=False):
+    """Arguments of :func:`argen.tl.argen_descendants` for functions that have a level of their own."""
+
+    perturbation_key: str
+    control: str | Sequence[str]
+    covariates: str | Sequence[str] | None
+    depth: str | None
+    layer: str | None
+    perturbations: Sequence[str] | None
+    family: Literal["poisson", "negative_binomial"]
+    closure: Literal["acyclic", True, False]
+    test: Literal["auto", "wald", "score"]
+    hc: Literal["HC0", "HC1", "HC3"] | None
+    pooled: bool
+    min_cells: int
+
+
+class LevelledDescendantOptions(DescendantOptions, total=False):
+    """The same with the level, for functions that have none."""
+
+    alpha: float
+
+
+def with_level(descendants_kwargs: Mapping[str, Any], alpha: float | None) -> dict[str, Any]:
+    """Arguments of the descendant step, its level among them where one is given."""
+    if alpha is None:
+        return dict(descendants_kwargs)
+    check_level("descendants_alpha", alpha)
+    return {**descendants_kwargs, "alpha": alpha}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

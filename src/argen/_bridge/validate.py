@@ -1,6 +1,6 @@
 """Checks of what a user hands over; every failure names the thing and the cure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ __all__ = [
     "check_positive",
     "counted",
     "name_some",
+    "read_array",
     "read_column",
     "read_numbers",
     "read_seed",
@@ -100,10 +101,11 @@ def read_seed(rng: object) -> int:
     return int(rng)
 
 
-def check_number(name: str, value: object, least: float = -np.inf) -> float:
-    """Return `value`, checked to be a finite number of at least `least`."""
-    if not _is_finite(value) or value < least:
+def check_number(name: str, value: object, least: float = -np.inf, most: float = np.inf) -> float:
+    """Return `value`, checked to be a finite number from `least` to `most`."""
+    if not _is_finite(value) or not least <= value <= most:
         limit = "" if least == -np.inf else f" of at least {least:g}"
+        limit += "" if most == np.inf else f" and at most {most:g}"
         msg = f"{name}={value!r}: give a finite number{limit}."
         raise InputError(msg)
     return float(value)
@@ -122,6 +124,31 @@ def check_positive(name: str, value: object) -> float:
         msg = f"{name}={value!r} is not a finite number larger than 0."
         raise InputError(msg)
     return float(value)
+
+
+# What the numbers of an array have to be, and the words where they are not.
+_KINDS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
+    "finite": (np.isfinite, "has to be finite"),
+    "positive": (lambda array: array > 0, "has to be positive"),
+    "not negative": (lambda array: array >= 0, "is negative or missing"),
+    "level": (lambda array: (array > 0) & (array < 1), "is not between 0 and 1"),
+}
+
+
+def read_array(name: str, value: object, kind: str | None = None) -> np.ndarray:
+    """Return `value` as an array of floats, of any shape, checked to be of this kind if one is named."""
+    try:
+        array = np.asarray(value)
+        array = array.astype(np.float64) if array.dtype.kind in "iufO" else None
+    except (TypeError, ValueError):
+        array = None
+    if array is None:
+        msg = f"{name}={value!r} is not a number or an array of numbers."
+        raise InputError(msg)
+    if kind is not None and not _KINDS[kind][0](array).all():
+        msg = f"{name}={value!r} {_KINDS[kind][1]}."
+        raise InputError(msg)
+    return array
 
 
 def _is_finite(value: object) -> bool:

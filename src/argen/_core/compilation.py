@@ -13,10 +13,11 @@ from argen._core.glm._fit_kernels import fit_means
 from argen._core.glm._influence_kernels import group_influence
 from argen._core.glm._leverage_kernels import control_inflation
 from argen._core.glm._moment_kernels import monomials
-from argen._core.glm._nb_kernels import dispersion_of_controls, nb_fit
+from argen._core.glm._nb_kernels import dispersion_of_controls
 from argen._core.glm._nb_pair_kernels import nb_pairs, nb_tabulate_controls
 from argen._core.glm._pair_kernels import fit_pairs, move_weights, tabulate_controls
 from argen._core.glm._segment_kernels import stratum_factors
+from argen._core.glm.families import FAMILIES
 from argen._core.glm.reduced_form import ReducedForm, ReducedFormFit
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
 
@@ -32,9 +33,9 @@ def compile_parts(parts: Iterable[str]) -> None:
         PARTS[part](screen)
 
 
-def is_compiled(*, negative_binomial: bool = False) -> bool:
-    """Whether the kernels of a search are in memory or on disk, up to date."""
-    needed = [fit_pairs, fit_means, *([nb_pairs, nb_fit] if negative_binomial else [])]
+def is_compiled(family: str = "poisson") -> bool:
+    """Whether the kernels of a search with this family are in memory or on disk, up to date."""
+    needed = fit_pairs, fit_means, *FAMILIES[family].kernels
     return all(kernel.is_compiled() for kernel in needed)
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from argen._bridge import log
-from argen.cli._arguments import CLOSURES, make_parser
+from argen.cli._arguments import given, make_parser, names_in
 from argen.cli._files import one_line, read_file
+from argen.cli._signatures import DAG, GUIDES, STEP
 from argen.errors import ArgenError, ArgenWarning, InputError
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _demo(options: argparse.Namespace) -> None:
 
 def _compile(options: argparse.Namespace) -> None:
     from argen._bridge.compilation import EVERYTHING, compile_kernels
-    from argen.baselines.inspre.admm import compile_lasso
+    from argen.baselines._inspre.admm import compile_lasso
 
     folder = compile_kernels(EVERYTHING)
     compile_lasso()
@@ -125,26 +126,8 @@ def _run(options: argparse.Namespace) -> None:
     report = None if options.report is None else check_path(options.report, (".html",), "report.html", made=options.out)
     exports = _exports(options.export)
     adata, labels = _read_perturbations(options)
-    design = {
-        **labels,
-        "covariates": _covariates(options.covariates),
-        "depth": options.depth,
-        "layer": options.layer,
-        "perturbations": _names(options.perturbations),
-        "closure": CLOSURES[options.closure],
-        "test": options.test,
-        "family": options.family,
-        "min_cells": options.min_cells,
-    }
-    ag.tl.argen_descendants(adata, alpha=options.descendants_alpha, n_jobs=options.n_jobs, **design)
-    ag.tl.argen_dag(
-        adata,
-        first_stage=options.first_stage,
-        covariance=options.covariance,
-        alpha=options.alpha,
-        fdr=options.fdr,
-        n_jobs=options.n_jobs,
-    )
+    ag.tl.argen_descendants(adata, **given(options, STEP) | labels | {"alpha": options.descendants_alpha})
+    ag.tl.argen_dag(adata, **given(options, DAG))
     if report is not None:
         _diagnose(adata, options.n_jobs)
     out = _make_folder(options.out)
@@ -204,27 +187,8 @@ def _call_guides(options: argparse.Namespace, data: "AnnData | MuData", adata: "
             f"obsm: {name_some(adata.obsm) or 'none'}."
         )
         raise InputError(msg)
-    ag.pp.argen_guides(
-        data,
-        guides=options.guides,
-        guide_target=options.guide_target,
-        control=options.control,
-        method=options.method,
-        probability=options.probability,
-        batch=options.guide_batch,
-        min_umi=options.min_umi,
-        min_fraction=options.min_fraction,
-        on_mismatch="warn",
-    )
+    ag.pp.argen_guides(data, **given(options, GUIDES), on_mismatch="warn")
     return {"perturbation_key": "argen_perturbation", "control": "control"}
-
-
-def _names(option: str | None) -> list[str] | None:
-    return None if option is None else [name.strip() for name in option.split(",") if name.strip()]
-
-
-def _covariates(option: str | None) -> str | list[str] | None:
-    return option if option is not None and "~" in option else _names(option)
 
 
 def _print_network(adata: "AnnData") -> None:
@@ -273,7 +237,7 @@ def _write_results(adata: "AnnData", out: Path) -> None:
 
 def _exports(option: str | None) -> list[str]:
     """Formats to write beside the CSV files, checked."""
-    names = list(dict.fromkeys(_names(option) or ()))
+    names = list(dict.fromkeys(names_in(option or "")))
     if option is not None and not names:
         msg = f"--export names no format: give one or more of {', '.join(_EXPORTS)}, with commas between them."
         raise InputError(msg)

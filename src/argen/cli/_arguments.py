@@ -1,13 +1,18 @@
-"""What the command line understands."""
+"""What the command line understands: arguments of the public functions, by their names, with a few of its own.
+
+Defaults and choices are read from the signatures; only the help is written here.
+"""
 
 import argparse
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from argen import __version__
+from argen.cli._signatures import DAG, GUIDES, STEP, arguments_of
 
-__all__ = ["CLOSURES", "DATA_SETS", "make_parser"]
+__all__ = ["DATA_SETS", "given", "make_parser", "names_in"]
 
-CLOSURES = {"yes": True, "no": False, "acyclic": "acyclic"}
 DATA_SETS = (  # functions of argen.datasets, by name where a file is asked for
     "dixit_2016",
     "gasperini_2019",
@@ -84,99 +89,114 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command="run")
 
 
+def _add(
+    group: argparse._ActionsContainer,
+    name: str,
+    function: str,
+    metavar: str | None,
+    words: str,
+    *,
+    argument: str | None = None,
+    without: str | None = None,
+) -> None:
+    """Add an option with the default, the choices and the type of an argument, that of the same name if none is named.
+
+    Where the words say what the default is, it hangs on something, and the function is not given any.
+    """
+    found = arguments_of(function)[argument or name]
+    default = None if "(default:" in words else found.default
+    how = {"metavar": metavar, "type": _LISTS.get(metavar, found.type)}
+    if found.choices:
+        how = {"choices": [_WORDS.get(choice, choice) for choice in found.choices if choice != without]}
+    elif found.several and metavar not in _LISTS:
+        how["action"] = "append"
+    shown = "" if default is None else f" (default: {default})"
+    group.add_argument(f"--{name.replace('_', '-')}", default=default, help=words + shown, **how)
+
+
+_WORDS = {True: "yes", False: "no"}
+_VALUES = {word: value for value, word in _WORDS.items()}
+
+
+def given(options: argparse.Namespace, function: str) -> dict[str, Any]:
+    """Arguments of a function that have a value in the options of the same name."""
+    return {
+        name: _VALUES.get(value, value) if argument.choices else value
+        for name, argument in arguments_of(function).items()
+        if (value := getattr(options, name, None)) is not None
+    }
+
+
+def names_in(option: str) -> list[str]:
+    """Names with commas between them."""
+    return [name.strip() for name in option.split(",") if name.strip()]
+
+
+def _names_or_formula(option: str) -> str | list[str]:
+    return option if "~" in option else names_in(option)
+
+
+_LISTS = {"A,B": names_in, "A,B|FORMULA": _names_or_formula}
+
+
 def _add_perturbation_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--perturbation-key", metavar="COL", help="obs column with the perturbed gene of each cell")
-    group.add_argument(
-        "--control",
-        metavar="LABEL",
-        action="append",
-        help="label of control cells or guides; repeat it for several (default: 'control' with "
-        "--perturbation-key, else the "
+    add = partial(_add, group)
+    add(
+        "perturbation_key",
+        STEP,
+        "COL",
+        "obs column with the perturbed gene of each cell (default: argen_perturbation, if an .h5ad file has it)",
+    )
+    add(
+        "control",
+        GUIDES,
+        "LABEL",
+        "label of control cells or guides; repeat it for several (default: 'control' with --perturbation-key, else the "
         "usual spellings such as non-targeting)",
     )
-    group.add_argument(
-        "--guides",
-        metavar="NAME",
-        help="modality (.h5mu) or obsm entry (.h5ad) with guide UMI counts (default: the modality called guide, "
-        "guides, gdo, grna or crispr)",
+    add(
+        "guides",
+        GUIDES,
+        "NAME",
+        "modality (.h5mu) or obsm entry (.h5ad) with guide UMI counts (default: the modality called guide, guides, "
+        "gdo, grna or crispr)",
     )
-    group.add_argument(
-        "--guide-target",
-        metavar="COL|CSV|REGEX",
-        help="column of the guide modality's var with the target of each guide (default: target, gene_target, "
-        "target_gene or grna_target), a .csv or .tsv file with the columns guide and target, or a regular expression "
-        "with one group on the guide's name; an obsm entry needs one of the last two",
+    add(
+        "guide_target",
+        GUIDES,
+        "COL|CSV|REGEX",
+        "column of the guide modality's var with the target of each guide (default: target, gene_target, target_gene "
+        "or grna_target), a .csv or .tsv file with the columns guide and target, or a regular expression with one "
+        "group on the guide's name; an obsm entry needs one of the last two",
     )
-    group.add_argument(
-        "--method",
-        default="mixture",
-        choices=("mixture", "gaussian", "poisson_gauss", "threshold", "max"),
-        help="how guides are called from counts (default: %(default)s)",
-    )
-    group.add_argument(
-        "--probability",
-        type=float,
-        default=0.8,
-        metavar="P",
-        help="posterior probability from which a guide is called (default: 0.8)",
-    )
-    group.add_argument(
-        "--guide-batch", metavar="COL", action="append", help="obs column with batches of the guide counts; repeatable"
-    )
-    group.add_argument(
-        "--min-umi",
-        type=int,
-        default=5,
-        metavar="N",
-        help="UMIs of a called guide, with --method threshold or max and for guides without a fit (default: 5)",
-    )
-    group.add_argument(
-        "--min-fraction",
-        type=float,
-        default=0.8,
-        metavar="F",
-        help="its share of the cell's guide UMIs, with --method max (default: 0.8)",
-    )
+    words = "how guides are called from counts (default: mixture)"
+    add("method", GUIDES, None, words, without="labels")  # which --perturbation-key is for
+    add("probability", GUIDES, "P", "posterior probability from which a guide is called")
+    add("batch", GUIDES, "COL", "obs column with batches of the guide counts; repeatable")
+    add("guide_depth", GUIDES, "COL", "obs column with the guide UMIs of each cell, where the library is larger")
+    words = "UMIs of a called guide, with --method threshold or max and for guides without a fit"
+    add("min_umi", GUIDES, "N", words)
+    add("min_fraction", GUIDES, "F", "its share of the cell's guide UMIs, with --method max")
 
 
 def _add_design_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--covariates", metavar="A,B|FORMULA", help="obs columns, or a formula such as '~ C(batch) + percent_mito'"
-    )
-    group.add_argument("--depth", metavar="COL", help="obs column with the depth (default: total count of the matrix)")
-    group.add_argument("--layer", help="layer with the raw counts (default: X)")
-    group.add_argument("--perturbations", metavar="A,B", help="use these perturbations only")
-    group.add_argument(
-        "--min-cells", type=int, default=10, metavar="N", help="cells a perturbation needs (default: 10)"
-    )
-    group.add_argument(
-        "--closure",
-        choices=list(CLOSURES),
-        default="acyclic",
-        help="transitive closure of the descendants: acyclic (default) leaves out the weakest links of cycles",
-    )
-    group.add_argument(
-        "--test", choices=["auto", "wald", "score"], default="auto", help="test of the total effects (default: auto)"
-    )
-    group.add_argument(
-        "--family", choices=["poisson", "negative_binomial"], default="poisson", help="likelihood (default: poisson)"
-    )
-    group.add_argument(
-        "--first-stage", choices=["ancestors", "shared", "shrunk"], default="shrunk", help="(default: shrunk)"
-    )
-    group.add_argument(
-        "--covariance",
-        choices=["murphy-topel", "stacked", "naive"],
-        default="murphy-topel",
-        help="whether standard errors count the uncertainty of the first stage (default: murphy-topel)",
-    )
-    group.add_argument("--alpha", type=float, default=0.05, help="FDR level of the edges (default: 0.05)")
-    group.add_argument(
-        "--descendants-alpha", type=float, default=0.01, help="level of the descendant step (default: 0.01)"
-    )
-    group.add_argument(
-        "--fdr", choices=["batch-bh", "bh"], default="batch-bh", help="FDR control of the edges (default: batch-bh)"
-    )
+    add = partial(_add, group)
+    add("covariates", STEP, "A,B|FORMULA", "obs columns, or a formula such as '~ C(batch) + percent_mito'")
+    add("depth", STEP, "COL", "obs column with the depth (default: total count of the matrix)")
+    add("layer", STEP, "NAME", "layer with the raw counts (default: X)")
+    add("perturbations", STEP, "A,B", "use these perturbations only")
+    add("min_cells", STEP, "N", "cells a perturbation needs")
+    words = "transitive closure of the descendants: acyclic leaves out the weakest links of cycles"
+    add("closure", STEP, None, words)
+    add("test", STEP, None, "test of the total effects")
+    add("hc", STEP, None, "variance of the total effects (default: HC0 with --test wald, else HC3)")
+    add("family", STEP, None, "likelihood")
+    add("first_stage", DAG, None, "perturbations in the first stages")
+    add("covariance", DAG, None, "whether standard errors count the uncertainty of the first stage")
+    add("edges_hc", DAG, None, "residuals in the standard errors of the edges")
+    add("alpha", DAG, "P", "FDR level of the edges")
+    add("descendants_alpha", STEP, "P", "level of the descendant step", argument="alpha")
+    add("fdr", DAG, None, "FDR control of the edges")
 
 
 def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
@@ -187,5 +207,5 @@ def _add_common(parser: argparse.ArgumentParser, out: str) -> None:
         metavar="DIR",
         help=f"folder of the results, made if missing; files of an earlier run are replaced (default: {out})",
     )
-    parser.add_argument("--n-jobs", type=int, metavar="N", help="threads (default: all); no number depends on it")
+    _add(parser, "n_jobs", DAG, "N", "threads (default: all); no number depends on it")
     parser.add_argument("--quiet", action="store_true", help="no progress, only warnings and errors")

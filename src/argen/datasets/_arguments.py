@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
-from argen._bridge.validate import check_count, check_number, name_some
+from argen._bridge.validate import check_count, check_number, name_some, read_array
 from argen.errors import InputError
 
 __all__ = [
@@ -68,7 +68,7 @@ def read_values(
         return _read_range(name, values, minimum)
     if isinstance(values, Mapping | pd.Series):
         values = _by_label(name, dict(values), labels)
-    array = _numeric_array(name, values)
+    array = read_array(name, values)
     if array.ndim == 0:
         return check_number(name, array.item(), minimum)
     shape = (len(labels),) if shape is None else shape
@@ -102,26 +102,13 @@ def _by_label(name: str, values: dict, labels: Sequence[str]) -> list[object]:
     return [values[label] for label in labels]
 
 
-def _numeric_array(name: str, values: object) -> np.ndarray:
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind not in "iuf":
-            array = array.astype(float) if array.dtype.kind == "O" else None
-    except (TypeError, ValueError):
-        array = None
-    if array is None:
-        msg = f"{name}={values!r} is not numeric: give a number, a tuple (low, high) or an array."
-        raise InputError(msg)
-    return array.astype(float)
-
-
 def read_sizes(name: str, values: object, labels: Sequence[str]) -> int | np.ndarray:
     """Read a positive size for all, or one per label."""
     if isinstance(values, Integral):
         return check_count(name, values, 1)
     if isinstance(values, Mapping | pd.Series):
         values = _by_label(name, dict(values), labels)
-    array = _numeric_array(name, values)
+    array = read_array(name, values)
     if array.shape != (len(labels),) or (array < 1).any() or (array != np.floor(array)).any():
         msg = f"{name} is not a whole number of 1 or more, nor {len(labels)} of them (one per perturbation)."
         raise InputError(msg)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from argen._bridge.validate import read_array
 from argen._core.diagnostics.power import cells_per_perturbation
 from argen.errors import InputError
 
@@ -83,7 +84,7 @@ def cells_needed(
     >>> ag.metrics.cells_needed(-0.75, mean_count=[0.1, 1.0, 10.0], knockdown=None).tolist()
     [674.0, 77.0, 26.0]
     """
-    numbers = {
+    given = {
         "effect": effect,
         "mean_count": mean_count,
         "knockdown": 1.0 if knockdown is None else knockdown,
@@ -94,8 +95,8 @@ def cells_needed(
         "pair_level": pair_level,
         "power": power,
     }
-    arrays = {name: _numbers(name, value) for name, value in numbers.items()}
-    for name in _EFFECTS:
+    arrays = {name: read_array(name, value, _KINDS[name]) for name, value in given.items()}
+    for name in ("effect", "knockdown"):
         if (arrays[name] == 0).any():
             msg = f"{name}=0 cannot be found with any number of cells. Give the smallest {name} that matters."
             raise InputError(msg)
@@ -117,28 +118,17 @@ def cells_needed(
     return int(cells) if np.isfinite(cells) else float(cells)
 
 
-_POSITIVE = ("mean_count", "parent_mean_count", "n_controls")
-_LEVELS = ("level", "pair_level", "power")
-_EFFECTS = ("effect", "knockdown")
-
-
-def _numbers(name: str, value: ArrayLike) -> np.ndarray:
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        msg = f"{name}={value!r} is not a number or an array of numbers."
-        raise InputError(msg) from error
-    if name in _POSITIVE and not (array > 0).all():
-        msg = f"{name}={value!r} has to be positive."
-    elif name in _LEVELS and not ((array > 0) & (array < 1)).all():
-        msg = f"{name}={value!r} is not between 0 and 1."
-    elif name == "dispersion" and not (array >= 0).all():
-        msg = f"{name}={value!r} is negative or missing; 0 is Poisson."
-    elif name in _EFFECTS and not np.isfinite(array).all():
-        msg = f"{name}={value!r} has to be finite."
-    else:
-        return array
-    raise InputError(msg)
+_KINDS = {
+    "effect": "finite",
+    "knockdown": "finite",
+    "mean_count": "positive",
+    "parent_mean_count": "positive",
+    "n_controls": "positive",
+    "dispersion": "not negative",
+    "level": "level",
+    "pair_level": "level",
+    "power": "level",
+}
 
 
 def _common_shape(arrays: dict[str, np.ndarray]) -> tuple[int, ...]:

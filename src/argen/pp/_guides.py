@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,9 +15,10 @@ from argen._bridge.guides.names import GuideTargets, name_targets, split_labels,
 from argen._bridge.guides.slots import fits_table, histogram_table, perturbation_key, write_guides
 from argen._bridge.mudatas import copied
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
-from argen._bridge.validate import check_key, check_level, check_option
+from argen._bridge.validate import check_count, check_key, check_level, check_number, check_option
 from argen._core.guides import (
-    METHODS,
+    CALLERS,
+    Caller,
     CallOptions,
     GuideCalls,
     call_labels,
@@ -202,10 +202,18 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     >>> adata.obs["argen_perturbation"].tolist()
     ['STAT1', 'control', 'multiple', 'MYC']
     """
-    method = _check_method(method, labels)
+    caller = _caller(method, labels)
     _check_arguments(guides, labels, separator, key_added)
     check_option("on_mismatch", on_mismatch, ["raise", "warn"])
-    params = _checked_params(method, probability, min_umi, min_fraction, batch, guide_depth)
+    check_level("probability", probability)
+    given = {
+        "min_umi": check_count("min_umi", min_umi, 1),
+        "probability": float(probability),
+        "min_fraction": check_number("min_fraction", min_fraction, 0.0, 1.0),
+        "batch": None if batch is None else [batch] if isinstance(batch, str) else list(batch),
+        "guide_depth": guide_depth,
+    }
+    params = _used_by(caller, given)
     controls = _control_names(control)
     threads = resolve_n_jobs(n_jobs)
 
@@ -215,7 +223,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
         found = bridge.read_guide_counts(data, rna, guides, guide_target)
         _report_mismatches(found, on_mismatch)
         targets = name_targets(found.guides, found.labels, controls, separator=separator)
-        called = _call_counts(found, targets, params, threads)
+        called = _call_counts(found, targets, caller, params, threads)
     else:
         called = _call_labels(data, rna, labels, guide_target, controls, separator=separator)
     targets, calls = called.targets, called.calls
@@ -248,10 +256,12 @@ class _Called:
     tables: "dict[str, pd.DataFrame]"
 
 
-def _call_counts(found: bridge.GuideCounts, targets: GuideTargets, params: dict, threads: int) -> _Called:
-    counts, method, min_umi = found.counts, params["method"], params["min_umi"]
+def _call_counts(
+    found: bridge.GuideCounts, targets: GuideTargets, caller: Caller, params: dict, threads: int
+) -> _Called:
+    counts, min_umi = found.counts, params["min_umi"]
     cells = None
-    if method == "mixture":
+    if "guide_depth" in caller.uses:
         cells = bridge.read_cell_groups(found, params.get("batch"), params.get("guide_depth"))
     with worker_pool(threads) as map_, progress_bars() as bar:
         options = CallOptions(
@@ -263,12 +273,12 @@ def _call_counts(found: bridge.GuideCounts, targets: GuideTargets, params: dict,
             map_=map_,
             track=bar("guides", len(found.guides)),
         )
-        calls = METHODS[method](counts, options)
+        calls = caller.call(counts, options)
     report_fallbacks(calls.fits, found.guides, min_umi)
     return _Called(
         targets,
         spread_calls(calls, found.position),
-        {"guides": found.source, **params},
+        {"guides": found.source, "method": caller.name, **params},
         fits_table(counts, calls, min_umi, options.probability),
         {"histogram": histogram_table(counts, calls, found.guides)},
     )
@@ -305,17 +315,19 @@ def _report_mismatches(found: bridge.GuideCounts, on_mismatch: str) -> None:
     raise InputError(msg)
 
 
-def _check_method(method: str | None, labels: str | None) -> str:
-    check_option("method", method, [None, *METHODS, "labels"])
+def _caller(method: str | None, labels: str | None) -> Caller:
+    """The caller of that name, or the first that takes what there is."""
+    check_option("method", method, (None, *CALLERS))
     if method is None:
-        return "mixture" if labels is None else "labels"
-    if method == "labels" and labels is None:
-        msg = "method='labels' needs labels=..., the obs column with one label per cell."
+        return next(caller for caller in CALLERS.values() if (caller.call is None) == (labels is not None))
+    caller = CALLERS[method]
+    if caller.call is None and labels is None:
+        msg = f"method={method!r} needs labels=..., the obs column with one label per cell."
         raise InputError(msg)
-    if method != "labels" and labels is not None:
+    if caller.call is not None and labels is not None:
         msg = f"method={method!r} calls guides from counts, but labels={labels!r} is given: leave one of them out."
         raise InputError(msg)
-    return method
+    return caller
 
 
 def _check_arguments(guides: str | None, labels: str | None, separator: str | None, key_added: str) -> None:
@@ -328,35 +340,14 @@ def _check_arguments(guides: str | None, labels: str | None, separator: str | No
     check_key("key_added", key_added)
 
 
-def _checked_params(
-    method: str,
-    probability: float,
-    min_umi: int,
-    min_fraction: float,
-    batch: str | Sequence[str] | None,
-    guide_depth: str | None,
-) -> dict[str, object]:
-    """Arguments that the method uses, as they are recorded; all are checked."""
-    check_level("probability", probability)
-    if not isinstance(min_umi, Integral) or isinstance(min_umi, bool) or min_umi < 1:
-        msg = f"min_umi={min_umi!r} has to be an integer of at least 1."
-        raise InputError(msg)
-    if not isinstance(min_fraction, Real) or isinstance(min_fraction, bool) or not 0 <= min_fraction <= 1:
-        msg = f"min_fraction={min_fraction!r} has to be a number from 0 to 1."
-        raise InputError(msg)
-    if method != "mixture" and (batch is not None or guide_depth is not None):
-        msg = f"batch and guide_depth are for method='mixture', not for {method!r}: leave them out."
-        raise InputError(msg)
-    params: dict[str, object] = {"method": method, "min_umi": int(min_umi)}
-    if method == "max":
-        params["min_fraction"] = float(min_fraction)
-    elif method != "threshold":
-        params["probability"] = float(probability)
-    if batch is not None:
-        params["batch"] = [batch] if isinstance(batch, str) else list(batch)
-    if guide_depth is not None:
-        params["guide_depth"] = guide_depth
-    return params
+def _used_by(caller: Caller, given: dict[str, object]) -> dict[str, object]:
+    """Arguments that have a part in it, as they are recorded; those that nobody gives by chance are refused."""
+    for name in ("batch", "guide_depth"):
+        if given[name] is not None and name not in caller.uses:
+            others = " or ".join(f"method={other.name!r}" for other in CALLERS.values() if name in other.uses)
+            msg = f"{name} is for {others}, not for {caller.name!r}: leave it out."
+            raise InputError(msg)
+    return {name: given[name] for name in caller.uses if given[name] is not None}
 
 
 def _control_names(control: str | Iterable[str] | None) -> list[str] | None:

@@ -1,12 +1,11 @@
 """Tools: what argen computes."""
 
+from argen.baselines import argen_naive, external_dag, inspre
+
 from ._calibration import argen_calibration
 from ._dag import argen_dag
 from ._descendants import argen_descendants
-from ._external import external_dag
-from ._inspre import inspre
 from ._joint import argen_joint
-from ._naive import argen_naive
 from ._overidentification import argen_overidentification
 from ._sensitivity import argen_sensitivity
 from ._stability import argen_stability

@@ -18,8 +18,8 @@ from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import write_entry
 from argen._bridge.results.searched import SearchedNetwork, open_network
 from argen._bridge.runtime import Bar, announce_compilation, progress_bars, resolve_n_jobs
-from argen._bridge.settings import NetworkSettings
 from argen._bridge.validate import check_count, check_key, counted, read_seed
+from argen._core.dag.covariance import COVARIANCES
 from argen._core.diagnostics.calibration import Placebo, draw_splits, fit_placebo, fit_pseudo_perturbations
 from argen._core.parallel import Map, worker_pool
 from argen.errors import DesignError, InputError
@@ -142,15 +142,15 @@ def argen_calibration(
     start = log.info("testing pseudo-perturbations and placebo edges")
     for _, reason, _ in notes.rows:
         log.info(f"    {reason}")
-    announce_compilation(negative_binomial=made.family == "negative_binomial")
+    announce_compilation(made.family)
     with worker_pool(threads) as map_, progress_bars() as bar:
         pseudo = _fit_pseudo(network, names, members, n_splits, seed, notes, map_, bar)
         placebo = _fit_placebo(network, n_splits, seed, notes, map_, bar)
     step = network.step
     tables = calibration_tables(screen, step.tests, network.relation, network.dag, pseudo, placebo, made.alpha, notes)
     adata = adata.copy() if copy else adata
-    settings = {"guides": guides, "n_splits": n_splits, "seed": seed}
-    settings["covariance"] = _covariance(network.settings)
+    covariance = COVARIANCES[network.settings.covariance].of_moments
+    settings = {"guides": guides, "n_splits": n_splits, "seed": seed, "covariance": covariance}
     write_entry(adata, network.diagnostic(key_added, "calibration", settings, tables))
     log.info("    finished", time=start, deep=_report(tables, key_added))
     return adata if copy else None
@@ -197,7 +197,7 @@ def _fit_pseudo(
 
 def _fit_placebo(network: SearchedNetwork, n_splits: int, seed: int, notes: Notes, map_: Map, bar: Bar) -> Placebo:
     settings, step = network.settings, network.step
-    if settings.covariance == "stacked":
+    if COVARIANCES[settings.covariance].needs_influence:
         notes.add("edges", "Murphy–Topel covariance in place of the stacked one: they agree near no effect", 0)
     return fit_placebo(
         step.screen,
@@ -205,7 +205,7 @@ def _fit_placebo(network: SearchedNetwork, n_splits: int, seed: int, notes: Note
         network.dag,
         np.isfinite(np.diag(step.tests.effect)),
         first_stage=settings.first_stage,
-        covariance=_covariance(settings),
+        covariance=COVARIANCES[settings.covariance].of_moments,
         hc=settings.edges_hc,
         phi=step.phi,
         n_splits=n_splits,
@@ -215,10 +215,6 @@ def _fit_placebo(network: SearchedNetwork, n_splits: int, seed: int, notes: Note
         map_=map_,
         track=bar("calibration, equations", len(network.dag.equations)),
     )
-
-
-def _covariance(settings: NetworkSettings) -> str:
-    return "murphy-topel" if settings.covariance == "stacked" else settings.covariance
 
 
 def _report(tables: Mapping[str, pd.DataFrame], key: str) -> str:

@@ -11,7 +11,7 @@ from argen._bridge.results.network import diagnostics_of
 from argen._bridge.results.prior import read_prior
 from argen._bridge.results.steps import open_step, write_step
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
-from argen._bridge.settings import NetworkSettings
+from argen._bridge.settings import DescendantOptions, NetworkSettings, with_level
 from argen._bridge.validate import check_level, check_option, counted, name_some
 from argen._core.dag.covariance import COVARIANCES
 from argen._core.dag.instruments import FIRST_STAGES
@@ -19,11 +19,11 @@ from argen._core.dag.order import place_genes
 from argen._core.dag.search import search_dag
 from argen._core.descendants.prior import Prior
 from argen._core.fdr import FDR
+from argen._core.glm.sandwich import HC
 from argen._core.parallel import worker_pool
 from argen._core.results import Dag, Direction, EdgeStatus, Relation
 from argen._core.screen import Screen
 from argen.errors import InputError
-from argen.tl._options import DescendantOptions, with_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,8 +170,8 @@ def argen_dag(  # noqa: PLR0913
     True
     """
     check_option("first_stage", first_stage, FIRST_STAGES)
-    check_option("covariance", covariance, COVARIANCES)
-    check_option("edges_hc", edges_hc, ("HC0", "HC3"))
+    check_option("covariance", covariance, tuple(COVARIANCES))
+    check_option("edges_hc", edges_hc, tuple(row.name for row in HC.values() if row.of_edges))
     check_level("alpha", alpha)
     check_option("fdr", fdr, tuple(FDR))
     check_option("robust", robust, (True, False, None))

@@ -13,7 +13,7 @@ from argen._bridge.results.prior import read_prior
 from argen._bridge.results.slots import var_name
 from argen._bridge.results.steps import open_step, write_step
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
-from argen._bridge.settings import JointSettings
+from argen._bridge.settings import DescendantOptions, JointSettings, with_level
 from argen._bridge.validate import check_count, check_level, check_option, counted, name_some, read_seed
 from argen._core.joint.network import JointNetwork
 from argen._core.joint.search import search_joint, usual_chains
@@ -21,7 +21,6 @@ from argen._core.joint.sums import group_sums
 from argen._core.joint.table import effect_table
 from argen._core.parallel import worker_pool
 from argen.errors import DesignError, InputError
-from argen.tl._options import DescendantOptions, with_level
 
 if TYPE_CHECKING:
     from anndata import AnnData

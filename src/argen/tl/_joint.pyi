@@ -5,7 +5,7 @@ import pandas as pd
 from anndata import AnnData
 from mudata import MuData
 
-from argen.tl._options import DescendantOptions
+from argen._bridge.settings import DescendantOptions
 
 _Data = TypeVar("_Data", AnnData, MuData)
 

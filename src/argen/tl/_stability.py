@@ -11,7 +11,9 @@ from argen._bridge.results.entries import write_entry
 from argen._bridge.results.searched import SearchedNetwork, open_network
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_count, counted, read_seed
+from argen._core.dag.covariance import COVARIANCES
 from argen._core.diagnostics.stability import Draws, SearchOptions, Stability, draw_networks, saturated_forms
+from argen._core.glm.sandwich import HC
 from argen._core.parallel import worker_pool
 
 if TYPE_CHECKING:
@@ -108,7 +110,7 @@ def argen_stability(
     network = open_network(adata, argen_stability, key, key_added=key_added, kind="stability")
     step = network.step
     start = log.info("drawing the cells again")
-    draws = Draws(n_draws, seed, hc3=network.settings.edges_hc == "HC3")
+    draws = Draws(n_draws, seed, hc3=HC[network.settings.edges_hc].hc3)
     with worker_pool(threads) as map_, progress_bars() as bar:
         usable = np.isfinite(np.diag(step.tests.effect))
         forms = saturated_forms(step.screen, usable, hc3=draws.hc3, phi=step.phi, map_=map_)
@@ -141,7 +143,7 @@ def _options(network: SearchedNetwork) -> SearchOptions:
         first_stage=settings.first_stage,
         alpha=settings.alpha,
         fdr=settings.fdr,
-        with_first_stage_variance=settings.covariance != "naive",
+        with_first_stage_variance=COVARIANCES[settings.covariance].counts_first_stage,
         prior=network.prior,
     )
 

@@ -6,7 +6,7 @@ from guide_calls import simulate_counts
 from scipy import optimize, sparse, special, stats
 from sklearn.mixture import GaussianMixture
 
-from argen._core.guides import METHODS, CallOptions, Fallback, count_edges, count_histogram
+from argen._core.guides import CALLERS, CallOptions, Fallback, count_edges, count_histogram
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +17,7 @@ def counts():
 
 
 def run(method, counts, **options):
-    return METHODS[method](sparse.csr_array(counts), CallOptions(np.arange(counts.shape[1]), **options))
+    return CALLERS[method].call(sparse.csr_array(counts), CallOptions(np.arange(counts.shape[1]), **options))
 
 
 def minus_log_posterior(parameters, x):

@@ -15,6 +15,7 @@ from argen._core.diagnostics.power import (
     score_mde,
     wald_mde,
 )
+from argen._core.glm.sandwich import HC
 
 __all__ = ["FOUND", "NOT_TESTABLE", "TESTED", "with_edge_mde", "with_pair_mde"]
 
@@ -81,7 +82,7 @@ def with_pair_mde(step: Entry, power: float) -> pd.DataFrame:
 
 
 def _of_wald(step: Entry, pairs: pd.DataFrame, level: float, power: float) -> tuple[np.ndarray, ...]:
-    df = np.inf if step.settings["hc"] == "HC0" else pairs["n_perturbed"].to_numpy(float) - 1.0
+    df = np.inf if HC[step.settings["hc"]].normal else pairs["n_perturbed"].to_numpy(float) - 1.0
     columns = (pairs[name].to_numpy(float) for name in ("expected_count", "count", "se"))
     return wald_mde(*columns, quantile_of(level, df), power)
 

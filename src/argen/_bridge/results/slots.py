@@ -25,9 +25,10 @@ from argen._bridge.results.tables import (
     pairs_table,
     perturbations_table,
 )
-from argen._bridge.settings import FAMILIES, DescendantSettings
+from argen._bridge.settings import DescendantSettings
 from argen._core.descendants.dispersion import Dispersions
 from argen._core.descendants.prior import Prior
+from argen._core.glm.families import FAMILIES
 from argen._core.normal import log_p_two_sided
 from argen._core.results import Dag, DescendantTests, Equation, Instruments, Relation
 from argen._core.screen import Screen
@@ -101,10 +102,11 @@ def total_effects_key(key: str) -> str:
 
 def read_dispersions(entry: Entry, genes: Sequence[str]) -> np.ndarray:
     """Dispersions that a stored descendant step used, 0 for Poisson, in the order of `genes`."""
-    if entry.settings["family"] == FAMILIES[0]:
+    family = FAMILIES[entry.settings["family"]]
+    if not family.needs_dispersion:
         return np.zeros(len(genes))
     table = entry.tables["genes"].set_index("gene").loc[list(genes)]
-    return np.where(table["family"] == FAMILIES[1], table["dispersion"], 0.0)
+    return np.where(table["family"] == family.name, table["dispersion"], 0.0)
 
 
 def read_descendants(entry: Entry, genes: Sequence[str]) -> tuple[DescendantTests, Relation]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from argen._core.descendants.closure import descendant_relation
 from argen._core.descendants.dispersion import estimate_dispersions
 from argen._core.descendants.prior import Prior
 from argen._core.descendants.tests import fit_descendants
+from argen._core.glm.families import FAMILIES
 from argen._core.parallel import worker_pool
 from argen._core.results import DescendantTests, Relation
 from argen._core.screen import Screen
@@ -73,24 +75,23 @@ def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_job
     screen, report = read_screen(adata, settings)
     warn_dropped(report)
     log.info(design(screen))
-    negative_binomial = settings.family == "negative_binomial"
-    announce_compilation(negative_binomial=negative_binomial)
+    family = FAMILIES[settings.family]
+    announce_compilation(family.name)
     with worker_pool(threads) as map_, progress_bars() as bar:
         track = bar("descendants, genes", screen.n_genes)
         dispersions = estimate_dispersions(screen, map_)
-        phi = dispersions.phi if negative_binomial else None
+        phi = dispersions.phi if family.needs_dispersion else np.zeros(screen.n_genes)
         how = {"test": settings.test, "hc": settings.hc, "pooled": settings.pooled}
         tests = fit_descendants(screen, map_, track, phi=phi, **how)
     relation = descendant_relation(tests, settings.closure, settings.alpha)
     warn_untested(screen, tests)
-    if negative_binomial:
+    if family.needs_dispersion:
         n_poisson = int((phi == 0).sum())
         log.info(
-            f"    negative binomial for {screen.n_genes - n_poisson} genes, Poisson for {n_poisson}, see ag.get.genes"
+            f"    {family.words} for {screen.n_genes - n_poisson} genes, Poisson for {n_poisson}, see ag.get.genes"
         )
     data = fingerprint(screen, adata.obs_names)
     entry = slots.descendants_entry(key, settings, screen, report, tests, relation, dispersions, data)
-    phi = np.zeros(screen.n_genes) if phi is None else phi
     return DescendantStep(entry, settings, screen, tests, relation, phi, is_new=True)
 
 
@@ -168,7 +169,7 @@ def fits_data(adata: "AnnData", entry: Entry) -> bool:
 def _check_known(function: Callable, given: Mapping[str, Any]) -> None:
     known = {field.name for field in fields(DescendantSettings)}
     if unknown := sorted(set(given) - known):
-        own = sorted(set(function.__kwdefaults__))
+        own = sorted(p.name for p in signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY)
         msg = (
             f"{function.__name__} has no argument {name_some(map(repr, unknown))}. Its own are {name_some(own, 30)}; "
             f"to the descendant step it hands on {name_some(sorted(known), 20)}."

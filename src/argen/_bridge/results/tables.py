@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.inputs import ScreenReport
-from argen._bridge.settings import FAMILIES
 from argen._core.descendants.dispersion import Dispersions, Fallback
 from argen._core.descendants.prior import Prior
 from argen._core.fdr import adjusted
+from argen._core.glm.families import FAMILIES
 from argen._core.graphs.reach import strong_components
 from argen._core.results import ConfidenceSet, Dag, DescendantTests, Direction, EdgeStatus, PairStatus, Relation
 from argen._core.screen import Screen
@@ -114,7 +114,8 @@ def genes_table(screen: Screen, dispersions: Dispersions, family: str) -> pd.Dat
     """Dispersion of each gene, whether there is any, which family it calls for and which one it got."""
     padj = adjusted(dispersions.p)
     worth_it = (np.nan_to_num(padj, nan=1.0) < 0.05) & (dispersions.phi * dispersions.mean >= _WORTH_IT)
-    used = (dispersions.phi > 0) & (family == FAMILIES[1])
+    names = tuple(FAMILIES)
+    used = np.where(dispersions.phi > 0, names.index(family), 0)
     return pd.DataFrame(
         {
             "gene": list(screen.genes),
@@ -123,8 +124,8 @@ def genes_table(screen: Screen, dispersions: Dispersions, family: str) -> pd.Dat
             "overdispersion_z": dispersions.z,
             "overdispersion_p": dispersions.p,
             "overdispersion_padj": padj,
-            "recommended": categorical(worth_it.astype(np.int64), FAMILIES),
-            "family": categorical(used.astype(np.int64), FAMILIES),
+            "recommended": categorical(np.where(worth_it, names.index("negative_binomial"), 0), names),
+            "family": categorical(used, names),
             "flags": flags(dispersions.fallback, FALLBACKS),
         }
     )

@@ -1,13 +1,21 @@
-"""Covariances of the closed-form second stage  θ̂ = M⁻¹ ξ_t[A]  (METHOD 5.1, 5.2).
+"""The covariances of the edges: :data:`COVARIANCES` lists them, with what each is for the two forms of an equation.
+
+For the closed-form second stage  θ̂ = M⁻¹ ξ_t[A]  (METHOD 5.1, 5.2) they are
 
 ``"murphy-topel"``  V(θ̂) = M⁻¹ (V_t + Σ_k θ̂_k² V_k) M⁻ᵀ
 ``"stacked"``       V(θ̂) = M⁻¹ (Σ_i u_i u_i') M⁻ᵀ,  u_i = IF_t,i − Σ_k θ̂_k IF_k,i: the joint sandwich of all stages,
                     which counts that the same cells feed them (IF: influence, see :mod:`.influence`)
 ``"naive"``         V(θ̂) = M⁻¹ V_t M⁻ᵀ, which takes the predicted expression for known
 
+and for a regression on predicted expression what :mod:`.two_stage` says.
+
 Where first stages are shrunk, the factors s_lk are taken for known: with S_k = diag(s_k), column k of M, V_k and IF_k,i
 are S_k m_k, S_k V_k S_k and S_k IF_k,i of what was fitted.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +23,14 @@ from argen._core.dag.influence import CellInfluence
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.parallel import Map
 
+if TYPE_CHECKING:
+    from argen._core.dag.two_stage import Regression
+
 __all__ = [
     "COVARIANCES",
+    "Covariance",
     "FirstStageShares",
+    "Solved",
     "first_stage_matrix",
     "first_stage_share",
     "first_stage_variance",
@@ -25,13 +38,33 @@ __all__ = [
     "own_variance",
     "quadratic_diagonal",
     "separated_variance",
-    "stacked_variance",
 ]
 
-COVARIANCES = ("murphy-topel", "stacked", "naive")
 # Beyond this condition number (1-norm) fewer than six digits of θ are left.
 MAX_CONDITION = 1e10
 _BLOCK = 16  # first stages per task: fixed, so that sums do not depend on the number of threads
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A square equation of gene t, or the square part of another: θ̂ = M⁻¹ ξ_t[A].
+
+    Attributes
+    ----------
+    target, candidates
+        t and A.
+    own, first
+        Reduced forms of t and of the candidates, on A and possibly further instruments.
+    inverse, coef
+        M⁻¹, rows candidates, columns their instruments, shape (m, m), and θ̂.
+    """
+
+    target: int
+    candidates: np.ndarray
+    own: ReducedForm
+    first: list[ReducedForm]
+    inverse: np.ndarray
+    coef: np.ndarray
 
 
 def quadratic_diagonal(inverse: np.ndarray, v: np.ndarray, W: np.ndarray, G: np.ndarray) -> np.ndarray:
@@ -65,13 +98,12 @@ def own_variance(inverse: np.ndarray, candidates: np.ndarray, own: ReducedForm) 
     return quadratic_diagonal(inverse, own.v[rows], own.W[rows], own.G[rows])
 
 
-def first_stage_variance(
-    inverse: np.ndarray, candidates: np.ndarray, first_stages: list[ReducedForm], coef: np.ndarray, map_: Map = map
-) -> np.ndarray:
+def first_stage_variance(solved: Solved, map_: Map = map) -> np.ndarray:
     """diag(M⁻¹ Σ_k θ̂_k² V_k M⁻ᵀ) as one matrix product over the low-rank factors."""
+    candidates, first, inverse, coef = solved.candidates, solved.first, solved.inverse, solved.coef
     blocks = [slice(lo, lo + _BLOCK) for lo in range(0, len(candidates), _BLOCK)]
     diagonal, cross = np.zeros(len(candidates)), np.zeros((len(candidates), len(candidates)))
-    for d, c in map_(lambda block: _weighted_sum(first_stages[block], coef[block], candidates), blocks):
+    for d, c in map_(lambda block: _weighted_sum(first[block], coef[block], candidates), blocks):
         diagonal += d
         cross += c
     return inverse**2 @ diagonal + 2.0 * np.einsum("ij,ij->i", inverse @ cross, inverse)
@@ -83,37 +115,14 @@ def first_stage_share(inverse: np.ndarray, candidates: np.ndarray, form: Reduced
     return quadratic_diagonal(rows, form.v, form.W, form.G)
 
 
-def stacked_variance(
-    influence: CellInfluence,
-    inverse: np.ndarray,
-    target: int,
-    candidates: np.ndarray,
-    own: ReducedForm,
-    first_stages: list[ReducedForm],
-    coef: np.ndarray,
-    map_: Map = map,
-) -> np.ndarray:
-    """diag(M⁻¹ (Σ_i u_i u_i') M⁻ᵀ), shape (m,); groups without counts enter with their stand-in variance."""
-    own_weights = np.zeros((len(candidates), len(own.instruments)))
-    own_weights[:, np.searchsorted(own.instruments, candidates)] = inverse
-    weights = [
-        -theta * inverse[:, np.searchsorted(candidates, form.instruments)] * form.shrinkage
-        for form, theta in zip(first_stages, coef, strict=True)
-    ]
-    genes, forms = [target, *candidates.tolist()], [own, *first_stages]
-    u = influence.combine(genes, forms, [own_weights, *weights], map_)
-    return np.einsum("ij,ij->i", u, u) + separated_variance(inverse, candidates, own, first_stages, coef)
-
-
-def separated_variance(
-    inverse: np.ndarray, candidates: np.ndarray, own: ReducedForm, first_stages: list[ReducedForm], coef: np.ndarray
-) -> np.ndarray:
+def separated_variance(solved: Solved) -> np.ndarray:
     """Part of V(θ̂) that comes from groups without counts, whose coefficients are stand-ins for −∞; shape (m,)."""
-    rows = np.searchsorted(own.instruments, candidates)
+    own, inverse = solved.own, solved.inverse
+    rows = np.searchsorted(own.instruments, solved.candidates)
     total = inverse**2 @ (own.v[rows] * own.separated[rows])
-    for form, theta in zip(first_stages, coef, strict=True):
+    for form, theta in zip(solved.first, solved.coef, strict=True):
         if form.separated.any():
-            rows = inverse[:, np.searchsorted(candidates, form.instruments)] * form.shrinkage
+            rows = inverse[:, np.searchsorted(solved.candidates, form.instruments)] * form.shrinkage
             total += theta**2 * (rows[:, form.separated] ** 2 @ form.v[form.separated])
     return total
 
@@ -165,3 +174,103 @@ def _weighted_sum(
         left[rows, k] = theta**2 * (factor[:, None] * form.G)
         right[rows, k] = factor[:, None] * form.W
     return diagonal, left.reshape(m, -1) @ right.reshape(m, -1).T
+
+
+def _murphy_topel(
+    solved: Solved, shares: FirstStageShares | None, influence: CellInfluence | None, map_: Map
+) -> np.ndarray:
+    """Shape (m,); `shares` are at hand where the relation is a strict order."""
+    variance = own_variance(solved.inverse, solved.candidates, solved.own)
+    if shares is not None:
+        return variance + shares.weighted(solved.candidates, solved.first, solved.coef)
+    return variance + first_stage_variance(solved, map_)
+
+
+def _stacked(solved: Solved, shares: FirstStageShares | None, influence: CellInfluence, map_: Map) -> np.ndarray:
+    """Shape (m,); groups without counts enter with their stand-in variance."""
+    candidates, own, inverse = solved.candidates, solved.own, solved.inverse
+    own_weights = np.zeros((len(candidates), len(own.instruments)))
+    own_weights[:, np.searchsorted(own.instruments, candidates)] = inverse
+    weights = [
+        -theta * inverse[:, np.searchsorted(candidates, form.instruments)] * form.shrinkage
+        for form, theta in zip(solved.first, solved.coef, strict=True)
+    ]
+    genes, forms = [solved.target, *candidates.tolist()], [own, *solved.first]
+    u = influence.combine(genes, forms, [own_weights, *weights], map_)
+    return np.einsum("ij,ij->i", u, u) + separated_variance(solved)
+
+
+def _naive(solved: Solved, *_: object) -> np.ndarray:
+    return own_variance(solved.inverse, solved.candidates, solved.own)
+
+
+def _murphy_topel_of_regression(
+    regression: "Regression", candidates: list[int], first_stages: list[ReducedForm], *_: object
+) -> np.ndarray:
+    """Diagonal of V; without first stages that of the naive covariance."""
+    meat = regression.stage.x.sandwich(regression.inflated**2)
+    for form, C in zip(first_stages, regression.derivatives(first_stages), strict=True):
+        meat += C @ form.covariance() @ C.T
+    return np.diag(regression.bread @ meat @ regression.bread)
+
+
+def _stacked_of_regression(
+    regression: "Regression",
+    candidates: list[int],
+    first_stages: list[ReducedForm],
+    influence: CellInfluence,
+    map_: Map,
+) -> np.ndarray:
+    """Diagonal of the joint sandwich, of the direct effects alone."""
+    own = regression.bread[: len(candidates)]
+    weights = [-own @ C for C in regression.derivatives(first_stages)]
+    u = influence.combine(candidates, first_stages, weights, map_)
+    stage = regression.stage
+    u[:, influence.place[stage.cell]] += np.stack([stage.x.matvec(row) for row in own]) * regression.inflated
+    variance = np.einsum("ij,ij->i", u, u)
+    for form, L in zip(first_stages, weights, strict=True):
+        variance += L**2 @ (form.v * form.separated)
+    return variance
+
+
+def _naive_of_regression(regression: "Regression", candidates: list[int], *_: object) -> np.ndarray:
+    return _murphy_topel_of_regression(regression, candidates, [])
+
+
+@dataclass(frozen=True, slots=True)
+class Covariance:
+    """One covariance of the edges.
+
+    Attributes
+    ----------
+    name
+        As an argument.
+    of_square
+        diag V(θ̂) of a square equation, shape (m,); the arguments are those of :func:`_murphy_topel`.
+    of_regression
+        That of a fitted regression, whose first entries belong to θ̂; the arguments are those of
+        :func:`_stacked_of_regression`.
+    counts_first_stage
+        Whether the uncertainty of the predicted expression is in it.
+    needs_influence
+        Whether it needs the influence of the cells (:mod:`.influence`).
+    """
+
+    name: str
+    of_square: Callable[..., np.ndarray]
+    of_regression: Callable[..., np.ndarray]
+    counts_first_stage: bool = True
+    needs_influence: bool = False
+
+    @property
+    def of_moments(self) -> str:
+        """Name of the one that stands for it where there are moments alone: near no effect they agree."""
+        return "murphy-topel" if self.needs_influence else self.name
+
+
+_ROWS = (
+    Covariance("murphy-topel", _murphy_topel, _murphy_topel_of_regression),
+    Covariance("stacked", _stacked, _stacked_of_regression, needs_influence=True),
+    Covariance("naive", _naive, _naive_of_regression, counts_first_stage=False),
+)
+COVARIANCES = {row.name: row for row in _ROWS}

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial import Polynomial
 
+from argen._core.dag.covariance import Solved
 from argen._core.dag.influence import CellInfluence
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.normal import log_p_two_sided
@@ -32,48 +33,23 @@ _CRITICAL = np.sqrt(CHI2_95)
 _BLOCK = 32  # candidates at a time: bounds the memory, fixed so that sums do not depend on the number of threads
 
 
-def strength(inverse: np.ndarray, candidates: np.ndarray, first_stages: list[ReducedForm]) -> np.ndarray:
+def strength(solved: Solved) -> np.ndarray:
     """F = 1 / (M⁻¹V_kM⁻ᵀ)_kk of each candidate k, shape (m,).
 
     The variance of the first stage of k as it reaches θ̂_k: another weak instrument spoils k too.
     """
-    result = np.empty(len(candidates))
-    for k, form in enumerate(first_stages):
-        row = spread(inverse[[k]], candidates, form)[0]
+    result = np.empty(len(solved.candidates))
+    for k, form in enumerate(solved.first):
+        row = spread(solved.inverse[[k]], solved.candidates, form)[0]
         result[k] = 1.0 / (row**2 @ form.v + 2.0 * (row @ form.G) @ (row @ form.W))
     return result
 
 
-def robust_tests(
-    influence: CellInfluence,
-    inverse: np.ndarray,
-    target: int,
-    candidates: np.ndarray,
-    own: ReducedForm,
-    first_stages: list[ReducedForm],
-    coef: np.ndarray,
-    map_: Map = map,
-) -> Instruments:
-    """Test and confidence set of every candidate of one equation.
-
-    Parameters
-    ----------
-    influence
-        Influence of the cells on reduced forms.
-    inverse
-        M⁻¹, rows candidates, columns their instruments; shape (m, m).
-    target, candidates
-        Child t and candidates A.
-    own, first_stages
-        Reduced forms of t and of the candidates, on A and possibly further instruments.
-    coef
-        θ̂ = M⁻¹ξ_t[A], shape (m,).
-    map_
-        Parallel map.
-    """
-    m = len(candidates)
-    equation = _Equation(influence, inverse, target, candidates, own, first_stages, map_)
-    stand_in = _StandIns.of(inverse, candidates, own, first_stages)
+def robust_tests(influence: CellInfluence, solved: Solved, map_: Map = map) -> Instruments:
+    """Test and confidence set of every candidate of one equation, from the influence of the cells on reduced forms."""
+    m, coef = len(solved.candidates), solved.coef
+    equation = _Equation(influence, solved, map_)
+    stand_in = _StandIns.of(solved)
     residual = equation.cells(np.eye(m), own=np.ones(m), first=-np.tile(coef, (m, 1)))  # M⁻¹u_i(θ̂), m × n
     residual_in = stand_in.weights * np.where(stand_in.owner < 0, 1.0, -coef[stand_in.owner])
     tests = Instruments.nothing(m)
@@ -101,22 +77,18 @@ class _Equation:
     """Linear combinations of the influences that reach one equation."""
 
     influence: CellInfluence
-    inverse: np.ndarray
-    target: int
-    candidates: np.ndarray
-    own: ReducedForm
-    first: list[ReducedForm]
+    solved: Solved
     map_: Map
 
     def cells(self, rows: np.ndarray, own: np.ndarray, first: np.ndarray) -> np.ndarray:
         """(own_r IF_t,i + Σ_l first_rl IF_l,i) combined by row r of `rows` M⁻¹, for every cell; shape (R, n)."""
-        mixed = rows @ self.inverse
-        genes, forms, weights = self.candidates.tolist(), list(self.first), []
+        solved, mixed = self.solved, rows @ self.solved.inverse
+        genes, forms, weights = solved.candidates.tolist(), list(solved.first), []
         for l, form in enumerate(forms):
-            weights.append(first[:, [l]] * spread(mixed, self.candidates, form))
+            weights.append(first[:, [l]] * spread(mixed, solved.candidates, form))
         if own.any():
-            genes, forms = [self.target, *genes], [self.own, *forms]
-            weights = [own[:, None] * spread(mixed, self.candidates, self.own), *weights]
+            genes, forms = [solved.target, *genes], [solved.own, *forms]
+            weights = [own[:, None] * spread(mixed, solved.candidates, solved.own), *weights]
         return self.influence.combine(genes, forms, weights, self.map_)
 
 
@@ -136,10 +108,10 @@ class _StandIns:
     owner: np.ndarray
 
     @classmethod
-    def of(cls, inverse: np.ndarray, candidates: np.ndarray, own: ReducedForm, first: list[ReducedForm]) -> "_StandIns":
-        weights, owner = [np.empty((len(candidates), 0))], [np.empty(0, dtype=np.int64)]
-        for l, form in enumerate([own, *first]):
-            at, rows = np.flatnonzero(form.separated), spread(inverse, candidates, form)
+    def of(cls, solved: Solved) -> "_StandIns":
+        weights, owner = [np.empty((len(solved.candidates), 0))], [np.empty(0, dtype=np.int64)]
+        for l, form in enumerate([solved.own, *solved.first]):
+            at, rows = np.flatnonzero(form.separated), spread(solved.inverse, solved.candidates, form)
             weights.append(rows[:, at] * np.sqrt(form.v[at]))
             owner.append(np.full(len(at), l - 1))
         return cls(np.hstack(weights), np.concatenate(owner))
@@ -149,18 +121,17 @@ def _restricted_directions(
     equation: _Equation, stand_in: _StandIns, residual: np.ndarray, residual_in: np.ndarray, block: np.ndarray
 ) -> np.ndarray:
     """v₀, v₁, v₂ of V_·k(δ) = v₀ + δ v₁ + δ² v₂ for the candidates k of a block; shape (block, 3, m)."""
-    m = len(equation.candidates)
+    solved, m = equation.solved, len(equation.solved.candidates)
     own = equation.cells(np.eye(m)[block], own=np.zeros(len(block)), first=np.eye(m)[block])  # (M⁻¹IF_k,i)_k
     v = np.empty((len(block), 3, m))
     v[:, 0] = residual[block] @ residual.T + residual_in[block] @ residual_in.T
     v[:, 1] = own @ residual.T
 
     def with_first_stage(i: int) -> None:
-        k, form = int(block[i]), equation.first[block[i]]
-        sums = equation.influence.project(
-            int(equation.candidates[k]), form, np.vstack([residual[k], own[i]])
-        )  # Σ_i IF_k,i x_i
-        through = sums @ spread(equation.inverse, equation.candidates, form).T
+        k, form = int(block[i]), solved.first[block[i]]
+        # Σ_i IF_k,i x_i
+        sums = equation.influence.project(int(solved.candidates[k]), form, np.vstack([residual[k], own[i]]))
+        through = sums @ spread(solved.inverse, solved.candidates, form).T
         mine = stand_in.owner == k
         weights, at_k = stand_in.weights[:, mine], stand_in.weights[k, mine]
         v[i, 1] += through[0] + weights @ residual_in[k, mine] + residual_in[:, mine] @ at_k

@@ -10,14 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from argen._core.dag.covariance import (
-    FirstStageShares,
-    first_stage_variance,
-    invert,
-    own_variance,
-    separated_variance,
-    stacked_variance,
-)
+from argen._core.dag.covariance import COVARIANCES, Covariance, FirstStageShares, Solved, invert, separated_variance
 from argen._core.dag.equations import Step, System, build_system, steps_of
 from argen._core.dag.influence import CellInfluence
 from argen._core.dag.instruments import ReducedForms
@@ -27,6 +20,7 @@ from argen._core.dag.two_stage import fit_two_stage
 from argen._core.descendants.prior import Prior, no_prior
 from argen._core.fdr import FDR
 from argen._core.glm.reduced_form import ReducedForm
+from argen._core.glm.sandwich import HC
 from argen._core.normal import log_p_two_sided
 from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Instruments, Relation
@@ -71,7 +65,7 @@ def search_dag(  # noqa: PLR0913
     alpha, fdr
         Level and procedure of FDR control, one of :data:`~argen._core.fdr.FDR`.
     hc
-        ``"HC0"``, or ``"HC3"`` with residuals divided by 1 − leverage.
+        One of :data:`~argen._core.glm.sandwich.HC` that edges can have.
     phi
         Dispersion of each gene for a negative binomial quasi-likelihood, shape (p,); 0, the default, is Poisson.
     reverse_ties
@@ -93,10 +87,11 @@ def search_dag(  # noqa: PLR0913
     order, tied = placed
     usable = np.isfinite(np.diag(tests.effect))
     settled = is_settled(relation, first_stage)
-    forms = forms or ReducedForms(screen, keep_fits=not settled, hc3=hc == "HC3", phi=phi)
-    influence = CellInfluence(screen, hc3=hc == "HC3") if covariance == "stacked" or robust else None
-    saturated = ReducedForms(screen, keep_fits=False, hc3=hc == "HC3", phi=phi)
-    how = _Inference(covariance, hc == "HC3", robust, influence, saturated)
+    hc3, estimator = HC[hc].hc3, COVARIANCES[covariance]
+    forms = forms or ReducedForms(screen, keep_fits=not settled, hc3=hc3, phi=phi)
+    influence = CellInfluence(screen, hc3=hc3) if estimator.needs_influence or robust else None
+    saturated = ReducedForms(screen, keep_fits=False, hc3=hc3, phi=phi)
+    how = _Inference(estimator, hc3, robust, influence, saturated)
     shares = None
     if settled:
         steps = (step for step in steps_of(relation.descendant, order, usable, prior.forbidden) if usable[step.target])
@@ -116,11 +111,11 @@ def search_dag(  # noqa: PLR0913
 class _Inference:
     """Which covariance and tests the edges get.
 
-    The stacked covariance and the robust test need the influence of the cells; where an equation is not square, its
+    Some covariances and the robust test need the influence of the cells; where an equation is not square, its
     instruments are judged by a reduced form on all of them.
     """
 
-    name: str
+    covariance: Covariance
     hc3: bool
     robust: bool
     influence: CellInfluence | None
@@ -159,20 +154,11 @@ def _estimate(
     inverse, condition = invert(system.matrix)
     if inverse is None or not np.isfinite(system.xi).all():
         return _singular(t, A, first, condition)
-    coef = inverse @ system.xi
-    if how.name == "stacked":
-        variance = stacked_variance(how.influence, inverse, t, A, own, first, coef, map_)
-    else:
-        variance = own_variance(inverse, A, own)
-    if how.name == "murphy-topel":
-        if shares is None:
-            variance += first_stage_variance(inverse, A, first, coef, map_)
-        else:
-            variance += shares.weighted(A, first, coef)
-    separated = separated_variance(inverse, A, own, first, coef) > RESTS_ON * variance
-    instruments = _instruments(how, inverse, t, A, own, first, coef, map_)
-    status = _edge_status(separated, own, first)
-    return Equation(t, A, coef, np.sqrt(variance), status, condition, instruments=instruments)
+    solved = Solved(t, A, own, first, inverse, inverse @ system.xi)
+    variance = how.covariance.of_square(solved, shares, how.influence, map_)
+    status = _edge_status(separated_variance(solved) > RESTS_ON * variance, own, first)
+    instruments = _instruments(how, solved, map_)
+    return Equation(t, A, solved.coef, np.sqrt(variance), status, condition, instruments=instruments)
 
 
 def _instruments_of_general(system: System, how: _Inference, map_: Map) -> Instruments:
@@ -189,21 +175,12 @@ def _instruments_of_general(system: System, how: _Inference, map_: Map) -> Instr
     xi = own.effect[np.searchsorted(own.instruments, A)]
     if inverse is None or not np.isfinite(xi).all():
         return Instruments.nothing(len(A))
-    return _instruments(how, inverse, t, A, own, first, inverse @ xi, map_)
+    return _instruments(how, Solved(t, A, own, first, inverse, inverse @ xi), map_)
 
 
-def _instruments(
-    how: _Inference,
-    inverse: np.ndarray,
-    t: int,
-    A: np.ndarray,
-    own: ReducedForm,
-    first: list[ReducedForm],
-    coef: np.ndarray,
-    map_: Map,
-) -> Instruments:
-    found = robust_tests(how.influence, inverse, t, A, own, first, coef, map_) if how.robust else None
-    return replace(found or Instruments.nothing(len(A)), strength=strength(inverse, A, first))
+def _instruments(how: _Inference, solved: Solved, map_: Map) -> Instruments:
+    found = robust_tests(how.influence, solved, map_) if how.robust else Instruments.nothing(len(solved.candidates))
+    return replace(found, strength=strength(solved))
 
 
 def _over_identified(
@@ -212,7 +189,7 @@ def _over_identified(
     """Instruments outside A: the second stage is fitted as a regression (METHOD 5.1)."""
     fitted = all(np.isfinite(form.effect).all() for form in first)
     stage = (
-        fit_two_stage(screen, t, A, first, how.name, phi=own.phi, hc3=how.hc3, influence=how.influence, map_=map_)
+        fit_two_stage(screen, t, A, first, how.covariance, phi=own.phi, hc3=how.hc3, influence=how.influence, map_=map_)
         if fitted
         else None
     )

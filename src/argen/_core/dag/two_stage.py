@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from argen._core.dag.covariance import MAX_CONDITION
+from argen._core.dag.covariance import MAX_CONDITION, Covariance
 from argen._core.dag.influence import CellInfluence
+from argen._core.glm.families import family_of
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.parallel import Map, single_threaded
 from argen._core.screen import Screen
@@ -27,7 +28,7 @@ from argen._core.screen import Screen
 if TYPE_CHECKING:
     import tabmat
 
-__all__ = ["TwoStage", "fit_two_stage"]
+__all__ = ["Regression", "TwoStage", "fit_two_stage"]
 
 _NEGLIGIBLE = 1e-4  # decrement before the polishing step: a hundredth of a standard error
 
@@ -37,7 +38,7 @@ def fit_two_stage(
     target: int,
     candidates: np.ndarray,
     first_stages: list[ReducedForm],
-    covariance: str,
+    covariance: Covariance,
     *,
     phi: float = 0.0,
     hc3: bool = False,
@@ -55,13 +56,13 @@ def fit_two_stage(
     first_stages
         Reduced forms of the candidates, on any instruments.
     covariance
-        ``"murphy-topel"``, ``"stacked"`` or ``"naive"``.
+        One of :data:`~argen._core.dag.covariance.COVARIANCES`.
     phi
-        Dispersion of the target's counts; 0 is Poisson.
+        Dispersion of the target's counts, which decides their family.
     hc3
         Divide residuals by 1 − leverage; the first stages must have been fitted so.
     influence
-        Influence of the cells, for ``"stacked"``.
+        Influence of the cells, for the covariances that need it.
     map_
         Parallel map.
     """
@@ -76,11 +77,8 @@ def fit_two_stage(
         if _is_collinear(stage.x, stage.depth):
             return None
         theta, mu, converged = _fit(stage, phi)
-        regression = _Regression(stage, theta, mu, phi, hc3=hc3)
-        if covariance == "stacked":
-            variance = _stacked_variance(regression, candidates.tolist(), first_stages, influence, map_)
-        else:
-            variance = _murphy_topel_variance(regression, first_stages if covariance == "murphy-topel" else [])
+        regression = Regression(stage, theta, mu, phi, hc3=hc3)
+        variance = covariance.of_regression(regression, candidates.tolist(), first_stages, influence, map_)
     m = len(candidates)
     return TwoStage(theta[:m], np.sqrt(variance[:m]), converged)
 
@@ -112,7 +110,7 @@ class _SecondStage:
         return [self.x.getcol(c).toarray().ravel() for c in range(self.x.shape[1])]
 
 
-class _Regression:
+class Regression:
     """The fitted second stage and what its covariances are made of.
 
     Attributes
@@ -122,15 +120,16 @@ class _Regression:
     bread
         A⁻¹.
     weight, residual
-        μ / (1 + φμ) and (y − μ) / (1 + φμ) of each cell.
+        μ and y − μ of each cell over its :attr:`~argen._core.glm.families.Family.excess`.
     inflated
         `residual`, divided by 1 − leverage for HC3.
     """
 
     def __init__(self, stage: _SecondStage, theta: np.ndarray, mu: np.ndarray, phi: float, *, hc3: bool) -> None:
         self.stage, self.theta = stage, theta
-        self.weight = mu / (1.0 + phi * mu)
-        self.residual = (stage.y - mu) / (1.0 + phi * mu)
+        excess = family_of(phi).excess(mu, phi)
+        self.weight = mu / excess
+        self.residual = (stage.y - mu) / excess
         self.bread = np.linalg.inv(stage.x.sandwich(self.weight))
         self.inflated = self.residual / (1.0 - self._leverages()) if hc3 else self.residual
 
@@ -149,33 +148,6 @@ class _Regression:
         for k, form in enumerate(first_stages):
             found[k][k] -= residuals[form.instruments]
         return found
-
-
-def _murphy_topel_variance(regression: _Regression, first_stages: list[ReducedForm]) -> np.ndarray:
-    """Diagonal of V; without first stages that of the naive covariance."""
-    meat = regression.stage.x.sandwich(regression.inflated**2)
-    for form, C in zip(first_stages, regression.derivatives(first_stages), strict=True):
-        meat += C @ form.covariance() @ C.T
-    return np.diag(regression.bread @ meat @ regression.bread)
-
-
-def _stacked_variance(
-    regression: _Regression,
-    candidates: list[int],
-    first_stages: list[ReducedForm],
-    influence: CellInfluence,
-    map_: Map,
-) -> np.ndarray:
-    """Diagonal of the joint sandwich, of the direct effects alone."""
-    own = regression.bread[: len(candidates)]
-    weights = [-own @ C for C in regression.derivatives(first_stages)]
-    u = influence.combine(candidates, first_stages, weights, map_)
-    stage = regression.stage
-    u[:, influence.place[stage.cell]] += np.stack([stage.x.matvec(row) for row in own]) * regression.inflated
-    variance = np.einsum("ij,ij->i", u, u)
-    for form, L in zip(first_stages, weights, strict=True):
-        variance += L**2 @ (form.v * form.separated)
-    return variance
 
 
 def _second_stage(screen: Screen, target: int, shifts: np.ndarray) -> _SecondStage:
@@ -213,11 +185,12 @@ def _fit(stage: _SecondStage, phi: float) -> tuple[np.ndarray, np.ndarray, bool]
     """Coefficients and means by glum, polished by one Newton step to full precision; whether that was a small one."""
     import warnings
 
-    from glum import GeneralizedLinearRegressor, NegativeBinomialDistribution
+    from glum import GeneralizedLinearRegressor
     from sklearn.exceptions import ConvergenceWarning
 
+    family = family_of(phi)
     model = GeneralizedLinearRegressor(
-        family=NegativeBinomialDistribution(phi) if phi > 0 else "poisson",
+        family=family.distribution(phi),
         link="log",
         alpha=0,
         fit_intercept=False,
@@ -229,7 +202,7 @@ def _fit(stage: _SecondStage, phi: float) -> tuple[np.ndarray, np.ndarray, bool]
         warnings.simplefilter("ignore", ConvergenceWarning)  # judged below, and reported with the edge
         theta = model.fit(stage.x, stage.y, offset=offset).coef_
     mu = np.exp(stage.x.matvec(theta) + offset)
-    score = stage.x.transpose_matvec((stage.y - mu) / (1.0 + phi * mu))
-    step = np.linalg.solve(stage.x.sandwich(mu * (1.0 + phi * stage.y) / (1.0 + phi * mu) ** 2), score)
+    score = stage.x.transpose_matvec((stage.y - mu) / family.excess(mu, phi))
+    step = np.linalg.solve(stage.x.sandwich(family.information(stage.y, mu, phi)), score)
     theta = theta + step
     return theta, np.exp(stage.x.matvec(theta) + offset), bool(score @ step < _NEGLIGIBLE)

@@ -15,15 +15,15 @@ import numpy as np
 from argen._core.glm._moment_kernels import monomials
 from argen._core.glm.p_values import log_p_student, score_log_p
 from argen._core.glm.pairs import fit_gene
+from argen._core.glm.sandwich import HC
 from argen._core.normal import log_p_two_sided, size_of_z
 from argen._core.parallel import Map
 from argen._core.results import DescendantTests, PairStatus
 from argen._core.screen import Screen
 
-__all__ = ["ENOUGH_COUNTS", "HC", "TESTS", "as_tests", "fit_descendants"]
+__all__ = ["ENOUGH_COUNTS", "TESTS", "as_tests", "fit_descendants"]
 
 TESTS = ("auto", "wald", "score")
-HC = {"HC0": 0, "HC1": 1, "HC3": 3}
 # "auto" trusts the Wald test from this expected count of the group on.
 ENOUGH_COUNTS = 50.0
 # Below this expected count of a group a Wald test says more than the data do; such pairs are flagged.
@@ -63,11 +63,11 @@ def fit_descendants(
         Estimate all effects on a gene in one regression on the cells of all perturbations, with a common effect of the
         covariates.
     phi
-        Dispersion of each gene for a negative binomial quasi-likelihood, shape (p,); 0, the default, is Poisson.
+        Dispersion of each gene, shape (p,), which decides its family; 0, the default, is Poisson.
     """
     phi = np.zeros(screen.n_genes) if phi is None else phi
     series = monomials(screen.design.numeric.shape[1])
-    arguments = {"hc": HC[hc], "score_below": _SCORE_BELOW[test], "pooled": pooled}
+    arguments = {"hc": HC[hc].code, "score_below": _SCORE_BELOW[test], "pooled": pooled}
     fits = track(
         map_(
             lambda gene: fit_gene(screen.counts_of(gene), screen.design, series, phi=float(phi[gene]), **arguments),
@@ -94,10 +94,10 @@ def as_tests(fits: tuple[np.ndarray, ...], hc: str) -> DescendantTests:
     effect, variance = np.where(unfinished, np.nan, effect), np.where(unfinished, np.nan, variance)
     se = np.sqrt(variance)
     z = effect / se
-    log_p = log_p_two_sided(z) if hc == "HC0" else log_p_student(z, cells - 1.0)
+    log_p = log_p_two_sided(z) if HC[hc].normal else log_p_student(z, cells - 1.0)
     scored = np.isfinite(score[..., 1]) & ~unfinished
     log_p[scored] = score_log_p(*score[scored].T)
-    by_normal = ~scored & (hc == "HC0")
+    by_normal = ~scored & HC[hc].normal
     z = np.where(by_normal, z, np.sign(effect) * size_of_z(log_p))
     status[(status == PairStatus.OK) & (expected < FEW_COUNTS)] = PairStatus.FEW_COUNTS
     return DescendantTests(effect, se, z, log_p, scored, status, count, expected)

@@ -18,12 +18,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from argen._core.dag.covariance import FirstStageShares, first_stage_share, invert, own_variance
+from argen._core.dag.covariance import COVARIANCES, FirstStageShares, first_stage_share, invert, own_variance
 from argen._core.dag.equations import System, build_system, steps_of
 from argen._core.dag.instruments import ReducedForms
 from argen._core.dag.search import is_settled
 from argen._core.descendants.tests import fit_descendants
 from argen._core.glm.reduced_form import fit_reduced_form
+from argen._core.glm.sandwich import HC
 from argen._core.normal import log_p_two_sided, size_of_z
 from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests, Relation
@@ -196,7 +197,8 @@ def fit_placebo(  # noqa: PLR0913
     usable
         Genes whose knock-down is known, shape (p,).
     first_stage, covariance, hc, phi
-        As :func:`~argen._core.dag.search.search_dag` took them. Murphy and Topel's covariance replaces ``"stacked"``.
+        As :func:`~argen._core.dag.search.search_dag` took them. Murphy and Topel's covariance replaces those that need
+        the influence of the cells.
     n_splits, seed
         Number of splits, and their seed.
     min_cells
@@ -206,7 +208,7 @@ def fit_placebo(  # noqa: PLR0913
     map_, track
         Parallel map over genes and splits; wraps the iterator over equations.
     """
-    settled, hc3 = is_settled(relation, first_stage), hc == "HC3"
+    settled, hc3 = is_settled(relation, first_stage), HC[hc].hc3
     forms = ReducedForms(screen, keep_fits=not settled, hc3=hc3, phi=phi)
     shares = FirstStageShares() if settled else None
     controls = regroup(screen, np.full(screen.n_cells, CONTROL), 0, keep=screen.group == screen.n_groups)
@@ -259,7 +261,7 @@ def _first_stage_shares(
 ) -> np.ndarray:
     """Columns diag(M⁻¹ V_k M⁻ᵀ), shape (m, m): times θ² they are the first stages' part of the variance."""
     A, first = system.candidates, system.first
-    if covariance == "naive":
+    if not COVARIANCES[covariance].counts_first_stage:
         return np.zeros((len(A), len(A)))
     if shares is not None:
         return shares.columns(A, first)

@@ -13,6 +13,7 @@ from argen._core.dag.instruments import ReducedForms
 from argen._core.dag.search import is_settled, search_dag, select_edges
 from argen._core.descendants.closure import descendant_relation
 from argen._core.descendants.prior import Prior
+from argen._core.glm.sandwich import HC
 from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests
 from argen._core.screen import Screen
@@ -74,7 +75,7 @@ def vary(  # noqa: PLR0913
     relations = {level: descendant_relation(tests, closure, level, prior) for level in {descendants_alpha, *alphas}}
     forms = None
     if all(is_settled(relation, first_stage) for relation in relations.values()):
-        forms = ReducedForms(screen, keep_fits=False, hc3=hc == "HC3", phi=phi, remember=True)
+        forms = ReducedForms(screen, keep_fits=False, hc3=HC[hc].hc3, phi=phi, remember=True)
 
     def search(level: float, *, reverse_ties: bool = False) -> Dag:
         return search_dag(

@@ -9,7 +9,6 @@ import numpy as np
 
 from argen._core.glm._leverage_kernels import control_inflation
 from argen._core.glm._moment_kernels import Monomials, empty_tables, monomials
-from argen._core.glm._nb_pair_kernels import nb_pairs, nb_tabulate_controls
 from argen._core.glm._pair_kernels import (
     NO_CONTROL_COUNTS,
     NOT_CONVERGED,
@@ -20,8 +19,8 @@ from argen._core.glm._pair_kernels import (
     tabulate_controls,
 )
 from argen._core.glm._segment_kernels import count_totals, n_components
+from argen._core.glm.families import family_of, rows_of
 from argen._core.glm.fit import TOLERANCE, fit
-from argen._core.glm.reduced_form import fit_negative_binomial, rows_of
 from argen._core.screen import Design
 
 __all__ = ["fit_controls", "fit_gene", "fit_nuisance"]
@@ -50,7 +49,7 @@ def fit_gene(
     score_below
         Pairs whose group expects fewer counts get score statistics, and so do all groups without counts or of one cell.
     phi
-        Dispersion of the negative binomial quasi-likelihood of the estimates; 0 is Poisson. The score test is that of
+        Dispersion, which decides the family of the estimates (:func:`.families.family_of`). The score test is that of
         counts with the dispersion of the controls either way.
     pooled
         Estimate all effects in one regression on the cells of all perturbations, Y ~ offset(log ℓ) + 1 + D_1 + … + D_p
@@ -83,17 +82,12 @@ def fit_gene(
     if hc == 3:
         control_inflation(design, kappa, w, 0.0, H_inv, inflation)
     controls = tabulate_controls(y, design, series, theta, w, kappa, inflation, H_inv, B)
-    fits = effect, variance, status, count, expected, *_ = fit_pairs(
-        y, design, series, controls, hc, score_below, phi == 0.0
+    family = family_of(phi)
+    fits = effect, variance, status, *_ = fit_pairs(
+        y, design, series, controls, hc, score_below, family.refit_pairs is None
     )
-    if phi > 0.0:
-        nothing = np.empty(0, dtype=np.int64), np.empty(0), theta, np.empty(0)
-        theta, *_, H_inv = fit_negative_binomial(y, design, used, *nothing, phi=phi, hc3=hc == 3)
-        if series.reach > 0 or design.numeric.shape[1] == 0:
-            tables = nb_tabulate_controls(y, design, series, theta, phi, H_inv, hc == 3)
-            nb_pairs(y, design, series, tables, hc, count, expected, status, effect, variance)
-        else:
-            status[status == OK] = OUT_OF_REACH
+    if family.refit_pairs is not None:
+        family.refit_pairs(y, design, series, used, theta, fits, phi=phi, hc=hc)
     supported = design.stratum_supported[design.seg_stratum]
     for j in np.flatnonzero(status == OUT_OF_REACH):
         group = np.arange(len(used)) >= design.group_seg[j]
@@ -153,11 +147,12 @@ def _fit_cells(
     last, _, factor, v, W, G, H_inv, B = fit(
         y, design, series, used, row, y_total, y_row, none, theta, w, sums, warm=False, hc3=hc == 3
     )
-    if phi > 0.0:
+    family = family_of(phi)
+    if family.refit is not None:
         counts = np.add.reduceat(np.append(y, 0.0), design.seg_start[design.group_seg[:-1]])[instruments]
         with np.errstate(divide="ignore"):
             effect = np.log(np.where(counts > 0, factor, 1.0))
-        theta, effect, _, last, v, W, G, H_inv = fit_negative_binomial(
+        theta, effect, _, last, v, W, G, H_inv = family.refit(
             y, design, used, instruments, counts, theta, effect, phi=phi, hc3=hc == 3
         )
         factor = np.exp(effect)

@@ -21,12 +21,13 @@ import numpy as np
 from argen._core.glm._fit_kernels import move_to_baseline, tabulate_baseline
 from argen._core.glm._leverage_kernels import inflate
 from argen._core.glm._moment_kernels import Tables, empty_tables, monomials
-from argen._core.glm._nb_kernels import EXPECTED, nb_cells, nb_fit
+from argen._core.glm._nb_kernels import EXPECTED, nb_cells
 from argen._core.glm._segment_kernels import count_totals, n_components
-from argen._core.glm.fit import MAX_ITERATIONS, TOLERANCE, fit
+from argen._core.glm.families import family_of, rows_of
+from argen._core.glm.fit import TOLERANCE, fit
 from argen._core.screen import Design, Screen
 
-__all__ = ["ReducedForm", "ReducedFormFit", "fit_reduced_form", "rows_of"]
+__all__ = ["ReducedForm", "ReducedFormFit", "fit_reduced_form"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class ReducedForm:
         Weights of each instrument group (Poisson: its counts Y_j), shape (m,), and H⁻¹, shape (q, q): what a cell's
         influence needs.
     phi
-        Dispersion of the negative binomial quasi-likelihood; 0 is Poisson.
+        Dispersion, which decides the family (:func:`.families.family_of`).
     converged
         Whether the last Newton step was short enough.
     shrinkage
@@ -93,13 +94,6 @@ class ReducedForm:
         if hc3:
             inflate(design, everything, row, score, weight, self.S, self.W, self.H_inv)
         return score
-
-
-def rows_of(instruments: np.ndarray, n_genes: int) -> np.ndarray:
-    """Row of each group among the instruments, −1 for baseline; the last group is the controls."""
-    row = np.full(n_genes + 1, -1, dtype=np.int64)
-    row[instruments] = np.arange(len(instruments))
-    return row
 
 
 def fit_reduced_form(
@@ -209,34 +203,14 @@ class ReducedFormFit:
             effect = np.log(np.where(separated, 0.5 / (expected + 0.5), factor))
         effect[expected == 0] = np.nan
         theta, S = self._theta.copy(), y_row
-        if self._phi > 0.0:
+        family = family_of(self._phi)
+        if family.refit is not None:
             unknown, everything = np.isnan(effect), np.ones(len(self._design.seg_stratum), np.bool_)
             effect = np.where(unknown, 0.0, np.where(separated, -20.0, effect))
-            theta, effect, S, last, v, W, G, H_inv = fit_negative_binomial(
+            theta, effect, S, last, v, W, G, H_inv = family.refit(
                 y, self._design, everything, instruments, y_row, theta, effect, phi=self._phi, hc3=self._hc3
             )
             effect[unknown] = np.nan
         v[separated] = 2.0
         converged = bool(last <= TOLERANCE)
         return ReducedForm(instruments, effect, separated, v, W, G, theta, S, H_inv, self._phi, converged)
-
-
-def fit_negative_binomial(
-    y: np.ndarray,
-    design: Design,
-    used: np.ndarray,
-    instruments: np.ndarray,
-    y_row: np.ndarray,
-    theta: np.ndarray,
-    effect: np.ndarray,
-    *,
-    phi: float,
-    hc3: bool,
-) -> tuple:
-    """Fit with the dispersion φ over the used segments, every cell of which is summed, from a Poisson fit on.
-
-    `y_row` holds the counts of the instruments' groups. Returns θ, effects, S_j, the last step, v, W, G and H⁻¹.
-    """
-    row, theta, effect = rows_of(instruments, len(design.group_seg) - 2), theta.copy(), effect.copy()
-    last, S, v, W, G, H_inv, _ = nb_fit(y, design, used, row, y_row, phi, theta, effect, hc3, TOLERANCE, MAX_ITERATIONS)
-    return theta, effect, S, last, v, W, G, H_inv

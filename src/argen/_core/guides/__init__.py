@@ -1,20 +1,21 @@
 """Guide calling: from guide counts, or from labels, to the one perturbation of each cell."""
 
+from .callers import CALLERS, Caller
 from .calls import CallOptions, CellGroups, Fallback, GuideCalls, GuideFits, Reason, spread_calls
 from .histogram import count_edges, count_histogram
 from .knockdown import KnockdownTask, fit_knockdowns
 from .labelled import call_labels
 from .maximum import call_maximum
-from .methods import METHODS
 from .mixture import call_mixture
 from .targets import CONTROL, MULTIPLE, UNASSIGNED, CellTargets, resolve_targets
 
 __all__ = [
+    "CALLERS",
     "CONTROL",
-    "METHODS",
     "MULTIPLE",
     "UNASSIGNED",
     "CallOptions",
+    "Caller",
     "CellGroups",
     "CellTargets",
     "Fallback",

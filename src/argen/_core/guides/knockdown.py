@@ -14,13 +14,14 @@ import numpy as np
 from argen._core.descendants.tests import ENOUGH_COUNTS, as_tests
 from argen._core.glm._moment_kernels import monomials
 from argen._core.glm.pairs import fit_gene
+from argen._core.glm.sandwich import HC
 from argen._core.parallel import Map
 from argen._core.results import DescendantTests, PairStatus
 from argen._core.screen import CONTROL, Covariates, build_design
 
 __all__ = ["KnockdownTask", "Knockdowns", "fit_knockdowns"]
 
-_HC = 3
+_HC = HC["HC3"]
 _SKIP = -2
 
 
@@ -82,7 +83,7 @@ def fit_knockdowns(
     fit = partial(_fit_target, controls=controls, depth=depth, covariates=covariates)
     parts = list(track(map_(fit, tasks))) or [(_nothing(0),) * 3]
     joined = (tuple(np.concatenate(arrays) for arrays in zip(*fits, strict=True)) for fits in zip(*parts, strict=True))
-    return Knockdowns(*(as_tests(fits, f"HC{_HC}") for fits in joined))
+    return Knockdowns(*(as_tests(fits, _HC.name) for fits in joined))
 
 
 def _fit_target(task: KnockdownTask, controls: np.ndarray, depth: np.ndarray, covariates: Covariates) -> tuple:
@@ -114,9 +115,8 @@ def _fit(
     recoded[group != CONTROL] = codes
     part = _take(covariates, used)
     design, order = build_design(recoded, depth[used], part, len(present))
-    fits = fit_gene(
-        y[used[order]].astype(np.float64), design, monomials(part.numeric.shape[1]), hc=_HC, score_below=ENOUGH_COUNTS
-    )
+    series = monomials(part.numeric.shape[1])
+    fits = fit_gene(y[used[order]].astype(np.float64), design, series, hc=_HC.code, score_below=ENOUGH_COUNTS)
     for whole, values in zip(result, fits, strict=True):
         whole[present] = values
     return result

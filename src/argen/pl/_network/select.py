@@ -7,7 +7,7 @@ import networkx as nx
 from matplotlib import colormaps
 from matplotlib.colors import Normalize, is_color_like, to_hex
 
-from argen._bridge.validate import name_some
+from argen._bridge.validate import check_number, name_some
 from argen.errors import InputError
 from argen.pl import _style as style
 
@@ -16,9 +16,7 @@ __all__ = ["node_colors", "shown_part"]
 
 def shown_part(graph: nx.DiGraph, genes: list[str], min_abs_coef: float) -> tuple[nx.DiGraph, int]:
     """Graph of the genes and of their edges with ``|weight| >= min_abs_coef``; how many edges that leaves out."""
-    if isinstance(min_abs_coef, bool) or not isinstance(min_abs_coef, Real) or not min_abs_coef >= 0:
-        msg = f"min_abs_coef={min_abs_coef!r} is not a number that is 0 or larger."
-        raise InputError(msg)
+    check_number("min_abs_coef", min_abs_coef, 0.0)
     # Built anew: a subgraph view iterates in the order of a set, which differs from run to run.
     shown = nx.DiGraph()
     shown.add_nodes_from((gene, graph.nodes[gene]) for gene in genes)

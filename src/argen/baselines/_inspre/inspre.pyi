@@ -5,7 +5,7 @@ import numpy as np
 from anndata import AnnData
 from mudata import MuData
 
-from argen.tl._options import LevelledDescendantOptions
+from argen._bridge.settings import LevelledDescendantOptions
 
 _Data = TypeVar("_Data", AnnData, MuData)
 

@@ -7,13 +7,13 @@ from argen._bridge.modality import takes_mudata
 from argen._bridge.results import slots
 from argen._bridge.results.steps import open_step, write_step
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
+from argen._bridge.settings import DescendantOptions, with_level
 from argen._bridge.validate import check_anndata, check_level, check_option, counted, name_some
 from argen._core.fdr import FDR
 from argen._core.parallel import worker_pool
 from argen._core.results import Dag, EdgeStatus
 from argen._core.screen import Screen
-from argen.baselines.naive import search_naive
-from argen.tl._options import DescendantOptions, with_level
+from argen.baselines._naive.search import search_naive
 
 if TYPE_CHECKING:
     from anndata import AnnData

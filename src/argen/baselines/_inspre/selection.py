@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from argen._core.parallel import Map
-from argen.baselines.inspre.admm import InverseFit, predicted_ratios, sparse_inverse
-from argen.baselines.inspre.order import evidence, forward_entries, forward_order
-from argen.baselines.inspre.ratios import Ratios, weights
+from argen.baselines._inspre.admm import InverseFit, predicted_ratios, sparse_inverse
+from argen.baselines._inspre.order import evidence, forward_entries, forward_order
+from argen.baselines._inspre.ratios import Ratios, weights
 
 __all__ = ["MAX_INSTABILITY", "SELECTIONS", "Path", "choose", "deal_folds", "fit_path"]
 

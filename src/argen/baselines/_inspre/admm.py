@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from argen.baselines.inspre._lasso_kernels import lasso_columns
+from argen.baselines._inspre._lasso_kernels import lasso_columns
 
 __all__ = [
     "InverseFit",

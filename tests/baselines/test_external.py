@@ -12,7 +12,7 @@ from fake_torch import torch_or_stand_in
 from toy import KWARGS, assert_equal, assert_same, toy
 
 import argen as ag
-from argen.baselines.external import coefficients, discover
+from argen.baselines._external.methods import coefficients, discover
 from argen.errors import InputError
 
 KEY = "external_dag"

@@ -3,7 +3,7 @@ from typing import Literal, TypeVar, Unpack, overload
 from anndata import AnnData
 from mudata import MuData
 
-from argen.tl._options import DescendantOptions
+from argen._bridge.settings import DescendantOptions
 
 _Data = TypeVar("_Data", AnnData, MuData)
 

@@ -9,8 +9,8 @@ from argen._core.descendants.tests import fit_descendants
 from argen._core.parallel import Map
 from argen._core.results import DescendantTests
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
-from argen.baselines.inspre.expression import group_moments, ratios_of_moments, z_scores
-from argen.baselines.inspre.ratios import Ratios, ratios_of_effects
+from argen.baselines._inspre.expression import group_moments, ratios_of_moments, z_scores
+from argen.baselines._inspre.ratios import Ratios, ratios_of_effects
 
 __all__ = ["EFFECTS", "all_ratios"]
 

@@ -12,15 +12,15 @@ from argen._bridge.modality import takes_mudata
 from argen._bridge.results.other_networks import edge_table, other_network_entry, write_other_network
 from argen._bridge.results.steps import DescendantStep, open_step, write_step
 from argen._bridge.runtime import Bar, progress_bars, resolve_n_jobs, warn_user
-from argen._bridge.validate import check_anndata, check_count, check_number, check_option, counted
+from argen._bridge.settings import LevelledDescendantOptions
+from argen._bridge.validate import check_anndata, check_count, check_number, check_option, counted, read_array
 from argen._core.parallel import Map, worker_pool
 from argen._core.screen import Screen
-from argen.baselines.inspre.admm import lambda_path
-from argen.baselines.inspre.folds import EFFECTS, all_ratios
-from argen.baselines.inspre.ratios import WEIGHTS, Ratios
-from argen.baselines.inspre.selection import SELECTIONS, Path, choose, deal_folds, fit_path
+from argen.baselines._inspre.admm import lambda_path
+from argen.baselines._inspre.folds import EFFECTS, all_ratios
+from argen.baselines._inspre.ratios import WEIGHTS, Ratios
+from argen.baselines._inspre.selection import SELECTIONS, Path, choose, deal_folds, fit_path
 from argen.errors import InputError
-from argen.tl._options import LevelledDescendantOptions
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -249,11 +249,11 @@ def _grid(lambdas: float | Sequence[float] | None) -> np.ndarray | None:
     """Penalties from large to small."""
     if lambdas is None:
         return None
-    grid = np.atleast_1d(np.asarray(lambdas))
-    if grid.ndim != 1 or not len(grid) or grid.dtype.kind not in "iuf" or not (np.isfinite(grid) & (grid > 0)).all():
-        msg = f"lambdas={lambdas!r}: give a positive number or several."
+    grid = np.unique(read_array("lambdas", lambdas, "positive"))[::-1]
+    if not len(grid) or np.isinf(grid[0]):
+        msg = f"lambdas={lambdas!r}: give a finite number or several."
         raise InputError(msg)
-    return np.unique(grid.astype(np.float64))[::-1]
+    return grid
 
 
 def _check_folds(screen: Screen, n_folds: int) -> None:

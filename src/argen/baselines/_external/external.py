@@ -9,13 +9,13 @@ from argen._bridge import log
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.other_networks import edge_table, other_network_entry, write_other_network
 from argen._bridge.results.steps import open_step, write_step
+from argen._bridge.settings import LevelledDescendantOptions
 from argen._bridge.validate import check_anndata, check_option
 from argen._core.parallel import worker_pool
 from argen._core.screen import CONTROL
-from argen.baselines.external import METHODS, coefficients, discover
-from argen.baselines.inspre.expression import z_scores
+from argen.baselines._external.methods import METHODS, coefficients, discover
+from argen.baselines._inspre.expression import z_scores
 from argen.errors import InputError
-from argen.tl._options import LevelledDescendantOptions
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from argen.baselines.inspre.ratios import Ratios
+from argen.baselines._inspre.ratios import Ratios
 
 __all__ = ["evidence", "forward_entries", "forward_order"]
 

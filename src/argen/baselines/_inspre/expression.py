@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from argen._core.screen import Screen
-from argen.baselines.inspre.ratios import Ratios
-from argen.baselines.naive import log_expression
+from argen.baselines._inspre.ratios import Ratios
+from argen.baselines._naive.search import log_expression
 
 __all__ = ["Moments", "group_moments", "ratios_of_moments", "z_scores"]
 

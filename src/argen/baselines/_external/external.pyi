@@ -4,7 +4,7 @@ from typing import Any, Literal, TypeVar, Unpack, overload
 from anndata import AnnData
 from mudata import MuData
 
-from argen.tl._options import LevelledDescendantOptions
+from argen._bridge.settings import LevelledDescendantOptions
 
 _Data = TypeVar("_Data", AnnData, MuData)
 

@@ -1,0 +1,1 @@
+"""Causal discovery by other packages."""
