@@ -23,6 +23,7 @@ adata = ag.datasets.simulate("paper_fig2", n_cells=1500)
 for family, covariates in (("poisson", ["L"]), ("negative_binomial", None)):
     ag.tl.argen_descendants(adata, perturbation_key="perturbation", family=family, covariates=covariates, n_jobs=1)
     ag.tl.argen_dag(adata, covariance="stacked", edges_hc="HC3", n_jobs=1)
+ag.tl.argen_joint(adata, chains=2, n_jobs=1)
 for kernel in kernels():
     for dispatcher in (kernel.dispatcher, kernel.inner):
         for args in dispatcher.stats.cache_misses:

@@ -259,11 +259,11 @@ def test_missing_covariates_of_cells_outside_the_analysis_do_no_harm():
     pd.testing.assert_frame_equal(ag.get.pairs(adata), ag.get.pairs(expected), check_exact=True)
 
 
-def test_mudata_is_refused_with_the_cure(function):
+def test_a_mudata_whose_rna_cannot_be_told_is_refused_with_the_cure(function):
     with columns_stay():
-        mdata = mudata.MuData({"guide": toy()[:, :1].copy(), "rna": toy()[:, 1:].copy()})
+        mdata = mudata.MuData({"one": toy()[:, :1].copy(), "other": toy()[:, 1:].copy()})
         for call in (function, ag.get.edges, ag.get.pairs, ag.get.perturbations, ag.get.graph):
-            with pytest.raises(InputError, match=r"mdata\['rna'\]"):
+            with pytest.raises(InputError, match="RNA modality cannot be told among one, other: call one of them rna"):
                 call(mdata)
 
 

@@ -12,7 +12,7 @@ from argen._core.compilation import compile_parts
 from argen._core.glm._fit_kernels import fit_means
 from argen._core.glm.families import FAMILIES
 
-__all__ = ["EVERYTHING", "cache_folder", "compile_kernels", "halves_of"]
+__all__ = ["EVERYTHING", "JOINT", "cache_folder", "compile_kernels", "halves_of"]
 
 # What one process does, and what the other does meanwhile.
 Halves = tuple[tuple[str, ...], tuple[str, ...]]
@@ -24,7 +24,8 @@ def halves_of(families: Iterable[str], rest: Halves = ((), ())) -> Halves:
     return tuple(sum(halves, ()) for halves in zip(*parts, strict=True))
 
 
-EVERYTHING = halves_of(FAMILIES, (("diagnostics",), ("guides",)))
+JOINT: Halves = (("joint",), ())
+EVERYTHING = halves_of(FAMILIES, (("diagnostics",), ("guides", "joint")))
 
 
 def cache_folder() -> Path | None:

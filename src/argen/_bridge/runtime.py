@@ -68,14 +68,14 @@ def progress_bars() -> Iterator[Bar]:
         yield bar
 
 
-def announce_compilation(family: str = "poisson") -> None:
+def announce_compilation(family: str = "poisson", *, joint: bool = False) -> None:
     """Compile the kernels if need be, and say why the first call on a machine is slow."""
     from argen._core.compilation import is_compiled
 
-    if is_compiled(family):
+    if is_compiled(family, joint=joint):
         return
-    from argen._bridge.compilation import cache_folder, compile_kernels, halves_of
+    from argen._bridge.compilation import JOINT, cache_folder, compile_kernels, halves_of
 
     how_often = "once per machine (the result is cached)" if cache_folder() else "in every process (nothing is cached)"
     log.warning(f"compiling argen's kernels: about 25 seconds of processor time, shared by two processes; {how_often}")
-    compile_kernels(halves_of([family]))
+    compile_kernels(halves_of([family], JOINT) if joint else halves_of([family]))

@@ -33,6 +33,17 @@ def stamp() -> str:
     return digest.hexdigest()
 
 
+class _Index(IndexDataCacheFile):
+    """numba's index of what is on disk."""
+
+    def _load_index(self) -> dict:
+        # numba reads the argument types before it compares stamps; those of a record that is gone cannot be read.
+        try:
+            return super()._load_index()
+        except (AttributeError, ImportError, EOFError):
+            return {}
+
+
 class _ReadOnlyLocator:
     """Finds kernels that `argen compile` left where this user cannot write: numba asks for folders that can be."""
 
@@ -45,7 +56,7 @@ class _ReadOnlyLocator:
             locator = kind(py_func, py_file)
             folder = Path(locator.get_cache_path())
             files = folder.glob(f"{Path(py_file).stem}.{py_func.__qualname__}-*.nbi")
-            if not any(IndexDataCacheFile(str(folder), file.stem, stamp())._load_index() for file in files):
+            if not any(_Index(str(folder), file.stem, stamp())._load_index() for file in files):
                 continue
             try:
                 locator.ensure_cache_path()
@@ -84,7 +95,7 @@ class KernelCache(Cache):
         super().__init__(py_func)
         self._impl.symbols = symbols
         base = self._impl.filename_base + suffix
-        self._cache_file = IndexDataCacheFile(self.cache_path, base, stamp())
+        self._cache_file = _Index(self.cache_path, base, stamp())
 
     @staticmethod
     def of(py_func: Callable, symbols: Mapping[str, tuple[Any, tuple]], suffix: str) -> "KernelCache | NoCache":

@@ -33,9 +33,11 @@ def compile_parts(parts: Iterable[str]) -> None:
         PARTS[part](screen)
 
 
-def is_compiled(family: str = "poisson") -> bool:
-    """Whether the kernels of a search with this family are in memory or on disk, up to date."""
-    needed = fit_pairs, fit_means, *FAMILIES[family].kernels
+def is_compiled(family: str = "poisson", *, joint: bool = False) -> bool:
+    """Whether the kernels of a search with this family, or the joint one, are in memory or on disk, up to date."""
+    from argen._core.joint._chain_kernels import sweep_edges
+
+    needed = fit_pairs, fit_means, *FAMILIES[family].kernels, *([sweep_edges] if joint else [])
     return all(kernel.is_compiled() for kernel in needed)
 
 
@@ -98,6 +100,15 @@ def _guides(_: Screen) -> None:
     fit_poisson_gauss(np.log2(x), np.ones(3), 0.5, 1.0, 2.0, 1.0, 1e-3, 2)
 
 
+def _joint(screen: Screen) -> None:
+    from argen._core.joint.chains import Schedule
+    from argen._core.joint.search import search_joint
+    from argen._core.joint.sums import group_sums
+    from argen._core.joint.table import effect_table
+
+    search_joint(effect_table(group_sums(screen)), chains=2, schedule=Schedule(1, 1, 1, 1))
+
+
 PARTS: dict[str, Callable[[Screen], object]] = {
     "reduced forms": _reduced_forms,
     "pairs": _pairs,
@@ -105,4 +116,5 @@ PARTS: dict[str, Callable[[Screen], object]] = {
     "negative binomial pairs": _negative_binomial_pairs,
     "diagnostics": _diagnostics,
     "guides": _guides,
+    "joint": _joint,
 }

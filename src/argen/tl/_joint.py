@@ -12,7 +12,7 @@ from argen._bridge.results.network import diagnostics_of
 from argen._bridge.results.prior import read_prior
 from argen._bridge.results.slots import var_name
 from argen._bridge.results.steps import open_step, write_step
-from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
+from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.settings import DescendantOptions, JointSettings, with_level
 from argen._bridge.validate import check_count, check_level, check_option, counted, name_some, read_seed
 from argen._core.joint.network import JointNetwork
@@ -163,6 +163,7 @@ def argen_joint(  # noqa: PLR0913
         raise DesignError(msg)
     known, prior_table = read_prior(prior, screen.genes)
     start = log.info("searching the causal network, all total effects at once")
+    announce_compilation(joint=True)
     chains = chains or usual_chains(screen.n_genes)
     settings = JointSettings(descendants=descendants, alpha=alpha, chains=chains, shifts=shifts, seed=seed)
     with worker_pool(threads) as map_, progress_bars() as bar:
