@@ -250,17 +250,34 @@ def run_process(case: tuple) -> list[dict]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+SHOWN = {
+    "f1": "F1",
+    "recall": "recall",
+    "fdr": "FDR",
+    "null": "nulls below .05",
+    "coverage": "coverage",
+    "seconds": "s",
+}
+
+
 def summary(runs: pd.DataFrame) -> str:
-    """Markdown: a row per case and method, means with standard errors."""
-    lines = ["| case | method | networks | " + " | ".join(FIGURES) + " |", "|---" * (len(FIGURES) + 3) + "|"]
-    for (case, method), group in runs.groupby(["case", "method"], sort=False):
-        cells = []
-        for figure in FIGURES:
-            x = group[figure].dropna()
-            spread = f" ({x.std(ddof=1) / np.sqrt(len(x)):.3f})" if len(x) > 1 else ""
-            cells.append(f"{x.mean():.3f}{spread}" if len(x) else "–")
-        lines.append(f"| {case} | {method} | {len(group)} | " + " | ".join(cells) + " |")
+    """Markdown: a row per case, the methods beside each other, means with standard errors."""
+    methods = list(dict.fromkeys(runs["method"]))
+    lines = [f"Each cell: {' / '.join(methods)}.", "", "| case | networks | " + " | ".join(SHOWN.values()) + " |"]
+    lines.append("|---" * (len(SHOWN) + 2) + "|")
+    for case, group in runs.groupby("case", sort=False):
+        cells = [" / ".join(_mean(group.loc[group["method"] == m, figure]) for m in methods) for figure in SHOWN]
+        lines.append(f"| {case} | {group['seed'].nunique()} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _mean(x: pd.Series) -> str:
+    x = x.dropna()
+    if x.empty:
+        return "–"
+    digits = "{:.1f}" if x.name == "seconds" else "{:.3f}"
+    spread = f" ({x.std(ddof=1) / np.sqrt(len(x)):.3f})" if len(x) > 1 and x.name != "seconds" else ""
+    return digits.format(x.mean()) + spread
 
 
 def main() -> None:
