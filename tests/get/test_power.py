@@ -234,7 +234,7 @@ def test_power_at_the_smallest_effect_of_pairs(mu):
     adata = _screen_of_copies(mu, np.concatenate([-lower, upper]), n, reps=reps, seed=3)
     table = ag.get.pairs(adata)
     for name in ("T0", "T1"):
-        part = table[(table["target"] == name) & table["gene"].str.startswith("G")]
+        part = table[(table["source"] == name) & table["target"].str.startswith("G")]
         assert (part["test"] == ("score" if mu * n < 50 else "wald")).all()
         assert (part["p"] <= level).mean() == pytest.approx(0.8, abs=3.3 * np.sqrt(0.16 / reps) + 0.03)
 
@@ -291,7 +291,7 @@ def test_weak_and_dropped_targets():
     stored = adata.uns["argen_descendants"]["tables"]["perturbations"]
     stored.loc[0, ["effect", "se"]] = [-0.3, 0.1]
     table = ag.get.perturbations(adata)
-    assert table["weak"].tolist() == [True, False, False, False, False]  # the last is dropped
+    assert table["weak"].tolist() == [True, False, False, False, pd.NA]  # the last is dropped
     assert not {"n_candidate_edges", "n_edges", "min_F"} & set(table)
 
 

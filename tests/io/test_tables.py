@@ -40,7 +40,9 @@ def check(read, table):
     assert list(read) == list(table)
     assert len(read) == len(table)
     for name, column in table.items():
-        if column.dtype == bool:
+        if column.dtype == "boolean":  # with missing values
+            pd.testing.assert_series_equal(read[name].astype("boolean"), column, check_names=False)
+        elif column.dtype == bool:
             assert read[name].dtype == bool
             assert read[name].tolist() == column.tolist()
         elif column.dtype.kind == "f":

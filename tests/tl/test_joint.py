@@ -9,6 +9,12 @@ from toy import KWARGS, assert_equal, assert_same, toy
 import argen as ag
 from argen.errors import ArgenWarning, DesignError, InputError, MissingResultError, StaleResultError
 
+# Whether chains agree hangs on their last digits, hence on the machine; what is said then has a test of its own.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*would be selected, or not:argen.errors.ArgenWarning"),
+    pytest.mark.filterwarnings("ignore:Two halves of the chains:argen.errors.ArgenWarning"),
+]
+
 KEY = "argen_joint"
 DESIGN = {"perturbation_key": "perturbation", "covariates": ["L"], "depth": "depth"}
 
@@ -107,8 +113,24 @@ def test_whatever_reads_a_network_reads_this_one(done, tmp_path):
         assert plot(done, key=KEY, show=False) is not None
     files = ag.io.write_tables(done, tmp_path, key=KEY)
     assert len(pd.read_csv(files[0])) == len(edges)
-    assert ag.report(done, tmp_path / "report.html", key=KEY).exists()
+    assert {"fit", "candidates"} <= {file.stem for file in files}
+    page = ag.report(done, tmp_path / "report.html", key=KEY).read_text(encoding="utf-8")
+    for words in ("inclusion", "expected to be false", "observed total effects", "degree of freedom"):
+        assert words in page
+    for words in ("right ancestor set", "argen_calibration", "hence nothing about"):  # true of the other search
+        assert words not in page
     assert ag.metrics.compare(done, done, key=KEY)["precision"] == 1.0
+
+
+def test_a_selection_that_hinges_on_the_graph_is_flagged_and_counted(done, monkeypatch):
+    from argen._core.joint import search
+
+    adata = done.copy()
+    monkeypatch.setattr(search, "_selected_with", lambda *_: np.zeros((8, 8), dtype=bool))
+    with pytest.warns(ArgenWarning, match="edges would be selected, or not, were edges with a probability between"):
+        ag.tl.argen_joint(adata, chains=8)
+    edges = ag.get.edges(adata, key=KEY)
+    assert edges["flags"].astype(str).str.endswith("unstable").all()
 
 
 @pytest.mark.parametrize("name", ["argen_calibration", "argen_stability", "argen_sensitivity"])
@@ -185,6 +207,9 @@ def test_whatever_the_options_of_the_step(done, options):
         ({"shifts": "yes"}, "shifts='yes'"),
         ({"rng": -1}, "rng=-1"),
         ({"key_added": "argen_descendants"}, "would overwrite the descendant step"),
+        ({"key_added": "truth"}, r"varp\['truth'\] is there, and argen did not write it"),
+        ({"key_added": "argen_total_effects"}, "own slots"),
+        ({"key_added": "argen"}, "own slots"),
         ({"test": "score"}, "test"),
     ],
 )

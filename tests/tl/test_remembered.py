@@ -59,9 +59,7 @@ def test_a_mudata_stands_for_its_modality_with_results(screen):
     assert "argen_sensitivity" in other["rna"].uns
     assert "argen_sensitivity" not in mdata["rna"].uns
     mdata.mod["again"] = mdata["rna"].copy()
-    with pytest.raises(
-        InputError, match=r"again, rna of the MuData hold results|rna, again of the MuData hold results"
-    ):
+    with pytest.raises(InputError, match=r"of the MuData hold something that argen wrote"):
         ag.get.edges(mdata)
 
 

@@ -42,6 +42,7 @@ def takes_mudata(function: Function) -> Function:
 def _with_results(mdata: "MuData") -> str:
     found = [name for name, adata in mdata.mod.items() if any(map(is_entry, adata.uns.values()))]
     if len(found) > 1:
-        msg = f"{name_some(found)} of the MuData hold results of argen; choose one, such as mdata[{found[0]!r}]."
+        words = f"{name_some(found)} of the MuData hold something that argen wrote"
+        msg = f"{words}; choose one, such as mdata[{found[0]!r}]."
         raise InputError(msg)
     return found[0] if found else find_rna(mdata, None)

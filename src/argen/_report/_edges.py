@@ -17,6 +17,9 @@ _EDGE_COLUMNS = {
     "condition": "condition number of the child's system",
     "p_robust": "p-value that holds with a weak instrument; ci_low_robust, ci_high_robust: its 95 % set, robust_set: "
     "the shape of that set, which may be unbounded",
+    "padj": "Benjamini–Hochberg over all pairs that could be edges",
+    "inclusion": "probability of the edge, given the whole table",
+    "reverse_residual": "what is left unexplained of the reverse effect, in standard deviations",
     "required": "put there by prior knowledge, not tested",
     "stability": "share of draws of the cells that select the edge, calibrated",
     "bootstrap_frequency": "the same without calibration, inflated for null edges, for comparison only",
@@ -33,7 +36,8 @@ _EDGE_COLUMNS = {
 }
 _EDGE_TABLES = {
     "Effects and tests, strongest evidence first": (
-        "coef", "se", "ci_low", "ci_high", "z", "p", "alpha", "threshold", "required", "direction", "flags",
+        "coef", "se", "ci_low", "ci_high", "z", "p", "padj", "inclusion", "reverse_residual", "alpha", "threshold",
+        "required", "direction", "flags",
     ),
     "The same edges: strength of the instruments, and what holds with weak ones": (
         "F", "weak", "condition", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "mde",

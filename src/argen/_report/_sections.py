@@ -15,6 +15,7 @@ from argen._bridge.results.network import networks_of_step
 from argen._bridge.validate import counted
 from argen._report._edges import edge_tables
 from argen._report._html import Section, Text, figure, notice, page, paragraph, table, values
+from argen._report._joint import fit_section, joint_words
 from argen._report._results import Results, read_results
 from argen.pl._axes import on_paper
 from argen.pl._network import draw_network
@@ -42,27 +43,40 @@ def write_page(adata: "AnnData", key: str, title: str | None, date: str | None) 
     head += [notice(doubt) for doubt in doubts]
     absent = (record for kind, record in DIAGNOSTICS.items() if kind not in results.diagnostics)
     missing = [f"{record.kind} (`{record.function}`)" for record in absent]
-    if missing:
+    if missing and not _is_joint(results):  # they are of the two-stage search
         head.append(paragraph("Not computed: " + ", ".join(missing) + ".", "missing"))
     return page(title, Text("\n".join(head)), _sections(results, edges))
 
 
+def _is_joint(results: Results) -> bool:
+    return results.network.settings["method"] == "joint"
+
+
 def _sections(results: Results, edges: pd.DataFrame) -> Iterator[Section]:
+    joint = _is_joint(results)
     yield Section("data", "Data: what was used and what was dropped", *_data(results))
     yield Section("design", "Design", *_design(results))
-    yield Section("calibration", "Calibration", *_calibration(results))
+    if not joint:
+        yield Section("calibration", "Calibration", *_calibration(results))
     yield Section("instruments", "Instruments", *_instruments(results))
     yield Section("network", "Network", *_network(results, edges))
+    if joint:
+        yield Section("fit", "Fit: what the network does not explain", *fit_section(results, _drawn))
     yield Section("edges", "Strongest edges", *edge_tables(results, edges))
     yield Section("prior", "Prior knowledge", *_prior(results))
+    if not joint:
+        yield from _two_stage_sections(results)
+    yield Section("power", "What was not found, and could have been", *_power(results))
+    yield Section("parameters", "Parameters, seeds and versions", *_parameters(results))
+    yield Section("citation", "How to cite", *_citation())
+
+
+def _two_stage_sections(results: Results) -> Iterator[Section]:
     yield Section("equations", "Systems without a solution, or with too many instruments", *_equations(results))
     yield Section("cycles", "Cycles", *_cycles(results))
     yield Section("sensitivity", "Sensitivity to choices", *_sensitivity(results))
     yield Section("stability", "Stability under resampling of cells", *_stability(results))
     yield Section("overidentification", "Over-identification: do guides agree?", *_overidentification(results))
-    yield Section("power", "What was not found, and could have been", *_power(results))
-    yield Section("parameters", "Parameters, seeds and versions", *_parameters(results))
-    yield Section("citation", "How to cite", *_citation())
 
 
 def _data(results: Results) -> Iterator[Text]:
@@ -182,10 +196,14 @@ def _instruments(results: Results) -> Iterator[Text]:
 def _network(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
     candidates, graph = results.opened.candidates, results.opened.graph()
     flagged = int((edges["flags"].astype(str) != "").sum())
-    yield paragraph(
-        f"{counted(len(edges), 'edge')} selected of {counted(len(candidates), 'candidate')}, {flagged} of them with a "
-        "flag. P-values of edges are conditional on a right ancestor set and order."
-    )
+    if _is_joint(results):
+        words = f"{counted(len(edges), 'edge')} selected, {flagged} of them with a flag. {joint_words(results)}"
+    else:
+        words = (
+            f"{counted(len(edges), 'edge')} selected of {counted(len(candidates), 'candidate')}, {flagged} of them "
+            "with a flag. P-values of edges are conditional on a right ancestor set and order."
+        )
+    yield paragraph(words)
     if not nx.is_directed_acyclic_graph(graph):
         yield paragraph("The network of this method holds cycles and is not drawn.", "missing")
         return
@@ -293,6 +311,11 @@ def _power(results: Results) -> Iterator[Text]:
         tables["pairs"] = results.pairs
     for name, part in tables.items():
         if "verdict" not in part:
+            if _is_joint(results):
+                yield paragraph(
+                    "Smallest detectable effects of edges are known for the two-stage search only.", "missing"
+                )
+                continue
             yield paragraph(f"No p-values of {name}, hence nothing about what they could have found.", "missing")
             continue
         counts = part["verdict"].astype(str).value_counts()

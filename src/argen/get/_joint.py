@@ -30,7 +30,8 @@ def inclusion(adata: "AnnData | MuData", *, key: str = "argen_joint") -> pd.Data
 
     Returns
     -------
-    Parents in rows and children in columns, both in causal order; 0 where the probability is below .01 and p above .05.
+    Parents in rows and children in columns, both in causal order; 0 where the probability is below .01 and p above .05,
+    NaN out of perturbations that do not move their own gene, of which nothing can be known.
     Genes that `adata` no longer holds are left out.
 
     Raises
@@ -55,6 +56,9 @@ def inclusion(adata: "AnnData | MuData", *, key: str = "argen_joint") -> pd.Data
     at = genes.get_indexer(edges["source"].astype(str)), genes.get_indexer(edges["target"].astype(str))
     values = table.to_numpy(copy=True)
     values[at] = edges["inclusion"]
+    strengths = entry.tables["strengths"]
+    silent = strengths.loc[~strengths["instrument"].astype(bool), "perturbation"].astype(str)
+    values[genes.get_indexer(silent)] = np.nan
     there = held(adata, genes.to_series())
     table = pd.DataFrame(values, index=genes, columns=genes).loc[there.to_numpy(), there.to_numpy()]
     return table.rename_axis(index="source", columns="target")
@@ -100,7 +104,7 @@ def fit(adata: "AnnData | MuData", *, key: str = "argen_joint") -> pd.DataFrame:
 
 
 def _joint(adata: "AnnData", key: str) -> Entry:
-    entry = read_entry(adata, key, "network")
+    entry = read_entry(adata, key, "network", function="ag.tl.argen_joint")
     if entry.settings["method"] != "joint":
         method = entry.settings["method"]
         msg = f"adata.uns[{key!r}] is a network of the method {method!r}; ag.tl.argen_joint makes such networks."

@@ -184,10 +184,10 @@ def perturbations_of(adata: "AnnData", step: Entry, pairs: pd.DataFrame) -> pd.D
     for place, ends in enumerate(interval_95(table["effect"], table["se"])):
         table.insert(at + place, ("ci_low", "ci_high")[place], ends)
     table["z_squared"] = (table["effect"] / table["se"]) ** 2
-    weak = (~(table["z_squared"] >= WEAK_F)).astype("boolean")
-    table["weak"] = weak.where(
-        table["status"].astype(str) == "kept"
-    )  # what was dropped is no instrument, not a strong one
+    kept = table["status"].astype(str) == "kept"
+    weak = ~(table["z_squared"] >= WEAK_F)
+    # What was dropped is no instrument: it is neither weak nor strong.
+    table["weak"] = weak if kept.all() else weak.astype("boolean").where(kept)
     _add_reach(table, pairs, step.tables["components"])
     return table
 

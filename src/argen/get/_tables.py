@@ -28,7 +28,7 @@ def edges(
     Parameters
     ----------
     adata
-        After :func:`argen.tl.argen_dag`.
+        After :func:`argen.tl.argen_dag`, or another search.
     key
         Name of the result.
     selected
@@ -47,6 +47,11 @@ def edges(
     decided between both: ``"evidence"``, ``"order"``, ``"tie"``, ``"prior"``), ``flags``. Edges of genes that `adata`
     no longer holds are left out.
 
+    After :func:`argen.tl.argen_joint`: ``padj`` (Benjamini–Hochberg), ``inclusion`` (probability of the edge),
+    ``reverse_residual`` (what is not explained of the reverse effect, in standard deviations), and of the columns above
+    those up to ``p``, ``selected``, ``required`` and ``flags``; with ``selected=False`` all pairs with an inclusion of
+    .01 or a p of .05.
+
     What a missing edge means: ``verdict`` is ``"found"``, ``"tested"`` or ``"not testable"`` (no p-value). A negative
     effect of ``mde_negative`` and a positive one of ``mde_positive`` in size would have been found with the
     probability `power`, and either with ``mde``, the larger of them. The level a of the single test is ``mde_level``:
@@ -59,8 +64,8 @@ def edges(
     the test of a large effect stricter; both are counted, with the counts and the knock-down of the descendant step
     (and the strength F of the edge where the network has it). Infinite where no effect would be found. Where the
     descendant step that the network was made from is not in `adata` any more, and for :func:`argen.tl.argen_naive`, the
-    formula stands for both. Networks without p-values (:func:`argen.tl.inspre`, :func:`argen.tl.external_dag`) have
-    none of these columns.
+    formula stands for both. Other networks (:func:`argen.tl.argen_joint`,
+    :func:`argen.tl.inspre`, :func:`argen.tl.external_dag`) have none of these columns.
 
     Raises
     ------

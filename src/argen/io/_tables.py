@@ -142,6 +142,10 @@ def _tables(adata: "AnnData", key: str) -> dict[str, pd.DataFrame]:
     if network.step is None:
         warn_user(f"perturbations and pairs are not written: the descendant step that {key!r} was made from is gone.")
         return tables
+    if network.entry.settings["method"] == "joint":
+        from argen import get
+
+        tables |= {"fit": get.fit(adata, key=key)}
     return tables | {"perturbations": network.perturbations, "pairs": network.pairs}
 
 

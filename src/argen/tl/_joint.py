@@ -180,11 +180,11 @@ def argen_joint(  # noqa: PLR0913
         )
     _check_required(screen.genes, known.required, network)
     entry = joint_entry(key_added, settings, step, table, network, prior_table)
+    _warn(screen.genes, network, chains)  # before anything is written: a warning may be an error
     adata = adata.copy() if copy else adata
     outdated = [diagnostic.key for diagnostic in diagnostics_of(adata, key_added)]
     write_step(adata, step)
     write_joint(adata, entry, step, network)
-    _warn(screen.genes, network, chains)
     if outdated:
         log.warning(f"made from the network that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
     log.info("    finished", time=start, deep=_summary(key_added, network))
@@ -216,6 +216,11 @@ def _warn(genes: tuple[str, ...], network: JointNetwork, chains: int) -> None:
             "large part was false in simulation: see its calibration."
         )
     agreement = network.agreement
+    if n := int(agreement.hinging.sum()):
+        warn_user(
+            f"{counted(n, 'edge')} would be selected, or not, were edges with a probability between .25 and .5 left "
+            "out of the graph that the others are tested in: flagged 'unstable'."
+        )
     if agreement.jaccard < POOR_JACCARD or agreement.largest_difference > POOR_DIFFERENCE:
         warn_user(
             f"Two halves of the chains share {agreement.jaccard:.0%} of their edges, and differ by up to "

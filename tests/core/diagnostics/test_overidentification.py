@@ -107,10 +107,10 @@ def test_pairs_against_brute_force(case):
     _, split, forms, dense, hc3 = case
     tests = pair_tests(split, forms, hc3=hc3, alpha=0.9)
     assert tests.converged.all()
-    assert list(zip(tests.target.tolist(), tests.gene.tolist(), strict=True)) == [
+    assert list(zip(tests.source.tolist(), tests.target.tolist(), strict=True)) == [
         (k, gene) for k in range(3) for gene in range(4) if gene != k
     ]
-    for i, (k, gene) in enumerate(zip(tests.target, tests.gene, strict=True)):
+    for i, (k, gene) in enumerate(zip(tests.source, tests.target, strict=True)):
         rows = dense.rows(k)
         best, value = brute_pair(dense, k, gene, rows, tests.ratio[i])
         assert best == pytest.approx(tests.ratio[i], abs=1e-6)
@@ -208,7 +208,7 @@ def test_guides_without_counts_leave_the_test():
     split = split_by_guides(screen, guide[screen.cell], 5)
     forms = saturated_forms(split, hc3=False, phi=np.zeros(3))
     pairs = pair_tests(split, forms, hc3=False, alpha=0.05)
-    n = {(k, g): (n, df) for k, g, n, df in zip(pairs.target, pairs.gene, pairs.n_guides, pairs.df, strict=True)}
+    n = {(k, g): (n, df) for k, g, n, df in zip(pairs.source, pairs.target, pairs.n_guides, pairs.df, strict=True)}
     assert n[0, 1] == (2, 1)
     assert n[0, 2] == (3, 2)
     assert n[1, 0] == n[1, 2] == (1, 0)
@@ -231,9 +231,9 @@ def test_a_gene_with_the_counts_of_the_target_is_not_tested():
     screen = build_screen(sparse.csc_array(counts), data.target, data.depth, covariates, ["a", "b", "c"])
     split = split_by_guides(screen, guide[screen.cell], 5)
     pairs = pair_tests(split, saturated_forms(split, hc3=True, phi=np.zeros(3)), hc3=True, alpha=0.05)
-    same = (pairs.target == 0) & (pairs.gene == 2)
+    same = (pairs.source == 0) & (pairs.target == 2)
     assert np.isnan(pairs.p[same]).all()
-    assert np.isfinite(pairs.p[(pairs.target == 0) & (pairs.gene == 1)]).all()
+    assert np.isfinite(pairs.p[(pairs.source == 0) & (pairs.target == 1)]).all()
 
 
 def test_negative_binomial_and_threads(case):

@@ -115,10 +115,10 @@ def write_entry(adata: "AnnData", entry: Entry) -> None:
     }
 
 
-def read_entry(adata: "AnnData", key: str, kind: str) -> Entry:
-    """The entry ``uns[key]``, checked to be of this kind."""
+def read_entry(adata: "AnnData", key: str, kind: str, *, function: str | None = None) -> Entry:
+    """The entry ``uns[key]``, checked to be of this kind; `function` is what writes it, by default the usual one."""
     check_anndata(adata)
-    function = KINDS[kind].function
+    function = function or KINDS[kind].function
     if key not in adata.uns:
         msg = f"adata.uns[{key!r}] is missing. Run {function} first, or name the key it wrote to."
         raise MissingResultError(msg)
@@ -167,9 +167,27 @@ def _layout(stored: object) -> int | None:
     return int(version) if isinstance(version, Integral) else None
 
 
+# Kinds with a matrix under their name in varp, and the names that they have by default.
+_WITH_MATRIX = ("descendants", "network")
+_USUAL = ("argen_descendants", "argen_dag", "argen_joint", "argen_naive", "inspre", "external_dag")
+
+
+def _check_matrix_free(adata: "AnnData", key: str, kind: str) -> None:
+    """Raise where the matrix in ``varp``, or the columns of ``var``, of another would be lost."""
+    if kind not in _WITH_MATRIX:
+        return
+    if key == "argen" or key.endswith("_total_effects"):
+        msg = f"key_added={key!r} is a name that argen's own slots have. Choose another."
+        raise InputError(msg)
+    if key in adata.varp and key not in _USUAL:
+        msg = f"key_added={key!r}: adata.varp[{key!r}] is there, and argen did not write it. Choose another name."
+        raise InputError(msg)
+
+
 def check_free(adata: "AnnData", key: str, kind: str) -> None:
     """Raise unless ``adata.uns[key]`` is free or holds an entry of the kind that is to be written."""
     if key not in adata.uns:
+        _check_matrix_free(adata, key, kind)
         return
     stored = adata.uns[key]
     found = str(stored.get("kind", "")) if isinstance(stored, Mapping) else ""

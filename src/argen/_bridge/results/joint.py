@@ -52,6 +52,7 @@ def write_joint(adata: "AnnData", entry: Entry, step: "DescendantStep", network:
 def _edges(genes: list[str], network: JointNetwork, prior: pd.DataFrame) -> pd.DataFrame:
     """All pairs that the search or a test says anything for, the weakest evidence first."""
     likely = np.nan_to_num(network.inclusion) >= LEAST_INCLUSION
+    likely |= network.agreement.hinging
     source, target = np.nonzero(likely | (np.nan_to_num(network.p, nan=1.0) <= LARGEST_P) | network.selected)
     at = (source, target)
     strength = np.argsort(np.abs(np.nan_to_num(network.z[at])), kind="stable")
@@ -66,7 +67,9 @@ def _edges(genes: list[str], network: JointNetwork, prior: pd.DataFrame) -> pd.D
             **columns,
             "reverse_residual": network.residual[target, source],
             "required": np.array([(genes[s], genes[t]) in required for s, t in zip(*at, strict=True)], dtype=bool),
-            "flags": pd.Categorical(_flags(network.loop[at], network.agreement.unstable[at])),
+            "flags": pd.Categorical(
+                _flags(network.loop[at], (network.agreement.unstable | network.agreement.hinging)[at])
+            ),
         }
     )
 

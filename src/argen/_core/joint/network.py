@@ -19,11 +19,15 @@ class Agreement:
         Of the inclusion of any pair.
     unstable
         Pairs [source, target] that only one half would call an edge, shape (p, p).
+    hinging
+        Pairs that are selected if the graph that is tested holds the edges with an inclusion above .25, as it does, or
+        above .5, but not with both, shape (p, p).
     """
 
     jaccard: float
     largest_difference: float
     unstable: np.ndarray
+    hinging: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)

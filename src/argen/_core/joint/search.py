@@ -19,7 +19,7 @@ from argen._core.joint.chains import (
 )
 from argen._core.joint.consensus import FittedTable, acyclic, fit_table, sources_first
 from argen._core.joint.network import Agreement, JointNetwork
-from argen._core.joint.noise import common_factors
+from argen._core.joint.noise import Factors, common_factors
 from argen._core.joint.table import EffectTable
 from argen._core.joint.testing import (
     full_information,
@@ -95,20 +95,7 @@ def search_joint(
         factors = common_factors(table.correlation)
         draws = list(track(map_(lambda child: run_chain(table, factors, limits, child, **options), seeds)))
         mean = _mean_draws(draws)
-        support, reach = acyclic(mean.inclusion, mean.inclusion > CONSENSUS, limits.required, limits.before)
-        given_presence = mean.coef / np.maximum(mean.inclusion, 1e-9)
-        fitted = fit_table(
-            table,
-            factors,
-            support,
-            reach,
-            theta=given_presence,
-            tau=np.where(table.instrument, mean.tau, start_tau(table)),
-            row_shifted=mean.row_shift > SHIFTED,
-            column_shifted=mean.column_shift > SHIFTED,
-            ridge=mean.sigma**-2,
-        )
-        return _network(table, limits, draws, mean, fitted, alpha)
+        return _network(table, factors, limits, draws, mean, alpha)
 
 
 def usual_chains(p: int) -> int:
@@ -129,17 +116,48 @@ def _mean_draws(draws: list[Draws]) -> Draws:
     )
 
 
+def _fit(table: EffectTable, factors: Factors, limits: Constraints, mean: Draws, least: float) -> FittedTable:
+    """The graph of the edges with an inclusion above `least`, fitted."""
+    support, reach = acyclic(mean.inclusion, mean.inclusion > least, limits.required, limits.before)
+    return fit_table(
+        table,
+        factors,
+        support,
+        reach,
+        theta=mean.coef / np.maximum(mean.inclusion, 1e-9),
+        tau=np.where(table.instrument, mean.tau, start_tau(table)),
+        row_shifted=mean.row_shift > SHIFTED,
+        column_shifted=mean.column_shift > SHIFTED,
+        ridge=mean.sigma**-2,
+    )
+
+
+def _spread(table: EffectTable, fitted: FittedTable) -> tuple[np.ndarray, float, float]:
+    """Residuals, χ² per degree of freedom, and the factor by which it enlarges standard errors."""
+    residual = standardised_residuals(fitted)
+    chi2 = misfit(fitted, int(fitted.support.sum() + table.instrument.sum()))
+    return residual, chi2, float(np.sqrt(max(1.0, chi2 * share_without_outliers(residual, LARGE_RESIDUAL))))
+
+
+def _selected_with(
+    table: EffectTable, factors: Factors, limits: Constraints, mean: Draws, least: float, alpha: float
+) -> np.ndarray:
+    """The edges that would be selected, were the graph that is tested another one."""
+    fitted = _fit(table, factors, limits, mean, least)
+    z = test_pairs(fitted, limits.reported).z / _spread(table, fitted)[2]
+    return _select(np.exp(log_p_two_sided(z)), mean.inclusion, limits, alpha)[1]
+
+
 def _network(
-    table: EffectTable, limits: Constraints, draws: list[Draws], mean: Draws, fitted: FittedTable, alpha: float
+    table: EffectTable, factors: Factors, limits: Constraints, draws: list[Draws], mean: Draws, alpha: float
 ) -> JointNetwork:
+    fitted = _fit(table, factors, limits, mean, CONSENSUS)
     pairs = test_pairs(fitted, limits.reported)
     presence = np.maximum(mean.inclusion, 1e-9)
     given_presence = mean.coef / presence
     spread_given = np.sqrt(np.maximum(mean.square / presence - given_presence**2, 0.0))
     full = full_information(fitted, table.instrument)
-    chi2 = misfit(fitted, int(fitted.support.sum() + table.instrument.sum()))
-    residual = standardised_residuals(fitted)
-    spread = np.sqrt(max(1.0, chi2 * share_without_outliers(residual, LARGE_RESIDUAL)))
+    residual, chi2, spread = _spread(table, fitted)
     z = pairs.z / spread
     p = np.exp(log_p_two_sided(z))
     padj, selected = _select(p, mean.inclusion, limits, alpha)
@@ -164,7 +182,7 @@ def _network(
         row_shift=fitted.row,
         column_shift=np.where(mean.column_shift > SHIFTED, fitted.column, 0.0),
         column_offset=fitted.column,
-        agreement=_agreement(draws),
+        agreement=_agreement(draws, selected ^ _selected_with(table, factors, limits, mean, SELECTED, alpha)),
         expected_false=float((1.0 - mean.inclusion)[selected].sum()),
         misfit=chi2,
         tail=table.tail,
@@ -192,10 +210,10 @@ def _least_inclusion(inclusion: np.ndarray, alpha: float) -> float:
     return float(kept[-1]) if len(kept) else np.inf
 
 
-def _agreement(draws: list[Draws]) -> Agreement:
-    """Even chains against odd ones."""
+def _agreement(draws: list[Draws], hinging: np.ndarray) -> Agreement:
+    """Even chains against odd ones; `hinging` are selected with one graph only."""
     halves = [_mean_draws(draws[start::2] or draws).inclusion for start in (0, 1)]
     first, second = (half > SELECTED for half in halves)
     either = (first | second).sum()
     jaccard = float((first & second).sum() / either) if either else 1.0
-    return Agreement(jaccard, float(np.abs(halves[0] - halves[1]).max(initial=0.0)), first ^ second)
+    return Agreement(jaccard, float(np.abs(halves[0] - halves[1]).max(initial=0.0)), first ^ second, hinging)
