@@ -110,6 +110,30 @@ def common_response(seed: int, genes: int = 30):
     return adata
 
 
+def feedback(seed: int, genes: int = 40, n_loops: int = 4):
+    """A sparse network with pairs of genes that act on each other: log μ = (intercept + τD + ε)(I − Θ)⁻¹."""
+    import anndata as ad
+    from scipy import sparse
+
+    rng = np.random.default_rng([seed, 18])
+    theta = np.triu(rng.random((genes, genes)) < 2.0 / genes, 1) * rng.uniform(0.25, 0.5, (genes, genes))
+    theta *= rng.choice([-1.0, 1.0], theta.shape)
+    for a in rng.choice(genes - 1, n_loops, replace=False):
+        theta[a, a + 1], theta[a + 1, a] = 0.4, -0.4
+    label = np.repeat(np.arange(-1, genes), [4000, *[150] * genes])
+    n = len(label)
+    own = rng.normal(0.0, 0.4, (n, genes)) + rng.uniform(-0.5, 1.5, genes)
+    own[label >= 0, label[label >= 0]] += rng.uniform(-2.0, -1.0, genes)[label[label >= 0]]
+    depth = np.exp(rng.normal(0.0, 0.3, n))
+    counts = rng.poisson(depth[:, None] * np.exp(np.clip(own @ np.linalg.inv(np.eye(genes) - theta), -6.0, 6.0)))
+    names = np.array([*(f"G{i:02d}" for i in range(genes)), "control"])
+    obs = pd.DataFrame({"perturbation": names[label], "depth": depth}, index=[f"c{i}" for i in range(n)])
+    obs["percent_mito"] = rng.normal(size=n)
+    adata = ad.AnnData(sparse.csr_matrix(counts.astype(np.float32)), obs=obs, var=pd.DataFrame(index=names[:-1]))
+    adata.varp["truth"] = sparse.csr_matrix(theta)
+    return adata
+
+
 def paper(seed: int, **options):
     import argen as ag
 
@@ -142,6 +166,7 @@ CASES = {
     "a third omitted": (omitted, K562),
     "composed depth": (composed, K562),
     "common response": (common_response, K562),
+    "feedback": (feedback, ["percent_mito"]),
     "paper, Full": (paper, ["L"]),
     "paper, Omitted": (lambda s: paper(s, omit=("X7", "X8")), ["L"]),
     "chr6like": (lambda s: load(45, 2, 0), K562),
@@ -191,6 +216,35 @@ def run_joint(adata, covariates: list[str], options: dict) -> tuple:
     return judged(truth, found.selected, found.p, found.coef, found.se) | extra | {"seconds": seconds}
 
 
+def run_oracle(adata, covariates: list[str], options: dict) -> dict:
+    """Each pair is tested given the true graph of all others: what no search can exceed by much."""
+    from argen._core.descendants.prior import no_prior
+    from argen._core.fdr import adjusted
+    from argen._core.joint.chains import constraints, start_tau
+    from argen._core.joint.consensus import acyclic, fit_table
+    from argen._core.joint.noise import common_factors
+    from argen._core.joint.sums import group_sums
+    from argen._core.joint.table import effect_table
+    from argen._core.joint.testing import test_pairs
+    from argen._core.normal import log_p_two_sided
+
+    start = time.perf_counter()
+    screen = screen_of(adata, covariates)
+    truth, table = truth_matrix(adata, screen.genes), effect_table(group_sums(screen))
+    limits, unshifted = constraints(table, no_prior(len(truth))), np.zeros(len(truth), dtype=bool)
+    support, reach = acyclic(np.abs(truth), truth != 0, limits.required, limits.before)
+    fitted = fit_table(
+        table, common_factors(table.correlation), support, reach, theta=truth, tau=start_tau(table),
+        row_shifted=unshifted, column_shifted=unshifted, ridge=0.35**-2,
+    )  # fmt: skip
+    pairs = test_pairs(fitted, limits.reported)
+    p = np.exp(log_p_two_sided(pairs.z))
+    padj = np.full(p.shape, np.nan)
+    padj[limits.reported] = adjusted(np.nan_to_num(p[limits.reported], nan=1.0))
+    figures = judged(truth, np.nan_to_num(padj, nan=1.0) <= 0.05, p, pairs.coef, pairs.se)
+    return figures | {"seconds": time.perf_counter() - start}
+
+
 def run_two_stage(adata, covariates: list[str], options: dict) -> dict:
     import argen as ag
 
@@ -212,6 +266,21 @@ def run_two_stage(adata, covariates: list[str], options: dict) -> dict:
     return judged(truth, selected, *matrices) | {"wrong_sign": wrong, "seconds": seconds}
 
 
+def run_inspre(adata, covariates: list[str], options: dict) -> dict:
+    import argen as ag
+
+    start = time.perf_counter()
+    ag.tl.inspre(
+        adata, perturbation_key="perturbation", covariates=covariates, depth="depth", dag=True, n_jobs=1, **options
+    )
+    seconds = time.perf_counter() - start
+    genes = sorted(adata.var_names)
+    at = adata.var_names.get_indexer(genes)
+    coef = adata.varp["inspre"].toarray()[np.ix_(at, at)]
+    nothing = np.full(coef.shape, np.nan)
+    return judged(truth_matrix(adata, genes), coef != 0, nothing, coef, nothing) | {"seconds": seconds}
+
+
 def truth_matrix(adata, genes) -> np.ndarray:
     at = adata.var_names.get_indexer(list(genes))
     return adata.varp["truth"].toarray()[np.ix_(at, at)]
@@ -219,6 +288,8 @@ def truth_matrix(adata, genes) -> np.ndarray:
 
 METHODS = {
     "joint": (run_joint, {}),
+    "acyclic INSPRE": (run_inspre, {}),
+    "oracle": (run_oracle, {}),
     "two-stage": (run_two_stage, {}),
     "two-stage, ancestors": (run_two_stage, {"first_stage": "ancestors"}),
     "two-stage, shared": (run_two_stage, {"first_stage": "shared"}),
