@@ -252,7 +252,7 @@ def _screen_of_copies(mu, tau, n, reps, seed, n_control=2000, phi=0.5):
     fillers = np.arange(len(labels), len(labels) + len(extra))  # two cells of every gene, so that it is in the network
     names = [*labels, *extra]
     X = np.vstack([np.hstack([counts, own]), rng.poisson(mu, (len(fillers), len(genes)))]).astype(np.float32)
-    obs = pd.DataFrame({"target": names, "depth": 1.0}, index=[f"c{i}" for i in range(len(names))])
+    obs = pd.DataFrame({"perturbation": names, "depth": 1.0}, index=[f"c{i}" for i in range(len(names))])
     adata = anndata.AnnData(X, obs=obs, var=pd.DataFrame(index=genes))
     ag.tl.argen_descendants(adata, perturbation_key="perturbation", depth="depth", min_cells=2)
     return adata
