@@ -12,7 +12,8 @@ from argen._bridge.results.searched import SearchedNetwork, open_network
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_count, counted, read_seed
 from argen._core.dag.covariance import COVARIANCES
-from argen._core.diagnostics.stability import Draws, SearchOptions, Stability, draw_networks, saturated_forms
+from argen._core.diagnostics.drawn_network import SearchOptions
+from argen._core.diagnostics.stability import Draws, Stability, draw_networks, saturated_forms
 from argen._core.glm.sandwich import HC
 from argen._core.parallel import worker_pool
 

@@ -13,9 +13,9 @@ from argen._core.dag.search import search_dag
 from argen._core.descendants.closure import descendant_relation
 from argen._core.descendants.prior import build_prior, no_prior
 from argen._core.descendants.tests import fit_descendants
+from argen._core.diagnostics.drawn_network import SearchOptions
 from argen._core.diagnostics.stability import (
     Draws,
-    SearchOptions,
     _effects,
     _search,
     draw_networks,
@@ -160,7 +160,7 @@ def test_every_equation_is_the_saturated_forms_masked_by_the_relation(data, clos
 
 
 def test_the_short_cut_for_strict_orders_changes_nothing(data, monkeypatch):
-    from argen._core.diagnostics import stability as module
+    from argen._core.diagnostics import drawn_network as module
 
     options = options_of()
     tests, _, _ = network_of(data, options)
