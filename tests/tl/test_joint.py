@@ -262,3 +262,5 @@ def test_published_screens():
     assert ("STAT2", "NFKBIA") in found
     assert not found & {("STAT1", "CMTM6"), ("STAT1", "NFKBIA"), ("JAK2", "UBE2L6")}
     assert ag.get.fit(mdata).loc[0, ["source", "target"]].tolist() == ["STAT1", "JAK2"]
+    texts = [text.get_text() for text in ag.pl.argen_network(mdata, key=KEY, show=False).texts]
+    assert any("direction undetermined: IFNGR2 → JAK2, JAK2 → STAT1" in text for text in texts)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from argen._bridge.modality import takes_mudata
-from argen._bridge.validate import check_count, check_option
+from argen._bridge.validate import check_count, check_option, name_some
 from argen.pl._axes import on_paper
 from argen.pl._network.compose import LAYOUTS, Request, compose
 from argen.pl._network.draw import draw_picture, room_of
@@ -52,7 +52,7 @@ def argen_network(  # noqa: PLR0913
     An edge is as wide as its direct effect is large; a positive effect is a blue arrow, a negative one an orange line
     that ends in a bar. Genes without an edge stand in a block of their own. Up to 60 genes with edges are boxes with
     their names; more, or as many in axes too small for their names, are dots whose area grows with the number of edges,
-    and only those with the most edges are named.
+    and only those with the most edges are named. A note names edges of a joint network whose direction is undetermined.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def draw_network(
     if numbers is None and (not views.any or shown.number_of_edges() > _MOST_NUMBERS):
         numbers = False
     gone = graph.graph.get("n_edges_left_out", 0) if graph.number_of_edges() else 0  # the heading says it if all are
-    notes = [few, hidden_note(n_hidden, min_abs_coef), left_out_words(gone)]
+    notes = [few, hidden_note(n_hidden, min_abs_coef), left_out_words(gone), _loops_note(shown)]
     picture = compose(Request(graph, shown, layout, numbers, explained, notes), None if ax is None else room_of(ax))
     return draw_picture(ax, picture, shown, faces)
 
@@ -168,3 +168,9 @@ def _few_enough(graph: nx.DiGraph, limit: int) -> tuple[nx.DiGraph, str]:
         return graph, ""
     part, _ = shown_part(graph, hubs(graph, limit), 0.0)
     return part, hidden_genes_note(len(part), len(graph), graph.number_of_edges() - part.number_of_edges())
+
+
+def _loops_note(graph: nx.DiGraph) -> str:
+    """Edges of the joint search whose reverse has an effect that the network does not explain."""
+    loops = [f"{a} → {b}" for a, b, flags in graph.edges(data="flags", default="") if str(flags).startswith("loop")]
+    return f"loop, direction undetermined: {name_some(sorted(loops), 3)}" if loops else ""
