@@ -1,13 +1,13 @@
 """The one object that the core takes: counts, perturbations, depth and covariates as plain arrays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-__all__ = ["CONTROL", "Covariates", "Design", "Screen", "build_design", "build_screen", "regroup"]
+__all__ = ["CONTROL", "Covariates", "Design", "Screen", "build_design", "build_screen", "regroup", "with_shifts"]
 
 CONTROL = -1
 
@@ -77,6 +77,10 @@ class Screen:
         Row of each cell in the input, shape (n,).
     covariate_names
         Names of the nuisance columns but the intercept.
+    gene_shift
+        Log offset of each gene in the `shifted` cells, shape (p,), see :func:`with_shifts`.
+    shifted
+        Cells that the offsets of the genes apply to, shape (n,).
     """
 
     genes: tuple[str, ...]
@@ -86,6 +90,8 @@ class Screen:
     design: Design
     cell: np.ndarray
     covariate_names: tuple[str, ...]
+    gene_shift: np.ndarray | None = None
+    shifted: np.ndarray | None = None
 
     @property
     def n_genes(self) -> int:
@@ -122,6 +128,13 @@ class Screen:
         """Cells of each group in strata that hold control cells in each of their levels; shape (n_groups + 1,)."""
         supported = self.design.stratum_supported[self.stratum]
         return np.bincount(self.group, weights=supported, minlength=self.n_groups + 1).astype(np.int64)
+
+    def design_of(self, gene: int) -> Design:
+        """The design of one gene's regressions: that of the screen, with the gene's own offset in the depth."""
+        if self.gene_shift is None or self.gene_shift[gene] == 0.0:
+            return self.design
+        depth = np.where(self.shifted, self.design.depth * np.exp(self.gene_shift[gene]), self.design.depth)
+        return self.design._replace(depth=depth)
 
     def counts_of(self, gene: int) -> np.ndarray:
         """Dense counts of one gene over the sorted cells, float64."""
@@ -185,7 +198,31 @@ def regroup(screen: Screen, group: np.ndarray, n_groups: int, keep: np.ndarray |
     design, order = build_design(group[rows], old.depth[rows], covariates, n_groups)
     counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=(screen.n_cells, screen.n_genes))
     indptr, indices, data = _reorder_rows(counts if keep is None else counts[rows], order)
-    return Screen(screen.genes, indptr, indices, data, design, rows[order], screen.covariate_names)
+    shifted = None if screen.shifted is None else screen.shifted[rows[order]]
+    return Screen(
+        screen.genes, indptr, indices, data, design, rows[order], screen.covariate_names, screen.gene_shift, shifted
+    )
+
+
+def with_shifts(screen: Screen, of_perturbation: np.ndarray, of_gene: np.ndarray) -> Screen:
+    """The screen with offsets that every regression takes out of the effects.
+
+    The effect of perturbation l on gene j becomes that beyond ``of_perturbation[l] + of_gene[j]``: the former is a
+    factor of the depth of its cells, the latter one of the gene's mean in all perturbed cells. They stay with the cells
+    where these are grouped anew: a control cell that plays a perturbed one has none.
+
+    Parameters
+    ----------
+    screen
+        Counts and design, its groups those of the perturbations.
+    of_perturbation, of_gene
+        Log offsets, shapes (n_groups,) and (p,).
+    """
+    if not (of_perturbation.any() or of_gene.any()):
+        return screen
+    depth = screen.design.depth * np.exp(np.append(of_perturbation, 0.0))[screen.group]
+    shifted = screen.group < screen.n_groups
+    return replace(screen, design=screen.design._replace(depth=depth), gene_shift=of_gene, shifted=shifted)
 
 
 def build_design(

@@ -27,7 +27,7 @@ def expression_table(all_cells: pd.Index, step: DescendantStep, genes: object, p
     parts = []
     for k in _positions("genes", genes, screen, key).tolist():
         y = screen.counts_of(k)
-        expected = baseline_means(y, screen.design, wanted, phi=float(step.phi[k]), pooled=pooled)[cells]
+        expected = baseline_means(y, screen.design_of(k), wanted, phi=float(step.phi[k]), pooled=pooled)[cells]
         parts.append(_of_gene(screen.genes[k], y[cells], expected, group == screen.n_groups))
     table = pd.concat(parts, ignore_index=True)
     names = np.array([*screen.genes, CONTROL_GROUP], dtype=object)

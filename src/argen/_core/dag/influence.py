@@ -121,7 +121,7 @@ class CellInfluence:
         kept, column = self._kept.get(gene, (None, None))
         if kept is not form:
             y = self._screen.counts_of(gene)
-            column = form.residuals(y, self._screen.design, hc3=self._hc3)[self._cell]
+            column = form.residuals(y, self._screen.design_of(gene), hc3=self._hc3)[self._cell]
             if (len(self._kept) + 1) * column.nbytes <= _CACHE or gene in self._kept:
                 self._kept[gene] = form, column
         return column

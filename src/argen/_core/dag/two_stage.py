@@ -158,7 +158,7 @@ def _second_stage(screen: Screen, target: int, shifts: np.ndarray) -> _SecondSta
     """
     import tabmat
 
-    design, y, group = screen.design, screen.counts_of(target), screen.group
+    design, y, group = screen.design_of(target), screen.counts_of(target), screen.group
     level = design.stratum_level[screen.stratum]
     informative = np.bincount(level, y, design.n_levels)[level] > 0
     informative &= (group != target) | (y[group == target].sum() > 0)

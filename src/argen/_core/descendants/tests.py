@@ -70,7 +70,9 @@ def fit_descendants(
     arguments = {"hc": HC[hc].code, "score_below": _SCORE_BELOW[test], "pooled": pooled}
     fits = track(
         map_(
-            lambda gene: fit_gene(screen.counts_of(gene), screen.design, series, phi=float(phi[gene]), **arguments),
+            lambda gene: fit_gene(
+                screen.counts_of(gene), screen.design_of(gene), series, phi=float(phi[gene]), **arguments
+            ),
             range(screen.n_genes),
         )
     )

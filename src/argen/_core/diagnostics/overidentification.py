@@ -103,7 +103,7 @@ def pair_tests(
     blocks = [np.arange(lo, min(lo + _GENES, len(forms))) for lo in range(0, len(forms), _GENES)]
 
     def residuals_of(gene: int) -> np.ndarray:
-        return forms[gene].residuals(split.screen.counts_of(gene), split.screen.design, hc3=hc3)
+        return forms[gene].residuals(split.screen.counts_of(gene), split.screen.design_of(gene), hc3=hc3)
 
     chunks = [perturbations[lo : lo + _PERTURBATIONS] for lo in range(0, len(perturbations), _PERTURBATIONS)]
 

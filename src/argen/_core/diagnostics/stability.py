@@ -162,7 +162,7 @@ def weights_of(seed: int, draws: range, n: int) -> np.ndarray:
 def moves_of(screen: Screen, gene: int, form: ReducedForm, weights: np.ndarray, *, hc3: bool) -> np.ndarray:
     """Σ_i (w_i − 1) IF_k,i on the form's instruments, shape (draws, instruments)."""
     design = screen.design
-    score = form.residuals(screen.counts_of(gene), design, hc3=hc3)
+    score = form.residuals(screen.counts_of(gene), screen.design_of(gene), hc3=hc3)
     by_segment, by_numeric = empty_sums(len(design.seg_stratum), design.numeric.shape[1], weights.shape[1])
     weighted_sums(score, weights, design.seg_start, design.numeric, by_segment, by_numeric)
     by_group = np.add.reduceat(np.vstack([by_segment, np.zeros_like(by_segment[:1])]), design.group_seg[:-1], axis=0)

@@ -112,7 +112,7 @@ class ReducedFormFit:
 
     def __init__(self, screen: Screen, gene: int, *, hc3: bool = False, phi: float = 0.0) -> None:
         self._hc3, self._phi = hc3, phi
-        self._design, self._series = screen.design, monomials(screen.design.numeric.shape[1])
+        self._design, self._series = screen.design_of(gene), monomials(screen.design.numeric.shape[1])
         self._gene = gene
         n_seg, r = len(self._design.seg_stratum), self._design.numeric.shape[1]
         self._theta = np.zeros(self._design.n_nuisance)

@@ -1,10 +1,6 @@
 """Group sums against the fit of the controls: all that the joint search takes from the cells.
 
-For group l and gene j, with μ⁰ the means of the controls-only Poisson fit that the descendant step starts from, too
-(:func:`.glm.pairs.fit_nuisance`):
-
-    S_lj = Σ_{i∈l} y_ij,   E_lj = Σ_{i∈l} μ⁰_ij,   Q_lj = Σ_{i∈l} (μ⁰_ij)²
-    φ_j = max(0, Σ_ctrl [(y − μ⁰)² − y] / Σ_ctrl (μ⁰)²),   r_ij = y_ij − μ⁰_ij S_lj / E_lj
+The sums S, E, Q and the dispersion φ of :mod:`~argen._core.measured.gene_sums` for every group l and gene j.
 
 The controls' own error, δ ~ N(0, d H⁻¹) with H the information of the fit and d = 1 + φ Q_0 / E_0 its dispersion, moves
 log E_lj by z̄_l'δ, z̄_l the μ⁰-weighted mean of the covariates in group l. z̄_0'δ and (z̄_l − z̄_0)'δ are independent
@@ -19,11 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.glm.pairs import fit_nuisance
+from argen._core.measured.gene_sums import cells_with_controls, means, ratio, sums_of_gene
 from argen._core.parallel import Map
 from argen._core.screen import Design, Screen
 
-__all__ = ["GroupSums", "group_sums", "ratio"]
+__all__ = ["GroupSums", "group_sums"]
 
 CELLS_PER_BLOCK = 4096
 
@@ -62,9 +58,8 @@ def group_sums(screen: Screen, map_: Map = map) -> GroupSums:
     Cells of covariate levels that no control cell has are left out, and so are genes without counts among the controls.
     Nothing depends on the threads: genes and blocks are of fixed size and come in order.
     """
-    design = screen.design
-    used = np.repeat(design.stratum_supported[design.seg_stratum], np.diff(design.seg_start))
-    parts = list(map_(lambda gene: _sums_of_gene(screen, gene, used), range(screen.n_genes)))
+    used, group, stratum = cells_with_controls(screen.design), screen.group, screen.stratum
+    parts = list(map_(lambda gene: _sums_of_gene(screen, gene, used, group, stratum), range(screen.n_genes)))
     S, E, Q, squares = (np.stack([part[i] for part in parts], axis=1) for i in range(4))
     phi, theta = np.array([part[4] for part in parts]), np.stack([part[5] for part in parts])
     drift = np.stack([part[6] for part in parts], axis=1)
@@ -72,21 +67,10 @@ def group_sums(screen: Screen, map_: Map = map) -> GroupSums:
     return GroupSums(S, E, Q, squares, phi, drift, correlation)
 
 
-def _sums_of_gene(screen: Screen, gene: int, used: np.ndarray) -> tuple:
-    design, y = screen.design, screen.counts_of(gene)
-    theta = fit_nuisance(y, design, np.empty(0, dtype=np.int64), phi=0.0, pooled=False)
-    mean = _means(design, theta[None], slice(None), screen.stratum)[:, 0]
-    known = used & np.isfinite(mean)
-    y, mean = np.where(known, y, 0.0), np.where(known, mean, 0.0)
-    group, n_groups = screen.group, screen.n_groups + 1
-    S, E, Q = (np.bincount(group, weights=x, minlength=n_groups) for x in (y, mean, mean * mean))
-    residual = y - mean * ratio(S, E)[group]
-    squares = np.bincount(group, weights=residual * residual, minlength=n_groups)
-    controls = group == n_groups - 1
-    extra = ((y - mean)[controls] ** 2).sum() - y[controls].sum()
-    phi = max(0.0, extra / max(Q[-1], 1e-12))
-    drift = (1.0 + phi * Q[-1] / max(E[-1], 1e-12)) * _drift(design, mean)
-    return S, E, Q, squares, phi, theta, drift
+def _sums_of_gene(screen: Screen, gene: int, used: np.ndarray, group: np.ndarray, stratum: np.ndarray) -> tuple:
+    sums = sums_of_gene(screen, gene, used, group, stratum)
+    dispersion = 1.0 + sums.phi * sums.Q[-1] / max(sums.E[-1], 1e-12)
+    return *sums[:6], dispersion * _drift(screen.design, sums.mean)
 
 
 def _drift(design: Design, mean: np.ndarray) -> np.ndarray:
@@ -122,23 +106,6 @@ def _information(design: Design, mean: np.ndarray) -> np.ndarray:
     return np.block([[(Z * of_segments[:, None]).T @ Z, cross], [cross.T, (m * weight[:, None]).T @ m]])
 
 
-def _means(design: Design, theta: np.ndarray, cells: slice, stratum: np.ndarray) -> np.ndarray:
-    """ℓ exp(β'x) of some cells for all genes, cells × genes; `theta` genes × nuisance coefficients."""
-    G, r = design.n_levels, design.numeric.shape[1]
-    by_stratum = theta[:, design.stratum_level].T
-    if design.stratum_dummies.shape[1]:
-        by_stratum = by_stratum + design.stratum_dummies @ theta[:, G : theta.shape[1] - r].T
-    eta = by_stratum[stratum[cells]]
-    if r:
-        eta += design.numeric[cells] @ theta[:, theta.shape[1] - r :].T
-    return design.depth[cells, None] * np.exp(eta)
-
-
-def ratio(S: np.ndarray, E: np.ndarray) -> np.ndarray:
-    """S / E, 0 where nothing is expected."""
-    return np.where(E > 0, S / np.where(E > 0, E, 1.0), 0.0)
-
-
 def _residual_correlation(
     screen: Screen, theta: np.ndarray, S: np.ndarray, E: np.ndarray, used: np.ndarray, map_: Map
 ) -> np.ndarray:
@@ -151,7 +118,9 @@ def _residual_correlation(
 
     def product(start: int) -> np.ndarray:
         cells = slice(start, start + CELLS_PER_BLOCK)
-        mean = _means(screen.design, theta, cells, stratum)
+        mean = means(screen.design, theta, cells, stratum)
+        if screen.gene_shift is not None:
+            mean[screen.shifted[cells]] *= np.exp(screen.gene_shift)
         residual = counts[cells].toarray() - mean * factor[group[cells]]
         residual[~(np.isfinite(residual) & used[cells, None])] = 0.0
         return residual.T @ residual

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.joint.sums import GroupSums, ratio
+from argen._core.joint.sums import GroupSums
+from argen._core.measured.gene_sums import ratio
 
 __all__ = ["EffectTable", "effect_table", "instruments", "signed_deviance", "usual_variance"]
 
