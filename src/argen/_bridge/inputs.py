@@ -17,9 +17,21 @@ from argen.errors import DesignError, InputError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["ScreenReport", "check_in_memory", "read_counts", "read_depth", "read_screen"]
+__all__ = [
+    "NO_PERTURBATION",
+    "UNAFFECTED",
+    "ScreenReport",
+    "check_in_memory",
+    "depth_of",
+    "read_counts",
+    "read_depth",
+    "read_labels",
+    "read_screen",
+]
 
-_NO_PERTURBATION = ("multiple", "unassigned")
+# A depth that is computed from genes that no perturbation moves, unless obs has a column of this name.
+UNAFFECTED = "unaffected"
+NO_PERTURBATION = ("multiple", "unassigned")
 _NO_CONTROLS = "no control cells in its covariate levels"
 _JOINS = ("+", ",", ";", "|", "&", "_")
 
@@ -46,14 +58,19 @@ class ScreenReport:
     hints: list[str] = field(default_factory=list)
 
 
-def read_screen(adata: "AnnData", params: DescendantSettings) -> tuple[Screen, ScreenReport]:
-    """Check the input and build the core's view of it; `adata` is not touched."""
+def read_screen(
+    adata: "AnnData", params: DescendantSettings, depth_genes: np.ndarray | None = None
+) -> tuple[Screen, ScreenReport]:
+    """Check the input and build the core's view of it; `adata` is not touched.
+
+    `depth_genes` are the genes whose counts make up the depth with ``depth="unaffected"``.
+    """
     check_anndata(adata)
     _check_unique(adata.var_names)
-    labels = _labels(adata.obs, params)
+    labels = read_labels(adata.obs, params)
     spec = parse_covariates(params.covariates, adata.obs)
     counts = read_counts(adata, params.layer)
-    depth = read_depth(adata.obs, params.depth, counts)
+    depth = depth_of(adata, params, counts, depth_genes)
     cells, genes, covariates, report = _select(adata, params, spec, labels, counts, depth)
     submatrix = sparse.csc_array(counts[:, adata.var_names.get_indexer(genes)][cells])
     submatrix.sum_duplicates()
@@ -61,7 +78,7 @@ def read_screen(adata: "AnnData", params: DescendantSettings) -> tuple[Screen, S
     perturbation = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
     used_depth = depth[cells]
     # A depth computed here is relative to its mean over the cells of the analysis; a given column is taken as it is.
-    if params.depth is None:
+    if params.depth is None or depth_genes is not None:
         used_depth = used_depth / used_depth.mean()
     screen = build_screen(submatrix, perturbation, used_depth, covariates, genes)
     report.hints = _hints(adata, params, report, integer_codes(spec, adata.obs.iloc[cells]))
@@ -94,7 +111,7 @@ def _check_unique(names: pd.Index) -> None:
         raise InputError(msg)
 
 
-def _labels(obs: pd.DataFrame, params: DescendantSettings) -> np.ndarray:
+def read_labels(obs: pd.DataFrame, params: DescendantSettings) -> np.ndarray:
     """Perturbation label of each cell as a string, '' where missing."""
     hint = " Run ag.pp.argen_guides first or name the column that holds the perturbed gene."
     column = read_column(obs, params.perturbation_key, f"perturbation_key={params.perturbation_key!r}", hint)
@@ -146,6 +163,18 @@ def read_depth(obs: pd.DataFrame, depth: str | None, counts) -> np.ndarray:
         return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     what = f"depth={depth!r}"
     return read_numbers(read_column(obs, depth, what), what, 0.0)
+
+
+def depth_of(adata: "AnnData", params: DescendantSettings, counts, depth_genes: np.ndarray | None) -> np.ndarray:
+    """Depth of each cell: of `depth_genes` where they are given, else as in :func:`read_depth`."""
+    if depth_genes is None:
+        return read_depth(adata.obs, params.depth, counts)
+    at = adata.var_names.get_indexer(list(depth_genes))
+    if (at < 0).any():
+        gone = [name for name, i in zip(depth_genes, at, strict=True) if i < 0]
+        msg = f"depth='unaffected' was made of genes that are not in this object any more: {name_some(gone)}."
+        raise InputError(msg)
+    return np.asarray(counts[:, at].sum(axis=1), dtype=np.float64).ravel()
 
 
 def _select(
@@ -200,7 +229,7 @@ def _screen_perturbations(
     adata: "AnnData", params: DescendantSettings, labels: np.ndarray, depth: np.ndarray, report: ScreenReport
 ) -> None:
     """Perturbations out by what is known before the analysis: not asked for, not measured, too few cells."""
-    ignored = {"", *_NO_PERTURBATION, *params.control}
+    ignored = {"", *NO_PERTURBATION, *params.control}
     names, sizes = np.unique(labels[depth > 0].astype(str), return_counts=True)
     report.perturbation_cells = {str(n): int(s) for n, s in zip(names, sizes, strict=True) if n not in ignored}
     for label in set(labels) - ignored:
@@ -280,7 +309,7 @@ def _cell_report(
         "alone in a covariate level": alone & (control | in_network),
         "control": control,
         "perturbed": in_network,
-        "no single perturbation": np.isin(labels, ["", *_NO_PERTURBATION]),
+        "no single perturbation": np.isin(labels, ["", *NO_PERTURBATION]),
         "perturbation dropped": np.isin(labels, list(report.dropped)),
     }
     left = np.ones(len(labels), dtype=bool)

@@ -10,6 +10,7 @@ from argen._bridge.validate import check_count, check_level, check_option
 from argen._core.descendants.tests import TESTS
 from argen._core.glm.families import FAMILIES
 from argen._core.glm.sandwich import HC
+from argen._core.measured.shifts import ADJUST
 from argen.errors import InputError
 
 __all__ = [
@@ -46,6 +47,7 @@ class DescendantSettings:
     test: str = "auto"
     hc: str = "HC3"
     pooled: bool = False
+    adjust: str | None = "auto"
     alpha: float = 0.01
 
     @classmethod
@@ -57,6 +59,7 @@ class DescendantSettings:
         check_option("test", value["test"], TESTS)
         check_option("hc", value["hc"], (None, *HC))
         check_option("pooled", value["pooled"], (True, False))
+        check_option("adjust", value["adjust"], (None, *ADJUST))
         check_level("alpha", value["alpha"])
         covariates = value["covariates"]
         return cls(
@@ -85,6 +88,7 @@ class DescendantOptions(TypedDict, total=False):
     test: Literal["auto", "wald", "score"]
     hc: Literal["HC0", "HC1", "HC3"] | None
     pooled: bool
+    adjust: Literal["auto", "perturbations", "genes", "both"] | None
     min_cells: int
 
 

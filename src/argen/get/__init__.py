@@ -1,6 +1,7 @@
 """Results as tables and graphs."""
 
 from ._centrality import centrality
+from ._check import check, shifts
 from ._diagnostics import calibration, overidentification, sensitivity, stability
 from ._effects import expression, sign_check
 from ._graph import decoupler_net, graph
@@ -11,6 +12,7 @@ from ._tables import edges, genes, pairs, perturbations, qc
 __all__ = [
     "calibration",
     "centrality",
+    "check",
     "decoupler_net",
     "edges",
     "expression",
@@ -24,6 +26,7 @@ __all__ = [
     "perturbations",
     "qc",
     "sensitivity",
+    "shifts",
     "sign_check",
     "stability",
 ]

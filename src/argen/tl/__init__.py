@@ -3,6 +3,7 @@
 from argen.baselines import argen_naive, external_dag, inspre
 
 from ._calibration import argen_calibration
+from ._check import argen_check
 from ._dag import argen_dag
 from ._descendants import argen_descendants
 from ._joint import argen_joint
@@ -12,6 +13,7 @@ from ._stability import argen_stability
 
 __all__ = [
     "argen_calibration",
+    "argen_check",
     "argen_dag",
     "argen_descendants",
     "argen_joint",

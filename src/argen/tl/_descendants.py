@@ -35,6 +35,7 @@ def argen_descendants(  # noqa: PLR0913
     test: Literal["auto", "wald", "score"] = "auto",
     hc: Literal["HC0", "HC1", "HC3"] | None = None,
     pooled: bool = False,
+    adjust: Literal["auto", "perturbations", "genes", "both"] | None = "auto",
     alpha: float = 0.01,
     min_cells: int = 10,
     n_jobs: int | None = None,
@@ -114,6 +115,15 @@ def argen_descendants(  # noqa: PLR0913
         there are few controls per covariate level. It assumes that covariates act alike in all perturbed cells: do not
         use it when the state of the cells, and with it the meaning of a covariate, changes with the perturbation. The
         score test rests on the controls either way.
+    adjust
+        Shifts of whole rows and columns of the effects to take out. A *perturbation's* shift moves all genes by one
+        factor, which a wrong depth does (a gene that carries many UMIs, a fixed number of reads, the total of a panel).
+        A *gene's* shift is common to all perturbations, which a response to being perturbed at all does, or the error
+        of few controls. Both are estimated by a median polish over all measured genes and all perturbations, measured
+        or not, own genes left out. ``"auto"``: those beyond doubt, with a log likelihood gain above 8, an absolute
+        :math:`z` above 4, and 12 genes (8 perturbations, of whose effects it explains half) to rest on.
+        ``"perturbations"``, ``"genes"``, ``"both"``: all with an absolute :math:`z` above 3. `None`: none, as for a
+        regulator of most genes, which looks like a shift. What was taken out is in :func:`argen.get.shifts`.
     alpha
         Level of the adjusted p-values. It is stricter than that of the edges: a false ancestor costs every equation
         that it enters, and through the closure those of its descendants.
@@ -138,7 +148,8 @@ def argen_descendants(  # noqa: PLR0913
     `adata.uns[key_added]` : :class:`dict`
         In ``tables``: ``perturbations`` (kept and dropped, with reasons and knock-down), ``pairs`` (every tested pair),
         ``genes`` (dispersions and families), ``dropped_pairs`` (by ``closure="acyclic"``), ``components`` (genes that
-        the significant pairs join into cycles), ``cells`` (what became of the cells), ``covariates`` (columns of the
+        the significant pairs join into cycles), ``shifts`` (of perturbations and genes, and which were taken out),
+        ``cells`` (what became of the cells), ``covariates`` (columns of the
         design). Beside them ``kind``, ``id`` (a digest of the tables), ``made_from`` (that of the data), ``settings``,
         ``versions``, ``schema_version``.
 
@@ -175,6 +186,7 @@ def argen_descendants(  # noqa: PLR0913
         "test": test,
         "hc": hc,
         "pooled": pooled,
+        "adjust": adjust,
         "alpha": alpha,
         "min_cells": min_cells,
     }

@@ -52,6 +52,7 @@ KINDS = {
     "qc": Kind("quality control", "ag.pp.argen_qc"),
     "descendants": Kind("a descendant step", "ag.tl.argen_descendants"),
     "network": Kind("a network", "ag.tl.argen_dag"),
+    "check": Kind("a check of the assumptions", "ag.tl.argen_check"),
     "calibration": Kind("a calibration", "ag.tl.argen_calibration"),
     "sensitivity": Kind("a sensitivity analysis", "ag.tl.argen_sensitivity"),
     "stability": Kind("a stability analysis", "ag.tl.argen_stability"),

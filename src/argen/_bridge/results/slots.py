@@ -1,7 +1,7 @@
 """Every slot that the steps fill beside ``uns``, and the arrays that come back from stored tables."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -68,9 +68,10 @@ def descendants_entry(
     tests: DescendantTests,
     relation: Relation,
     dispersions: Dispersions,
+    more: Mapping[str, Any],
     data: str,
 ) -> Entry:
-    """The descendant step as it will be stored; `data` is the fingerprint of what it was made from."""
+    """The descendant step as it will be stored, with `more` tables; `data` is the fingerprint of its input."""
     tables = {
         "perturbations": perturbations_table(screen, report, tests, relation),
         "pairs": pairs_table(screen, tests, relation),
@@ -79,6 +80,7 @@ def descendants_entry(
         "components": components_table(screen, relation),
         "cells": pd.DataFrame({"cells": list(report.cells), "n": list(report.cells.values())}),
         "covariates": np.array(screen.covariate_names, dtype=object),
+        **more,
     }
     return new_entry(key, "descendants", settings, tables, {"data": data})
 

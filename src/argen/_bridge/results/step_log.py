@@ -1,7 +1,10 @@
 """What is said about a descendant step while it runs: warnings about what is left out, lines of the log."""
 
 import numpy as np
+import pandas as pd
 
+from argen._bridge import log
+from argen._bridge.checks.findings import headline
 from argen._bridge.inputs import ScreenReport
 from argen._bridge.results.slots import total_effects_key
 from argen._bridge.runtime import warn_user
@@ -10,7 +13,7 @@ from argen._core.graphs.reach import strong_components
 from argen._core.results import DescendantTests, PairStatus, Relation
 from argen._core.screen import Screen
 
-__all__ = ["design", "summary", "warn_dropped", "warn_untested"]
+__all__ = ["design", "log_findings", "log_shifts", "summary", "warn_dropped", "warn_untested"]
 
 
 def warn_dropped(report: ScreenReport) -> None:
@@ -54,6 +57,24 @@ def design(screen: Screen) -> str:
     columns = name_some(screen.covariate_names, 6) or "none"
     cells = f"{sum(perturbed)} perturbed and {control} control cells"
     return f"    {len(perturbed)} perturbations, {cells}, covariates: {columns}"
+
+
+def log_findings(findings: pd.DataFrame) -> None:
+    """One line that says where to look."""
+    if len(findings):
+        log.warning(f"look here before you believe an edge: {headline(findings)}; see ag.get.check(adata)")
+
+
+def log_shifts(shifts: pd.DataFrame) -> None:
+    """One line about what was taken out of the effects of perturbations and genes as a whole."""
+    out = shifts[shifts["taken_out"]]
+    parts = []
+    for kind, part in out.groupby(out["of"].astype(str), sort=False):
+        largest = part.reindex(part["shift"].abs().sort_values(ascending=False).index)
+        names = [f"{name} {shift:+.2f}" for name, shift in zip(largest["name"], largest["shift"], strict=True)]
+        parts.append(f"{counted(len(part), kind)} ({name_some(names, 5)})")
+    if parts:
+        log.info(f"    taken out: shifts of {', of '.join(parts)}; adjust=None keeps them, see ag.get.shifts")
 
 
 def summary(key: str, tests: DescendantTests, relation: Relation) -> str:

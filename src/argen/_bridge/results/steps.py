@@ -6,14 +6,18 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from argen._bridge import log
+from argen._bridge.checks.findings import findings_table
+from argen._bridge.checks.screen import Seen, choose_depth_genes, look_at, quick_findings
 from argen._bridge.inputs import check_in_memory, read_screen
 from argen._bridge.remembered import with_remembered
 from argen._bridge.results import slots
 from argen._bridge.results.entries import Entry, check_free, read_entry
 from argen._bridge.results.fingerprint import fingerprint
-from argen._bridge.results.step_log import design, summary, warn_dropped, warn_untested
+from argen._bridge.results.step_log import design, log_findings, log_shifts, summary, warn_dropped, warn_untested
+from argen._bridge.results.tables import SHIFTED, shifts_table
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
 from argen._bridge.settings import DescendantSettings, from_uns
 from argen._bridge.validate import check_anndata, check_key, name_some
@@ -24,7 +28,7 @@ from argen._core.descendants.tests import fit_descendants
 from argen._core.glm.families import FAMILIES
 from argen._core.parallel import worker_pool
 from argen._core.results import DescendantTests, Relation
-from argen._core.screen import Screen
+from argen._core.screen import Screen, with_shifts
 from argen.errors import ArgenError, InputError, StaleResultError
 
 if TYPE_CHECKING:
@@ -62,6 +66,11 @@ class DescendantStep:
         """Ids for what is made from this step."""
         return {"data": self.entry.made_from["data"], "descendants": self.entry.id}
 
+    @property
+    def depth_genes(self) -> np.ndarray | None:
+        """Genes that make up the depth with ``depth="unaffected"``, else None."""
+        return self.entry.tables.get("depth_genes")
+
     def relation_with(self, prior: Prior) -> Relation:
         """The descendant relation, made again where prior knowledge changes it."""
         if prior.is_empty:
@@ -72,12 +81,18 @@ class DescendantStep:
 def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_jobs: int | None) -> DescendantStep:
     """Run the descendant step; `adata` is not changed."""
     threads = resolve_n_jobs(n_jobs)
-    screen, report = read_screen(adata, settings)
-    warn_dropped(report)
-    log.info(design(screen))
     family = FAMILIES[settings.family]
     announce_compilation(family.name)
     with worker_pool(threads) as map_, progress_bars() as bar:
+        depth_genes = choose_depth_genes(adata, settings, map_, bar)
+    screen, report = read_screen(adata, settings, depth_genes)
+    data = fingerprint(screen, adata.obs_names)
+    warn_dropped(report)
+    log.info(design(screen))
+    with worker_pool(threads) as map_, progress_bars() as bar:
+        seen = look_at(adata, settings, depth_genes, map_, bar)
+        shifts = _shifts(seen, settings.adjust)
+        screen = shifted(screen, shifts)
         track = bar("descendants, genes", screen.n_genes)
         dispersions = estimate_dispersions(screen, map_)
         phi = dispersions.phi if family.needs_dispersion else np.zeros(screen.n_genes)
@@ -85,14 +100,36 @@ def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_job
         tests = fit_descendants(screen, map_, track, phi=phi, **how)
     relation = descendant_relation(tests, settings.closure, settings.alpha)
     warn_untested(screen, tests)
+    log_shifts(shifts)
     if family.needs_dispersion:
         n_poisson = int((phi == 0).sum())
         log.info(
             f"    {family.words} for {screen.n_genes - n_poisson} genes, Poisson for {n_poisson}, see ag.get.genes"
         )
-    data = fingerprint(screen, adata.obs_names)
-    entry = slots.descendants_entry(key, settings, screen, report, tests, relation, dispersions, data)
+    findings = findings_table(quick_findings(adata, settings, seen))
+    log_findings(findings)
+    more = {"shifts": shifts, "findings": findings}
+    if depth_genes is not None:
+        more["depth_genes"] = depth_genes
+    entry = slots.descendants_entry(key, settings, screen, report, tests, relation, dispersions, more, data)
     return DescendantStep(entry, settings, screen, tests, relation, phi, is_new=True)
+
+
+def _shifts(seen: Seen, adjust: str | None) -> pd.DataFrame:
+    """Shifts of all perturbations and all measured genes, and which of them are taken out."""
+    genes = seen.measured.screen.genes
+    return shifts_table(seen.measured.perturbations, genes, seen.shifts, seen.shifts.taken_out(adjust))
+
+
+def shifted(screen: Screen, shifts: pd.DataFrame) -> Screen:
+    """The screen with the offsets that a table of shifts takes out."""
+    out = shifts[shifts["taken_out"].astype(bool)]
+    size = {kind: part.set_index("name")["shift"] for kind, part in out.groupby(out["of"].astype(str))}
+    of = [
+        size[kind].reindex(screen.genes).fillna(0.0).to_numpy() if kind in size else np.zeros(screen.n_genes)
+        for kind in SHIFTED
+    ]
+    return with_shifts(screen, *of)
 
 
 def read_step(adata: "AnnData", key: str) -> DescendantStep:
@@ -105,7 +142,7 @@ def read_step(adata: "AnnData", key: str) -> DescendantStep:
     check_in_memory(adata, settings.layer)
     cure = f"Run ag.tl.argen_descendants again to renew adata.uns[{key!r}]."
     try:
-        screen, _ = read_screen(adata, settings)
+        screen, _ = read_screen(adata, settings, entry.tables.get("depth_genes"))
     except ArgenError as error:
         msg = f"The design of adata.uns[{key!r}] does not fit this object any more: {error} {cure}"
         raise StaleResultError(msg) from error
@@ -114,6 +151,7 @@ def read_step(adata: "AnnData", key: str) -> DescendantStep:
             f"adata.uns[{key!r}] was made from other cells, genes, counts, perturbations, depths or covariates. {cure}"
         )
         raise StaleResultError(msg)
+    screen = shifted(screen, entry.tables["shifts"])
     tests, relation = slots.read_descendants(entry, screen.genes)
     phi = slots.read_dispersions(entry, screen.genes)
     return DescendantStep(entry, settings, screen, tests, relation, phi, is_new=False)

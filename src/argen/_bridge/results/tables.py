@@ -12,6 +12,7 @@ from argen._core.descendants.prior import Prior
 from argen._core.fdr import adjusted
 from argen._core.glm.families import FAMILIES
 from argen._core.graphs.reach import strong_components
+from argen._core.measured.shifts import Shifts
 from argen._core.results import ConfidenceSet, Dag, DescendantTests, Direction, EdgeStatus, PairStatus, Relation
 from argen._core.screen import Screen
 
@@ -20,6 +21,7 @@ __all__ = [
     "EDGE_FLAGS",
     "PAIR_FLAGS",
     "ROBUST_SETS",
+    "SHIFTED",
     "TESTS_USED",
     "WEAK_F",
     "components_table",
@@ -30,6 +32,7 @@ __all__ = [
     "genes_table",
     "pairs_table",
     "perturbations_table",
+    "shifts_table",
 ]
 
 # What users read in the `flags` columns.
@@ -75,6 +78,8 @@ ROBUST_SETS = {
     ConfidenceSet.LINE: "everything",
     ConfidenceSet.PIECES: "several pieces",
 }
+# What a shift is of.
+SHIFTED = ("perturbation", "gene")
 # Staiger and Stock's rule of thumb for the F statistic of an instrument.
 WEAK_F = 10.0
 
@@ -180,6 +185,32 @@ def dropped_pairs_table(screen: Screen, relation: Relation) -> pd.DataFrame:
             ),
         }
     )
+
+
+def shifts_table(
+    perturbations: Sequence[str], genes: Sequence[str], shifts: Shifts, taken_out: tuple[np.ndarray, np.ndarray]
+) -> pd.DataFrame:
+    """Shifts of all perturbations, then of all measured genes, as far as they rest on enough effects."""
+    parts = []
+    for code, (names, shift, out) in enumerate(
+        zip((perturbations, genes), (shifts.perturbations, shifts.genes), taken_out, strict=True)
+    ):
+        known = np.flatnonzero(np.isfinite(shift.size))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "of": categorical(np.full(len(known), code), SHIFTED),
+                    "name": np.array(names, dtype=object)[known],
+                    "shift": shift.size[known],
+                    "z": shift.z[known],
+                    "gain": shift.gain[known],
+                    "share": shift.share[known],
+                    "n_effects": shift.n[known],
+                    "taken_out": out[known],
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
 
 
 def edges_table(screen: Screen, dag: Dag, prior: Prior) -> pd.DataFrame:

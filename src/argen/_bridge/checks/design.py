@@ -1,0 +1,172 @@
+"""Checks of the design: batches, covariates, cells without controls, survivors."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from argen._bridge.checks.findings import Finding
+from argen._bridge.measured import MeasuredScreen, own_genes, read_measured
+from argen._bridge.settings import DescendantSettings
+from argen._bridge.validate import counted, name_some
+from argen._core.checks.balance import imbalance
+from argen._core.measured.sums import measured_sums
+from argen._core.parallel import Map
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["balance_table", "check_balance", "check_covariates", "check_supported", "check_survivors"]
+
+# Columns with more levels are names, with a larger V they say which perturbation it is.
+MOST_LEVELS, NESTED = 100, 0.9
+LEVEL, SMALLEST_V = 1e-3, 0.05
+# Knock-downs with so much z² that shrink to so much, and lose so much of it, when covariates enter.
+STRONG, SHRUNK, HALVED = 10.0, 0.8, 0.6
+FEW_LEFT, FEWEST_SUPPORTED = 1.0 / 3.0, 0.8
+
+
+def balance_table(adata: "AnnData", measured: MeasuredScreen, settings: DescendantSettings) -> pd.DataFrame:
+    """χ² of perturbation against each categorical column of obs, the most unbalanced first."""
+    screen, rows = measured.screen, []
+    obs = adata.obs.iloc[screen.cell]
+    perturbed = screen.group < screen.n_groups
+    for name in obs.columns:
+        values = obs[name]
+        if name == settings.perturbation_key or not _is_categorical(values):
+            continue
+        level, levels = pd.factorize(values)
+        cells = perturbed & (level >= 0)
+        if not 1 < len(levels) <= MOST_LEVELS or not cells.any():
+            continue
+        found = imbalance(screen.group[cells], level[cells])
+        if found.V < NESTED:
+            rows.append((name, len(levels), found.chi2, found.df, found.p, found.V, name in _columns(settings, adata)))
+    table = pd.DataFrame(rows, columns=["column", "n_levels", "chi2", "df", "p", "V", "is_covariate"])
+    return table.sort_values(["p", "V"], ascending=[True, False], kind="stable").reset_index(drop=True)
+
+
+def _is_categorical(values: pd.Series) -> bool:
+    if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(values.dtype):
+        return True
+    return not pd.api.types.is_numeric_dtype(values.dtype)
+
+
+def _columns(settings: DescendantSettings, adata: "AnnData") -> Collection[str]:
+    from argen._bridge.design import parse_covariates
+
+    return set(parse_covariates(settings.covariates, adata.obs).columns.values())
+
+
+def check_balance(table: pd.DataFrame) -> list[Finding]:
+    """Columns that are no covariates and over which the perturbations are unbalanced."""
+    level = LEVEL / max(len(table), 1)
+    found = []
+    for row in table[~table["is_covariate"]].itertuples():
+        if row.p < level and row.V > SMALLEST_V:
+            found.append(
+                Finding(
+                    "batch",
+                    f"Perturbations are unbalanced over the {row.n_levels} levels of obs[{row.column!r}] (χ² = "
+                    f"{row.chi2:.0f} on {row.df}), which is no covariate",
+                    float(row.V),
+                    "Cramér's V",
+                    f"If it is a batch, add {row.column!r} to covariates. If it is a consequence of the perturbations, "
+                    "such as a cluster or a cell-cycle phase, leave it out.",
+                )
+            )
+    return found
+
+
+def check_supported(measured: MeasuredScreen) -> list[Finding]:
+    """Perturbations with cells in covariate levels without control cells: they count but carry no information."""
+    screen = measured.screen
+    n, supported = screen.n_per_group[:-1], screen.n_supported[:-1]
+    share = supported / np.maximum(n, 1)
+    at = np.flatnonzero(share < FEWEST_SUPPORTED)
+    if len(at) == 0:
+        return []
+    at = at[np.argsort(share[at], kind="stable")]
+    names = [f"{measured.perturbations[i]} {supported[i]} of {n[i]}" for i in at[:5]]
+    return [
+        Finding(
+            "controls",
+            f"{counted(int((n - supported).sum()), 'cell')} are in covariate levels without control cells and carry no "
+            f"information; of {counted(len(at), 'perturbation')} more than a fifth ({name_some(names)} are left)",
+            float(share[at[0]]),
+            "smallest share of cells with controls",
+            "Trust n_supported, not n_cells. Leave the covariate out if its levels do not matter, or add controls.",
+            tuple(measured.perturbations[i] for i in at),
+        )
+    ]
+
+
+def check_survivors(measured: MeasuredScreen) -> list[Finding]:
+    """Perturbations with far fewer cells than is usual."""
+    n = measured.screen.n_per_group[:-1]
+    usual = float(np.median(n))
+    at = np.flatnonzero((n < FEW_LEFT * usual) & (usual - n > 4.0 * np.sqrt(usual)))
+    if len(at) == 0:
+        return []
+    at = at[np.argsort(n[at], kind="stable")]
+    return [
+        Finding(
+            "survivors",
+            f"{counted(len(at), 'perturbation')} with less than a third of the usual {usual:.0f} cells",
+            float(n[at[0]] / usual),
+            "smallest share of the median",
+            "Few guides, or essential genes: the cells that survive may be those in another state, whose genes then "
+            "look regulated. Nothing in the counts can tell; compare an early time point.",
+            tuple(measured.perturbations[i] for i in at),
+        )
+    ]
+
+
+def check_covariates(
+    adata: "AnnData", measured: MeasuredScreen, settings: DescendantSettings, map_: Map
+) -> list[Finding]:
+    """Numeric covariates that take in the perturbation: knock-downs lose z² when they enter."""
+    from argen._bridge.design import parse_covariates
+
+    spec = parse_covariates(settings.covariates, adata.obs)
+    numeric = [
+        name for name in dict.fromkeys(spec.columns.values())
+        if pd.api.types.is_numeric_dtype(adata.obs[name].dtype) and f"C({name})" not in spec.columns
+    ]  # fmt: skip
+    others = [name for name in dict.fromkeys(spec.columns.values()) if name not in numeric]
+    if not numeric or (measured.own >= 0).sum() == 0:
+        return []
+    with_all = _strengths(measured, map_)
+    without = _strengths(read_measured(adata, replace(settings, covariates=tuple(others) or None)), map_)
+    both = with_all.join(without, rsuffix="_without", how="inner").dropna()
+    both = both[both["z2_without"] > STRONG]
+    if both.empty:
+        return []
+    effect = both["effect"] / both["effect_without"]
+    z2 = both["z2"] / both["z2_without"]
+    if effect.median() >= SHRUNK or z2.median() >= HALVED:
+        return []
+    return [
+        Finding(
+            "covariates",
+            f"Knock-downs shrink to {effect.median():.0%}, and their z² to {z2.median():.0%} (medians), when "
+            f"{name_some(numeric)} enter: they contain the perturbation",
+            float(z2.median()),
+            "z² with over without",
+            "Principal components, scores and other summaries of expression hold what the perturbation does: leave "
+            "them out of covariates.",
+            tuple(effect.sort_values(kind="stable").index[:5]),
+        )
+    ]
+
+
+def _strengths(measured: MeasuredScreen, map_: Map) -> pd.DataFrame:
+    """Effect of each perturbation on its own gene and its z²."""
+    own = own_genes(measured)
+    sums = measured_sums(own.screen, map_)
+    at = np.flatnonzero(own.own >= 0)
+    here = at, own.own[at]
+    names = [own.perturbations[i] for i in at]
+    return pd.DataFrame({"effect": sums.effect[here], "z2": sums.z[here] ** 2}, index=names)

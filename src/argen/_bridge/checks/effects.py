@@ -1,0 +1,193 @@
+"""Checks of the effects on all measured genes: composition, common responses, shared programmes, depth."""
+
+import numpy as np
+import pandas as pd
+
+from argen._bridge.checks.findings import Finding
+from argen._bridge.measured import MeasuredScreen
+from argen._bridge.validate import counted, name_some
+from argen._core.checks.depth import depth_slope
+from argen._core.checks.responses import common_responses, programmes, remaining
+from argen._core.measured.shifts import CERTAIN_PERTURBATION, Shifts
+from argen._core.measured.sums import MeasuredSums
+
+__all__ = [
+    "LARGEST_SHARE",
+    "check_depth_scale",
+    "check_responses",
+    "check_shares",
+    "check_shifts",
+    "common_genes",
+    "effect_tables",
+]
+
+# Shares of the counts of the controls that one gene, and all perturbed ones, may carry; genes of a panel.
+LARGEST_SHARE, LARGEST_PERTURBED = 0.1, 0.2
+PANEL = 1000
+# A right depth has slope 1; size factors and depths of the whole transcriptome above a panel stay within these.
+SLOPES = (0.5, 1.6)
+_NAMED = 10
+
+
+def check_shifts(measured: MeasuredScreen, shifts: Shifts, adjust: str | None) -> list[Finding]:
+    """Perturbations whose effects are shifted as a whole, beyond doubt."""
+    shift = shifts.perturbations
+    at = np.flatnonzero(shift.beyond(CERTAIN_PERTURBATION))
+    if len(at) == 0:
+        return []
+    at = at[np.argsort(-np.abs(shift.size[at]), kind="stable")]
+    names = [measured.perturbations[i] for i in at]
+    sizes = name_some([f"{measured.perturbations[i]} {shift.size[i]:+.2f}" for i in at], 5)
+    out = shifts.taken_out(adjust)[0][at]
+    done = "taken out of all effects" if out.all() else "left in the effects" if not out.any() else "partly taken out"
+    return [
+        Finding(
+            "composition",
+            f"The effects of {counted(len(at), 'perturbation')} on all measured genes are shifted as a whole ({sizes}, "
+            f"log scale); the shifts are {done}",
+            float(np.abs(shift.z[at]).max()),
+            "largest z of a shift",
+            "The depth may be composed of what they change: try depth='unaffected'. A regulator of most genes looks "
+            "the same; adjust=None leaves its effects as they are.",
+            tuple(names),
+        )
+    ]
+
+
+def check_shares(measured: MeasuredScreen, sums: MeasuredSums, depth: str | None) -> list[Finding]:
+    """Genes that carry much of the counts that the depth is made of."""
+    total = sums.S[-1].sum()
+    if depth is not None or total <= 0:
+        return []
+    share = sums.S[-1] / total
+    own = np.unique(measured.own[measured.own >= 0])
+    perturbed = float(share[own].sum())
+    heavy = np.flatnonzero(share > LARGEST_SHARE)
+    heavy = heavy[np.argsort(-share[heavy], kind="stable")]
+    genes = tuple(measured.screen.genes[j] for j in heavy)
+    if perturbed <= LARGEST_PERTURBED and not len(heavy):
+        return []
+    parts = [f"{measured.screen.genes[j]} {share[j]:.0%}" for j in heavy[:5]]
+    parts += [f"all perturbed genes {perturbed:.0%}"] if perturbed > LARGEST_PERTURBED else []
+    panel = f" of only {sums.S.shape[1]} genes" if sums.S.shape[1] < PANEL else ""
+    return [
+        Finding(
+            "composition",
+            f"The depth is the sum of the counts{panel}, of which few genes carry much in control cells: "
+            f"{', '.join(parts)}. What moves them moves the depth",
+            max(perturbed, float(share.max())),
+            "share of the counts",
+            "Give the depth of the full transcriptome (depth=), or depth='unaffected'.",
+            (),
+            genes,
+        )
+    ]
+
+
+def check_depth_scale(measured: MeasuredScreen, counts_total: np.ndarray, depth: str | None) -> list[Finding]:
+    """A depth column that does not follow the counts."""
+    if depth is None:
+        return []
+    slope = depth_slope(measured.screen.design.depth, counts_total[measured.screen.cell])
+    if not np.isfinite(slope) or SLOPES[0] <= slope <= SLOPES[1]:
+        return []
+    kind = "a logarithm" if slope > SLOPES[1] else "something that is not proportional to the counts"
+    return [
+        Finding(
+            "depth scale",
+            f"depth={depth!r} looks like {kind}: the counts of a cell change with its power {slope:.1f}, not 1",
+            slope,
+            "slope of log counts on log depth",
+            "Give the total count of each cell, or size factors, not their logarithm.",
+        )
+    ]
+
+
+def common_genes(measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts) -> tuple[np.ndarray, np.ndarray]:
+    """Z of the shift of each measured gene, and those that most perturbations move alike, largest first."""
+    z, common = common_responses(sums, shifts)
+    at = np.flatnonzero(common)
+    return z, at[np.argsort(-np.abs(z[at]), kind="stable")]
+
+
+def check_responses(
+    measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts, adjust: str | None, n_control_guides: int | None
+) -> list[Finding]:
+    """Genes that most perturbations move alike, and perturbations with one response."""
+    found, genes = [], measured.screen.genes
+    z, at = common_genes(measured, sums, shifts)
+    if len(at):
+        own = set(measured.own[measured.own >= 0].tolist())
+        out = shifts.taken_out(adjust)[1][at]
+        network = name_some([genes[j] for j in at if j in own]) or "none"
+        few = (
+            "" if n_control_guides is None or n_control_guides >= 4
+            else f" With {counted(n_control_guides, 'control guide')} a guide that is active itself looks the same."
+        )  # fmt: skip
+        found.append(
+            Finding(
+                "common response",
+                f"{counted(len(at), 'gene')} moved alike by most of the {len(measured.perturbations)} perturbations (of the "
+                f"network: {network}); taken out of the effects on {int(out.sum())} of {len(at)}",
+                float(np.abs(z[at]).max()),
+                "largest z of a shift",
+                "A response to being perturbed, or controls of another state. adjust='genes' takes out all such "
+                f"shifts; edges into these genes rest on what is left.{few}",
+                (),
+                tuple(genes[j] for j in at[:_NAMED]),
+            )
+        )
+    perturbed = np.zeros(len(genes), dtype=bool)
+    perturbed[measured.own[measured.own >= 0]] = True
+    beyond = remaining(sums, shifts, measured.own)
+    for members in programmes(beyond, perturbed):
+        together = np.abs(np.median(beyond[members], axis=0))
+        top = np.argsort(-together, kind="stable")[:_NAMED]
+        found.append(
+            Finding(
+                "shared programme",
+                f"{len(members)} perturbations have one and the same response",
+                float(len(members)),
+                "perturbations",
+                "A pathway, or a programme (stress, cell cycle) that they switch on and nobody measured: edges among "
+                "them and into its genes may be that programme's. Compare with what is known of it.",
+                tuple(measured.perturbations[i] for i in members),
+                tuple(genes[j] for j in top if together[j] > 1.0),
+            )
+        )
+    return found
+
+
+def effect_tables(
+    measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts, adjust: str | None
+) -> dict[str, pd.DataFrame]:
+    """Tables ``perturbations`` and ``genes``: the signals that the checks of effects judge."""
+    rows, columns = shifts.taken_out(adjust)
+    n = measured.screen.n_per_group[:-1]
+    z, at = common_genes(measured, sums, shifts)
+    common = np.zeros(len(z), dtype=bool)
+    common[at] = True
+    share = sums.S[-1] / max(sums.S[-1].sum(), 1.0)
+    perturbations = pd.DataFrame(
+        {
+            "perturbation": np.array(measured.perturbations, dtype=object),
+            "measured": measured.own >= 0,
+            "n_cells": n,
+            "n_supported": measured.screen.n_supported[:-1],
+            "share_of_median": n / max(np.median(n), 1.0),
+            "median_effect": shifts.perturbations.size,
+            "shift_z": shifts.perturbations.z,
+            "taken_out": rows,
+        }
+    )
+    genes = pd.DataFrame(
+        {
+            "gene": np.array(measured.screen.genes, dtype=object),
+            "share_of_counts": share,
+            "median_effect": shifts.genes.size,
+            "response_z": z,
+            "common": common,
+            "taken_out": columns,
+        }
+    )
+    return {"perturbations": perturbations, "genes": genes}

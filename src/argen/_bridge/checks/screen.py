@@ -1,0 +1,150 @@
+"""What is seen of a screen over all its measured genes: shifts, unaffected genes, and the findings of the checks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from argen._bridge import log
+from argen._bridge.checks.design import (
+    balance_table,
+    check_balance,
+    check_covariates,
+    check_supported,
+    check_survivors,
+)
+from argen._bridge.checks.effects import (
+    LARGEST_SHARE,
+    check_depth_scale,
+    check_responses,
+    check_shares,
+    check_shifts,
+    effect_tables,
+)
+from argen._bridge.checks.findings import Finding, findings_table
+from argen._bridge.checks.guides import GuideOfCell, check_control_guides, check_unequal_guides
+from argen._bridge.checks.neighbours import check_neighbours
+from argen._bridge.inputs import UNAFFECTED, read_counts
+from argen._bridge.measured import MeasuredScreen, read_measured
+from argen._bridge.settings import DescendantSettings
+from argen._bridge.validate import counted
+from argen._core.measured.shifts import Shifts, estimate_shifts
+from argen._core.measured.sums import MeasuredSums, measured_sums
+from argen._core.measured.unaffected import unaffected_genes
+from argen._core.parallel import Map
+from argen.errors import DesignError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["Seen", "choose_depth_genes", "full_check", "look_at", "quick_findings"]
+
+# A depth of fewer genes, or of fewer counts per cell, is noise.
+FEWEST_GENES, FEWEST_COUNTS = 20, 50.0
+ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All measured genes under all perturbations, their sums, and the shifts in them."""
+
+    measured: MeasuredScreen
+    sums: MeasuredSums
+    shifts: Shifts
+
+
+def look_at(
+    adata: "AnnData", settings: DescendantSettings, depth_genes: np.ndarray | None, map_: Map, bar: Callable
+) -> Seen:
+    """Sums and shifts of all measured genes."""
+    measured = read_measured(adata, settings, depth_genes)
+    sums = measured_sums(measured.screen, map_, bar("all measured genes", measured.screen.n_genes))
+    return Seen(measured, sums, estimate_shifts(sums, measured.own))
+
+
+def choose_depth_genes(adata: "AnnData", settings: DescendantSettings, map_: Map, bar: Callable) -> np.ndarray | None:
+    """Names of the genes whose counts make up the depth with ``depth="unaffected"``; None for any other depth.
+
+    Starts from the total count; a depth of the genes that no perturbation moves shows better which these are.
+    """
+    if settings.depth != UNAFFECTED or UNAFFECTED in adata.obs:
+        return None
+    names = None
+    for _ in range(ROUNDS):
+        total = replace(settings, depth=None) if names is None else settings
+        seen = look_at(adata, total, names, map_, bar)
+        at = np.flatnonzero(unaffected_genes(seen.sums, seen.shifts, seen.measured.own))
+        found = np.array(seen.measured.screen.genes, dtype=object)[at]
+        counts = seen.sums.S[:, at].sum() / seen.measured.screen.n_cells
+        if len(found) < FEWEST_GENES or counts < FEWEST_COUNTS:
+            msg = (
+                f"depth='unaffected' finds {counted(len(found), 'gene')} that no perturbation moves, with "
+                f"{counts:.0f} counts per cell; a depth needs {FEWEST_GENES} of them and {FEWEST_COUNTS:.0f} counts. "
+                "Give the depth of the full transcriptome (depth=), or rely on adjust='perturbations'."
+            )
+            raise DesignError(msg)
+        if names is not None and set(found) == set(names):
+            break
+        names = found
+    log.info(f"    depth: the counts of {len(names)} genes that no perturbation moves, {counts:.0f} per cell")
+    return names
+
+
+def quick_findings(adata: "AnnData", settings: DescendantSettings, seen: Seen) -> list[Finding]:
+    """What can be seen without another fit."""
+    measured, sums, shifts = seen.measured, seen.sums, seen.shifts
+    total = _usual_total(adata, settings, measured, sums)
+    return [
+        *check_shifts(measured, shifts, settings.adjust),
+        *check_shares(measured, sums, settings.depth),
+        *check_depth_scale(measured, total, settings.depth),
+        *check_responses(measured, sums, shifts, settings.adjust, None),
+        *check_balance(balance_table(adata, measured, settings)),
+        *check_supported(measured),
+        *check_survivors(measured),
+    ]
+
+
+def _usual_total(
+    adata: "AnnData", settings: DescendantSettings, measured: MeasuredScreen, sums: MeasuredSums
+) -> np.ndarray:
+    """Counts of each cell without the genes that carry more than a tenth of them: a depth may leave these out."""
+    names = np.array(measured.screen.genes, dtype=object)[sums.S[-1] <= LARGEST_SHARE * sums.S[-1].sum()]
+    counts = read_counts(adata, settings.layer)[:, adata.var_names.get_indexer(list(names))]
+    return np.asarray(counts.sum(axis=1), dtype=float).ravel()
+
+
+def full_check(
+    adata: "AnnData",
+    settings: DescendantSettings,
+    seen: Seen,
+    guides: GuideOfCell | None,
+    positions: pd.DataFrame | None,
+    distance: int,
+    edges: set[tuple[str, str]],
+    map_: Map,
+) -> dict[str, pd.DataFrame]:
+    """All checks that the data allow: ``findings``, the signals behind them, and what was ``not_checked``."""
+    measured = seen.measured
+    findings = [*quick_findings(adata, settings, seen), *check_covariates(adata, measured, settings, map_)]
+    tables = effect_tables(measured, seen.sums, seen.shifts, settings.adjust)
+    tables["columns"] = balance_table(adata, measured, settings)
+    skipped = []
+    if guides is None:
+        skipped += [("controls", "the guide of each cell is not known: give guides="), ("guides", "the same")]
+    else:
+        for name, check in (("control_guides", check_control_guides), ("guides", check_unequal_guides)):
+            found, tables[name] = check(measured, guides, map_)
+            findings += found
+    if positions is None:
+        skipped.append(("neighbours", "no gene positions in var, and none given by positions="))
+    else:
+        found, tables["neighbours"] = check_neighbours(measured, seen.sums, positions, distance, edges)
+        findings += found
+    return {
+        "findings": findings_table(findings),
+        **tables,
+        "not_checked": pd.DataFrame(skipped, columns=["check", "reason"], dtype=object),
+    }

@@ -1,0 +1,101 @@
+"""AnnData → a screen of all measured genes and all perturbations, those without a gene of their own included."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from argen._bridge.design import build_covariates, parse_covariates
+from argen._bridge.inputs import NO_PERTURBATION, depth_of, read_counts, read_labels
+from argen._bridge.settings import DescendantSettings
+from argen._core.screen import CONTROL, Screen, build_design
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["MeasuredScreen", "own_genes", "read_measured"]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredScreen:
+    """All measured genes under all perturbations.
+
+    Attributes
+    ----------
+    screen
+        Its genes are the measured ones with counts, in the order of ``var_names``; its groups the perturbations.
+    perturbations
+        Names of the groups, sorted.
+    own
+        Position among the genes of each perturbation, −1 where it is not measured; shape (P,).
+    """
+
+    screen: Screen
+    perturbations: tuple[str, ...]
+    own: np.ndarray
+
+
+def read_measured(
+    adata: "AnnData", params: DescendantSettings, depth_genes: np.ndarray | None = None
+) -> MeasuredScreen:
+    """The cells of every perturbation with enough of them, whether its gene is measured or not, and of the controls.
+
+    Cells that the analysis of the network could not use, without depth or without a covariate, are left out here as
+    there. `params` were used to read the screen of the network before, so that they are known to be right.
+    """
+    labels = read_labels(adata.obs, params)
+    spec = parse_covariates(params.covariates, adata.obs)
+    counts = read_counts(adata, params.layer)
+    depth = depth_of(adata, params, counts, depth_genes)
+    complete = adata.obs[list(dict.fromkeys(spec.columns.values()))].notna().all(axis=1).to_numpy() & (depth > 0)
+    names, sizes = np.unique(labels[complete], return_counts=True)
+    left_out = {"", *NO_PERTURBATION, *params.control}
+    perturbations = [str(name) for name, n in zip(names, sizes, strict=True) if n >= params.min_cells]
+    perturbations = [name for name in perturbations if name not in left_out]
+    if params.perturbations is not None:
+        perturbations = [name for name in perturbations if name in params.perturbations]
+    wanted = complete & (np.isin(labels, perturbations) | np.isin(labels, params.control))
+    while True:
+        cells = np.flatnonzero(wanted)
+        covariates, alone = build_covariates(spec, adata.obs.iloc[cells])
+        if not alone.any():
+            break
+        wanted[cells[alone]] = False
+    position = {name: j for j, name in enumerate(perturbations)}
+    group = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
+    design, order = build_design(group, depth[cells] / depth[cells].mean(), covariates, len(perturbations))
+    submatrix = sparse.csc_array(counts[cells[order]])
+    genes = np.flatnonzero(np.diff(submatrix.indptr))
+    submatrix = submatrix[:, genes]
+    screen = Screen(
+        tuple(adata.var_names[genes]),
+        submatrix.indptr.astype(np.int64),
+        submatrix.indices.astype(np.int32),
+        submatrix.data.astype(np.float64),
+        design,
+        cells[order],
+        covariates.names,
+    )
+    own = np.full(adata.n_vars + 1, -1)
+    own[genes] = np.arange(len(genes))
+    return MeasuredScreen(screen, tuple(perturbations), own[adata.var_names.get_indexer(perturbations)])
+
+
+def own_genes(measured: MeasuredScreen) -> MeasuredScreen:
+    """The same cells with the genes that are perturbed themselves alone."""
+    genes = np.unique(measured.own[measured.own >= 0])
+    screen = measured.screen
+    shape = (screen.n_cells, screen.n_genes)
+    counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=shape)[:, genes]
+    names = tuple(screen.genes[j] for j in genes)
+    place = np.full(screen.n_genes + 1, -1)
+    place[genes] = np.arange(len(genes))
+    some = replace(
+        screen,
+        genes=names,
+        indptr=counts.indptr.astype(np.int64),
+        indices=counts.indices.astype(np.int32),
+        data=counts.data,
+    )
+    return MeasuredScreen(some, measured.perturbations, place[measured.own])

@@ -1,0 +1,1 @@
+"""What common artefacts leave in a screen: the arithmetic of the checks."""
