@@ -172,10 +172,11 @@ def log_depth(seed: int) -> ad.AnnData:
 
 
 def heavy_tails(seed: int) -> ad.AnnData:
-    """Expression bursts: log-normal noise of standard deviation 1.3 on every gene, which its children follow."""
+    """Log-normal noise of standard deviation 1.2 on every count, which no child follows: few cells make up the sums."""
     screen = draft(seed)
-    screen.own += screen.rng.normal(0.0, 1.3, screen.own.shape) - 1.3**2 / 2
-    return sequenced(screen)
+    means = screen.capture[:, None] * screen.means()
+    noise = screen.rng.normal(-(1.2**2) / 2, 1.2, means.shape)
+    return sequenced(screen, screen.rng.poisson(means * np.exp(noise)))
 
 
 def few_controls(seed: int) -> ad.AnnData:
