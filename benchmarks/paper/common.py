@@ -1,7 +1,7 @@
 """What the studies share: simulated screens as the core takes them, runs with a known or an estimated order, tables."""
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -73,10 +73,21 @@ def scores(found: set, truth: set) -> dict:
     return {"edges": len(found), "precision": precision, "recall": recall, "f1": f1}
 
 
-def write(table: pd.DataFrame, out: Path, name: str) -> None:
-    """CSV beside a Markdown table."""
-    table.to_csv(out / f"{name}.csv", index=False, float_format="%.6g")
+def binomial_error(share: pd.Series, n: int) -> pd.Series:
+    """Standard error of a share of n independent cases; for correlated cases of n replicates an upper bound."""
+    return np.sqrt(share * (1 - share) / n)
+
+
+def write(table: pd.DataFrame, out: Path, name: str, errors: Mapping[str, pd.Series] | None = None) -> None:
+    """CSV beside a Markdown table; standard errors by column become columns of the one and brackets in the other."""
+    errors = errors or {}
+    table.assign(**{f"{column} se": error for column, error in errors.items()}).to_csv(
+        out / f"{name}.csv", index=False, float_format="%.6g"
+    )
     formatted = table.map(lambda x: f"{x:.3f}" if isinstance(x, float) else str(x))
+    for column, error in errors.items():
+        known = error.notna()
+        formatted.loc[known, column] += error[known].map(" ({:.3f})".format)
     lines = ["| " + " | ".join(formatted.columns) + " |", "|" + "---|" * len(formatted.columns)]
     lines += ["| " + " | ".join(row) + " |" for row in formatted.to_numpy()]
     (out / f"{name}.md").write_text("\n".join(lines) + "\n")

@@ -11,7 +11,7 @@ import itertools
 
 import numpy as np
 import pandas as pd
-from common import arguments, run_all, screen_of, truth_of, write
+from common import arguments, binomial_error, run_all, screen_of, truth_of, write
 
 SIGNS = (1.0, -1.0, 1.0, 1.0, -1.0, 1.0, -1.0, -1.0)  # parents and children differ on 9 of 12 edges
 MILD = {"numeric_covariates": {"L": 0.3}}  # with the paper's slope of 1 the means of X6 explode under variation
@@ -71,7 +71,16 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     options = arguments(__doc__, 500)
     runs = run_all(replicate, itertools.product(SETTINGS, range(options.replicates)), options.jobs)
-    write(summarise(runs), options.out, "covariances")
+    table = summarise(runs)
+    write(table, options.out, "covariances", errors_of(table, options.replicates))
+
+
+def errors_of(table: pd.DataFrame, replicates: int) -> dict[str, pd.Series]:
+    """Upper bounds, as if the edges of a replicate were one; `null_rejected` has `mc_error`."""
+    return {
+        "null_sd": table["null_sd"] / np.sqrt(2 * replicates),
+        "power": binomial_error(table["power"], replicates),
+    }
 
 
 if __name__ == "__main__":

@@ -131,10 +131,15 @@ def agreement() -> pd.DataFrame:
 def main() -> None:
     options = arguments(__doc__, 5)
     cases = [(name, signal, r) for name in SETTINGS for signal in SIGNALS for r in range(options.replicates)]
-    table = run_all(setting, cases, options.jobs)
-    table = table.pivot_table("f1", ["setting", "signal"], "method", sort=False).reset_index()
-    table = table[["setting", "signal", *METHODS, "best threshold"]].rename(columns=str)
-    write(table.astype(object).where(table.notna(), "–"), options.out, "guide_calls")
+    runs = run_all(setting, cases, options.jobs)
+    table, errors = (
+        runs.pivot_table("f1", ["setting", "signal"], "method", sort=False, aggfunc=figure).reset_index()
+        for figure in ("mean", "sem")
+    )
+    methods = [*METHODS, "best threshold"]
+    table = table[["setting", "signal", *methods]].rename(columns=str)
+    shown = table.astype(object).where(table.notna(), "–")
+    write(shown, options.out, "guide_calls", {method: errors[method] for method in methods})
     write(agreement(), options.out, "guide_agreement")
 
 

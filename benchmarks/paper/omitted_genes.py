@@ -11,7 +11,7 @@ difference.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from common import arguments, run_all, write
+from common import arguments, binomial_error, run_all, write
 from matplotlib.figure import Figure
 from scipy.stats import ranksums
 
@@ -83,6 +83,10 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def errors_of(table: pd.DataFrame, replicates: int) -> dict[str, pd.Series]:
+    return {found: binomial_error(table[found], replicates) for found in ("found_full", "found_omitted")}
+
+
 def draw(runs: pd.DataFrame) -> Figure:
     edges = list(dict.fromkeys(runs["edge"]))
     methods = [m for m in METHODS if (runs["method"] == m).any()]
@@ -111,7 +115,8 @@ def main() -> None:
     options = arguments(__doc__, 100)
     cases = [(method, seed) for method in METHODS for seed in range(options.replicates)]
     runs = run_all(replicate, cases, options.jobs)
-    write(summary(runs), options.out, "omitted_genes")
+    table = summary(runs)
+    write(table, options.out, "omitted_genes", errors_of(table, options.replicates))
     draw(runs).savefig(options.out / "omitted_genes.png", dpi=150)
 
 

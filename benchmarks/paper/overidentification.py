@@ -90,21 +90,31 @@ def replicate(guides: str, cells: int, mean: float, off_target: float, seed: int
     ]
 
 
-def summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """Size and power per setting."""
-    keys = ["guides", "cells", "mean"]
-    total = runs.groupby([*keys, "test", "off_target"], sort=False)[["n", "rejected", "named"]].sum()
-    share = (total["rejected"] / total["n"]).unstack(["test", "off_target"])
+KEYS = ["guides", "cells", "mean"]
+
+
+def summary(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Size and power per setting, and their standard errors over replicates, whose children share the guides' cells."""
+    groups = [*KEYS, "test", "off_target"]
+    total = runs.groupby(groups, sort=False)[["n", "rejected", "named"]].sum()
+    table = _columns((total["rejected"] / total["n"]).unstack(["test", "off_target"]))
+    by_replicate = (runs["rejected"] / runs["n"]).groupby([runs[key] for key in groups], sort=False)
+    errors = _columns(by_replicate.sem().unstack(["test", "off_target"]))
+    strayed = total[total.index.get_level_values("off_target") != 0].groupby([*KEYS, "test"], sort=False).sum()
+    named = (strayed["named"] / strayed["rejected"]).unstack("test")["pair"]
+    table["named"] = named.where(~named.index.get_level_values("guides").str.startswith("2"))
+    return tuple(
+        part.reset_index().sort_values(KEYS, key=_place, ignore_index=True).rename(columns={"mean": "child mean"})
+        for part in (table, errors)
+    )
+
+
+def _columns(share: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame({f"size, {test}": share[test, 0.0] for test in ("pair", "edge", "equation")})
     for test in ("pair", "edge"):
         for off, word in ((0.5, "+.5"), (-0.5, "−.5")):
             table[f"power {word}, {test}"] = share[test, off]
-    strayed = total[total.index.get_level_values("off_target") != 0].groupby([*keys, "test"], sort=False).sum()
-    named = (strayed["named"] / strayed["rejected"]).unstack("test")["pair"]
-    table["named"] = named.where(~named.index.get_level_values("guides").str.startswith("2"))
-    return (
-        table.reset_index().sort_values(["guides", "cells", "mean"], key=_place).rename(columns={"mean": "child mean"})
-    )
+    return table
 
 
 def _place(column: pd.Series) -> pd.Series:
@@ -115,9 +125,10 @@ def main() -> None:
     options = arguments(__doc__, 80)
     settings = [(g, c, m, o) for g in GUIDES for c in CELLS for m in MEANS for o in OFF_TARGET]
     cases = [(*setting, seed) for setting in settings for seed in range(options.replicates)]
-    table = summary(run_all(replicate, cases, options.jobs))
+    table, errors = summary(run_all(replicate, cases, options.jobs))
     table["child mean"] = table["child mean"].map("{:g}".format)
-    write(table.astype(object).where(table.notna(), "–"), options.out, "overidentification")
+    shown = table.astype(object).where(table.notna(), "–")
+    write(shown, options.out, "overidentification", {name: errors[name] for name in errors.columns[len(KEYS) :]})
 
 
 if __name__ == "__main__":

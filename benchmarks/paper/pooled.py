@@ -1,6 +1,6 @@
 """Study (vii): when the pooled descendant step gains power, and when it must not be used.
 
-    python benchmarks/paper/pooled.py --replicates 4000
+    python benchmarks/paper/pooled.py --replicates 8000
 
 20 perturbations of 60 cells in eight batches (unbalanced, differently for each of them), 100 to 3,000 controls,
 gamma–Poisson counts (φ = .25, mean 1). "power": a knock-down of a third (log fold change −.4). "null": no effect.
@@ -16,6 +16,7 @@ import pandas as pd
 from common import arguments, run_all, write
 
 PERTURBATIONS, CELLS, BATCHES = 20, 60, 8
+NAMES = {False: "pairwise", True: "pooled"}
 CASES = {"power": (-0.4, 1.0), "null": (0.0, 1.0), "null, other batches": (0.0, -1.0)}
 
 
@@ -46,16 +47,20 @@ def setting(controls: int, case: str, replicates: int) -> list[dict]:
         for pooled in rejected:
             tests = fit_descendants(drawn, test="wald", hc="HC3", pooled=pooled)
             rejected[pooled].append((tests.p < 0.05).mean())
-    row = {"case": case, "controls": controls, "pairwise": np.mean(rejected[False]), "pooled": np.mean(rejected[True])}
+    row = {"case": case, "controls": controls}
+    for pooled, name in NAMES.items():
+        of_draws = np.array(rejected[pooled])
+        row |= {name: of_draws.mean(), f"{name} se": of_draws.std(ddof=1) / np.sqrt(len(of_draws))}
     return [row]
 
 
 def main() -> None:
-    options = arguments(__doc__, 4000)
+    options = arguments(__doc__, 8000)
     grid = itertools.product((100, 300, 1000, 3000), CASES)
     table = run_all(setting, [(*case, options.replicates) for case in grid], options.jobs)
     table = pd.DataFrame(table).sort_values("case", key=lambda c: c.map(list(CASES).index), kind="stable")
-    write(table, options.out, "pooled")
+    errors = {name: table[f"{name} se"] for name in NAMES.values()}
+    write(table.drop(columns=[f"{name} se" for name in errors]), options.out, "pooled", errors)
 
 
 if __name__ == "__main__":

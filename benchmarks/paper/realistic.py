@@ -191,12 +191,18 @@ def main() -> None:
     runs.to_csv(path, index=False, float_format="%.6g")
     table = runs.groupby(["genes", "degree", "method"], sort=False).mean().drop(columns="seed").reset_index()
     table.to_csv(options.out / "realistic.csv", index=False, float_format="%.6g")
-    (options.out / "realistic.md").write_text(pivots(table))
+    (options.out / "realistic.md").write_text(pivots(table, errors_of(runs)))
     draw(table, options.out / "realistic.png")
 
 
-def pivots(table: pd.DataFrame) -> str:
-    """One Markdown table per figure: a row per method, a column per point of the grid."""
+def errors_of(runs: pd.DataFrame) -> pd.DataFrame:
+    """Standard errors over networks, where there are several; of times and memory none is given."""
+    groups = runs.groupby(["method", "genes", "degree"], sort=False)
+    return groups.sem().drop(columns=["seed", "seconds", "memory"])
+
+
+def pivots(table: pd.DataFrame, errors: pd.DataFrame) -> str:
+    """One Markdown table per figure: a row per method, a column per point of the grid, standard errors in brackets."""
     points = table[["genes", "degree"]].drop_duplicates().apply(tuple, axis=1).tolist()
     methods = [method for method in METHODS if method in set(table["method"])]
     values = table.set_index(["method", "genes", "degree"])
@@ -205,13 +211,20 @@ def pivots(table: pd.DataFrame) -> str:
         names = ["chr6like" if genes == 45 else f"{genes}, {degree}" for genes, degree in points]
         text += [f"**{title}**", "", "| genes, parents | " + " | ".join(names) + " |", "|---" * (len(points) + 1) + "|"]
         for method in methods:
-            cells = [values[figure].get((method, *point), np.nan) for point in points]
+            places = [(method, *point) for point in points]
+            cells = [values[figure].get(place, np.nan) for place in places]
+            spread = [errors[figure].get(place, np.nan) if figure in errors else np.nan for place in places]
             if not np.isnan(cells).all():
-                text.append(
-                    f"| {method} | " + " | ".join("–" if np.isnan(x) else style.format(x) for x in cells) + " |"
-                )
+                shown = (_cell(x, error, style) for x, error in zip(cells, spread, strict=True))
+                text.append(f"| {method} | " + " | ".join(shown) + " |")
         text.append("")
     return "\n".join(text)
+
+
+def _cell(value: float, error: float, style: str) -> str:
+    if np.isnan(value):
+        return "–"
+    return style.format(value) + ("" if np.isnan(error) else f" ({style.format(error)})")
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:

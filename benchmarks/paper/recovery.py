@@ -67,8 +67,10 @@ def main() -> None:
     options = arguments(__doc__, 10)
     grid = itertools.product(GENES, CELLS, LOADINGS, (True, "acyclic"), range(options.replicates))
     runs = run_all(replicate, grid, options.jobs)
-    table = runs.groupby(["genes", "cells_per_perturbation", "loading", "closure"], sort=False).mean().reset_index()
-    write(table, options.out, "recovery")
+    groups = runs.groupby(["genes", "cells_per_perturbation", "loading", "closure"], sort=False)
+    errors = groups.sem().reset_index()
+    figures = ("order", "precision", "recall", "f1", "median_error")
+    write(groups.mean().reset_index(), options.out, "recovery", {name: errors[name] for name in figures})
 
 
 if __name__ == "__main__":

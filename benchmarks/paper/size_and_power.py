@@ -13,7 +13,7 @@ import itertools
 
 import numpy as np
 import pandas as pd
-from common import arguments, run_all, write
+from common import arguments, binomial_error, run_all, write
 
 CONTROLS, GROUPS = 3000, 10
 BALANCE = (0.55, 0.25, 0.15, 0.05)
@@ -89,13 +89,15 @@ def main() -> None:
     options: argparse.Namespace = arguments(__doc__, 20_000)
     grid = itertools.product(LAWS, MEANS, CELLS)
     table = run_all(setting, [(*law, mean, cells, options.replicates) for law, mean, cells in grid], options.jobs)
-    write_tables(table, options.out)
+    write_tables(table, options.out, options.replicates)
 
 
-def write_tables(table: pd.DataFrame, out) -> None:
-    size = [c for c in table if not c.startswith("power")]
-    write(table[size], out, "test_size")
-    write(table[[*size[:5], *(c for c in table if c.startswith("power"))]], out, "test_power")
+def write_tables(table: pd.DataFrame, out, replicates: int) -> None:
+    """Binomial errors; groups share controls, which matters little for nulls and is said beside the power."""
+    size, power = [c for c in table if not c.startswith("power")], [c for c in table if c.startswith("power")]
+    write(table[size], out, "test_size", {c: binomial_error(table[c], replicates) for c in size[5:]})
+    errors = {c: binomial_error(table[c], max(replicates // 5, 100)) for c in power}
+    write(table[[*size[:5], *power]], out, "test_power", errors)
 
 
 if __name__ == "__main__":

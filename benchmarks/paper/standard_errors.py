@@ -9,7 +9,7 @@ the z-score, by Murphy–Topel and naive standard errors.
 
 import numpy as np
 import pandas as pd
-from common import arguments, run_all, screen_of, truth_of, with_true_relation, write
+from common import arguments, binomial_error, run_all, screen_of, truth_of, with_true_relation, write
 
 EXPRESSION = {
     "Poisson": {"noise_sd": 0.0},
@@ -56,7 +56,12 @@ def main() -> None:
     table = table.join(worst.rename(columns={"min": "lowest_edge", "max": "highest_edge"})).reset_index()
     # Edges of one replicate are correlated: the replicate is the unit.
     table["mc_error_per_edge"] = np.sqrt(0.95 * 0.05 / options.replicates)
-    write(pd.DataFrame(table), options.out, "standard_errors")
+    write(pd.DataFrame(table), options.out, "standard_errors", errors_of(table, options.replicates))
+
+
+def errors_of(table: pd.DataFrame, replicates: int) -> dict[str, pd.Series]:
+    """Of the coverage of several edges an upper bound, as if the edges of a replicate were one."""
+    return {"coverage": binomial_error(table["coverage"], replicates)}
 
 
 if __name__ == "__main__":

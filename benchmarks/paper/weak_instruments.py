@@ -13,11 +13,12 @@ import itertools
 
 import numpy as np
 import pandas as pd
-from common import arguments, run_all, write
+from common import arguments, binomial_error, run_all, write
 
 CONTROLS, P, MEAN = 1500, 5, 2.0
 EFFECTS = {(0, 1): 0.5, (1, 2): 0.5}
 NULL, TRUE = [(1, 3), (1, 4)], (1, 2)
+SHARES = ("Murphy-Topel", "stacked", "robust", "coverage", "unbounded")
 KNOCK_DOWNS = {
     "gene 1: -1.5": {},
     "gene 1: -0.4": {1: -0.4},
@@ -97,7 +98,12 @@ def main() -> None:
     table = runs.groupby(keys, sort=False).mean(numeric_only=True)
     table["median F"] = runs.groupby(keys, sort=False)["median F"].median()
     table = pd.DataFrame(table.reset_index()).astype({"cells": str})
-    write(table, options.out, "weak_instruments")
+    write(table, options.out, "weak_instruments", errors_of(table, options.replicates))
+
+
+def errors_of(table: pd.DataFrame, replicates: int) -> dict[str, pd.Series]:
+    """Of rates over the two null edges of a screen an upper bound, as if the two were one."""
+    return {share: binomial_error(table[share], replicates) for share in SHARES}
 
 
 if __name__ == "__main__":

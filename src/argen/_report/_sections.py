@@ -147,6 +147,10 @@ def _calibration(results: Results) -> Iterator[Text]:
         yield _not_computed("calibration")
         return
     yield from map(notice, found.doubts)
+    yield paragraph(
+        "Rates of the tests on control cells. They cannot show an ancestor that was missed, nor causes that depend on "
+        "the guide of a cell (survival, a batch that is left out): these make false edges while all rates are right."
+    )
     draw = getattr(pl, "argen_calibration", None)
     if draw is not None:
         yield from _drawn(

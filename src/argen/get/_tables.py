@@ -38,14 +38,14 @@ def edges(
 
     Returns
     -------
-    One row per edge: ``source``, ``target``, ``coef`` (change of the child's log-expression per unit log-expression
-    of the parent), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``batch``, ``alpha`` (BatchBH's level of the
-    batch), ``threshold`` (the one applied to the p-values), ``selected``, ``F`` (strength of the instruments), ``weak``
-    (below 10), ``condition`` (number of the matrix M of the child's equation), ``p_robust``, ``ci_low_robust``,
-    ``ci_high_robust``, ``robust_set`` (test and 95 % confidence set that stay valid with weak instruments, and the
-    shape of the set, which may be unbounded), ``required`` (by prior knowledge), ``direction`` (``"one way"``, or what
-    decided between both: ``"evidence"``, ``"order"``, ``"tie"``, ``"prior"``), ``flags``. Edges of genes that `adata`
-    no longer holds are left out.
+    One row per edge: ``source``, ``target``, ``coef`` (change of the child's log-expression per unit log-expression of
+    the parent, in the mean over its cells), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``batch``, ``alpha``
+    (BatchBH's level of the batch), ``threshold`` (the one applied to the p-values), ``selected``, ``F`` (strength of
+    the instruments), ``weak`` (below 10), ``condition`` (number of the matrix M of the child's equation), ``p_robust``,
+    ``ci_low_robust``, ``ci_high_robust``, ``robust_set`` (test and 95 % confidence set that stay valid with weak
+    instruments, and the shape of the set, which may be unbounded), ``required`` (by prior knowledge), ``direction``
+    (``"one way"``, or what decided between both: ``"evidence"``, ``"order"``, ``"tie"``, ``"prior"``), ``flags``. Edges
+    of genes that `adata` no longer holds are left out.
 
     After :func:`argen.tl.argen_joint`: ``padj`` (Benjamini–Hochberg), ``inclusion`` (probability of the edge),
     ``reverse_residual`` (what is not explained of the reverse effect, in standard deviations), and of the columns above

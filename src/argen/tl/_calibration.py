@@ -57,8 +57,9 @@ def argen_calibration(
     .. math:: \theta = M^{-1} \xi_t^{\mathrm{placebo}}, \qquad
               V = M^{-1} (V_t^{\mathrm{placebo}} + \sum_k \theta_k^2 V_k) M^{-\top},
 
-    with M and the first stages :math:`V_k` of the network, is tested as the edges are. What the edges assume about
-    ancestors and order is not tested by it.
+    with M and the first stages :math:`V_k` of the network, is tested as the edges are. What the edges assume is not
+    tested by it: an ancestor that was missed, a wrong order, and causes that depend on the guide (survival, a batch
+    that is left out) make false edges while every rate here is at its level.
 
     *Positive controls* are the on-target effects.
 

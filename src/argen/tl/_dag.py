@@ -61,8 +61,10 @@ def argen_dag(  # noqa: PLR0913
     .. math:: \log E[Y_t] = \log \ell + \alpha + \tau_t D_t + \sum_{k \in A} \theta_{kt} \hat\eta_k + \beta' X,
 
     where :math:`\hat\eta_k` comes from the perturbations of :math:`k` and of its ancestors (by default, shrunk, also of
-    other candidates, see `first_stage`): it is free of unmeasured causes. :math:`\theta_{kt}` is the change of the
-    log-expression of the child per unit log-expression of the parent.
+    other candidates, see `first_stage`): it is free of unmeasured causes that do not depend on the guide of a cell.
+    :math:`\theta_{kt}` is the change of the log-expression of the child per unit of the mean log-expression of the
+    parent: where 30 % of the cells escape their knock-down it comes out about 1.2 times too large. Paths through genes
+    that are not in the network, and through the protein activity of those that are, are direct effects here.
     With M the coefficients of the first stages, :math:`\hat\theta = M^{-1}\hat\xi_t` and, by Murphy and Topel,
     :math:`V = M^{-1}(V_t + \sum_k \hat\theta_k^2 V_k)M^{-\top}` with HC0 covariances. The p-values of each gene form
     one batch of BatchBH (online FDR control at `alpha`); the rejected ones are the edges :cite:p:`ParkLi2026`. Edges
@@ -70,7 +72,8 @@ def argen_dag(  # noqa: PLR0913
 
     The p-values of edges are conditional on a right ancestor set and order. An ancestor that was not found is a false
     zero of M under ``first_stage="ancestors"``, and a false edge may stand for the path that it hides. In simulated
-    screens of 50–200 genes with 1–3 parents (means and the highest of nine kinds; the truth is the DAG, the level .05):
+    screens of 50–200 genes with 1–3 parents (means and the highest of nine kinds; the truth is the DAG, the level .05;
+    standard errors up to .008, of the highest FDR up to .011):
 
     ===============  =====  ======  =========  ============
     ``first_stage``  F1     recall  FDR, mean  FDR, highest

@@ -57,10 +57,18 @@ def argen_descendants(  # noqa: PLR0913
     tests.
 
     Where a group expects few counts of a gene, the Wald test and its sandwich variance break down. Such pairs get a
-    *score test*: with :math:`\mu` and the dispersion :math:`\varphi` of the fit on the controls alone,
-    :math:`U = \sum_j (y - \mu)` over the group, its variance :math:`v = \sum_j (\mu + \varphi\mu^2)` plus that of the
-    estimated nuisance coefficients, and third moment
-    :math:`\kappa_3 = \sum_j (\mu + 3\varphi\mu^2 + 2\varphi^2\mu^3)`, the p-value is that of a Pearson III law. A group
+    *score test*. Under either `family`, with the *Poisson* fit :math:`\mu` on the controls :math:`c` alone, covariates
+    :math:`x` with an intercept, and the cells :math:`i` of the group,
+
+    .. math::
+
+        U &= \sum_i (y_i - \mu_i), \qquad
+        \varphi = \max\bigl(0, \textstyle\sum_c [(y_c - \mu_c)^2 - y_c] / \sum_c \mu_c^2\bigr), \\
+        v &= \sum_i (\mu_i + \varphi\mu_i^2) + P'H^{-1}BH^{-1}P, \qquad P = \sum_i \mu_i x_i, \\
+        H &= \sum_c \mu_c x_c x_c', \qquad B = \sum_c (y_c - \mu_c)^2 x_c x_c', \qquad
+        \kappa_3 = \sum_i (\mu_i + 3\varphi\mu_i^2 + 2\varphi^2\mu_i^3),
+
+    and p is that of a Pearson III law with variance :math:`v` and third moment :math:`\kappa_3`. A group
     without any count has no finite estimate (*separation*): it is flagged, its effect is :math:`\log(½/(E + ½))` with
     the count :math:`E` expected from the controls, and whatever `test` says it is scored, its p-value never smaller
     than twice the probability of seeing no counts.

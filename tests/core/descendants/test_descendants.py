@@ -9,6 +9,7 @@ from oracles import poisson
 from scipy import sparse, stats
 from screens import random_screen
 
+from argen._core.descendants.dispersion import estimate_dispersions
 from argen._core.descendants.tests import fit_descendants
 from argen._core.glm._moment_kernels import monomials
 from argen._core.parallel import worker_pool
@@ -106,25 +107,48 @@ def test_rule_of_auto():
     assert np.all(np.sign(auto.z) == np.sign(auto.effect))
 
 
-def test_score_test_against_its_formula():
-    """U, v and κ₃ from a dense null fit by statsmodels, p by scipy's Pearson III law."""
-    data = random_screen(6, n=2500, p=3, controls=0.9, log_mean=-1.0)
-    tests = fit_descendants(data.screen, test="score")
+def score_log_p_by_the_formula(y, z, depth, control, group) -> float:
+    """Log p as the page "Method" has it: dense fit on the controls by statsmodels, Pearson III law by scipy."""
+    fit = poisson(y[control], z[control], depth[control])
+    mu = depth * np.exp(z @ fit.params)
+    phi = max(0, ((y - mu) ** 2 - y)[control].sum() / (mu[control] ** 2).sum())
+    bread = np.linalg.inv(z[control].T @ (mu[control, None] * z[control]))
+    meat = z[control].T @ ((y - mu)[control, None] ** 2 * z[control])
+    m, P = mu[group], mu[group] @ z[group]
+    u = (y[group] - m).sum()
+    v = (m + phi * m**2).sum() + P @ bread @ meat @ bread @ P
+    third = (m + 3 * phi * m**2 + 2 * phi**2 * m**3).sum()
+    law = stats.pearson3(third / v**1.5)
+    log_p = np.log(2) + min(law.logcdf(u / np.sqrt(v)), law.logsf(u / np.sqrt(v)))
+    if u < 0:
+        log_p = max(log_p, np.log(2) - np.log1p(phi * m).sum() / phi)
+    return min(log_p, 0.0)
+
+
+@pytest.mark.parametrize("family", ["poisson", "negative_binomial"])
+def test_score_test_against_its_formula(family):
+    """Under either family U, v and κ₃ are those of the Poisson fit on the controls and of its moment estimate of φ."""
+    data = random_screen(6, n=2500, p=3, controls=0.9, log_mean=-1.0, noise=0.8)
+    phi = estimate_dispersions(data.screen).phi if family == "negative_binomial" else None
+    tests = fit_descendants(data.screen, test="score", hc="HC3", phi=phi)
     control = data.target == CONTROL
     for target, gene in np.ndindex(tests.effect.shape):
-        y, z = data.counts[:, gene], data.nuisance
-        fit = poisson(y[control], z[control], data.depth[control])
-        mu = data.depth * np.exp(z @ fit.params)
-        excess = (y[control] - mu[control]) ** 2 - y[control]
-        phi = max(0, excess.sum() / (mu[control] ** 2).sum())
+        expected = score_log_p_by_the_formula(
+            data.counts[:, gene], data.nuisance, data.depth, control, data.target == target
+        )
+        assert tests.log_p[target, gene] == pytest.approx(expected, abs=1e-6)
+
+
+def test_score_test_of_separated_groups_against_its_formula():
+    """Groups of ten cells of rare genes: most have no count, and their p-values stop at twice the chance of that."""
+    data = random_screen(8, n=1200, p=6, levels=1, controls=0.95, log_mean=-2.0, noise=0.8)
+    tests = fit_descendants(data.screen, phi=np.full(6, 0.7))
+    control, separated = data.target == CONTROL, tests.status == PairStatus.SEPARATED
+    assert separated.sum() > 3
+    for target, gene in np.argwhere(separated):
         group = data.target == target
-        m = mu[group]
-        nuisance = (m[:, None] * z[group]).sum(axis=0)
-        v = (m + phi * m**2).sum() + nuisance @ fit.cov_params() @ nuisance
-        third = (m + 3 * phi * m**2 + 2 * phi**2 * m**3).sum()
-        law, u = stats.pearson3(third / v**1.5), (y[group] - m).sum() / np.sqrt(v)
-        expected = min(1, 2 * min(law.cdf(u), law.sf(u)))
-        assert tests.p[target, gene] == pytest.approx(expected, rel=1e-5)
+        expected = score_log_p_by_the_formula(data.counts[:, gene], data.nuisance, data.depth, control, group)
+        assert tests.log_p[target, gene] == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("test", ["auto", "wald", "score"])

@@ -49,8 +49,8 @@ def fit_gene(
     score_below
         Pairs whose group expects fewer counts get score statistics, and so do all groups without counts or of one cell.
     phi
-        Dispersion, which decides the family of the estimates (:func:`.families.family_of`). The score test is that of
-        counts with the dispersion of the controls either way.
+        Dispersion, which decides the family of the estimates (:func:`.families.family_of`). It is no part of the score
+        test, which takes the Poisson fit and the moment estimate of the dispersion on the controls either way.
     pooled
         Estimate all effects in one regression on the cells of all perturbations, Y ~ offset(log ℓ) + 1 + D_1 + … + D_p
         + X.
