@@ -170,6 +170,8 @@ def sequenced(screen: Draft, counts: np.ndarray | None = None) -> ad.AnnData:
     for column in ("perturbation", "guide", "batch"):
         obs[column] = obs[column].astype("category")
     obs["depth"] = counts.sum(axis=1).astype(float)
+    # What no one knows: the depth that nothing in the screen is part of, as of a transcriptome that is far larger.
+    obs["capture"] = screen.capture
     adata = ad.AnnData(sparse.csr_matrix(counts.astype(np.float32)), obs=obs, var=screen.genes.copy())
     truth = screen.theta.copy()
     truth[PERTURBED:], truth[:, PERTURBED:] = 0, 0

@@ -127,7 +127,7 @@ def check_responses(
         found.append(
             Finding(
                 "common response",
-                f"{counted(len(at), 'gene')} moved alike by most of the {len(measured.perturbations)} perturbations (of the "
+                f"{counted(len(at), 'gene')} moved alike by most of {len(measured.perturbations)} perturbations (of the "
                 f"network: {network}); taken out of the effects on {int(out.sum())} of {len(at)}",
                 float(np.abs(z[at]).max()),
                 "largest z of a shift",

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Seen", "choose_depth_genes", "full_check", "look_at", "quick_findings"]
 
 # A depth of fewer genes, or of fewer counts per cell, is noise.
-FEWEST_GENES, FEWEST_COUNTS = 20, 50.0
+FEWEST_GENES, FEWEST_COUNTS = 20, 20.0
 ROUNDS = 5
 
 
