@@ -47,6 +47,22 @@ def toy(
     )
 
 
+def two_gene_loop(seed: int = 0, n: int = 250) -> AnnData:
+    """Counts of the loop A ⇄ B (.5 and .4), A → C .8, and D → E .8, solved for its equilibrium."""
+    rng = np.random.default_rng(seed)
+    genes = list("ABCDE")
+    theta = pd.DataFrame(0.0, genes, genes)
+    theta.loc["A", "B"], theta.loc["B", "A"], theta.loc["A", "C"], theta.loc["D", "E"] = 0.5, 0.4, 0.8, 0.8
+    labels = np.repeat(["ctrl", *genes], [3 * n, *[n] * 5]).astype(object)
+    shocks = rng.normal(0, 0.2, (len(labels), 5)) - 1.2 * (labels[:, None] == np.array(genes, dtype=object))
+    log_mean = 2.5 + shocks @ np.linalg.inv(np.eye(5) - theta.to_numpy())
+    obs = pd.DataFrame({"gene": labels}, index=[f"cell{i}" for i in range(len(labels))])
+    obs["depth"] = 1.0
+    obs["replicate"] = pd.Categorical(rng.choice(["r1", "r2", "r3"], len(labels)))
+    counts = rng.poisson(np.exp(log_mean)).astype(np.float32)
+    return AnnData(counts, obs=obs, var=pd.DataFrame(index=genes))
+
+
 def set_count(adata: AnnData, cells: object, gene: str, value: int) -> None:
     """Overwrite the counts of `gene` in the cells of a mask."""
     counts = adata.X.toarray()

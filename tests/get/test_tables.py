@@ -26,9 +26,9 @@ def test_edges_are_sorted_by_evidence(done):
     assert table["selected"].all()
     assert list(table.index) == list(range(len(table)))
     assert list(table.columns) == [
-        "source", "target", "coef", "se", "ci_low", "ci_high", "z", "p", "batch", "alpha", "threshold", "selected",
-        "F", "weak", "condition", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "required", "direction",
-        "flags", "mde", "mde_negative", "mde_positive", "mde_level", "verdict",
+        "source", "target", "coef", "se", "ci_low", "ci_high", "z", "p", "padj", "batch", "alpha", "threshold",
+        "selected", "F", "weak", "condition", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "required",
+        "direction", "loop", "flags", "mde", "mde_negative", "mde_positive", "mde_level", "verdict",
     ]  # fmt: skip
 
 

@@ -224,3 +224,22 @@ def test_papalexi():
     ]
     pairs = ag.get.overidentification(adata, by="pair")
     assert np.isfinite(pairs.loc[pairs["flags"] == "", "p"]).all()
+
+
+def test_tests_stand_beside_the_edges_of_this_network_only(done):
+    adata = done.copy()
+    edges = ag.get.edges(adata, selected=False).set_index(["source", "target"])
+    own = ag.get.overidentification(adata, by="edge").set_index(["source", "target"]).loc[edges.index]
+    whole = ag.get.overidentification(adata, by="equation").set_index("target")
+    whole = whole.loc[edges.index.get_level_values("target")]
+    for name, values in {"p": own["p"], "padj": own["padj"]}.items():
+        np.testing.assert_array_equal(edges[f"J_{name}"], values)
+        np.testing.assert_array_equal(edges[f"J_{name}_equation"], whole[name])
+    assert edges["disagrees"].tolist() == own["disagrees"].tolist()
+    for edge, a, b in zip(edges["J_flag"], own["padj"] < 0.05, whole["padj"] < 0.05, strict=True):
+        assert edge == ", ".join(name for name, found in (("edge", a), ("equation", b)) if found)
+    assert (edges["J_flag"] != "").any()
+    ag.tl.argen_overidentification(adata, alpha=1e-9, key_added="argen_a")  # the usual name goes first
+    assert ag.get.edges(adata, selected=False)["J_flag"].tolist() == edges["J_flag"].tolist()
+    ag.tl.argen_dag(adata, alpha=0.2)
+    assert not {name for name in ag.get.edges(adata) if name.startswith("J_")}

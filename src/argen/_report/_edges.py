@@ -6,6 +6,7 @@ import pandas as pd
 
 from argen._report._html import Text, paragraph, table
 from argen._report._results import Results
+from argen.pl._wording import loops_words
 
 __all__ = ["edge_tables"]
 
@@ -17,7 +18,7 @@ _EDGE_COLUMNS = {
     "condition": "condition number of the child's system",
     "p_robust": "p-value that holds with a weak instrument; ci_low_robust, ci_high_robust: its 95 % set, robust_set: "
     "the shape of that set, which may be unbounded",
-    "padj": "Benjamini–Hochberg over all pairs that could be edges",
+    "padj": "Benjamini–Hochberg over all candidate edges that were tested (joint search: over all pairs)",
     "inclusion": "probability of the edge, given the whole table",
     "reverse_residual": "what is left unexplained of the reverse effect, in standard deviations",
     "required": "put there by prior knowledge, not tested",
@@ -28,7 +29,11 @@ _EDGE_COLUMNS = {
     "ci_low_bootstrap": "with ci_high_bootstrap the 95 % interval of the effect from the draws",
     "share": "share of the variations of ag.tl.argen_sensitivity that have the edge",
     "J_p": "Hansen's test that the guides of the parent agree on the effect; J its statistic with J_df degrees",
+    "J_p_equation": "the same of the guides of all candidates of the child's equation",
+    "J_flag": "where guides disagree: about the edge, or about its equation",
     "direction": "what decided the direction",
+    "loop": "pairs in the child's equation whose order was decided although the data lead both ways: with the other "
+    "order the effect may be another one",
     "alpha": "level of the batch; threshold: what was applied to its p-values",
     "mde": "smallest effect of either sign that would have been found with power .8 at the level mde_level, "
     "mde_negative and mde_positive by sign; inf where none would",
@@ -37,7 +42,7 @@ _EDGE_COLUMNS = {
 _EDGE_TABLES = {
     "Effects and tests, strongest evidence first": (
         "coef", "se", "ci_low", "ci_high", "z", "p", "padj", "inclusion", "reverse_residual", "alpha", "threshold",
-        "required", "direction", "flags",
+        "required", "direction", "loop", "flags",
     ),
     "The same edges: strength of the instruments, and what holds with weak ones": (
         "F", "weak", "condition", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "mde",
@@ -45,13 +50,16 @@ _EDGE_TABLES = {
     ),
     "The same edges: would they come back, and do the guides agree": (
         "stability", "bootstrap_frequency", "candidate_frequency", "order_frequency", "ci_low_bootstrap",
-        "ci_high_bootstrap", "share", "J", "J_df", "J_p", "J_padj", "disagrees",
+        "ci_high_bootstrap", "share", "J", "J_df", "J_p", "J_padj", "J_p_equation", "J_padj_equation", "J_flag",
+        "disagrees",
     ),
 }  # fmt: skip
 
 
 def edge_tables(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
     """Selected edges in tables that fit a page, and what the columns mean."""
+    if "loop" in edges and (words := loops_words(edges["loop"].astype(str))):
+        yield paragraph(f"{words} (column loop); the data alone do not say where to cut it.", "note")
     shown = _with_diagnostics(results, edges)
     where = f"ag.get.edges(adata, key={results.key!r})"
     # One table of all columns would be too wide for any screen or sheet of paper.

@@ -193,11 +193,14 @@ def _call_guides(options: argparse.Namespace, data: "AnnData | MuData", adata: "
 
 def _print_network(adata: "AnnData") -> None:
     from argen.get._opened import OpenedNetwork
+    from argen.pl._wording import loops_words
 
     network = OpenedNetwork(adata, "argen_dag")
     edges, perturbations, n_candidates = network.edges, network.perturbations, len(network.candidates)
     columns = _RUN_COLUMNS if edges["flags"].ne("").any() else _RUN_COLUMNS[:-1]
     print(_shown(edges, columns) if len(edges) else "No edge was selected.")
+    if words := loops_words(edges["loop"].astype(str)):
+        print(f"{words} (column loop)")
     print(
         f"{len(edges)} edges selected of {n_candidates} candidates; {perturbations['status'].eq('kept').sum()} of "
         f"{len(perturbations)} perturbations in the network"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from argen._bridge.diagnostics.guide_flags import with_guide_tests
 from argen._bridge.diagnostics.power import with_edge_mde, with_pair_mde
 from argen._bridge.intervals import interval_95
 from argen._bridge.results.entries import Entry, read_entry
@@ -67,7 +68,7 @@ class OpenedNetwork:
         """Every edge that was tested, see :func:`argen.get.edges`."""
         # The effects of a baseline are not per unit of log expression, which the counts of the step are translated to.
         step = self.step if self.entry.settings["method"] == "argen" else None
-        table = with_edge_mde(self.entry.tables["edges"], step, self.power)
+        table = with_guide_tests(self.adata, self.entry, with_edge_mde(self.entry.tables["edges"], step, self.power))
         table = table[held(self.adata, table["source"]) & held(self.adata, table["target"])]
         table = table.assign(source=table["source"].astype(str), target=table["target"].astype(str))
         table["ci_low"], table["ci_high"] = interval_95(table["coef"], table["se"])

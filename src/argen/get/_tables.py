@@ -39,18 +39,30 @@ def edges(
     Returns
     -------
     One row per edge: ``source``, ``target``, ``coef`` (change of the child's log-expression per unit log-expression of
-    the parent, in the mean over its cells), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``batch``, ``alpha``
-    (BatchBH's level of the batch), ``threshold`` (the one applied to the p-values), ``selected``, ``F`` (strength of
-    the instruments), ``weak`` (below 10), ``condition`` (number of the matrix M of the child's equation), ``p_robust``,
-    ``ci_low_robust``, ``ci_high_robust``, ``robust_set`` (test and 95 % confidence set that stay valid with weak
-    instruments, and the shape of the set, which may be unbounded), ``required`` (by prior knowledge), ``direction``
-    (``"one way"``, or what decided between both: ``"evidence"``, ``"order"``, ``"tie"``, ``"prior"``), ``flags``. Edges
-    of genes that `adata` no longer holds are left out.
+    the parent, in the mean over its cells), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``padj`` (Benjamini–Hochberg over all candidates
+    that were tested), ``batch``, ``alpha`` (BatchBH's level of the batch), ``threshold`` (the one applied to the
+    p-values), ``selected``, ``F`` (strength of the instruments), ``weak`` (below 10), ``condition`` (number of the
+    matrix M of the child's equation), ``p_robust``, ``ci_low_robust``, ``ci_high_robust``, ``robust_set`` (test and 95
+    % confidence set that stay valid with weak instruments, and the shape of the set, which may be unbounded),
+    ``required`` (by prior knowledge), ``direction`` (``"one way"``, or what decided between both: ``"evidence"``,
+    ``"order"``, ``"tie"``, ``"prior"``), ``loop``, ``flags``. Edges of genes that `adata` no longer holds are left out.
 
-    After :func:`argen.tl.argen_joint`: ``padj`` (Benjamini–Hochberg), ``inclusion`` (probability of the edge),
-    ``reverse_residual`` (what is not explained of the reverse effect, in standard deviations), and of the columns above
-    those up to ``p``, ``selected``, ``required`` and ``flags``; with ``selected=False`` all pairs with an inclusion of
-    .01 or a p of .05.
+    ``loop`` names the loops on which an edge hangs, such as ``"JAK2⇄STAT1"``; it is empty if there is none. A loop is a
+    pair of genes whose order was decided although the data lead both ways: the pairs that ``closure="acyclic"``
+    skipped, mutual descendants under the other closures, and pairs that prior knowledge put in order. An edge hangs on
+    it if the equation that gives its estimate holds both genes, as candidates or as the target: had the loop been cut
+    elsewhere, the equation would have other candidates or first stages. An edge whose own direction is beyond doubt may
+    hang on a loop. :func:`argen.tl.argen_sensitivity` reverses each of them.
+
+    After :func:`argen.tl.argen_overidentification` of this very network: ``J_p``, ``J_padj`` (that the guides of the
+    parent agree about the edge), ``J_p_equation``, ``J_padj_equation`` (that the guides of all candidates agree about
+    the equation), ``J_flag`` (``"edge"``, ``"equation"``, ``"edge, equation"``: whose ``padj`` is below the level of
+    that function; else empty) and ``disagrees`` (the guide of the parent that disagrees).
+
+    After :func:`argen.tl.argen_joint`: ``padj`` (over all pairs that could be edges), ``inclusion`` (probability of the
+    edge), ``reverse_residual`` (what is not explained of the reverse effect, in standard deviations), and of the
+    columns above those up to ``p``, ``selected``, ``required`` and ``flags``; with ``selected=False`` all pairs with an
+    inclusion of .01 or a p of .05.
 
     What a missing edge means: ``verdict`` is ``"found"``, ``"tested"`` or ``"not testable"`` (no p-value). A negative
     effect of ``mde_negative`` and a positive one of ``mde_positive`` in size would have been found with the

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from argen._bridge.validate import counted, name_some
 from argen.pl import _style as style
 
-__all__ = ["left_out_words", "no_edge_words", "no_network_words", "on_lines"]
+__all__ = ["left_out_words", "loops_words", "no_edge_words", "no_network_words", "on_lines"]
+
+_MORE = re.compile(r" and \d+ more$")  # of a list of names that was cut
 
 
 def no_edge_words(n_left_out: int) -> str:
@@ -19,6 +21,16 @@ def no_edge_words(n_left_out: int) -> str:
 def left_out_words(n_left_out: int, noun: str = "selected edge") -> str:
     """How many edges or pairs are left out because a gene is gone; empty if none."""
     return f"{counted(n_left_out, noun)} of genes that left the object not drawn" if n_left_out else ""
+
+
+def loops_words(loops: Sequence[str]) -> str:
+    """How many edges hang on which loops, from the column ``loop`` of the edges; empty if none does."""
+    hanging = [text for text in loops if text]
+    if not hanging:
+        return ""
+    names = dict.fromkeys(name for text in hanging for name in _MORE.sub("", text).split(", "))
+    on = "1 edge hangs" if len(hanging) == 1 else f"{len(hanging)} edges hang"
+    return f"{on} on a loop that the order cut: {name_some(names, 3)}"
 
 
 def no_network_words(missing: str, networks: Sequence[str]) -> str:

@@ -164,7 +164,7 @@ def network_entry(
     screen = step.screen
     known, prior_table = prior or read_prior(None, screen.genes)
     tables = {
-        "edges": edges_table(screen, dag, known),
+        "edges": edges_table(screen, dag, known, relation),
         "equations": equations_table(screen, dag),
         "nodes": pd.DataFrame({"gene": [screen.genes[i] for i in dag.order], "layer": dag.layer[dag.order]}),
         "order": np.array([screen.genes[i] for i in dag.order], dtype=object),

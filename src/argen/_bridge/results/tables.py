@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.inputs import ScreenReport
+from argen._bridge.validate import name_some
+from argen._core.dag.loops import loop_pairs, loops_of_equations
 from argen._core.descendants.dispersion import Dispersions, Fallback
 from argen._core.descendants.prior import Prior
 from argen._core.fdr import adjusted
@@ -30,6 +32,7 @@ __all__ = [
     "edges_table",
     "equations_table",
     "genes_table",
+    "loop_name",
     "pairs_table",
     "perturbations_table",
     "shifts_table",
@@ -80,6 +83,7 @@ ROBUST_SETS = {
 }
 # What a shift is of.
 SHIFTED = ("perturbation", "gene")
+MOST_LOOPS_NAMED = 10  # in the column `loop` of one edge; dropped_pairs and cycles have all of them
 # Staiger and Stock's rule of thumb for the F statistic of an instrument.
 WEAK_F = 10.0
 
@@ -213,7 +217,20 @@ def shifts_table(
     return pd.concat(parts, ignore_index=True)
 
 
-def edges_table(screen: Screen, dag: Dag, prior: Prior) -> pd.DataFrame:
+def loop_name(genes: Sequence[str], pair: Sequence[int]) -> str:
+    """What a loop is called: its genes as the order has them."""
+    return f"{genes[pair[0]]}⇄{genes[pair[1]]}"
+
+
+def _loops(screen: Screen, dag: Dag, relation: Relation) -> pd.Categorical:
+    """The loops that the equation of each candidate edge holds; one text per equation, since they can be long."""
+    pairs = loop_pairs(relation, dag.order)
+    names = np.array([loop_name(screen.genes, pair) for pair in pairs.tolist()], dtype=object)
+    held = [name_some(names[at], MOST_LOOPS_NAMED) for at in loops_of_equations(dag, pairs)]
+    return pd.Categorical(np.repeat(np.array(held, dtype=object), [len(e.coef) for e in dag.equations]))
+
+
+def edges_table(screen: Screen, dag: Dag, prior: Prior, relation: Relation) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "source": categorical(dag.source, screen.genes),
@@ -222,6 +239,7 @@ def edges_table(screen: Screen, dag: Dag, prior: Prior) -> pd.DataFrame:
             "se": dag.se,
             "z": dag.z,
             "p": dag.p,
+            "padj": adjusted(np.where(dag.batch >= 0, dag.p, np.nan)),
             "batch": dag.batch,
             "alpha": dag.alpha,
             "threshold": dag.threshold,
@@ -235,6 +253,7 @@ def edges_table(screen: Screen, dag: Dag, prior: Prior) -> pd.DataFrame:
             "robust_set": flags(dag.instruments.shape, ROBUST_SETS),
             "required": prior.required[dag.source, dag.target],
             "direction": flags(dag.direction, DIRECTIONS),
+            "loop": _loops(screen, dag, relation),
             "flags": flags(dag.status, EDGE_FLAGS),
         }
     )

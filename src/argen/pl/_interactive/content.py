@@ -19,8 +19,8 @@ __all__ = ["MAX_GENES", "page_content"]
 MAX_GENES = 1000  # what browsers move smoothly; docs/plots/interactive.md has the measurements
 # Columns of the tables that the page tells about an edge and about a gene; those that a table lacks are left out.
 _OF_EDGE = (
-    "coef", "se", "ci_low", "ci_high", "p", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "F", "weak",
-    "required", "direction", "flags",
+    "coef", "se", "ci_low", "ci_high", "p", "padj", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "F",
+    "weak", "required", "direction", "loop", "J_flag", "flags",
 )  # fmt: skip
 _OF_PERTURBATION = ("effect", "se", "ci_low", "ci_high", "p", "n_cells", "z_squared", "weak", "flags")
 _DIGITS = 1  # of coordinates, in points

@@ -15,7 +15,7 @@ from argen.pl._network.select import node_colors, shown_part
 from argen.pl._network.sheet import hidden_note
 from argen.pl._network.views import Genes, Views
 from argen.pl._show import finish
-from argen.pl._wording import left_out_words
+from argen.pl._wording import left_out_words, loops_words
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -52,7 +52,8 @@ def argen_network(  # noqa: PLR0913
     An edge is as wide as its direct effect is large; a positive effect is a blue arrow, a negative one an orange line
     that ends in a bar. Genes without an edge stand in a block of their own. Up to 60 genes with edges are boxes with
     their names; more, or as many in axes too small for their names, are dots whose area grows with the number of edges,
-    and only those with the most edges are named. A note names edges of a joint network whose direction is undetermined.
+    and only those with the most edges are named. A note names edges of a joint network whose direction is undetermined,
+    and the loops that edges of :func:`argen.tl.argen_dag` hang on (``loop`` in :func:`argen.get.edges`).
 
     Parameters
     ----------
@@ -157,7 +158,13 @@ def draw_network(
     if numbers is None and (not views.any or shown.number_of_edges() > _MOST_NUMBERS):
         numbers = False
     gone = graph.graph.get("n_edges_left_out", 0) if graph.number_of_edges() else 0  # the heading says it if all are
-    notes = [few, hidden_note(n_hidden, min_abs_coef), left_out_words(gone), _loops_note(shown)]
+    notes = [
+        few,
+        hidden_note(n_hidden, min_abs_coef),
+        left_out_words(gone),
+        _loops_note(shown),
+        loops_words(_loops(shown)),
+    ]
     picture = compose(Request(graph, shown, layout, numbers, explained, notes), None if ax is None else room_of(ax))
     return draw_picture(ax, picture, shown, faces)
 
@@ -168,6 +175,11 @@ def _few_enough(graph: nx.DiGraph, limit: int) -> tuple[nx.DiGraph, str]:
         return graph, ""
     part, _ = shown_part(graph, hubs(graph, limit), 0.0)
     return part, hidden_genes_note(len(part), len(graph), graph.number_of_edges() - part.number_of_edges())
+
+
+def _loops(graph: nx.DiGraph) -> list[str]:
+    """The loops that each edge of the two-stage search hangs on."""
+    return [text for _, _, text in graph.edges(data="loop", default="")]
 
 
 def _loops_note(graph: nx.DiGraph) -> str:
