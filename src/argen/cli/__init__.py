@@ -145,13 +145,13 @@ def _diagnose(adata: "AnnData", n_jobs: int | None) -> None:
     import argen as ag
     from argen._bridge.diagnostics.record import DIAGNOSTICS
 
-    for record in DIAGNOSTICS.values():
-        if record.needs_guides and "argen_guides" not in adata.uns:
-            continue
+    records = DIAGNOSTICS.values()
+    kinds = [record.kind for record in records if not record.needs_guides or "argen_guides" in adata.uns]
+    for kind in ("check", *kinds):
         try:
-            getattr(ag.tl, f"argen_{record.kind}")(adata, n_jobs=n_jobs)
+            getattr(ag.tl, f"argen_{kind}")(adata, n_jobs=n_jobs)
         except ArgenError as error:
-            log.warning(f"argen_{record.kind} is left out: {error}")
+            log.warning(f"argen_{kind} is left out: {error}")
 
 
 def _read_perturbations(options: argparse.Namespace) -> "tuple[AnnData, dict[str, object]]":

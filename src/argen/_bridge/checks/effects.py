@@ -127,8 +127,8 @@ def check_responses(
         found.append(
             Finding(
                 "common response",
-                f"{counted(len(at), 'gene')} moved alike by most of {len(measured.perturbations)} perturbations (of the "
-                f"network: {network}); taken out of the effects on {int(out.sum())} of {len(at)}",
+                f"{counted(len(at), 'gene')} moved alike by most of {len(measured.perturbations)} perturbations (of "
+                f"the network: {network}); taken out of the effects on {int(out.sum())} of {len(at)}",
                 float(np.abs(z[at]).max()),
                 "largest z of a shift",
                 "A response to being perturbed, or controls of another state. adjust='genes' takes out all such "
