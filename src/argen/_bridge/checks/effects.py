@@ -1,5 +1,7 @@
 """Checks of the effects on all measured genes: composition, common responses, shared programmes, depth."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -84,11 +86,12 @@ def check_shares(measured: MeasuredScreen, sums: MeasuredSums, depth: str | None
     ]
 
 
-def check_depth_scale(measured: MeasuredScreen, counts_total: np.ndarray, depth: str | None) -> list[Finding]:
-    """A depth column that does not follow the counts."""
+def check_depth_scale(measured: MeasuredScreen, totals: Sequence[np.ndarray], depth: str | None) -> list[Finding]:
+    """A depth column that follows none of the `totals` of counts."""
     if depth is None:
         return []
-    slope = depth_slope(measured.screen.design.depth, counts_total[measured.screen.cell])
+    slopes = [depth_slope(measured.screen.design.depth, total[measured.screen.cell]) for total in totals]
+    slope = min(slopes, key=lambda s: abs(s - 1.0) if np.isfinite(s) else 0.0)
     if not np.isfinite(slope) or SLOPES[0] <= slope <= SLOPES[1]:
         return []
     kind = "a logarithm" if slope > SLOPES[1] else "something that is not proportional to the counts"

@@ -95,11 +95,10 @@ def choose_depth_genes(adata: "AnnData", settings: DescendantSettings, map_: Map
 def quick_findings(adata: "AnnData", settings: DescendantSettings, seen: Seen) -> list[Finding]:
     """What can be seen without another fit."""
     measured, sums, shifts = seen.measured, seen.sums, seen.shifts
-    total = _usual_total(adata, settings, measured, sums)
     return [
         *check_shifts(measured, shifts, settings.adjust),
         *check_shares(measured, sums, settings.depth),
-        *check_depth_scale(measured, total, settings.depth),
+        *check_depth_scale(measured, _totals(adata, settings, measured, sums), settings.depth),
         *check_responses(measured, sums, shifts, settings.adjust, None),
         *check_balance(balance_table(adata, measured, settings)),
         *check_supported(measured),
@@ -107,13 +106,14 @@ def quick_findings(adata: "AnnData", settings: DescendantSettings, seen: Seen) -
     ]
 
 
-def _usual_total(
+def _totals(
     adata: "AnnData", settings: DescendantSettings, measured: MeasuredScreen, sums: MeasuredSums
-) -> np.ndarray:
-    """Counts of each cell without the genes that carry more than a tenth of them: a depth may leave these out."""
+) -> list[np.ndarray]:
+    """Counts of each cell, and those without the genes that carry more than a tenth: a depth may leave these out."""
     names = np.array(measured.screen.genes, dtype=object)[sums.S[-1] <= LARGEST_SHARE * sums.S[-1].sum()]
-    counts = read_counts(adata, settings.layer)[:, adata.var_names.get_indexer(list(names))]
-    return np.asarray(counts.sum(axis=1), dtype=float).ravel()
+    counts = read_counts(adata, settings.layer)
+    usual = counts[:, adata.var_names.get_indexer(list(names))]
+    return [np.asarray(some.sum(axis=1), dtype=float).ravel() for some in (counts, usual)]
 
 
 def full_check(
