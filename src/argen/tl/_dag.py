@@ -116,7 +116,7 @@ def argen_dag(  # noqa: PLR0913
         ``"HC0"``, or ``"HC3"``: residuals divided by 1 − leverage, for small groups (`hc` goes to the descendant
         step).
     alpha
-        Level of FDR control over all edges, given ancestors and order.
+        Nominal level of the FDR over all edges, given ancestors and order; what it was in simulation is above.
     fdr
         ``"batch-bh"``: BatchBH over the genes in the order of the search, the paper's online procedure. ``"bh"``:
         Benjamini–Hochberg over all candidates at once; as the order does not depend on the edges, all p-values are
