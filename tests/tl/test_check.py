@@ -285,3 +285,23 @@ def test_without_guides_it_says_so(composed):
     ag.tl.argen_check(adata)
     table = ag.get.check(adata, table="not_checked")
     assert set(table["check"]) >= {"controls", "guides"}
+
+
+def test_later_steps_take_that_depth(composed):
+    """Knock-downs of guides with the depth that the step chose; without such a step the cure is named."""
+    mdata = ag.datasets.simulate(genes=30, n_cells=3000, guides_per_target=2, guide_counts=True)
+    ag.pp.argen_guides(mdata)
+    adata = mdata["rna"]
+    adata.X = adata.X * 5
+    with pytest.raises(InputError, match=r"run that first"):
+        ag.get.guides(adata, by="target", depth="unaffected")
+    others = ad.AnnData(np.random.default_rng(0).poisson(4.0, (adata.n_obs, 40)).astype("float32"), obs=adata.obs)
+    others.var_names = [f"other{i}" for i in range(40)]
+    both = ad.concat([adata, others], axis=1, merge="same", uns_merge="same")
+    both.uns["argen_guides"], both.obsm["argen_guides"] = adata.uns["argen_guides"], adata.obsm["argen_guides"]
+    ag.tl.argen_descendants(both, depth="unaffected", adjust=None)
+    genes = both.uns["argen_descendants"]["tables"]["depth_genes"]
+    assert set(genes) <= set(others.var_names)
+    table = ag.get.guides(both, by="target").set_index("target")
+    step = ag.get.perturbations(both).set_index("perturbation")
+    np.testing.assert_allclose(table.loc[step.index, "effect"], step["effect"], rtol=1e-5)

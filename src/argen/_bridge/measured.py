@@ -47,7 +47,7 @@ def read_measured(
     labels = read_labels(adata.obs, params)
     spec = parse_covariates(params.covariates, adata.obs)
     counts = read_counts(adata, params.layer)
-    depth = depth_of(adata, params, counts, depth_genes)
+    depth = depth_of(adata, params.depth, counts, depth_genes)
     complete = adata.obs[list(dict.fromkeys(spec.columns.values()))].notna().all(axis=1).to_numpy() & (depth > 0)
     names, sizes = np.unique(labels[complete], return_counts=True)
     left_out = {"", *NO_PERTURBATION, *params.control}

@@ -182,7 +182,7 @@ def _add_perturbation_options(group: argparse._ArgumentGroup) -> None:
 def _add_design_options(group: argparse._ArgumentGroup) -> None:
     add = partial(_add, group)
     add("covariates", STEP, "A,B|FORMULA", "obs columns, or a formula such as '~ C(batch) + percent_mito'")
-    add("depth", STEP, "COL", "obs column with the depth (default: total count of the matrix)")
+    add("depth", STEP, "COL", "obs column with the depth (default: total count of the matrix), or unaffected: of the genes that nothing moves")
     add("layer", STEP, "NAME", "layer with the raw counts (default: X)")
     add("perturbations", STEP, "A,B", "use these perturbations only")
     add("min_cells", STEP, "N", "cells a perturbation needs")

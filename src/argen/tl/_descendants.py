@@ -90,7 +90,9 @@ def argen_descendants(  # noqa: PLR0913
         default; ``[]`` is none.
     depth
         Column of ``obs`` with each cell's sequencing depth. Default: the total count over *all* genes of the matrix.
-        Give the depth of the full transcriptome when `adata` holds only some genes.
+        Give the depth of the full transcriptome when `adata` holds only some genes. ``"unaffected"`` (unless ``obs``
+        has a column of that name): the count over the genes that are not perturbed and that no perturbation moves at
+        an adjusted p of .1, for a depth that is not composed of the effects; they are in the table ``depth_genes``.
     layer
         Layer with the counts instead of ``X``.
     perturbations
@@ -157,7 +159,7 @@ def argen_descendants(  # noqa: PLR0913
         In ``tables``: ``perturbations`` (kept and dropped, with reasons and knock-down), ``pairs`` (every tested pair),
         ``genes`` (dispersions and families), ``dropped_pairs`` (by ``closure="acyclic"``), ``components`` (genes that
         the significant pairs join into cycles), ``shifts`` (of perturbations and genes, and which were taken out),
-        ``cells`` (what became of the cells), ``covariates`` (columns of the
+        ``findings`` (see :func:`argen.get.check`), ``cells`` (what became of the cells), ``covariates`` (columns of the
         design). Beside them ``kind``, ``id`` (a digest of the tables), ``made_from`` (that of the data), ``settings``,
         ``versions``, ``schema_version``.
 
