@@ -1,5 +1,6 @@
 """The command line, in a process of its own and in this one, against the public functions and the known truth."""
 
+import argparse
 import inspect
 import subprocess
 import sys
@@ -502,3 +503,9 @@ def test_compile_without_a_folder_is_an_error(monkeypatch, capsys):
     monkeypatch.setattr("argen._bridge.compilation.compile_kernels", lambda _: None)
     assert main(["compile"]) == 2
     assert "NUMBA_CACHE_DIR" in capsys.readouterr().err
+
+
+def test_none_is_a_choice_where_it_is_not_the_default():
+    assert arguments_of(STEP)["adjust"].choices == ("auto", "perturbations", "genes", "both", None)
+    assert None not in arguments_of(STEP)["hc"].choices
+    assert given(argparse.Namespace(adjust="none", hc=None, closure="no"), STEP) == {"adjust": None, "closure": False}

@@ -121,10 +121,12 @@ def _verdict(edge: Any) -> str:
 def _run(options: argparse.Namespace) -> None:
     import argen as ag
     from argen._bridge.files import check_path
+    from argen._bridge.validate import check_level
 
     # Before the work, not after it.
     report = None if options.report is None else check_path(options.report, (".html",), "report.html", made=options.out)
     exports = _exports(options.export)
+    check_level("alpha", options.alpha)
     adata, labels = _read_perturbations(options)
     ag.tl.argen_descendants(adata, **given(options, STEP) | labels | {"alpha": options.descendants_alpha})
     ag.tl.argen_dag(adata, **given(options, DAG))

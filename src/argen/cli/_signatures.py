@@ -36,7 +36,12 @@ def _read(annotation: ast.expr, default: ast.expr) -> Argument:
     names = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
     kind = next((kind for kind in (int, float) if kind.__name__ in names), str)
     several = not names.isdisjoint({"Sequence", "Iterable"})
-    return Argument(ast.literal_eval(default), tuple(_choices(annotation)), kind, several)
+    value, choices = ast.literal_eval(default), tuple(_choices(annotation))
+    # None is a choice of its own where it is not what happens anyway.
+    takes_none = any(isinstance(node, ast.Constant) and node.value is None for node in ast.walk(annotation))
+    if choices and takes_none and value is not None:
+        choices = (*choices, None)
+    return Argument(value, choices, kind, several)
 
 
 def _choices(annotation: ast.expr) -> Iterator[object]:
