@@ -175,8 +175,11 @@ def test_everything(diagnosed, tmp_path):
     stability = order.merge(ag.get.stability(diagnosed), on=ends)
     guides = order.merge(ag.get.overidentification(diagnosed, by="edge"), on=ends)
     shares = order.merge(ag.get.sensitivity(diagnosed), on=ends)
-    for name, table in (("stability", stability), ("bootstrap_frequency", stability), ("J", guides), ("share", shares)):
+    for name, table in (("stability", stability), ("bootstrap_frequency", stability), ("J", guides)):
         np.testing.assert_array_equal(third[name], table[name])
+    fourth = page.table("source", "share", "coef_low", "lost_in")
+    for name in ("share", "coef_low", "coef_high"):
+        np.testing.assert_array_equal(fourth[name], shares[name])
     np.testing.assert_array_equal(third["J_p"], guides["p"])
     np.testing.assert_array_equal(third["ci_low_bootstrap"], stability["ci_low"])
     summary, calibration = page.table("figure", "edges").set_index("figure"), ag.get.calibration(diagnosed)

@@ -129,7 +129,7 @@ def _run(options: argparse.Namespace) -> None:
     ag.tl.argen_descendants(adata, **given(options, STEP) | labels | {"alpha": options.descendants_alpha})
     ag.tl.argen_dag(adata, **given(options, DAG))
     if report is not None:
-        _diagnose(adata, options.n_jobs)
+        _diagnose(adata, options.n_jobs, options.replicate)
     out = _make_folder(options.out)
     _write_results(adata, out)  # before anything is printed: a closed pipe must not lose it
     for name in exports:
@@ -140,7 +140,7 @@ def _run(options: argparse.Namespace) -> None:
     _print_network(adata)
 
 
-def _diagnose(adata: "AnnData", n_jobs: int | None) -> None:
+def _diagnose(adata: "AnnData", n_jobs: int | None, replicate: str | None) -> None:
     """Run what the report shows; what these data do not allow is said and left out."""
     import argen as ag
     from argen._bridge.diagnostics.record import DIAGNOSTICS
@@ -149,7 +149,8 @@ def _diagnose(adata: "AnnData", n_jobs: int | None) -> None:
         if record.needs_guides and "argen_guides" not in adata.uns:
             continue
         try:
-            getattr(ag.tl, f"argen_{record.kind}")(adata, n_jobs=n_jobs)
+            more = {"replicate": replicate} if record.kind == "sensitivity" else {}
+            getattr(ag.tl, f"argen_{record.kind}")(adata, n_jobs=n_jobs, **more)
         except ArgenError as error:
             log.warning(f"argen_{record.kind} is left out: {error}")
 
