@@ -332,11 +332,12 @@ def test_command_line(tmp_path, capsys):
     assert "is not there" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     report = tmp_path / "out" / "r.html"  # in the folder that is made
-    assert main([*arguments, "--report", str(report)]) == 0
+    assert main([*arguments, "--replicate", "batch", "--report", str(report)]) == 0
     assert f"wrote {report}" in capsys.readouterr().err
     page = check_self_contained(report.read_text(encoding="utf-8"))
     for section in ("calibration", "stability", "sensitivity"):
         assert "not computed" not in page.text(section)
+    assert "without replicate b1" in page.text("sensitivity")
     assert "not computed: run ag.tl.argen_overidentification" in page.text("overidentification")  # labels, no guides
 
 

@@ -126,6 +126,7 @@ def _run(options: argparse.Namespace) -> None:
     report = None if options.report is None else check_path(options.report, (".html",), "report.html", made=options.out)
     exports = _exports(options.export)
     adata, labels = _read_perturbations(options)
+    _check_replicate(options, adata)
     ag.tl.argen_descendants(adata, **given(options, STEP) | labels | {"alpha": options.descendants_alpha})
     ag.tl.argen_dag(adata, **given(options, DAG))
     if report is not None:
@@ -138,6 +139,20 @@ def _run(options: argparse.Namespace) -> None:
         with _announced(report):
             ag.report(adata, report)
     _print_network(adata)
+
+
+def _check_replicate(options: argparse.Namespace, adata: "AnnData") -> None:
+    """A replicate that nothing would be made of is an error before the work."""
+    if options.replicate is None:
+        return
+    if options.report is None:
+        msg = "--replicate says what the report leaves out one at a time: give --report FILE.html, too."
+        raise InputError(msg)
+    if options.replicate not in adata.obs:
+        from argen._bridge.validate import name_some
+
+        msg = f"--replicate {options.replicate}: no such obs column. Columns: {name_some(adata.obs.columns, 30)}."
+        raise InputError(msg)
 
 
 def _diagnose(adata: "AnnData", n_jobs: int | None, replicate: str | None) -> None:
