@@ -325,6 +325,31 @@ def test_what_is_not_possible_is_said(log):
     assert len(tables["skipped"]) == 0
 
 
+def test_nothing_to_vary_and_no_edge():
+    adata = screen()
+    ag.tl.argen_dag(adata, **KWARGS, descendants_alpha=1e-6)
+    ag.tl.argen_sensitivity(adata, vary=["loops"])
+    table = ag.get.sensitivity(adata)
+    assert table["share"].isna().all()
+    assert not table["stable"].any()
+    skipped = adata.uns["argen_sensitivity"]["tables"]["skipped"]
+    assert skipped["what"].tolist() == ["loops"]
+    adata.obs["day"] = np.where(adata.obs["gene"] == "ctrl", "1", "2")
+    ag.tl.argen_sensitivity(adata, vary="replicates", replicate="day")
+    tables = adata.uns["argen_sensitivity"]["tables"]
+    reasons = tables["skipped"]["reason"].tolist()
+    assert reasons[0] == "fewer than 10 control cells without it: 1"
+    assert reasons[1].startswith("without 2: Perturbations left: none")
+    assert tables["variations"]["name"].tolist() == ["none"]
+    adata.obs["gene"] = np.random.default_rng(0).permutation(adata.obs["gene"])
+    ag.tl.argen_descendants(adata, **KWARGS, alpha=1e-9)
+    ag.tl.argen_dag(adata)
+    ag.tl.argen_sensitivity(adata, alphas=[1e-9], vary=["ties", "alphas"])
+    table = ag.get.sensitivity(adata)
+    assert (len(table), len(adata.uns["argen_sensitivity"]["tables"]["variations"])) == (0, 4)
+    assert list(table)[N_FIXED:] == ["ties", "edges alpha 1e-09", "descendants alpha 1e-09"]
+
+
 def test_kinds_with_many_searches_are_made_when_asked_for(monkeypatch):
     from argen._bridge.diagnostics import variations
 

@@ -150,8 +150,9 @@ def _calls(adata: "AnnData", guides: str, screen: Screen) -> tuple[list[str], sp
     return names.tolist(), sparse.coo_array((np.ones(known.sum()), at), shape=(screen.n_cells, len(names)))
 
 
-def without_replicates(adata: "AnnData", replicate: str, screen: Screen) -> list[CellsLeftOut]:
-    """Each value of the column `replicate`; cells without one are always kept."""
+def without_replicates(adata: "AnnData", replicate: str, step: DescendantStep, notes: Notes) -> list[CellsLeftOut]:
+    """Each value of the column `replicate` whose control cells are not needed; cells without one are always kept."""
+    screen, least = step.screen, step.settings.min_cells
     if replicate not in adata.obs:
         msg = f"replicate={replicate!r} is not a column of adata.obs. Columns: {name_some(adata.obs.columns, 30)}."
         raise InputError(msg)
@@ -164,4 +165,8 @@ def without_replicates(adata: "AnnData", replicate: str, screen: Screen) -> list
             "it has to name the replicate of each cell, two at least."
         )
         raise InputError(msg)
-    return [CellsLeftOut(value, labels != value) for value in values]
+    controls = screen.group == screen.n_groups
+    needed = [value for value in values if (labels[controls] != value).sum() < least]
+    if needed:
+        notes.add("replicates", f"fewer than {least} control cells without it: {name_some(needed)}", len(needed))
+    return [CellsLeftOut(value, labels != value) for value in values if value not in needed]

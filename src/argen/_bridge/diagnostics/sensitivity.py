@@ -66,7 +66,9 @@ def sensitivity_tables(found: Sequence[Variation]) -> dict[str, pd.DataFrame]:
     base, genes = selected[0], found[0].genes
     every = sorted(set().union(*selected))
     coef = _coefficients(found, every)
-    has = np.array([[edge in edges for edge in every] for edges in selected], dtype=bool).reshape(len(found), -1)
+    has = np.array([[edge in edges for edge in every] for edges in selected], dtype=bool).reshape(
+        len(found), len(every)
+    )
     order = np.lexsort((np.arange(len(every)), -_share(has), ~has[0]))
     every, has, coef = [every[i] for i in order], has[:, order], coef[:, order]
     return {
@@ -90,7 +92,7 @@ def _share(has: np.ndarray) -> np.ndarray:
 def _coefficients(found: Sequence[Variation], every: Sequence[tuple[str, str]]) -> np.ndarray:
     """[variation, edge] direct effect, NaN where the edge is no candidate."""
     known = [variation.coefs() for variation in found]
-    return np.array([[coefs.get(edge, np.nan) for edge in every] for coefs in known]).reshape(len(found), -1)
+    return np.array([[coefs.get(edge, np.nan) for edge in every] for coefs in known]).reshape(len(found), len(every))
 
 
 def _variations(
@@ -120,7 +122,9 @@ def _edges(
 ) -> pd.DataFrame:
     others = found[1:]
     ways = [variation.edges() for variation in others]
-    turned = np.array([[edge[::-1] in edges for edge in every] for edges in ways], dtype=bool).reshape(len(ways), -1)
+    turned = np.array([[edge[::-1] in edges for edge in every] for edges in ways], dtype=bool).reshape(
+        len(ways), len(every)
+    )
     own_loop = turned & np.array([variation.choice == LOOP for variation in others], dtype=bool)[:, None]
     known = np.isfinite(coef).any(axis=0)
     low, high = np.full((2, len(every)), np.nan)
@@ -133,7 +137,7 @@ def _edges(
             "target": np.array([edge[1] for edge in every], dtype=object),
             "selected": has[0],
             "share": _share(has),
-            "stable": has[0] & (has[1:] | own_loop).all(axis=0),
+            "stable": has[0] & (has[1:] | own_loop).all(axis=0) & (len(others) > 0),
             "coef": coef[0],
             "coef_low": low,
             "coef_high": high,

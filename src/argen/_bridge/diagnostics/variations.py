@@ -97,7 +97,9 @@ def planned_searches(
         else:
             planned = of_choices.planned(kind, levels, notes)
         if len(planned) > MOST_SEARCHES and not ask_for_all:
-            notes.add(kind, f"{len(planned)} searches would take long; vary={[*kinds]} makes them", len(planned))
+            notes.add(
+                kind, f"{len(planned)} searches would take long; they are made if vary names {kind!r}", len(planned)
+            )
             continue
         plan += planned
     result = SearchPlan(plan, notes)
@@ -179,7 +181,7 @@ class _OfCells:
             if replicate is None:
                 self.notes.add(kind, "no column is named by replicate=", 0)
                 return []
-            return without_replicates(self.adata, replicate, self.network.step.screen)
+            return without_replicates(self.adata, replicate, self.network.step, self.notes)
         if guides not in self.adata.uns and guides not in self.adata.obs:
             reason = f"no guides: {guides!r} is neither in adata.uns (ag.pp.argen_guides) nor a column of adata.obs"
             if required or guides != "argen_guides":
