@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from argen import __version__
-from argen.cli._signatures import DAG, GUIDES, STEP, arguments_of
+from argen.cli._signatures import DAG, GUIDES, SENSITIVITY, STEP, arguments_of
 
 __all__ = ["DATA_SETS", "given", "make_parser", "names_in"]
 
@@ -80,6 +80,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.html",
         help="also calibrate, test stability, sensitivity and agreement of guides, and write one page about it all",
     )
+    words = "obs column with the replicate of each cell, which --report leaves out one at a time"
+    _add(parser, "replicate", SENSITIVITY, "COL", words)
     parser.add_argument(
         "--export",
         metavar="A,B",

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["DAG", "GUIDES", "STEP", "Argument", "arguments_of"]
+__all__ = ["DAG", "GUIDES", "SENSITIVITY", "STEP", "Argument", "arguments_of"]
 
-# Modules of argen_guides, argen_descendants and argen_dag.
-GUIDES, STEP, DAG = "pp/_guides.py", "tl/_descendants.py", "tl/_dag.py"
+# Modules of argen_guides, argen_descendants, argen_dag and argen_sensitivity.
+GUIDES, STEP, DAG, SENSITIVITY = "pp/_guides.py", "tl/_descendants.py", "tl/_dag.py", "tl/_sensitivity.py"
 
 
 @dataclass(frozen=True, slots=True)
