@@ -121,6 +121,24 @@ def test_calls_are_ahead_where_the_background_is_poisson(signal):
     assert f1(found["auto"], truth) > f1(found["none"], truth)
 
 
+def test_expected_histogram_is_that_of_scipy():
+    """All cells of one depth, so that no grid of depths is in between."""
+    rng = np.random.default_rng(9)
+    x, _, cells = draw(rng, dispersion=(1.0, 0.5))
+    cells = CellGroups(np.full_like(cells.depth, 50.0), cells.batch, cells.rows)
+    fits = call(x, cells).fits
+    edges = count_edges(x.max())
+    signal = fits.expected(edges)[1]
+    r = 1.0 / fits.dispersion[0, 1]
+    # Means follow from what is reported: all UMIs are those of background and signal.
+    ratio, share = np.exp(fits.effect[0]), fits.share[0]
+    low = x.mean() / (1.0 - share + share * ratio)
+    expected = len(x) * share * np.diff(stats.nbinom.cdf(edges - 1, r, r / (r + low * ratio)))
+    np.testing.assert_allclose(signal[0], expected, rtol=0.01, atol=0.01)
+    everything = fits.expected(np.array([0, 1, 7, 1_000_000]))
+    np.testing.assert_allclose(sum(part.sum() for part in everything), len(x), rtol=1e-9)
+
+
 def test_more_umis_are_no_evidence_against_a_guide():
     """Within a depth the posterior rises with the count, whatever was chosen."""
     rng = np.random.default_rng(3)
