@@ -12,10 +12,15 @@ from scipy import sparse
 from argen._bridge.diagnostics.calibration import Notes
 from argen._bridge.guides.knockdown import read_guides
 from argen._bridge.inputs import read_screen
-from argen._bridge.results.steps import DescendantStep
+from argen._bridge.measured import read_measured
+from argen._bridge.results.steps import DescendantStep, shifted
+from argen._bridge.results.tables import shifts_table
 from argen._bridge.validate import counted, name_some
 from argen._core.descendants.prior import Prior
-from argen._core.screen import Screen
+from argen._core.measured.shifts import estimate_shifts
+from argen._core.measured.sums import measured_sums
+from argen._core.parallel import Map
+from argen._core.screen import CONTROL, Screen, regroup
 from argen.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,17 +53,21 @@ class OwnCells:
     """The cells and genes of an analysis as an object of their own, from which screens of some of them are read.
 
     A screen is read as the whole one was, with all that is refused or dropped: perturbations with too few cells left,
-    cells that are alone in a level, genes without counts.
+    cells that are alone in a level, genes without counts. Shifts of whole perturbations and genes are estimated again
+    on all measured genes, since it may be the cells that are left out that made them.
     """
 
-    def __init__(self, adata: "AnnData", step: DescendantStep) -> None:
+    def __init__(self, adata: "AnnData", step: DescendantStep, map_: Map = map) -> None:
         from anndata import AnnData
 
         screen = step.screen
         counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=(screen.n_cells, screen.n_genes))
-        obs = adata.obs.iloc[screen.cell].assign(**{_DEPTH: screen.design.depth})
+        obs = adata.obs.iloc[screen.cell].assign(**{_DEPTH: step.unshifted.design.depth})
         self.settings: DescendantSettings = step.settings
         self.adata = AnnData(sparse.csr_matrix(counts), obs=obs, var=pd.DataFrame(index=list(screen.genes)))
+        self._rows, self._map = screen.cell, map_
+        adjusts = step.settings.adjust is not None
+        self._measured = read_measured(adata, step.settings, step.depth_genes) if adjusts else None
 
     def screen(self, keep: np.ndarray) -> Screen:
         """The screen of the cells of a mask; raises :class:`~argen.errors.ArgenError` where too little is left."""
@@ -72,7 +81,17 @@ class OwnCells:
             control=tuple(label for label in self.settings.control if label in labels) or self.settings.control,
             covariates=_varying(self.settings.covariates, left.obs),
         )
-        return read_screen(left, settings)[0]
+        screen = read_screen(left, settings)[0]
+        return screen if self._measured is None else shifted(screen, self._shifts(keep))
+
+    def _shifts(self, keep: np.ndarray) -> pd.DataFrame:
+        """Shifts without the cells that a mask over the sorted cells of the analysis leaves out."""
+        whole = self._measured.screen
+        group = np.where(whole.group == whole.n_groups, CONTROL, whole.group)
+        stays = ~np.isin(whole.cell, self._rows[~keep])
+        some = regroup(whole, group, whole.n_groups, keep=stays)
+        found = estimate_shifts(measured_sums(some, self._map), self._measured.own)
+        return shifts_table(self._measured.perturbations, whole.genes, found, found.taken_out(self.settings.adjust))
 
 
 def _varying(covariates: object, obs: pd.DataFrame) -> object:

@@ -196,7 +196,7 @@ class _OfCells:
     def _search(self, kind: str, left_out: CellsLeftOut, planned: _Planned) -> Variation | None:
         """Fit and search again; too little may be left for that."""
         step = self.network.step
-        self.cells = self.cells or OwnCells(self.adata, step)
+        self.cells = self.cells or OwnCells(self.adata, step, self.map_)
         try:
             screen = self.cells.screen(left_out.keep)
         except ArgenError as error:

@@ -1,7 +1,7 @@
 """The descendant step: computed from the counts of an object, or read from its entry; written last."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ from argen.errors import ArgenError, InputError, StaleResultError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["DescendantStep", "compute_step", "fits_data", "open_step", "read_step", "write_step"]
+__all__ = ["DescendantStep", "compute_step", "fits_data", "open_step", "read_step", "shifted", "write_step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,13 @@ class DescendantStep:
     def made_from(self) -> dict[str, str]:
         """Ids for what is made from this step."""
         return {"data": self.entry.made_from["data"], "descendants": self.entry.id}
+
+    @property
+    def unshifted(self) -> Screen:
+        """The screen without the offsets that were taken out."""
+        table = self.entry.tables["shifts"]
+        back = shifted(self.screen, table.assign(shift=-table["shift"]))
+        return replace(back, gene_shift=None, shifted=None)
 
     @property
     def depth_genes(self) -> np.ndarray | None:
