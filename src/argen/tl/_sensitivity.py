@@ -47,6 +47,7 @@ def argen_sensitivity(
     ``"alphas"``         every level of `alphas`, for the edges and for the descendant step
     ``"loops"``          one loop is cut elsewhere (``loop`` in :func:`argen.get.edges`)
     ``"first_stage"``    each of the other two first stages of :func:`argen_dag`
+    ``"shifts"``         shifts that `adjust` took out are left in the effects
     ``"guides"``         the cells of one guide are left out
     ``"replicates"``     the cells of one replicate are left out
     ``"control_guides"`` the control cells of one control guide are left out
@@ -56,9 +57,9 @@ def argen_sensitivity(
     come before the earlier one and the descendant relation is closed anew: an acyclic closure then keeps the pair that
     it had skipped. Pairs whose order is known beforehand stay.
 
-    Without some cells everything is fitted again, as :func:`argen_dag` would without them: dispersions, total effects,
-    descendants, order and edges. Perturbations with fewer than `min_cells` cells left are not in that network, and a
-    guide or control guide whose cells are needed for `min_cells` stays. For the other variations total effects are not
+    Without some cells everything is fitted again, as :func:`argen_dag` would without them: shifts, dispersions, total
+    effects, descendants, order and edges. Perturbations with fewer than `min_cells` cells left are not in that network,
+    and a guide or control guide whose cells are needed for `min_cells` stays. For the other variations total effects are not
     fitted again, and p-values of edges serve every level.
 
     Parameters

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "MOST_SEARCHES", "SearchPlan", "planned_searches"]
 
-KINDS = ("ties", "alphas", "loops", "first_stage", "guides", "replicates", "control_guides")
+KINDS = ("ties", "alphas", "loops", "first_stage", "shifts", "guides", "replicates", "control_guides")
 MOST_SEARCHES = 100  # of one kind that are made without being asked for
 
 _CHOICES = {"guides": "without guide", "replicates": "without replicate", "control_guides": "without control guide"}
@@ -127,6 +127,7 @@ class _OfChoices:
 
     def __init__(self, network: SearchedNetwork, searches: Searches) -> None:
         self.screen, self.order, self.searches = network.step.screen, network.dag.order, searches
+        self.network = network
         self.found: Dag | None = None
 
     def base(self, planned: _Planned) -> Variation:
@@ -143,6 +144,8 @@ class _OfChoices:
         if kind == "first_stage":
             names = searches.method.other_first_stages
             return [self._search("first stage", partial(searches.with_first_stage, name), name) for name in names]
+        if kind == "shifts":
+            return self._without_shifts(notes)
         pairs, n_fixed = searches.reversible_loops(self.order)
         if n_fixed:
             notes.add("loops", f"{counted(n_fixed, 'loop')} whose order is known beforehand", n_fixed)
@@ -152,6 +155,15 @@ class _OfChoices:
             self._search(LOOP, partial(searches.with_loop_reversed, *pair), loop_name(self.screen.genes, pair))
             for pair in pairs.tolist()
         ]
+
+    def _without_shifts(self, notes: Notes) -> list[_Planned]:
+        """The search with effects as they are, where shifts were taken out of them."""
+        step = self.network.step
+        if step.unshifted is step.screen:
+            notes.add("shifts", "none of the network was taken out", 0)
+            return []
+        method, prior, map_ = self.searches.method, self.network.prior, self.searches.map_
+        return [self._search("shifts kept", lambda: search_without(step.unshifted, method, prior, map_))]
 
     def _edges_at(self, level: float) -> Dag:
         return self.searches.with_edges_at(level, self.found)

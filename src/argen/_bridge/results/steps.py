@@ -71,7 +71,7 @@ class DescendantStep:
         """The screen without the offsets that were taken out."""
         table = self.entry.tables["shifts"]
         back = shifted(self.screen, table.assign(shift=-table["shift"]))
-        return replace(back, gene_shift=None, shifted=None)
+        return back if back is self.screen else replace(back, gene_shift=None, shifted=None)
 
     @property
     def depth_genes(self) -> np.ndarray | None:
