@@ -65,10 +65,16 @@ def main() -> None:
     runs = run_all(one, tasks, options.jobs)
     by = runs.groupby(["point", "search", "adjust"], sort=False)[["f1", "fdr", "perturbations", "genes"]]
     mean, error = by.mean(), by.sem().fillna(0.0)
-    table = pd.DataFrame({f: mean[f].map("{:.3f}".format) + error[f].map(" ({:.3f})".format) for f in ("f1", "fdr")})
-    table["taken out: perturbations"], table["genes"] = mean["perturbations"].round(1), mean["genes"].round(1)
-    table.insert(0, "networks", by.size())
-    write(table.reset_index(), options.out, "adjusted")
+    words = {f: mean[f].map("{:.3f}".format) + error[f].map(" ({:.3f})".format) for f in ("f1", "fdr")}
+    table = pd.DataFrame(words).unstack("adjust")
+    table.columns = [f"{figure}, adjust={adjust}" for figure, adjust in table.columns]
+    taken = mean.xs("auto", level="adjust")
+    for what in ("perturbations", "genes"):
+        table[f"{what} with a shift taken out"] = taken[what].map("{:.1f}".format)
+    table.insert(0, "networks", by.size().xs("auto", level="adjust"))
+    order = [*POINTS, *MASTERS]
+    table = table.reset_index().sort_values("point", key=lambda x: x.map(order.index), kind="stable")
+    write(table, options.out, "adjusted")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,6 @@ def test_power():
         ("six perturbations raise one programme", "shared programme"),
         ("a batch is left out", "batch"),
         ("survivors", "survivors"),
-        ("half the cells escape", "guides"),
     ):
         seen = [check in set(ag.get.check(checked(case, seed))["check"]) for seed in range(1, 6)]
         assert np.mean(seen) >= 0.8, case

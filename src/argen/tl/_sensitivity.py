@@ -59,8 +59,8 @@ def argen_sensitivity(
 
     Without some cells everything is fitted again, as :func:`argen_dag` would without them: shifts, dispersions, total
     effects, descendants, order and edges. Perturbations with fewer than `min_cells` cells left are not in that network,
-    and a guide or control guide whose cells are needed for `min_cells` stays. For the other variations total effects are not
-    fitted again, and p-values of edges serve every level.
+    and a guide or control guide whose cells are needed for `min_cells` stays. For the other variations total effects
+    are not fitted again, and p-values of edges serve every level.
 
     Parameters
     ----------
