@@ -26,6 +26,8 @@ __all__ = [
 # Shares of the counts of the controls that one gene, and all perturbed ones, may carry; genes of a panel.
 LARGEST_SHARE, LARGEST_PERTURBED = 0.1, 0.2
 PANEL = 1000
+# A depth that differs by less from the total is the total.
+SAME = 1e-3
 # A right depth has slope 1; size factors and depths of the whole transcriptome above a panel stay within these.
 SLOPES = (0.5, 1.6)
 _NAMED = 10
@@ -56,10 +58,10 @@ def check_shifts(measured: MeasuredScreen, shifts: Shifts, adjust: str | None) -
     ]
 
 
-def check_shares(measured: MeasuredScreen, sums: MeasuredSums, depth: str | None) -> list[Finding]:
-    """Genes that carry much of the counts that the depth is made of."""
+def check_shares(measured: MeasuredScreen, sums: MeasuredSums, matrix_total: np.ndarray) -> list[Finding]:
+    """Genes that carry much of the counts that the depth is made of, where that is the total of the matrix."""
     total = sums.S[-1].sum()
-    if depth is not None or total <= 0:
+    if total <= 0 or not _is_proportional(measured.screen.design.depth, matrix_total[measured.screen.cell]):
         return []
     share = sums.S[-1] / total
     own = np.unique(measured.own[measured.own >= 0])
@@ -84,6 +86,12 @@ def check_shares(measured: MeasuredScreen, sums: MeasuredSums, depth: str | None
             genes,
         )
     ]
+
+
+def _is_proportional(depth: np.ndarray, total: np.ndarray) -> bool:
+    """Whether the depth is the total but for a factor, in nearly all cells."""
+    ratio = total / depth
+    return bool(np.mean(np.abs(ratio / np.median(ratio) - 1.0) < SAME) > 0.95)
 
 
 def check_depth_scale(measured: MeasuredScreen, totals: Sequence[np.ndarray], depth: str | None) -> list[Finding]:

@@ -95,10 +95,11 @@ def choose_depth_genes(adata: "AnnData", settings: DescendantSettings, map_: Map
 def quick_findings(adata: "AnnData", settings: DescendantSettings, seen: Seen) -> list[Finding]:
     """What can be seen without another fit."""
     measured, sums, shifts = seen.measured, seen.sums, seen.shifts
+    totals = _totals(adata, settings, measured, sums)
     return [
         *check_shifts(measured, shifts, settings.adjust),
-        *check_shares(measured, sums, settings.depth),
-        *check_depth_scale(measured, _totals(adata, settings, measured, sums), settings.depth),
+        *check_shares(measured, sums, totals[0]),
+        *check_depth_scale(measured, totals, settings.depth),
         *check_responses(measured, sums, shifts, settings.adjust, None),
         *check_balance(balance_table(adata, measured, settings)),
         *check_supported(measured),
