@@ -304,3 +304,32 @@ def test_later_steps_take_that_depth(composed):
     table = ag.get.guides(both, by="target").set_index("target")
     step = ag.get.perturbations(both).set_index("perturbation")
     np.testing.assert_allclose(table.loc[step.index, "effect"], step["effect"], rtol=1e-5)
+
+
+def test_cells_without_controls_are_counted():
+    adata = artefacts.CASES["unbalanced batches with controls missing in some"](0)
+    ag.tl.argen_descendants(adata, **artefacts.settings("clean"))
+    table = ag.get.perturbations(adata).set_index("perturbation")
+    obs = adata.obs.astype({"batch": str, "perturbation": str})
+    with_controls = set(obs.loc[obs["perturbation"] == "control", "batch"])
+    supported = obs[obs["batch"].isin(with_controls)].groupby("perturbation").size()
+    assert (table["n_supported"] == supported.reindex(table.index)).all()
+    assert (table["n_supported"] < table["n_cells"]).any()
+
+
+def test_of_many_genes_those_with_most_counts():
+    """The step reads no more genes than it needs, and the same ones in any order of the columns."""
+    from argen._bridge.measured import read_measured
+    from argen._bridge.settings import DescendantSettings
+
+    adata = artefacts.CASES["clean"](0)
+    settings = DescendantSettings.read(artefacts.settings("clean"))
+    total = pd.Series(np.asarray(adata.X.sum(axis=0)).ravel(), adata.var_names)
+    perturbed = set(adata.obs["perturbation"]) - {"control"}
+    for some in (adata, adata[:, ::-1].copy()):
+        genes = set(read_measured(some, settings, most=40).screen.genes)
+        assert len(genes) == 40
+        assert perturbed <= genes
+        assert total[[*(genes - perturbed)]].min() >= total[[*(set(total.index) - genes)]].max()
+    assert read_measured(adata, settings, most=3).screen.n_genes == 15
+    assert read_measured(adata, settings).screen.n_genes == (total >= 20).sum()

@@ -126,7 +126,8 @@ def argen_check(
         table = table[table["selected"].astype(bool)]
         edges |= set(zip(table["source"].astype(str), table["target"].astype(str), strict=True))
     with worker_pool(threads) as map_, progress_bars() as bar:
-        seen = look_at(adata, step.settings, step.depth_genes, map_, bar)
+        seen = look_at(adata, step.settings, step.depth_genes, map_, bar, most=None)
+        seen = seen.as_taken_out(step.entry.tables["shifts"])
         of_cell = guide_of_cell(adata, guides, seen.measured)
         tables = full_check(adata, step.settings, seen, of_cell, places, distance, edges, map_)
     settings = {"descendants": descendants, "guides": guides, "distance": distance}

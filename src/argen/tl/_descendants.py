@@ -129,10 +129,11 @@ def argen_descendants(  # noqa: PLR0913
         Shifts of whole rows and columns of the effects to take out. A *perturbation's* shift moves all genes by one
         factor, which a wrong depth does (a gene that carries many UMIs, a fixed number of reads, the total of a panel).
         A *gene's* shift is common to all perturbations, which a response to being perturbed at all does, or the error
-        of few controls. Both are estimated by a median polish over all measured genes and all perturbations, measured
-        or not, own genes left out. ``"auto"``: those beyond doubt, with a log likelihood gain above 8, an absolute
-        :math:`z` above 4, and 12 genes (8 perturbations, of whose effects it explains half) to rest on.
-        ``"perturbations"``, ``"genes"``, ``"both"``: all with an absolute :math:`z` above 3. `None`: none, as for a
+        of few controls. Both are estimated by a median polish over the measured genes (those that are perturbed, and
+        up to 1,000 with most counts) and all perturbations, measured or not, own genes left out. ``"auto"``: those
+        beyond doubt, with a log likelihood gain above 8, an absolute :math:`z` above 4, and 12 genes (8 perturbations,
+        of whose effects it explains half) to rest on. ``"perturbations"``, ``"genes"``, ``"both"``: all with an
+        absolute :math:`z` above 3 that gain anything. `None`: none, as for a
         regulator of most genes, which looks like a shift. What was taken out is in :func:`argen.get.shifts`.
     alpha
         Level of the adjusted p-values. It is stricter than that of the edges: a false ancestor costs every equation

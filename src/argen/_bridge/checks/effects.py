@@ -33,7 +33,7 @@ SLOPES = (0.5, 1.6)
 _NAMED = 10
 
 
-def check_shifts(measured: MeasuredScreen, shifts: Shifts, adjust: str | None) -> list[Finding]:
+def check_shifts(measured: MeasuredScreen, shifts: Shifts, taken_out: np.ndarray) -> list[Finding]:
     """Perturbations whose effects are shifted as a whole, beyond doubt."""
     shift = shifts.perturbations
     at = np.flatnonzero(shift.beyond(CERTAIN_PERTURBATION))
@@ -42,7 +42,7 @@ def check_shifts(measured: MeasuredScreen, shifts: Shifts, adjust: str | None) -
     at = at[np.argsort(-np.abs(shift.size[at]), kind="stable")]
     names = [measured.perturbations[i] for i in at]
     sizes = name_some([f"{measured.perturbations[i]} {shift.size[i]:+.2f}" for i in at], 5)
-    out = shifts.taken_out(adjust)[0][at]
+    out = taken_out[at]
     done = "taken out of all effects" if out.all() else "left in the effects" if not out.any() else "partly taken out"
     return [
         Finding(
@@ -122,19 +122,15 @@ def common_genes(measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts) -
 
 
 def check_responses(
-    measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts, adjust: str | None, n_control_guides: int | None
+    measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts, taken_out: np.ndarray
 ) -> list[Finding]:
     """Genes that most perturbations move alike, and perturbations with one response."""
     found, genes = [], measured.screen.genes
     z, at = common_genes(measured, sums, shifts)
     if len(at):
         own = set(measured.own[measured.own >= 0].tolist())
-        out = shifts.taken_out(adjust)[1][at]
+        out = taken_out[at]
         network = name_some([genes[j] for j in at if j in own]) or "none"
-        few = (
-            "" if n_control_guides is None or n_control_guides >= 4
-            else f" With {counted(n_control_guides, 'control guide')} a guide that is active itself looks the same."
-        )  # fmt: skip
         found.append(
             Finding(
                 "common response",
@@ -143,7 +139,7 @@ def check_responses(
                 float(np.abs(z[at]).max()),
                 "largest z of a shift",
                 "A response to being perturbed, or controls of another state. adjust='genes' takes out all such "
-                f"shifts; edges into these genes rest on what is left.{few}",
+                "shifts; edges into these genes rest on what is left.",
                 (),
                 tuple(genes[j] for j in at[:_NAMED]),
             )
@@ -170,10 +166,10 @@ def check_responses(
 
 
 def effect_tables(
-    measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts, adjust: str | None
+    measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts, taken_out: tuple[np.ndarray, np.ndarray]
 ) -> dict[str, pd.DataFrame]:
     """Tables ``perturbations`` and ``genes``: the signals that the checks of effects judge."""
-    rows, columns = shifts.taken_out(adjust)
+    rows, columns = taken_out
     n = measured.screen.n_per_group[:-1]
     z, at = common_genes(measured, sums, shifts)
     common = np.zeros(len(z), dtype=bool)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.checks.screen import ENOUGH_GENES
 from argen._bridge.diagnostics.calibration import Notes
 from argen._bridge.guides.knockdown import read_guides
 from argen._bridge.inputs import read_screen
@@ -67,7 +68,7 @@ class OwnCells:
         self.adata = AnnData(sparse.csr_matrix(counts), obs=obs, var=pd.DataFrame(index=list(screen.genes)))
         self._rows, self._map = screen.cell, map_
         adjusts = step.settings.adjust is not None
-        self._measured = read_measured(adata, step.settings, step.depth_genes) if adjusts else None
+        self._measured = read_measured(adata, step.settings, step.depth_genes, most=ENOUGH_GENES) if adjusts else None
 
     def screen(self, keep: np.ndarray) -> Screen:
         """The screen of the cells of a mask; raises :class:`~argen.errors.ArgenError` where too little is left."""

@@ -98,7 +98,7 @@ def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_job
     log.info(design(screen))
     with worker_pool(threads) as map_, progress_bars() as bar:
         seen = look_at(adata, settings, depth_genes, map_, bar)
-        shifts = _shifts(seen, settings.adjust)
+        shifts = _shifts(seen)
         screen = shifted(screen, shifts)
         track = bar("descendants, genes", screen.n_genes)
         dispersions = estimate_dispersions(screen, map_)
@@ -122,10 +122,10 @@ def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_job
     return DescendantStep(entry, settings, screen, tests, relation, phi, is_new=True)
 
 
-def _shifts(seen: Seen, adjust: str | None) -> pd.DataFrame:
+def _shifts(seen: Seen) -> pd.DataFrame:
     """Shifts of all perturbations and all measured genes, and which of them are taken out."""
     genes = seen.measured.screen.genes
-    return shifts_table(seen.measured.perturbations, genes, seen.shifts, seen.shifts.taken_out(adjust))
+    return shifts_table(seen.measured.perturbations, genes, seen.shifts, seen.taken_out)
 
 
 def shifted(screen: Screen, shifts: pd.DataFrame) -> Screen:
