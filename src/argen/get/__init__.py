@@ -4,6 +4,7 @@ from ._centrality import centrality
 from ._check import check, shifts
 from ._diagnostics import calibration, overidentification, sensitivity, stability
 from ._effects import expression, sign_check
+from ._evidence import evidence
 from ._graph import decoupler_net, graph
 from ._guides import guides
 from ._joint import fit, inclusion
@@ -15,6 +16,7 @@ __all__ = [
     "check",
     "decoupler_net",
     "edges",
+    "evidence",
     "expression",
     "fit",
     "genes",

@@ -11,7 +11,7 @@ from argen._bridge.results.network import diagnostics_of
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["with_guide_tests"]
+__all__ = ["with_guide_tests", "with_tests_of"]
 
 _EDGE, _EQUATION = "edge", "equation"
 
@@ -19,8 +19,11 @@ _EDGE, _EQUATION = "edge", "equation"
 def with_guide_tests(adata: "AnnData", network: Entry, edges: pd.DataFrame) -> pd.DataFrame:
     """Candidate edges of a network with the J tests of edge and equation, if they were made from this very network."""
     found = _tests_of(adata, network)
-    if found is None:
-        return edges
+    return edges if found is None else with_tests_of(found, edges)
+
+
+def with_tests_of(found: Entry, edges: pd.DataFrame) -> pd.DataFrame:
+    """Candidate edges with the J tests of this comparison of guides."""
     of_edges, of_equations = (found.tables[name] for name in ("edges", "equations"))
     ends = pd.MultiIndex.from_arrays([edges["source"].astype(str), edges["target"].astype(str)])
     tested = pd.MultiIndex.from_arrays([of_edges["source"].astype(str), of_edges["target"].astype(str)])

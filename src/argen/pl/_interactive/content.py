@@ -11,6 +11,7 @@ import pandas as pd
 from argen._bridge.validate import counted
 from argen.pl import _style as style
 from argen.pl._interactive.places import NODE_HEIGHT, Places, place_network
+from argen.pl._network.grades import LINES, widths_of
 from argen.pl._network.most_connected import hidden_genes_note, hubs
 from argen.pl._network.sheet import block_heading
 
@@ -20,7 +21,7 @@ MAX_GENES = 1000  # what browsers move smoothly; docs/plots/interactive.md has t
 # Columns of the tables that the page tells about an edge and about a gene; those that a table lacks are left out.
 _OF_EDGE = (
     "coef", "se", "ci_low", "ci_high", "p", "padj", "p_robust", "ci_low_robust", "ci_high_robust", "robust_set", "F",
-    "weak", "required", "direction", "loop", "J_flag", "flags",
+    "weak", "required", "direction", "loop", "J_flag", "flags", "grade", "reasons",
 )  # fmt: skip
 _OF_PERTURBATION = ("effect", "se", "ci_low", "ci_high", "p", "n_cells", "z_squared", "weak", "flags")
 _DIGITS = 1  # of coordinates, in points
@@ -87,20 +88,20 @@ def _edge_rows(graph: nx.DiGraph, edges: pd.DataFrame, places: Places) -> list[d
     """One row per edge, the weakest first, so that the strong ones are drawn over them."""
     number = {gene: i for i, gene in enumerate(graph)}
     known = _records(edges, ["source", "target"], _OF_EDGE)
-    largest = _largest(graph)
+    widths = widths_of(graph)
 
-    def strength(edge: tuple[str, str]) -> float:
-        return abs(_known_weight(graph, edge))
+    def shown(edge: tuple[str, str]) -> float:
+        return abs(widths.weight(_known_weight(graph, edge), graph.edges[edge].get("grade", "")))
 
     return [
         {
             "source": number[u],
             "target": number[v],
-            "line": round(style.line_width(_known_weight(graph, (u, v)), largest), 2),
+            "line": round(style.line_width(shown((u, v)), widths.largest), 2),
             "route": [number for point in places.routes[u, v] for number in _rounded(point)],
             **known[u, v],
         }
-        for u, v in sorted(graph.edges, key=strength)
+        for u, v in sorted(graph.edges, key=shown)
     ]
 
 
@@ -108,10 +109,6 @@ def _known_weight(graph: nx.DiGraph, edge: tuple[str, str]) -> float:
     """The effect of an edge, 0 if it has no estimate, as required edges may have none."""
     weight = float(graph.edges[edge]["weight"])
     return weight if math.isfinite(weight) else 0.0
-
-
-def _largest(graph: nx.DiGraph) -> float:
-    return max((abs(_known_weight(graph, edge)) for edge in graph.edges), default=0.0)
 
 
 def _records(table: pd.DataFrame, ends: str | list[str], columns: tuple[str, ...]) -> dict[Any, dict[str, Any]]:
@@ -160,12 +157,17 @@ def _notes(graph: nx.DiGraph, shown: nx.DiGraph, places: Places, perturbations: 
 
 
 def _look(graph: nx.DiGraph) -> Mapping[str, object]:
-    """Sizes and colours, those of the figures."""
+    """Sizes, colours and dashes, those of the figures."""
+    widths = widths_of(graph)
     return {
         "positive": style.POSITIVE_COLOR, "negative": style.NEGATIVE_COLOR, "ink": style.INK, "note": style.NOTE_COLOR,
         "face": style.NODE_FACE, "border": style.NODE_EDGE,
         "alone_face": style.ISOLATED_FACE, "alone_border": style.ISOLATED_EDGE,
         "font": style.FONT_SIZE, "small_font": style.SMALL_FONT_SIZE, "rounding": style.ROUNDING,
         "height": NODE_HEIGHT, "box_line": style.BOX_LINE_WIDTH,
-        "thinnest": style.MIN_LINE_WIDTH, "thickest": style.MAX_LINE_WIDTH, "largest": _largest(graph),
+        "thinnest": style.MIN_LINE_WIDTH, "thickest": style.MAX_LINE_WIDTH, "largest": widths.largest,
+        "grades": [
+            {"grade": grade, "dashes": LINES[grade].dashes, "line": style.line_width(cap, 1.0)}
+            for grade, cap in widths.caps.items()
+        ],
     }  # fmt: skip

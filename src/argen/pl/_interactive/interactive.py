@@ -9,11 +9,13 @@ import pandas as pd
 
 from argen._bridge.files import check_path, replaced
 from argen._bridge.modality import takes_mudata
-from argen._bridge.validate import check_count
+from argen._bridge.validate import check_count, check_option
 from argen.errors import InputError
+from argen.get import evidence
 from argen.get._opened import OpenedNetwork
 from argen.pl._interactive.content import MAX_GENES, page_content
 from argen.pl._interactive.page import make_page
+from argen.pl._network.grades import with_grades
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -55,6 +57,7 @@ def argen_interactive(
     *,
     path: str | Path | None = None,
     key: str = "argen_dag",
+    grade: bool = False,
     max_genes: int = MAX_GENES,
     title: str | None = None,
 ) -> "Path | InteractivePage":
@@ -77,6 +80,9 @@ def argen_interactive(
         notebook shows.
     key
         Name of the network.
+    grade
+        Draw what the edges are worth, as in :func:`argen_network`, and tell the reasons at each edge. Dashes then mean
+        grades, not weak instruments.
     max_genes
         Of a larger network only so many genes are drawn, those with the most edges, and the page says so.
     title
@@ -116,13 +122,24 @@ def argen_interactive(
     if title is not None and not isinstance(title, str):
         msg = f"title={title!r} is not a text."
         raise InputError(msg)
+    check_option("grade", grade, (True, False))
     network = OpenedNetwork(adata, key)
-    page = draw_interactive(network.graph(), network.edges, network.perturbations, max_genes=max_genes, title=title)
+    graph, edges = network.graph(), network.edges
+    if grade:
+        graph, edges = _with_evidence(graph, edges, evidence(adata, key=key))
+    page = draw_interactive(graph, edges, network.perturbations, max_genes=max_genes, title=title)
     if path is None:
         return InteractivePage(page)
     with replaced(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return path
+
+
+def _with_evidence(graph: nx.DiGraph, edges: pd.DataFrame, table: pd.DataFrame) -> tuple[nx.DiGraph, pd.DataFrame]:
+    """Graph and edges with grade and reasons."""
+    ends = ["source", "target"]
+    graded = table[[*ends, "grade", "reasons"]].astype(str)
+    return with_grades(graph, table), edges.merge(graded, on=ends, how="left")
 
 
 def draw_interactive(

@@ -8,7 +8,16 @@ import networkx as nx
 
 from argen.pl import _style as style
 from argen.pl._network.edge_labels import FONT_SIZE, Placed, edge_texts, has_intervals, place_labels
-from argen.pl._network.key import Entry, between_entry, dot_entries, edge_entries, face_entries, tint_entries
+from argen.pl._network.grades import widths_of
+from argen.pl._network.key import (
+    Entry,
+    between_entry,
+    dot_entries,
+    edge_entries,
+    face_entries,
+    grade_entries,
+    tint_entries,
+)
 from argen.pl._network.layered import layered_scene, too_dense
 from argen.pl._network.module_colors import tint
 from argen.pl._network.modules import module_scene
@@ -147,12 +156,17 @@ def _grown(page: Room, n: int) -> Room:
     return page[0] * factor, page[1] * factor
 
 
+def _weights_and_grades(graph: nx.DiGraph) -> list[tuple[float, str]]:
+    return [(data["weight"], data.get("grade", "")) for *_, data in graph.edges(data=True)]
+
+
 def _finished(
     request: Request, scene: Scene, texts: dict[tuple[str, str], str], key_room: float = _KEY_ROOM
 ) -> Picture:
     """Put numbers, headings, key and notes round a scene."""
     placed = place_labels(scene, texts)
-    weights = [weight for *_, weight in request.shown.edges(data="weight")]
+    widths = widths_of(request.shown)
+    weights = [widths.weight(w, grade) for w, grade in _weights_and_grades(request.shown)]
     tints = {}
     for region in scene.regions:
         tints.setdefault(tint(region.number), []).append(region.number)
@@ -161,13 +175,15 @@ def _finished(
     sizes = {n: degrees[n] for n in sorted({min(degrees), max(degrees)})} if degrees else {}
 
     def entries(scale: float) -> list[Entry]:
-        found = edge_entries(weights, scale * scene.thin) + dot_entries(sizes, scale)
-        if scene.between:
-            found.append(between_entry(max(map(abs, weights)), scale * scene.thin))
+        found = edge_entries(weights, widths.largest, scale * scene.thin)
+        found += grade_entries(widths, scale * scene.thin) + dot_entries(sizes, scale)
+        if scene.between and not widths.caps:
+            found.append(between_entry(widths.largest, scale * scene.thin))
         return found + face_entries(request.colors, scale) + tint_entries(tints, scale)
 
     notes = [
         *request.notes,
+        "wider: larger effect, up to what the grade allows" if widths.caps else "",
         names_note(len(scene.names), len(dots)) if dots else "",
         ("numbers: effect [95 % interval]" if has_intervals(request.shown) else "numbers: effect")
         if placed.labels

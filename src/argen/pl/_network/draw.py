@@ -8,12 +8,14 @@ import networkx as nx
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
 from argen.pl import _style as style
 from argen.pl._labels import label_points
 from argen.pl._network import edge_labels
 from argen.pl._network.compose import Picture, names_note
+from argen.pl._network.grades import LINES, widths_of
 from argen.pl._network.groups import NAME_SIZE
 from argen.pl._network.key import BETWEEN_DASHES, DOT_FACE, draw_key
 from argen.pl._network.module_colors import shade, tint
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_picture", "room_of"]
 
 _HEAD_LENGTH, _HEAD_HALF_WIDTH, _BAR_HALF_WIDTH = 5.6, 2.6, 3.2  # of edges between dots, points before thinning
+_HEAD_PIECE, _CUTS = 6.5, 80  # points of a line below its head; pieces of a line that may be cut
 _CROWDED, _CROWDED_ALPHA = 300, 0.75  # lines from which they let others shine through
 _BETWEEN_ALPHA = 0.75
 _DOT_RIM = 0.6
@@ -96,32 +99,51 @@ def _draw_regions(ax: "Axes", scene: Scene, scale: float) -> None:
         ax.add_patch(patch)
 
 
-def _weights(graph: nx.DiGraph, scene: Scene) -> list[tuple[str, str, float]]:
-    """Edges by size, so that strong ones lie on top, and those between modules below all others."""
-    edges = [(u, v, weight) for u, v, weight in graph.edges(data="weight") if (u, v) in scene.lines]
+def _weights(graph: nx.DiGraph, scene: Scene) -> list[tuple[str, str, float, object]]:
+    """Edges with the effect that their width shows and their dashes, wide ones on top, those between modules below."""
+    widths, edges = widths_of(graph), []
+    for u, v, data in graph.edges(data=True):
+        if (u, v) in scene.lines:
+            grade = data.get("grade", "")
+            dashes = LINES[grade].style if grade in LINES else BETWEEN_DASHES if (u, v) in scene.between else "solid"
+            edges.append((u, v, widths.weight(data["weight"], grade), dashes))
     return sorted(edges, key=lambda edge: (edge[:2] not in scene.between, abs(edge[2])))
 
 
 def _draw_edges(ax: "Axes", graph: nx.DiGraph, scene: Scene, scale: float) -> None:
     """Draw every edge as an arrow with a white rim."""
     edges = _weights(graph, scene)
-    largest = max((abs(weight) for *_, weight in edges), default=0.0)
-    for source, target, weight in edges:
+    largest = widths_of(graph).largest
+    for source, target, weight, dashes in edges:
         look = style.edge_look(weight, largest, scale)
         if (source, target) in scene.between:
-            look |= {"linestyle": BETWEEN_DASHES, "alpha": _BETWEEN_ALPHA}
-        arrow = FancyArrowPatch(path=scene.lines[source, target], zorder=1, **look)
-        arrow.set_gid(f"edge:{source}:{target}")
-        ax.add_patch(arrow)
+            look |= {"alpha": _BETWEEN_ALPHA}
+        line, head = scene.lines[source, target], None
+        if "grade" in graph.edges[source, target] and dashes != "solid":
+            line, head = _cut_before_head(line)
+        ends = {"arrowstyle": "-"} if head is not None else {}
+        ax.add_patch(
+            FancyArrowPatch(path=line, zorder=1, gid=f"edge:{source}:{target}", **look | ends | {"linestyle": dashes})
+        )
+        if head is not None:  # dashes would leave holes in it
+            ax.add_patch(FancyArrowPatch(path=head, zorder=1, gid=f"head:{source}:{target}", **look))
+
+
+def _cut_before_head(line: Path) -> tuple[Path, Path | None]:
+    """The line up to its head, and the piece below the head; no piece where the line is hardly longer than that."""
+    points = points_on(line, _CUTS)
+    left = np.hypot(*np.diff(points, axis=0).T)[::-1].cumsum()[::-1]  # from each point to the tip
+    at = int(np.searchsorted(-left, -_HEAD_PIECE, side="right")) - 1
+    return (line, None) if at < 1 else (Path(points[: at + 1]), Path(points[at:]))
 
 
 def _draw_fine_edges(ax: "Axes", graph: nx.DiGraph, scene: Scene, scale: float) -> None:
     """Draw all edges as one collection of lines and two of heads: thousands of arrows would take minutes."""
     edges = _weights(graph, scene)
-    largest = max(abs(weight) for *_, weight in edges)
-    colors = [style.NEGATIVE_COLOR if weight < 0 else style.POSITIVE_COLOR for *_, weight in edges]
+    largest = widths_of(graph).largest
+    colors = [style.NEGATIVE_COLOR if weight < 0 else style.POSITIVE_COLOR for _, _, weight, _ in edges]
     lines, triangles, bars = [], [], []
-    for source, target, weight in edges:
+    for source, target, weight, _ in edges:
         points = points_on(scene.lines[source, target], 9)
         tip, way = points[-1].copy(), points[-1] - points[-2]
         way /= max(float(np.linalg.norm(way)), 1e-9)
@@ -135,8 +157,8 @@ def _draw_fine_edges(ax: "Axes", graph: nx.DiGraph, scene: Scene, scale: float) 
             points[-1] = back
         lines.append(points)
     alpha = _CROWDED_ALPHA if len(edges) > _CROWDED else 1.0
-    widths = [style.line_width(weight, largest) * scene.thin * scale for *_, weight in edges]
-    dashes = [BETWEEN_DASHES if (u, v) in scene.between else "solid" for u, v, _ in edges]
+    widths = [style.line_width(weight, largest) * scene.thin * scale for _, _, weight, _ in edges]
+    dashes = [dashes for *_, dashes in edges]
     look = {"zorder": 1, "alpha": alpha}
     ax.add_collection(
         LineCollection(lines, colors=colors, linewidths=widths, linestyles=dashes, gid="edges", **look), autolim=False

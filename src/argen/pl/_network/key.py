@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Patch
 
 from argen.pl import _style as style
+from argen.pl._network.grades import LINES, Widths
 
 __all__ = [
     "BETWEEN_DASHES",
@@ -21,6 +22,7 @@ __all__ = [
     "draw_key",
     "edge_entries",
     "face_entries",
+    "grade_entries",
     "key_shape",
     "tint_entries",
 ]
@@ -42,18 +44,28 @@ def face_entries(colors: Sequence[tuple[str, object]], scale: float) -> list[Ent
     ]
 
 
-def edge_entries(weights: Sequence[float], scale: float) -> list[Entry]:
-    """Both signs, the weakest and the strongest line drawn."""
+def edge_entries(weights: Sequence[float], largest: float, scale: float) -> list[Entry]:
+    """Both signs, the weakest and the strongest line drawn; no line is wider than that of the effect `largest`."""
     if not len(weights):
         return []
-    sizes = np.abs(weights)
-    smallest, largest = float(sizes.min()), float(sizes.max())
-    samples = dict.fromkeys(f"{size:.2g}" for size in (smallest, largest))
+    samples = dict.fromkeys(f"{size:.2g}" for size in (float(np.abs(weights).min()), largest))
     plain = {"arrowstyle": "-", "color": style.NOTE_COLOR}
     looks = {
         "positive effect": style.edge_look(largest / 2, largest, scale),
         "negative effect": style.edge_look(-largest / 2, largest, scale),
     } | {f"|effect| {size}": style.edge_look(float(size), largest, scale) | plain for size in samples}
+    return [(label, FancyArrowPatch((0, 0), (1, 0), **look)) for label, look in looks.items()]
+
+
+def grade_entries(widths: Widths, scale: float) -> list[Entry]:
+    """The line of every grade that there is, as wide as it can be."""
+    plain = {"arrowstyle": "-", "color": style.NOTE_COLOR}
+    looks = {
+        grade: style.edge_look(widths.weight(widths.largest, grade), widths.largest, scale)
+        | plain
+        | {"linestyle": LINES[grade].style}
+        for grade in widths.caps
+    }
     return [(label, FancyArrowPatch((0, 0), (1, 0), **look)) for label, look in looks.items()]
 
 

@@ -10,6 +10,7 @@ from argen._bridge.validate import check_count, check_option, name_some
 from argen.pl._axes import on_paper
 from argen.pl._network.compose import LAYOUTS, Request, compose
 from argen.pl._network.draw import draw_picture, room_of
+from argen.pl._network.grades import with_grades
 from argen.pl._network.most_connected import MAX_GENES, hidden_genes_note, hubs
 from argen.pl._network.select import node_colors, shown_part
 from argen.pl._network.sheet import hidden_note
@@ -43,6 +44,7 @@ def argen_network(  # noqa: PLR0913
     layout: str = "layered",
     edge_labels: bool | None = None,
     color: Mapping[str, object] | str | None = None,
+    grade: bool = False,
     max_genes: int = MAX_GENES,
     ax: "Axes | None" = None,
     show: bool | None = None,
@@ -88,6 +90,10 @@ def argen_network(  # noqa: PLR0913
     color
         Colours of the genes: a dict from gene to colour (other genes keep the default), or the name of a
         numeric attribute of the genes, ``"order"`` or ``"layer"``.
+    grade
+        Draw what the edges are worth, too (``grade`` in :func:`argen.get.evidence`): solid lines are strong, long
+        dashes moderate, short dashes weak, dots doubtful. The lower the grade, the thinner a line may be at most, so
+        that the widest line is always one of the best grade that is drawn.
     max_genes
         Of more genes than this the ones with the most edges are drawn, with the edges among them; a note says so.
     ax
@@ -119,8 +125,12 @@ def argen_network(  # noqa: PLR0913
     from argen import get
 
     check_option("layout", layout, tuple(LAYOUTS))
+    check_option("grade", grade, (True, False))
+    graph = get.graph(adata, key=key)
+    if grade:
+        graph = with_grades(graph, get.evidence(adata, key=key))
     ax = draw_network(
-        get.graph(adata, key=key),
+        graph,
         genes=genes,
         parents_of=parents_of,
         children_of=children_of,

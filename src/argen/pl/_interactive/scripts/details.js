@@ -40,6 +40,8 @@ const SIGN_WORDS = {
 function edgeFacts(edge) {
   const strength = has(edge, "weak") && edge.weak ? " (weak)" : "";
   return factTable([
+    known(edge, "grade") && ["grade", edge.grade],
+    known(edge, "reasons") && ["reasons", edge.reasons],
     ["effect", number("coef", edge.coef)],
     known(edge, "se") && ["standard error", number("se", edge.se)],
     known(edge, "ci_low") && ["95 % interval", ...interval(edge, "ci_low", "ci_high")],

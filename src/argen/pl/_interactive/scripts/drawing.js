@@ -8,6 +8,13 @@ const view = document.getElementById("view");
 const COLOR_OF = { positive: LOOK.positive, negative: LOOK.negative, unknown: LOOK.note };
 const SHAPE_OF = { positive: "triangle", negative: "tee", unknown: "vee" };
 
+// Dash and gap of an edge: those of its grade if edges are graded, else those of weak instruments; null if solid.
+function dashesOf(edge) {
+  if (!LOOK.grades.length) return edge.weak === true ? [4, 2.5] : null;
+  const look = LOOK.grades.find((entry) => entry.grade === edge.grade);
+  return look && look.dashes.length ? look.dashes.map((length) => Number((length * edge.line).toFixed(2))) : null;
+}
+
 function geneElement(gene) {
   const data = { id: gene.id, name: gene.name.replace(/\s/g, " "), width: gene.width };
   const classes = gene.weak === true ? "gene weak" : "gene";
@@ -20,9 +27,9 @@ function edgeElement(edge) {
   const data = {
     id: edge.id, source: edge.parent.id, target: edge.child.id, line: edge.line, effect: signed(edge.coef),
     start: relative(points[0], edge.parent), end: relative(points[points.length - 1], edge.child),
-    weights: bends.weights, distances: bends.distances,
+    weights: bends.weights, distances: bends.distances, dashes: dashesOf(edge) || [1, 0],
   };
-  const classes = [edge.sign, bends.weights.length ? "bent" : "", edge.weak === true ? "weak" : ""].join(" ");
+  const classes = [edge.sign, bends.weights.length ? "bent" : "", dashesOf(edge) ? "dashed" : ""].join(" ");
   return { group: "edges", data, classes };
 }
 
@@ -61,7 +68,7 @@ const STYLE = [
     color: COLOR_OF[sign],
   } })),
   { selector: "edge.negative", style: { "arrow-scale": TEE_SCALE } },
-  { selector: "edge.weak", style: { "line-style": "dashed", "line-dash-pattern": [4, 2.5] } },
+  { selector: "edge.dashed", style: { "line-style": "dashed", "line-dash-pattern": "data(dashes)" } },
   { selector: "edge.faded", style: { opacity: 0.07 } },
   { selector: "node.faded", style: { opacity: 0.22 } },
   { selector: "edge.effect-at-child", style: {

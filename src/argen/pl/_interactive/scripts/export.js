@@ -24,7 +24,8 @@ function words(kind, x, y, text, size, color, more = {}) {
 
 function drawnEdge(edge) {
   const color = COLOR_OF[edge.sign];
-  const dashed = edge.weak === true ? { "stroke-dasharray": "4 2.5" } : {};
+  const dashes = dashesOf(edge);
+  const dashed = dashes ? { "stroke-dasharray": dashes.join(" ") } : {};
   const line = shape("path", { class: "edge", d: pathOf(edge), fill: "none", stroke: color, "stroke-width": edge.line, ...dashed });
   const sample = edge.id === ""; // of the key
   const faded = !sample && kept !== null && !kept.has(edge.id) ? { opacity: 0.07 } : {};

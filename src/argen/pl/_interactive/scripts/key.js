@@ -23,7 +23,8 @@ function keyEntries() {
     { text: "negative effect", edge: sampleEdge("negative", 1.85) },
     ...(sizes.length < EDGES.length ? [{ text: "effect not known", edge: sampleEdge("unknown", 1) }] : []),
     ...widths.map((size) => ({ text: `|effect| ${written(size)}`, line: lineFor(size) })),
-    ...(EDGES.some((edge) => edge.weak === true) ? [{ text: "weak instruments (F < 10)", line: 1.85, dashed: true }] : []),
+    ...LOOK.grades.map((entry) => ({ text: entry.grade, line: entry.line, dashes: dashesOf(entry) })),
+    ...(!LOOK.grades.length && EDGES.some((edge) => edge.weak === true) ? [{ text: "weak instruments (F < 10)", line: 1.85, dashes: [4, 2.5] }] : []),
     ...(GENES.some((gene) => gene.weak === true) ? [{ text: "weak knock-down", box: true }] : []),
   ];
   return entries.map((entry) => ({ ...entry, width: SAMPLE + 14 + 0.56 * LOOK.small_font * entry.text.length }));
@@ -33,7 +34,7 @@ function keySample(entry) {
   if (entry.edge) return drawnEdge(entry.edge);
   const stroke = { stroke: LOOK.note, fill: "none" };
   if (entry.box) return shape("rect", { x: 6, y: -6, width: 20, height: 12, rx: 4, ...stroke, fill: LOOK.face, "stroke-width": 1.4, "stroke-dasharray": "4 2" });
-  const dashes = entry.dashed ? { "stroke-dasharray": "4 2.5" } : {};
+  const dashes = entry.dashes ? { "stroke-dasharray": entry.dashes.join(" ") } : {};
   return shape("path", { d: `M0 0 L${SAMPLE} 0`, ...stroke, "stroke-width": entry.line, ...dashes });
 }
 

@@ -1,0 +1,273 @@
+"""The table for a decision: grades and reasons from tables made by hand, and on a real screen."""
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from toy import KWARGS, assert_same, toy
+
+import argen as ag
+from argen._bridge.evidence.facts import Sources
+from argen._bridge.evidence.rules import GRADES, RULES
+from argen._bridge.evidence.table import COLUMNS, evidence_table
+from argen.errors import ArgenWarning, InputError, MissingResultError
+
+FINE = {"source": "A", "target": "B", "coef": 0.5, "se": 0.05, "z": 10.0, "p": 1e-20, "selected": True}
+TWO_STAGE = FINE | {
+    "p_robust": 1e-9, "F": 200.0, "direction": "one way", "loop": "", "required": False, "mde": 0.2, "verdict": "found",
+    "flags": "",
+}  # fmt: skip
+JOINT = FINE | {"inclusion": 1.0, "required": False, "flags": ""}
+STABLE, EVERY = {"stability": 0.97}, {"share": 1.0}
+
+
+def finding(check, perturbations="", genes=""):
+    return {"findings": pd.DataFrame({"check": [check], "perturbations": [perturbations], "genes": [genes]})}
+
+
+def one_edge(two_stage=None, joint=None, stability=None, share=None, **more):
+    """The row of an edge for which everything speaks but what is changed; ``False``: not computed."""
+
+    def table(standard, changes):
+        return None if changes is False else pd.DataFrame([standard | (changes or {})])
+
+    ends = {"source": "A", "target": "B"}
+    nothing = pd.DataFrame({name: [] for name in ("check", "perturbations", "genes")})
+    sources = {
+        "two_stage": table(TWO_STAGE, two_stage),
+        "joint": table(JOINT, joint),
+        "stability": table(ends | STABLE, stability),
+        "sensitivity": table(ends | EVERY, share),
+        "findings": nothing,
+    }
+    return evidence_table(Sources(**sources | more)).iloc[0]
+
+
+def test_an_edge_that_nothing_speaks_against_is_strong():
+    row = one_edge()
+    assert row["grade"] == "strong"
+    assert row["reasons"] == (
+        "found by both searches; in every variation; stability 0.97; agreement of guides not computed"
+    )
+
+
+DISAGREE = {"J_p": 1e-6, "J_flag": "edge, equation"}
+CASES = {
+    "joint search does not have it": ({"joint": {"selected": False}}, "doubtful", "not found by the joint search"),
+    "only joint search, unsure": (
+        {"two_stage": {"selected": False}, "joint": {"inclusion": 0.97}}, "weak", "not found by the two-stage search",
+    ),
+    "only joint search, sure": (
+        {"two_stage": {"selected": False}}, "moderate", "not found by the two-stage search, sure in the joint search",
+    ),
+    "robust test": ({"two_stage": {"p_robust": 0.3}}, "weak", "robust test does not agree (p 0.3)"),
+    "unlikely": ({"joint": {"inclusion": 0.6}}, "weak", "inclusion 0.60"),
+    "likely": ({"joint": {"inclusion": 0.95}}, "moderate", "inclusion 0.95"),
+    "weak instruments": ({"two_stage": {"F": 4.0}}, "weak", "weak instruments (F 4.0)"),
+    "guides, edge": ({"two_stage": DISAGREE, "guides_compared": True}, "weak", "guides of A disagree about it (J)"),
+    "guides, equation": (
+        {"two_stage": {"J_p": 0.2, "J_flag": "equation"}}, "moderate", "guides disagree about the equation of B (J)",
+    ),
+    "required": ({"two_stage": {"required": True}}, "moderate", "put there by prior knowledge, not tested"),
+    "loop": (
+        {"two_stage": {"loop": "C⇄A, C⇄B"}, "joint": False},
+        "weak", "hangs on the direction of C⇄A and 1 other loop",
+    ),
+    "loop, reversed too": (
+        {"two_stage": {"loop": "C⇄A"}, "joint": False, "loops_reversed": True},
+        "moderate", "size hangs on the direction of C⇄A",
+    ),
+    "loop, joint search sure": ({"two_stage": {"loop": "C⇄A"}}, "moderate", "size hangs on the direction of C⇄A"),
+    "loop, joint search unsure": (
+        {"two_stage": {"loop": "C⇄A"}, "joint": {"inclusion": 0.95}}, "weak", "hangs on the direction of C⇄A",
+    ),
+    "joint, direction": (
+        {"joint": {"flags": "loop, direction undetermined"}}, "weak", "direction undetermined in the joint search",
+    ),
+    "joint, unstable": ({"joint": {"flags": "unstable"}}, "weak", "unstable in the joint search"),
+    "shaky": ({"stability": {"stability": 0.3}, "joint": False}, "weak", "stability 0.30"),
+    "shaky, joint search sure": ({"stability": {"stability": 0.3}}, "moderate", "stability 0.30"),
+    "not quite stable": ({"stability": {"stability": 0.7}}, "moderate", "stability 0.70"),
+    "some variations": ({"share": {"share": 0.75}}, "weak", "in 75% of the variations"),
+    "most variations": ({"share": {"share": 0.95}}, "moderate", "in 95% of the variations"),
+    "nothing was asked": (
+        {"joint": False, "stability": False, "share": False}, "moderate", "nothing but its search was asked about it",
+    ),
+    "neighbours": (
+        {"neighbours": pd.DataFrame({"perturbation": ["B"], "gene": ["A"]})},
+        "weak", "A and B are neighbours, which share knock-downs",
+    ),
+    "programme": (finding("shared programme", "A, B, C, D"), "weak", "both ends are in one shared programme"),
+    "programme, one end": (finding("shared programme", "A, C, D, E", "X"), "strong", "found by both searches"),
+    "shifted source": (finding("composition", "A"), "moderate", "all effects of A are shifted (composition)"),
+    "heavy target": (finding("composition", "", "B"), "moderate", "B carries much of the depth (composition)"),
+    "shifted target": (finding("composition", "B"), "strong", "found by both searches"),
+    "common response": (
+        finding("common response", "", "B"), "moderate", "most perturbations move B (common response)",
+    ),
+    "common response of the source": (finding("common response", "", "A"), "strong", "found by both searches"),
+    "unequal guides": (finding("guides", "A, C"), "moderate", "guides of A are unequal"),
+    "survivors": (finding("survivors", "A"), "moderate", "few cells of A are left (survivors)"),
+    "unsupported": (finding("controls", "A"), "moderate", "cells of A without controls of their kind"),
+    "active control": (finding("controls", "", "B"), "moderate", "a control guide moves B"),
+    "covariates": (finding("covariates", "A"), "moderate", "covariates take in the effect of A"),
+    "a batch ranks no edge below another": (finding("batch"), "strong", "found by both searches"),
+    "not selected": (
+        {"two_stage": {"selected": False, "verdict": "tested"}, "joint": {"selected": False}},
+        "not selected", "an effect of 0.2 would be found",
+    ),
+    "not testable": (
+        {"two_stage": {"selected": False, "verdict": "not testable"}, "joint": False},
+        "not selected", "could not be tested",
+    ),
+    "forbidden": (
+        {"two_stage": {"selected": False, "verdict": "not testable", "flags": "forbidden"}, "joint": False},
+        "not selected", "forbidden by prior knowledge",
+    ),
+    "no verdict": (
+        {"two_stage": False, "joint": {"selected": False}}, "not selected", "found by no search",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_rule_alone_sets_the_grade(case):
+    changes, grade, words = CASES[case]
+    row = one_edge(**changes)
+    assert row["grade"] == grade
+    assert row["reasons"].split("; ")[0] == words
+
+
+def test_every_rule_is_tried():
+    """The words of each, its facts filled in, are the first reason of a case above."""
+    first = {words for _, _, words in CASES.values()}
+    for rule in RULES:
+        beginning = rule.words.split("{")[0]
+        end = rule.words.rsplit("}", 1)[-1] if "{" in rule.words else ""
+        assert any(words.startswith(beginning) and words.endswith(end) for words in first), rule.words
+
+
+def test_the_worst_reason_counts_and_comes_first():
+    row = one_edge(stability={"stability": 0.7}, two_stage={"F": 3.0}, joint={"selected": False, "inclusion": 0.2})
+    assert row["grade"] == "doubtful"
+    assert row["reasons"].startswith(
+        "not found by the joint search; inclusion 0.20; weak instruments (F 3.0); stability"
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("joint", "joint search not computed"),
+        ("two_stage", "two-stage search not computed"),
+        ("stability", "stability not computed"),
+        ("share", "variations not computed"),
+    ],
+)
+def test_what_was_not_computed_is_said_and_neither_helps_nor_hurts(missing, words):
+    row = one_edge(**{missing: False})
+    assert words in row["reasons"].split("; ")
+    assert words not in one_edge()["reasons"]
+    assert row["grade"] == ("strong" if missing != "two_stage" else one_edge()["grade"])
+    assert "checks not computed" in one_edge(findings=None)["reasons"]
+    assert one_edge(findings=None)["grade"] == "strong"
+
+
+def test_ranked_by_grade_then_by_test_statistic():
+    rows = [("B", -3, True, 99), ("C", 9, True, 5), ("D", 30, False, 99), ("E", 4, True, 99)]
+    two = pd.DataFrame([TWO_STAGE | dict(zip(("target", "z", "selected", "F"), row, strict=True)) for row in rows])
+    two["verdict"] = np.where(two["selected"], "found", "tested")
+    table = evidence_table(Sources(two, stability=two[["source", "target"]].assign(stability=0.9)))
+    assert table["target"].tolist() == ["E", "B", "C", "D"]
+    assert table["grade"].astype(str).tolist() == ["strong", "strong", "weak", "not selected"]
+    assert table["grade"].cat.ordered
+    assert tuple(table["grade"].cat.categories) == GRADES
+    assert tuple(table) == COLUMNS
+
+
+def test_pairs_of_the_joint_search_alone_have_its_estimate():
+    joint = pd.DataFrame([JOINT, JOINT | {"target": "C", "coef": -0.7}])
+    table = evidence_table(Sources(pd.DataFrame([TWO_STAGE]), joint)).set_index("target")
+    assert table.loc["C", ["estimate", "coef", "coef_joint"]].tolist() == ["joint", -0.7, -0.7]
+    assert table.loc["B", ["estimate", "coef", "coef_joint"]].tolist() == ["two-stage", 0.5, 0.5]
+    assert np.isnan(table.loc["C", "F"])
+
+
+def test_literature_and_rules_are_named_and_change_no_grade():
+    known = pd.DataFrame({"source": ["A"], "target": ["B"], "weight": [1.0]})
+    rules = pd.DataFrame({"source": ["A"], "target": ["B"], "rule": ["before"]})
+    row = one_edge(known=known, rules=rules)
+    assert row["prior"] == "before; known"
+    assert "known" in row["reasons"].split("; ")
+    other = one_edge(known=known.assign(weight=-1.0))
+    assert other["prior"] == "known, other sign"
+    assert "known with the other sign" in other["reasons"].split("; ")
+    assert row["grade"] == other["grade"] == one_edge(known=known.assign(weight=np.nan))["grade"] == "strong"
+
+
+@pytest.fixture(scope="module")
+def done():
+    adata = toy()
+    ag.tl.argen_dag(adata, **KWARGS)
+    return adata
+
+
+@pytest.fixture(scope="module")
+def diagnosed(done):
+    adata = done.copy()
+    ag.tl.argen_joint(adata, n_jobs=1)
+    ag.tl.argen_stability(adata, n_draws=20, rng=7, n_jobs=1)
+    ag.tl.argen_sensitivity(adata, alphas=[0.01], n_jobs=1)
+    return adata
+
+
+def test_numbers_are_those_of_the_other_tables(diagnosed):
+    before = diagnosed.copy()
+    table = ag.get.evidence(diagnosed).set_index(["source", "target"])
+    assert_same(before, diagnosed)
+    edges = ag.get.edges(diagnosed, selected=False).set_index(["source", "target"])
+    names = ["coef", "se", "ci_low", "ci_high", "p", "padj", "p_robust", "F", "mde"]
+    pd.testing.assert_frame_equal(table.loc[edges.index, names], edges[names])
+    joint = ag.get.edges(diagnosed, key="argen_joint", selected=False).set_index(["source", "target"])
+    pd.testing.assert_series_equal(table.loc[joint.index, "inclusion"], joint["inclusion"])
+    stability = ag.get.stability(diagnosed).set_index(["source", "target"])["stability"]
+    pd.testing.assert_series_equal(table.loc[stability.index, "stability"], stability)
+    share = ag.get.sensitivity(diagnosed).set_index(["source", "target"])["share"]
+    pd.testing.assert_series_equal(table.loc[share.index, "share"], share)
+    assert set(table.index[table["selected"]]) == set(edges.index[edges["selected"]])
+
+
+def test_the_same_from_either_network(diagnosed):
+    pd.testing.assert_frame_equal(ag.get.evidence(diagnosed), ag.get.evidence(diagnosed, key="argen_joint"))
+
+
+def test_what_is_named_must_be_there_and_none_leaves_out(diagnosed, done):
+    assert "stability not computed" in ag.get.evidence(diagnosed, stability=None)["reasons"].iloc[0]
+    alone = ag.get.evidence(done)
+    assert "joint search not computed" in alone["reasons"].iloc[0]
+    assert alone["inclusion"].isna().all()
+    for name in ("joint", "stability", "sensitivity", "overidentification", "check"):
+        with pytest.raises(MissingResultError, match="other"):
+            ag.get.evidence(diagnosed, **{name: "other"})
+    with pytest.raises(MissingResultError):
+        ag.get.evidence(toy())
+    with pytest.raises(InputError, match="no column 'target'"):
+        ag.get.evidence(done, known=pd.DataFrame({"source": ["A"]}))
+
+
+def test_older_diagnostics_are_left_out_with_a_warning(diagnosed):
+    adata = diagnosed.copy()
+    ag.tl.argen_dag(adata, **KWARGS, alpha=0.01)
+    with pytest.warns(ArgenWarning, match="made from another network") as record:
+        table = ag.get.evidence(adata)
+    assert len(record) == 2
+    assert table["stability"].isna().all()
+    assert table["share"].isna().all()
+
+
+@pytest.mark.parametrize("kind", ["h5ad", "zarr"])
+def test_the_same_from_a_file(diagnosed, tmp_path, kind):
+    path = tmp_path / f"screen.{kind}"
+    getattr(diagnosed, f"write_{kind}")(path)
+    read = getattr(anndata, f"read_{kind}")(path)
+    pd.testing.assert_frame_equal(ag.get.evidence(read), ag.get.evidence(diagnosed))
