@@ -69,7 +69,7 @@ def check(
     >>> list(ag.get.check(adata))[:3]
     ['check', 'what', 'strength']
     """
-    if key == "argen_check" and find_entry(adata, key) is None:
+    if key == "argen_check" and key not in adata.uns:
         entry = read_entry(adata, descendants, "descendants")
         tables = {"findings": entry.tables["findings"]}
     else:
