@@ -16,8 +16,8 @@ from argen.errors import ArgenWarning, InputError, MissingResultError
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 SECTIONS = [
-    "data", "design", "calibration", "instruments", "network", "edges", "prior", "equations", "cycles", "sensitivity",
-    "stability", "overidentification", "power", "parameters", "citation",
+    "evidence", "look", "data", "design", "calibration", "instruments", "network", "edges", "prior", "equations",
+    "cycles", "sensitivity", "stability", "overidentification", "power", "parameters", "citation",
 ]  # fmt: skip
 EVIL = "<script>alert(1)</script>\"'&"
 
@@ -68,9 +68,11 @@ class Page(HTMLParser):
     def text(self, section):
         return " ".join("".join(self.texts[section]).split())
 
-    def table(self, *columns):
-        """The first table with these columns."""
-        for _, rows in self.tables:
+    def table(self, *columns, section=None):
+        """The first table with these columns, of one section or of all but the first, which repeats others."""
+        for place, rows in self.tables:
+            if place == "evidence" if section is None else place != section:
+                continue
             if rows and set(columns) <= set(map(str, rows[0])):
                 return pd.DataFrame(rows[1:], columns=rows[0])
         raise AssertionError(columns)
@@ -103,6 +105,7 @@ def diagnosed(done):
     ag.tl.argen_stability(adata, n_draws=20, rng=7)
     ag.tl.argen_overidentification(adata, min_cells=10)
     ag.tl.argen_calibration(adata, n_splits=3)
+    ag.tl.argen_joint(adata)
     return adata
 
 
@@ -189,6 +192,57 @@ def test_everything(diagnosed, tmp_path):
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<h1>My screen</h1>" in text
     assert "2026-11-21" in text
+
+
+def test_begins_with_the_evidence(diagnosed, done, tmp_path):
+    page = Page(write(diagnosed, tmp_path))
+    table = ag.get.evidence(diagnosed)
+    table = table[table["grade"] != "not selected"]
+    shown = page.table("grade", section="evidence")
+    assert shown["grade"].tolist() == table["grade"].astype(str).tolist()
+    assert shown["reasons"].tolist() == table["reasons"].tolist()
+    np.testing.assert_array_equal(shown["coef"], table["coef"])
+    counts = ", ".join(
+        f"{(table['grade'] == grade).sum()} {grade}" for grade in ("strong", "moderate", "weak", "doubtful")
+    )
+    assert f"{len(table)} edges found by the searches: {counts}." in page.text("evidence")
+    best = table.iloc[0]
+    assert f"The best are {best['grade']}: {best['source']} → {best['target']} ({best['coef']:+.2f})" in page.text(
+        "evidence"
+    )
+    alone = Page(write(done, tmp_path))
+    assert "Agreement of guides not computed; joint search not computed; stability not computed" in alone.text(
+        "evidence"
+    )
+    assert "not computed" not in " ".join(alone.table("grade", section="evidence")["reasons"])
+    ag.tl.argen_dag(none := done.copy(), alpha=1e-290)
+    assert "No search has found an edge." in Page(write(none, tmp_path)).text("evidence")
+
+
+def test_look_here_first(done, tmp_path):
+    adata = done.copy()
+    tables = adata.uns["argen_descendants"]["tables"]
+    assert (
+        ag.get.check(adata)["what"].tolist()
+        == Page(write(adata, tmp_path)).table("what", section="look")["what"].tolist()
+    )
+    tables["findings"] = findings = tables["findings"].iloc[:0]
+    text = Page(write(adata, tmp_path)).text("look")
+    assert text.startswith("Look here first No check spoke.")
+    assert text.endswith("control guides, unequal guides and neighbours have not run (ag.tl.argen_check).")
+    ag.tl.argen_check(adata)
+    text = Page(write(adata, tmp_path)).text("look")
+    assert "Not looked at: controls (the guide of each cell is not known: give guides=), guides (the same)" in text
+    row = dict.fromkeys(findings, "") | {
+        "check": "batch",
+        "what": "b is unbalanced",
+        "strength": 0.4,
+        "advice": "add b",
+    }
+    adata.uns["argen_check"]["tables"]["findings"] = pd.DataFrame([row])[list(findings)]
+    page = Page(write(adata, tmp_path))
+    assert "No check spoke" not in page.text("look")
+    assert page.table("what", section="look")["advice"].tolist() == ["add b"]
 
 
 def test_the_same_page_again(done, tmp_path):

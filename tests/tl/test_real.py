@@ -165,3 +165,19 @@ def test_log(papalexi, log):
         "    'again_order' and 'again_layer' of each gene (adata.var)",
     ):
         assert line in log.getvalue()
+
+
+def test_grades_of_the_interferon_cascade(papalexi):
+    """What is known of the cascade is found by both searches, and hangs on loops that one experiment cannot settle."""
+    adata = papalexi.copy()
+    ag.tl.argen_joint(adata)
+    table = ag.get.evidence(adata, known=ag.datasets.collectri()).set_index(["source", "target"])
+    found = table[table["grade"] != "not selected"]
+    assert found["loop"].loc[[("JAK2", "STAT1"), ("IFNGR2", "JAK2")]].str.contains("IFNGR2⇄JAK2").all()
+    assert found.loc[("JAK2", "TNFRSF14"), "grade"] == "moderate"
+    assert "size hangs on the direction of" in found.loc[("JAK2", "TNFRSF14"), "reasons"]
+    for edge in (("JAK2", "STAT1"), ("IFNGR2", "JAK2")):
+        assert found.loc[edge, "grade"] == "weak"
+        assert "direction undetermined in the joint search" in found.loc[edge, "reasons"]
+    assert table.loc[("STAT1", "STAT2"), "prior"] == "known"
+    assert not (table["grade"] == "strong").any()

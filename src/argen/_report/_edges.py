@@ -8,7 +8,7 @@ from argen._report._html import Text, paragraph, table
 from argen._report._results import Results
 from argen.pl._wording import loops_words
 
-__all__ = ["edge_tables"]
+__all__ = ["edge_tables", "prior_rules"]
 
 # What the columns mean, in the order of the page.
 _EDGE_COLUMNS = {
@@ -99,3 +99,12 @@ def _with_diagnostics(results: Results, edges: pd.DataFrame) -> pd.DataFrame:
         there = {old: new for old, new in columns.items() if old in other and new not in edges}
         edges = edges.merge(other[[*ends, *there]].rename(columns=there), on=ends, how="left")
     return edges.drop(columns=[name for name in ("selected", "verdict", "batch") if name in edges])
+
+
+def prior_rules(results: Results) -> Iterator[Text]:
+    """What was known beforehand."""
+    rules = results.network.tables.get("prior")
+    if rules is None or len(rules) == 0:
+        yield paragraph("None was used.")
+    else:
+        yield table(rules, caption="Rules that the search respected", limit=len(rules))

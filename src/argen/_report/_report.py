@@ -25,13 +25,15 @@ def report(
 ) -> Path:
     """Write one HTML page about a network and everything that it rests on, for a reviewer.
 
-    The page needs nothing but a browser: figures are inside, no script, no font and no picture is loaded. It holds what
-    was used and dropped, the design, calibration, instruments, the network, its strongest edges with every diagnostic
-    that was computed, systems that have no solution, cycles, sensitivity, stability, over-identification, what the
-    screen could have found, parameters and versions of every step, and how to cite. A diagnostic that was not computed
-    is named with the function that computes it; one that was made from other data, or from another network, is
-    flagged. Numbers are shown to three digits, all their digits are in the attribute ``data-value``. Only what the
-    `get` functions compute on reading is computed, `adata` stays as it is, and the same input gives the same page.
+    The page needs nothing but a browser: figures are inside, no script, no font and no picture is loaded. It begins
+    with a summary in words and the edges ranked by what they are worth (:func:`argen.get.evidence`) and with what the
+    checks found (:func:`argen.get.check`). Then what was used and dropped, the design, calibration, instruments, the
+    network, its strongest edges with every diagnostic that was computed, systems that have no solution, cycles,
+    sensitivity, stability, over-identification, what the screen could have found, parameters and versions of every
+    step, and how to cite. A diagnostic that was not computed is named with the function that computes it; one that was
+    made from other data, or from another network, is flagged. Numbers are shown to three digits, all their digits are
+    in the attribute ``data-value``. Only what the `get` functions compute on reading is computed, `adata` stays as it
+    is, and the same input gives the same page.
 
     Parameters
     ----------

@@ -13,12 +13,14 @@ from argen._bridge.diagnostics.record import DIAGNOSTICS
 from argen._bridge.results.entries import find_entry
 from argen._bridge.results.network import networks_of_step
 from argen._bridge.validate import counted
-from argen._report._edges import edge_tables
+from argen._report._edges import edge_tables, prior_rules
+from argen._report._evidence import evidence_section, first_looks, graded_edges
 from argen._report._html import Section, Text, figure, notice, page, paragraph, table, values
 from argen._report._joint import fit_section, joint_words
 from argen._report._results import Results, read_results
 from argen.pl._axes import on_paper
 from argen.pl._network import draw_network
+from argen.pl._network.grades import with_grades
 from argen.pl._perturbations import draw_perturbations
 
 if TYPE_CHECKING:
@@ -55,17 +57,19 @@ def _is_joint(results: Results) -> bool:
 
 
 def _sections(results: Results, edges: pd.DataFrame) -> Iterator[Section]:
-    joint = _is_joint(results)
+    joint, graded = _is_joint(results), graded_edges(results)
+    yield Section("evidence", "What the edges are worth", *evidence_section(results, graded))
+    yield Section("look", "Look here first", *first_looks(results))
     yield Section("data", "Data: what was used and what was dropped", *_data(results))
     yield Section("design", "Design", *_design(results))
     if not joint:
         yield Section("calibration", "Calibration", *_calibration(results))
     yield Section("instruments", "Instruments", *_instruments(results))
-    yield Section("network", "Network", *_network(results, edges))
+    yield Section("network", "Network", *_network(results, edges, graded))
     if joint:
         yield Section("fit", "Fit: what the network does not explain", *fit_section(results, _drawn))
     yield Section("edges", "Strongest edges", *edge_tables(results, edges))
-    yield Section("prior", "Prior knowledge", *_prior(results))
+    yield Section("prior", "Prior knowledge", *prior_rules(results))
     if not joint:
         yield from _two_stage_sections(results)
     yield Section("power", "What was not found, and could have been", *_power(results))
@@ -199,8 +203,8 @@ def _instruments(results: Results) -> Iterator[Text]:
     )
 
 
-def _network(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
-    candidates, graph = results.opened.candidates, results.opened.graph()
+def _network(results: Results, edges: pd.DataFrame, graded: pd.DataFrame) -> Iterator[Text]:
+    candidates, graph = results.opened.candidates, with_grades(results.opened.graph(), graded)
     flagged = int((edges["flags"].astype(str) != "").sum())
     if _is_joint(results):
         words = f"{counted(len(edges), 'edge')} selected, {flagged} of them with a flag. {joint_words(results)}"
@@ -221,14 +225,6 @@ def _network(results: Results, edges: pd.DataFrame) -> Iterator[Text]:
         options = {"genes": sorted({*shown["source"], *shown["target"]}), "min_abs_coef": smallest}
         yield paragraph(f"Drawn are the {len(shown)} edges with the largest effects.", "note")
     yield from _drawn(on_paper(draw_network)(graph, **options), "the network")
-
-
-def _prior(results: Results) -> Iterator[Text]:
-    rules = results.network.tables.get("prior")
-    if rules is None or len(rules) == 0:
-        yield paragraph("None was used.")
-    else:
-        yield table(rules, caption="Rules that the search respected", limit=len(rules))
 
 
 def _equations(results: Results) -> Iterator[Text]:
