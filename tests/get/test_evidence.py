@@ -89,6 +89,10 @@ CASES = {
     "shaky, joint search sure": ({"stability": {"stability": 0.3}}, "moderate", "stability 0.30"),
     "not quite stable": ({"stability": {"stability": 0.7}}, "moderate", "stability 0.70"),
     "some variations": ({"share": {"share": 0.75}}, "weak", "in 75% of the variations"),
+    "some variations, named": (
+        {"share": {"share": 0.75, "lost_in": "edges alpha 0.001; ties"}},
+        "weak", "in 75% of the variations (not: edges alpha 0.001, ties)",
+    ),
     "most variations": ({"share": {"share": 0.95}}, "moderate", "in 95% of the variations"),
     "nothing was asked": (
         {"joint": False, "stability": False, "share": False}, "moderate", "nothing but its search was asked about it",
