@@ -54,12 +54,13 @@ def effects(adata: ad.AnnData) -> None:
 
 
 def overview(adata: ad.AnnData) -> None:
-    """Matrix, degrees, volcano and reach of the network of the quick start."""
+    """Matrix, degrees, volcano, reach and shifts of the network of the quick start."""
     drawn = {
         "heatmap": ag.pl.argen_heatmap(adata, effects="total", show=False),
         "degree": ag.pl.argen_degree(adata, show=False)[0],
         "volcano": ag.pl.argen_volcano(adata, show=False),
         "descendants": ag.pl.argen_descendants(adata, show=False),
+        "shifts": ag.pl.argen_shifts(adata, show=False),
     }
     for name, ax in drawn.items():
         ax.figure.savefig(HERE / "_static" / f"papalexi_{name}.png", dpi=110)

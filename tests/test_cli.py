@@ -1,5 +1,6 @@
 """The command line, in a process of its own and in this one, against the public functions and the known truth."""
 
+import argparse
 import inspect
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from argen._core.glm.sandwich import HC
 from argen._core.guides import CALLERS
 from argen.cli import main
 from argen.cli._arguments import given, make_parser
-from argen.cli._signatures import DAG, GUIDES, STEP, arguments_of
+from argen.cli._signatures import DAG, GUIDES, SENSITIVITY, STEP, arguments_of
 
 DEMO_TRUTH = {  # the figure of the paper without X7 and X8
     ("X1", "X2"): 0.5,
@@ -362,6 +363,11 @@ def test_error_in_a_process_is_one_line_without_a_traceback(tmp_path):
         (("--perturbation-key", "perturbation", "--alpha", "2"), ["alpha"]),
         (("--perturbation-key", "perturbation", "--n-jobs", "0"), ["n_jobs=0"]),
         (("--perturbation-key", "perturbation", "--guides", "umi"), ["--guides", "--perturbation-key"]),
+        (("--perturbation-key", "perturbation", "--replicate", "guide"), ["--replicate", "--report FILE.html"]),
+        (
+            ("--perturbation-key", "perturbation", "--replicate", "donor", "--report", "r.html"),
+            ["--replicate donor", "perturbation, guide, depth, L"],
+        ),
         (("--guides", "umi"), ["'umi'"]),
     ],
 )
@@ -421,7 +427,12 @@ def test_version_and_help_are_quick(tmp_path):
         assert word in process.stdout
 
 
-MODULES = {GUIDES: ag.pp.argen_guides, STEP: ag.tl.argen_descendants, DAG: ag.tl.argen_dag}
+MODULES = {
+    GUIDES: ag.pp.argen_guides,
+    STEP: ag.tl.argen_descendants,
+    DAG: ag.tl.argen_dag,
+    SENSITIVITY: ag.tl.argen_sensitivity,
+}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -502,3 +513,9 @@ def test_compile_without_a_folder_is_an_error(monkeypatch, capsys):
     monkeypatch.setattr("argen._bridge.compilation.compile_kernels", lambda _: None)
     assert main(["compile"]) == 2
     assert "NUMBA_CACHE_DIR" in capsys.readouterr().err
+
+
+def test_none_is_a_choice_where_it_is_not_the_default():
+    assert arguments_of(STEP)["adjust"].choices == ("auto", "perturbations", "genes", "both", None)
+    assert None not in arguments_of(STEP)["hc"].choices
+    assert given(argparse.Namespace(adjust="none", hc=None, closure="no"), STEP) == {"adjust": None, "closure": False}

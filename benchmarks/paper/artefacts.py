@@ -241,8 +241,8 @@ def replicate(case: str, seed: int, options: list[dict]) -> list[dict]:
 def judged(found: np.ndarray, truth: np.ndarray) -> dict:
     """Figures of one network; matrices of coefficients [source, target]."""
     figures = scores(_pairs(found), _pairs(truth))
-    hit = (found != 0) & (truth != 0)
     figures["fdr"] = 1 - figures["precision"] if figures["edges"] else 0.0
+    hit = (found != 0) & (truth != 0)
     figures["slope"] = (found * truth)[hit].sum() / (truth[hit] ** 2).sum() if hit.any() else np.nan
     return figures
 

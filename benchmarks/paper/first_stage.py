@@ -129,9 +129,17 @@ def markdown(table: pd.DataFrame) -> str:
         for figure in figures:
             cells += [_cell(values.loc[(point, name)], figure) for name in FIRST_STAGES]
         lines.append("| " + " | ".join(cells) + " |")
-    means = table.groupby("first_stage")[list(figures)].mean()
-    cells = [f"{means.loc[name, figure]:.3f}" for figure in figures for name in FIRST_STAGES]
+    means = pd.DataFrame({name: _mean(part) for name, part in table.groupby("first_stage")}).T
+    cells = [_cell(means.loc[name], figure) for figure in figures for name in FIRST_STAGES]
     return "\n".join([*lines, "| mean | | " + " | ".join(cells) + " |"]) + "\n"
+
+
+def _mean(points: pd.DataFrame) -> pd.Series:
+    """Mean over points, which are independent; a point of one network adds nothing to its error."""
+    errors = points.filter(like="_se")
+    counts = points[[name.removesuffix("_se") for name in errors]].notna().sum().to_numpy()
+    means = points.drop(columns=errors.columns).mean(numeric_only=True)
+    return pd.concat([means, np.sqrt((errors**2).sum()) / counts])
 
 
 def _cell(row: pd.Series, figure: str) -> str:

@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+import anndata
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -68,9 +69,10 @@ def test_counts_by_call(adata):
     expected = dict(zip(np.round(np.log10(table["umi_from"] + 0.5), 9), total, strict=True))
     assert tops == pytest.approx({x: n for x, n in expected.items() if n > 0})
     assert ax.get_yscale() == "log"
-    assert ax.get_title() == "G2_g1"
+    assert ax.get_title().split("\n")[0] == "G2_g1"
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert set(labels) == {"with the call", "without the call", "expected background", "expected signal"}
+    drawn = {"with the call", "without the call", "expected background", "expected signal"}
+    assert drawn <= set(labels) <= drawn | {"beyond the fit"}
     signal = next(line for line in ax.lines if line.get_label() == "expected signal")
     assert set(np.round(signal.get_ydata(), 9)) <= set(np.round(table["expected_signal"], 9))
 
@@ -84,7 +86,7 @@ def test_counts_show_the_threshold(adata):
     other.obsm["umi"] = pd.DataFrame(guides.X.toarray(), index=other.obs_names, columns=guides.var_names)
     ag.pp.argen_guides(other, guides="umi", guide_target=guides.var["target"], method="poisson_gauss")
     ax = ag.pl.argen_guides(other, kind="counts", show=False)
-    row = get.guides(other, knockdown=False).set_index("guide").loc[ax.get_title()]
+    row = get.guides(other, knockdown=False).set_index("guide").loc[ax.get_title().split("\n")[0]]
     line = next(line for line in ax.lines if "threshold" in line.get_label())
     assert line.get_label() == f"threshold {row['threshold']:g}"
     np.testing.assert_allclose(line.get_xdata(), np.log10(row["threshold"] + 0.5))
@@ -162,7 +164,7 @@ def test_names_are_texts(adata):
         frame["guide"] = frame["guide"].cat.rename_categories({"G1_g1": name})
     ax = ag.pl.argen_guides(other, kind="counts", guide=name, show=False)
     ax.figure.canvas.draw()
-    assert ax.get_title() == name
+    assert ax.get_title().split("\n")[0] == name
 
 
 def test_labels_have_no_counts():
@@ -197,3 +199,62 @@ def test_bad_input(adata):
     unmeasured = adata[:, :0].copy()
     with pytest.raises(InputError, match="needs a target that is measured"):
         ag.pl.argen_guides(unmeasured, kind="knockdown", depth="depth")
+
+
+def test_default_guide_is_the_worst_fit_and_the_title_says_so(adata):
+    table = get.guides(adata, knockdown=False)
+    large = table[table["n_cells"] >= 50]
+    worst = large.loc[large["misfit"].idxmax()]
+    title = ag.pl.argen_guides(adata, kind="counts", show=False).get_title()
+    name, note = title.split("\n")
+    assert name == worst["guide"]
+    assert note.startswith(f"worst fit of {len(large)} with 50 cells or more, ")
+    own = ag.pl.argen_guides(adata, kind="counts", guide=worst["guide"], show=False).get_title()
+    assert own == f"{name}\n{note.split(', ', 1)[1]}"
+
+
+def test_default_guide_without_fits():
+    with columns_stay():
+        mdata = ag.datasets.simulate(genes=4, guides_per_target=2, guide_counts=True)
+        ag.pp.argen_guides(mdata, method="threshold")
+    ax = ag.pl.argen_guides(mdata["rna"], kind="counts", show=False)
+    table = get.guides(mdata["rna"], knockdown=False)
+    name, note = ax.get_title().split("\n")
+    below = (table["n_cells"] < table.set_index("guide")["n_cells"][name]).sum()
+    above = (table["n_cells"] > table.set_index("guide")["n_cells"][name]).sum()
+    assert max(below, above) <= len(table) // 2
+    assert note == f"median number of cells of {len(table)} guides"
+
+
+def test_cells_beyond_the_fit_are_hatched():
+    """A fifth of the cells with one guide has few UMIs of it: the hatches are where they are, from the fit up."""
+    rng = np.random.default_rng(0)
+    umis = pd.DataFrame(rng.poisson(0.05, (4000, 4)), columns=["A1", "A2", "NT1", "NT2"])
+    own = rng.integers(0, 4, 4000)
+    umis.to_numpy()[np.arange(4000), own] += rng.poisson(100, 4000)
+    odd = np.flatnonzero(own == 0)[:200]
+    umis.loc[odd, "A1"] = rng.integers(20, 40, 200)
+    adata = anndata.AnnData(np.ones((4000, 1), dtype=np.float32), obs=pd.DataFrame(index=umis.index.astype(str)))
+    adata.obs["depth"] = 100.0
+    adata.obsm["umi"] = umis.set_index(adata.obs_names)
+    targets = {name: name[:-1] for name in umis}
+    ag.pp.argen_guides(adata, guides="umi", guide_target=targets, guide_depth="depth")
+    table = get.guides(adata, knockdown=False).set_index("guide")
+    assert table["misfit_flag"].tolist() == [True, False, False, False]
+    assert table["misfit"]["A1"] > 0.2  # and more, since the odd cells pull the fit from the others
+    ax = ag.pl.argen_guides(adata, kind="counts", show=False)
+    assert ax.get_title().startswith("A1\nworst fit of 4 with 50 cells or more, ")
+    assert "of its cells where the fit does not expect them" in ax.get_title()
+    hatched = [bar for bar in ax.patches if bar.get_hatch()]
+    histogram = adata.uns["argen_guides"]["tables"]["histogram"].query("guide == 'A1'")
+    expected = histogram["expected_background"] + histogram["expected_signal"]
+    beyond = histogram[histogram["n_not_called"] + histogram["n_called"] > expected + 2 * np.sqrt(expected)]
+    beyond = beyond[beyond["umi_from"] > 0]
+    assert {18, 22, 27} & set(beyond["umi_from"])
+    np.testing.assert_allclose([bar.get_x() for bar in hatched], np.log10(beyond["umi_from"] + 0.5))
+    tops = [bar.get_y() + bar.get_height() for bar in hatched]
+    np.testing.assert_allclose(tops, beyond["n_not_called"] + beyond["n_called"])
+    assert_readable(ax)
+    fine = ag.pl.argen_guides(adata, kind="counts", guide="A2", show=False)
+    row = table.loc["A2"]
+    assert fine.get_title() == f"A2\nmisfit {row['misfit']:.0%}, p = {row['misfit_p']:.2g}"

@@ -56,7 +56,9 @@ def test_one_contract_of_output(screen, simulated, method):
     assert {"argen", "anndata", "numpy", "scipy", "scikit-learn"} <= set(record["versions"])
     assert ("argen_guides_posterior" in rna.obsm) == (method in WITH_POSTERIOR)
     assert ("threshold" in table) == (method != "max")
-    assert ({"beta_z", "converged", "fallback", "share", "probability"} <= set(table)) == (method in WITH_POSTERIOR)
+    of_fits = {"beta_z", "converged", "fallback", "share", "probability", "misfit", "misfit_p", "misfit_flag"}
+    assert len(of_fits & set(table)) == (len(of_fits) if method in WITH_POSTERIOR else 0)
+    assert ({"background_dispersion", "signal_dispersion"} <= set(table)) == (method == "mixture")
     histogram = record["tables"]["histogram"].groupby("guide", observed=True)[["n_called", "n_not_called"]].sum()
     np.testing.assert_array_equal(histogram["n_called"], called.sum(axis=0))
     np.testing.assert_array_equal(histogram.sum(axis=1), np.full(16, 3000))
@@ -221,7 +223,46 @@ def test_fallback_is_logged_and_listed(screen, monkeypatch):
     )
 
 
+def test_dispersion_is_recorded_and_changes_what_is_called(screen):
+    ag.pp.argen_guides(screen)
+    plain = screen["rna"].uns["argen_guides"]
+    assert plain["settings"]["dispersion"] == "none"
+    assert (plain["tables"]["guides"][["background_dispersion", "signal_dispersion"]] == 0).all(axis=None)
+    ag.pp.argen_guides(screen, dispersion="auto")
+    wide = screen["rna"].uns["argen_guides"]
+    assert wide["settings"]["dispersion"] == "auto"
+    assert (wide["tables"]["guides"]["signal_dispersion"] > 0).sum() > 12  # the simulated signals are gamma–Poisson
+    assert wide["tables"]["guides"]["misfit"].median() < plain["tables"]["guides"]["misfit"].median()
+
+
+def test_misfits_are_logged(screen, monkeypatch):
+    messages = []
+    monkeypatch.setattr("scanpy.logging.warning", messages.append)
+    ag.pp.argen_guides(screen)
+    table = screen["rna"].uns["argen_guides"]["tables"]["guides"]
+    flagged = table[table["misfit_flag"]].sort_values("misfit", ascending=False)
+    text = next(message for message in messages if "the fit does not expect" in message)
+    assert f"the UMI counts of {len(flagged)} of 16 guides" in text
+    assert f"a median of {flagged['misfit'].median():.0%} of their cells: {', '.join(flagged['guide'][:3])}" in text
+    assert (table["misfit_p"][table["misfit_flag"]] < 0.05).all()
+    assert (table["misfit"][table["misfit_flag"]] >= 0.1).all()
+
+
+# 3,131 called cells have at most 20 UMIs of their guide, where the Poisson mixture expects 220.
+def test_fits_of_papalexi(papalexi):
+    found = {}
+    for dispersion in ("none", "auto"):
+        ag.pp.argen_guides(papalexi, dispersion=dispersion)
+        tables = papalexi["rna"].uns["argen_guides"]["tables"]
+        few = tables["histogram"].query("umi_to <= 20")
+        found[dispersion] = few["n_called"].sum(), few["expected_signal"].sum(), tables["guides"]["misfit"].median()
+    assert found["none"][0] > 10 * found["none"][1]
+    assert found["auto"][0] < 2 * found["auto"][1]
+    assert found["auto"][2] < found["none"][2]
+
+
 BAD = {
+    "dispersion": ({"dispersion": "nb"}, "dispersion='nb' is not one of"),
     "level": ({"probability": 1.5}, "probability=1.5"),
     "batch column": ({"batch": "run"}, "batch='run' is not an obs column"),
     "one batch": ({"batch": "same"}, "batch='same' has one level only"),
@@ -262,11 +303,16 @@ def test_empty_guides_are_an_error_unless_asked(screen):
 
 # The authors' goals: 99 % for the same method, 97 % for the mixture, among cells with one guide by crispat.
 @pytest.mark.parametrize(
-    ("method", "column", "goal"),
-    [("poisson_gauss", "poisson_gauss", 0.99), ("mixture", "poisson_gauss", 0.97), ("gaussian", "gauss", 0.98)],
+    ("options", "column", "goal"),
+    [
+        ({"method": "poisson_gauss"}, "poisson_gauss", 0.99),
+        ({"method": "mixture"}, "poisson_gauss", 0.97),
+        ({"method": "mixture", "dispersion": "auto"}, "poisson_gauss", 0.97),
+        ({"method": "gaussian"}, "gauss", 0.98),
+    ],
 )
-def test_agreement_with_crispat(schraivogel, crispat, method, column, goal):
-    ag.pp.argen_guides(schraivogel, method=method)
+def test_agreement_with_crispat(schraivogel, crispat, options, column, goal):
+    ag.pp.argen_guides(schraivogel, **options)
     called = sparse.csr_array(schraivogel["rna"].obsm["argen_guides"]).astype(int)
     reference = crispat(column)
     single = reference.sum(axis=1) == 1

@@ -178,8 +178,11 @@ def test_everything(diagnosed, tmp_path):
     stability = order.merge(ag.get.stability(diagnosed), on=ends)
     guides = order.merge(ag.get.overidentification(diagnosed, by="edge"), on=ends)
     shares = order.merge(ag.get.sensitivity(diagnosed), on=ends)
-    for name, table in (("stability", stability), ("bootstrap_frequency", stability), ("J", guides), ("share", shares)):
+    for name, table in (("stability", stability), ("bootstrap_frequency", stability), ("J", guides)):
         np.testing.assert_array_equal(third[name], table[name])
+    fourth = page.table("source", "share", "coef_low", "lost_in")
+    for name in ("share", "coef_low", "coef_high"):
+        np.testing.assert_array_equal(fourth[name], shares[name])
     np.testing.assert_array_equal(third["J_p"], guides["p"])
     np.testing.assert_array_equal(third["ci_low_bootstrap"], stability["ci_low"])
     summary, calibration = page.table("figure", "edges").set_index("figure"), ag.get.calibration(diagnosed)
@@ -383,11 +386,12 @@ def test_command_line(tmp_path, capsys):
     assert "is not there" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     report = tmp_path / "out" / "r.html"  # in the folder that is made
-    assert main([*arguments, "--report", str(report)]) == 0
+    assert main([*arguments, "--replicate", "batch", "--report", str(report)]) == 0
     assert f"wrote {report}" in capsys.readouterr().err
     page = check_self_contained(report.read_text(encoding="utf-8"))
     for section in ("calibration", "stability", "sensitivity"):
         assert "not computed" not in page.text(section)
+    assert "without replicate b1" in page.text("sensitivity")
     assert "not computed: run ag.tl.argen_overidentification" in page.text("overidentification")  # labels, no guides
 
 

@@ -54,6 +54,54 @@ def test_all_that_is_measured_is_kept(papalexi):
     assert papalexi.varp["argen_dag"].nnz == graph.number_of_edges()
 
 
+def test_on_what_the_edges_hang(papalexi):
+    """The paper's first stage gives edges of STAT1 that come and go with the half of JAK2 ⇄ STAT1 that is kept."""
+    adata = papalexi.copy()
+    ag.tl.argen_dag(adata, first_stage="ancestors")
+    ag.tl.argen_sensitivity(adata, replicate="bio_rep")
+    edges = ag.get.edges(adata).set_index(["source", "target"])
+    table = ag.get.sensitivity(adata).set_index(["source", "target"])
+    reversed_ = "loop reversed JAK2⇄STAT1"
+    for target in ("TNFRSF14", "STAT3", "CMTM6"):
+        assert edges.loc[("STAT1", target), "direction"] == "one way"
+        assert "JAK2⇄STAT1" in edges.loc[("STAT1", target), "loop"]
+        row = table.loc[("STAT1", target)]
+        assert not row["stable"]
+        assert not row[reversed_]
+        assert reversed_ in row["lost_in"]
+        assert row["coef"] > 2 * row["coef_low"]
+    row = table.loc[("STAT1", "TNFRSF14")]
+    assert (row["coef"], row["coef_low"]) == pytest.approx((0.595, 0.133), abs=0.01)
+    row = table.loc[("IFNGR2", "NFKBIA")]
+    assert not row["stable"]
+    assert all(words in row["lost_in"] for words in ("edges alpha 0.01", "without guide IFNGR2g1", "without replicate"))
+    assert row["coef_low"] < 0 < row["coef_high"]
+    for edge in CASCADE:
+        assert table.loc[edge, "stable"], edge
+        assert table.loc[edge, "coef_low"] > 0
+    variations = adata.uns["argen_sensitivity"]["tables"]["variations"]["choice"].value_counts()
+    assert (variations["without guide"], variations["without control guide"]) == (35, 9)
+    assert (variations["loop reversed"], variations["without replicate"]) == (3, 3)
+
+
+def test_on_what_the_edges_of_the_default_hang(papalexi):
+    """With shrunk first stages these edges are not selected; the other first stage that has them is named."""
+    adata = papalexi.copy()
+    ag.tl.argen_overidentification(adata)
+    ag.tl.argen_sensitivity(adata, replicate="bio_rep")
+    table = ag.get.sensitivity(adata).set_index(["source", "target"])
+    for target in ("TNFRSF14", "STAT3", "CMTM6"):
+        assert table.loc[("STAT1", target), "found_in"] == "first stage ancestors"
+    assert table.loc[("STAT1", "TNFRSF14"), "coef_high"] == pytest.approx(0.595, abs=0.01)
+    assert not table.loc[("IFNGR2", "NFKBIA"), "stable"]
+    for edge in [("IFNGR2", "JAK2"), ("JAK2", "STAT1"), ("STAT1", "STAT2"), ("JAK2", "STAT3"), ("JAK2", "TNFRSF14")]:
+        assert table.loc[edge, "stable"], edge
+    edges = ag.get.edges(adata).set_index(["source", "target"])
+    assert edges.loc[("IFNGR2", "JAK2"), ["J_flag", "disagrees"]].tolist() == ["edge, equation", "IFNGR2g2"]
+    assert (edges["J_flag"] != "").sum() == 1
+    assert (edges["padj"] < 0.05).all()
+
+
 def test_schraivogel():
     """Guides of enhancers; genes of one chromosome arm with few effects on each other, if any."""
     mdata = ag.datasets.schraivogel_2020()
@@ -110,7 +158,8 @@ def test_log(papalexi, log):
         "to stay acyclic\n",
         "    'argen_total_effects', total effects (adata.varp)\n",
         "searching the causal network\n",
-        "    finished: 11 edges selected of 22 candidates, 3 of them with a direction that the stronger "
+        "    taken out: shifts of 5 perturbations (BRD4 -0.10, SMAD4 +0.07, ",
+        "    finished: 9 edges selected of 22 candidates, 3 of them with a direction that the stronger "
         "evidence decided\n",
         "    'again', edges, order and parameters (adata.uns)\n",
         "    'again_order' and 'again_layer' of each gene (adata.var)",

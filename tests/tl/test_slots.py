@@ -47,7 +47,8 @@ def test_slots_and_nothing_else(done):
             "kind", "id", "made_from", "schema_version", "settings", "tables", "versions",
         }  # fmt: skip
     assert set(done.uns[STEP]["tables"]) == {
-        "perturbations", "pairs", "genes", "dropped_pairs", "components", "cells", "covariates",
+        "perturbations", "pairs", "genes", "dropped_pairs", "components", "cells", "covariates", "shifts",
+        "findings",
     }  # fmt: skip
     assert set(done.uns[DAG]["tables"]) == {"edges", "equations", "nodes", "order", "cycles", "prior"}
     for key in done.varp:
@@ -69,6 +70,7 @@ def test_settings_versions_and_ids(done):
         "test": "auto",
         "hc": "HC3",
         "pooled": False,
+        "adjust": "auto",
         "alpha": 0.05,
     }
     assert done.uns[DAG]["settings"] == {
@@ -229,7 +231,7 @@ def test_results_without_a_single_edge_can_be_stored(fmt, tmp_path):
     path = tmp_path / f"empty.{fmt}"
     getattr(adata, f"write_{fmt}")(path)
     again = getattr(ad, f"read_{fmt}")(path)
-    assert ag.get.edges(again).shape == ag.get.edges(adata).shape == (0, 27)
+    assert ag.get.edges(again).shape == ag.get.edges(adata).shape == (0, 29)
     assert ag.get.graph(again).number_of_nodes() == 4
     assert len(ag.get.pairs(again, selected=True)) == 0
 

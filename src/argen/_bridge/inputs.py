@@ -70,7 +70,7 @@ def read_screen(
     labels = read_labels(adata.obs, params)
     spec = parse_covariates(params.covariates, adata.obs)
     counts = read_counts(adata, params.layer)
-    depth = depth_of(adata, params, counts, depth_genes)
+    depth = depth_of(adata, params.depth, counts, depth_genes)
     cells, genes, covariates, report = _select(adata, params, spec, labels, counts, depth)
     submatrix = sparse.csc_array(counts[:, adata.var_names.get_indexer(genes)][cells])
     submatrix.sum_duplicates()
@@ -165,10 +165,10 @@ def read_depth(obs: pd.DataFrame, depth: str | None, counts) -> np.ndarray:
     return read_numbers(read_column(obs, depth, what), what, 0.0)
 
 
-def depth_of(adata: "AnnData", params: DescendantSettings, counts, depth_genes: np.ndarray | None) -> np.ndarray:
+def depth_of(adata: "AnnData", depth: str | None, counts, depth_genes: np.ndarray | None = None) -> np.ndarray:
     """Depth of each cell: of `depth_genes` where they are given, else as in :func:`read_depth`."""
     if depth_genes is None:
-        return read_depth(adata.obs, params.depth, counts)
+        return read_depth(adata.obs, depth, counts)
     at = adata.var_names.get_indexer(list(depth_genes))
     if (at < 0).any():
         gone = [name for name, i in zip(depth_genes, at, strict=True) if i < 0]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from argen._bridge.design import build_covariates, parse_covariates
@@ -13,6 +14,9 @@ from argen._core.screen import CONTROL, Screen, build_design
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+# Fewer counts than this in all cells are no log ratio of any group.
+LEAST_COUNTS = 20.0
 
 __all__ = ["MeasuredScreen", "own_genes", "read_measured"]
 
@@ -37,17 +41,22 @@ class MeasuredScreen:
 
 
 def read_measured(
-    adata: "AnnData", params: DescendantSettings, depth_genes: np.ndarray | None = None
+    adata: "AnnData",
+    params: DescendantSettings,
+    depth_genes: np.ndarray | None = None,
+    *,
+    most: int | None = None,
 ) -> MeasuredScreen:
     """The cells of every perturbation with enough of them, whether its gene is measured or not, and of the controls.
 
     Cells that the analysis of the network could not use, without depth or without a covariate, are left out here as
-    there. `params` were used to read the screen of the network before, so that they are known to be right.
+    there. `params` were used to read the screen of the network before, so that they are known to be right. Genes with
+    few counts are left out; with `most` only so many are read, those that are perturbed and those with most counts.
     """
     labels = read_labels(adata.obs, params)
     spec = parse_covariates(params.covariates, adata.obs)
     counts = read_counts(adata, params.layer)
-    depth = depth_of(adata, params, counts, depth_genes)
+    depth = depth_of(adata, params.depth, counts, depth_genes)
     complete = adata.obs[list(dict.fromkeys(spec.columns.values()))].notna().all(axis=1).to_numpy() & (depth > 0)
     names, sizes = np.unique(labels[complete], return_counts=True)
     left_out = {"", *NO_PERTURBATION, *params.control}
@@ -66,7 +75,7 @@ def read_measured(
     group = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
     design, order = build_design(group, depth[cells] / depth[cells].mean(), covariates, len(perturbations))
     submatrix = sparse.csc_array(counts[cells[order]])
-    genes = np.flatnonzero(np.diff(submatrix.indptr))
+    genes = _enough(submatrix, adata.var_names, adata.var_names.get_indexer(perturbations), most)
     submatrix = submatrix[:, genes]
     screen = Screen(
         tuple(adata.var_names[genes]),
@@ -80,6 +89,18 @@ def read_measured(
     own = np.full(adata.n_vars + 1, -1)
     own[genes] = np.arange(len(genes))
     return MeasuredScreen(screen, tuple(perturbations), own[adata.var_names.get_indexer(perturbations)])
+
+
+def _enough(counts: sparse.csc_array, names: pd.Index, own: np.ndarray, most: int | None) -> np.ndarray:
+    """Genes with enough counts for an effect, in the order of the matrix; `most` of them, those with most counts."""
+    total = np.asarray(counts.sum(axis=0), dtype=float).ravel()
+    total[own[own >= 0]] = np.inf  # whatever they have
+    genes = np.flatnonzero(total >= LEAST_COUNTS)
+    if most is None or len(genes) <= most:
+        return genes
+    # Names break the ties, so that the order of the columns decides nothing.
+    best = genes[np.lexsort((names[genes].to_numpy(dtype=str), -total[genes]))]
+    return np.sort(best[: max(most, int(np.isinf(total).sum()))])
 
 
 def own_genes(measured: MeasuredScreen) -> MeasuredScreen:

@@ -1,15 +1,19 @@
 """Layer, depth and covariates that an earlier step was given: those after it take them too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from argen._bridge import log
+from argen._bridge.inputs import UNAFFECTED, depth_of, read_depth
 from argen._bridge.results.entries import Entry, entries
+from argen.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["REMEMBERED", "with_remembered"]
+__all__ = ["REMEMBERED", "remembered_depth", "with_remembered"]
 
 REMEMBERED = ("layer", "depth", "covariates")
 
@@ -28,6 +32,19 @@ def with_remembered(adata: "AnnData", given: Mapping[str, Any], kinds: Sequence[
             result[name] = entry.settings[name]
             log.info(f"    {name}={entry.settings[name]!r}, as uns[{entry.key!r}] had it")
     return result
+
+
+def remembered_depth(adata: "AnnData", depth: str | None, counts: Callable[[], Any]) -> np.ndarray:
+    """Depth of each cell; that of unaffected genes as the descendant step chose them. `counts` are read if needed."""
+    if depth is not None and (depth != UNAFFECTED or UNAFFECTED in adata.obs):
+        return read_depth(adata.obs, depth, None)
+    if depth is None:
+        return read_depth(adata.obs, None, counts())
+    steps = [entry for entry in _usual_first(adata, "descendants") if "depth_genes" in entry.tables]
+    if not steps:
+        msg = "depth='unaffected' is chosen by ag.tl.argen_descendants(depth='unaffected'): run that first."
+        raise InputError(msg)
+    return depth_of(adata, depth, counts(), steps[0].tables["depth_genes"])
 
 
 def _usual_first(adata: "AnnData", kind: str) -> list[Entry]:

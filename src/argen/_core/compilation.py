@@ -92,11 +92,15 @@ def _diagnostics(screen: Screen) -> None:
 
 
 def _guides(_: Screen) -> None:
+    from argen._core.guides._dispersed_kernels import fit_dispersed
     from argen._core.guides._mixture_kernels import fit_mixture
     from argen._core.guides._poisson_gauss_kernels import fit_poisson_gauss
 
     x, ones, one = np.array([1.0, 2.0, 30.0]), np.ones(2), np.zeros(3, dtype=np.int64)
     fit_mixture(x, one, ones, one[:2], ones, np.ones((1, 1)), 0.5, np.array([0.0, 1.0, 0.0]), 1e-3, 2)
+    size, free = np.array([np.inf, 4.0]), np.array([False, True])
+    beta = np.array([0.0, 1.0, 0.0])
+    fit_dispersed(x, np.ones(3), one, np.ones(3), np.ones((1, 1)), 0.5, beta, size, free, 1e-3, 2)
     fit_poisson_gauss(np.log2(x), np.ones(3), 0.5, 1.0, 2.0, 1.0, 1e-3, 2)
 
 

@@ -27,7 +27,8 @@ _EDGE_COLUMNS = {
     "candidate_frequency": "share of draws in which the source is a candidate parent",
     "order_frequency": "share of draws whose causal order runs this way",
     "ci_low_bootstrap": "with ci_high_bootstrap the 95 % interval of the effect from the draws",
-    "share": "share of the variations of ag.tl.argen_sensitivity that have the edge",
+    "share": "share of the variations of ag.tl.argen_sensitivity that have the edge; stable: all have it (where a loop "
+    "is reversed, the other way round); lost_in: those that do not; coef_low, coef_high: range of the effect over them",
     "J_p": "Hansen's test that the guides of the parent agree on the effect; J its statistic with J_df degrees",
     "J_p_equation": "the same of the guides of all candidates of the child's equation",
     "J_flag": "where guides disagree: about the edge, or about its equation",
@@ -50,8 +51,11 @@ _EDGE_TABLES = {
     ),
     "The same edges: would they come back, and do the guides agree": (
         "stability", "bootstrap_frequency", "candidate_frequency", "order_frequency", "ci_low_bootstrap",
-        "ci_high_bootstrap", "share", "J", "J_df", "J_p", "J_padj", "J_p_equation", "J_padj_equation", "J_flag",
+        "ci_high_bootstrap", "J", "J_df", "J_p", "J_padj", "J_p_equation", "J_padj_equation", "J_flag",
         "disagrees",
+    ),
+    "The same edges: on what do they hang": (
+        "share", "stable", "coef", "coef_low", "coef_high", "lost_in",
     ),
 }  # fmt: skip
 
@@ -75,7 +79,7 @@ def _with_diagnostics(results: Results, edges: pd.DataFrame) -> pd.DataFrame:
     """The edges with the columns that other tools know about each of them."""
     ends = ["source", "target"]
     wanted = {
-        "sensitivity": {"share": "share"},
+        "sensitivity": {name: name for name in ("share", "stable", "coef_low", "coef_high", "lost_in")},
         "stability": {
             "stability": "stability",
             "bootstrap_frequency": "bootstrap_frequency",

@@ -31,6 +31,8 @@ __all__ = ["write_page"]
 _MOST_DRAWN = 150  # edges of a network that can be read as a picture
 _MDE_OF_SIGNS = ("mde_negative", "mde_positive", "mde_decrease", "mde_increase")
 _SEEDS = ("seed", "rng", "random_state")
+# Columns of the edges of the sensitivity analysis that say nothing about an edge of the network.
+_NOT_SHOWN = ["selected", "stable", "found_in"]
 
 
 def write_page(adata: "AnnData", key: str, title: str | None, date: str | None) -> str:
@@ -274,8 +276,8 @@ def _sensitivity(results: Results) -> Iterator[Text]:
     yield table(found.entry.tables["variations"], caption="The network with other choices")
     edges = found.entry.tables["edges"]
     base = edges[edges["selected"].astype(bool)]
-    yield paragraph(f"{int((base['share'] == 1).sum())} of {counted(len(base), 'edge')} in every variation.")
-    shaky = base[base["share"] < 1].sort_values("share", kind="stable")[["source", "target", "share"]]
+    yield paragraph(f"{int(base['stable'].sum())} of {counted(len(base), 'edge')} stable: in every variation.")
+    shaky = base[~base["stable"].astype(bool)].sort_values("share", kind="stable").drop(columns=_NOT_SHOWN)
     if len(shaky):
         where = f"ag.get.sensitivity(adata, key={found.entry.key!r})"
         yield table(shaky, caption="Edges that depend on a choice", where=where)

@@ -121,15 +121,18 @@ def _verdict(edge: Any) -> str:
 def _run(options: argparse.Namespace) -> None:
     import argen as ag
     from argen._bridge.files import check_path
+    from argen._bridge.validate import check_level
 
     # Before the work, not after it.
     report = None if options.report is None else check_path(options.report, (".html",), "report.html", made=options.out)
     exports = _exports(options.export)
+    check_level("alpha", options.alpha)
     adata, labels = _read_perturbations(options)
+    _check_replicate(options, adata)
     ag.tl.argen_descendants(adata, **given(options, STEP) | labels | {"alpha": options.descendants_alpha})
     ag.tl.argen_dag(adata, **given(options, DAG))
     if report is not None:
-        _diagnose(adata, options.n_jobs)
+        _diagnose(adata, options.n_jobs, options.replicate)
     out = _make_folder(options.out)
     _write_results(adata, out)  # before anything is printed: a closed pipe must not lose it
     for name in exports:
@@ -140,18 +143,33 @@ def _run(options: argparse.Namespace) -> None:
     _print_network(adata)
 
 
-def _diagnose(adata: "AnnData", n_jobs: int | None) -> None:
+def _check_replicate(options: argparse.Namespace, adata: "AnnData") -> None:
+    """A replicate that nothing would be made of is an error before the work."""
+    if options.replicate is None:
+        return
+    if options.report is None:
+        msg = "--replicate says what the report leaves out one at a time: give --report FILE.html, too."
+        raise InputError(msg)
+    if options.replicate not in adata.obs:
+        from argen._bridge.validate import name_some
+
+        msg = f"--replicate {options.replicate}: no such obs column. Columns: {name_some(adata.obs.columns, 30)}."
+        raise InputError(msg)
+
+
+def _diagnose(adata: "AnnData", n_jobs: int | None, replicate: str | None) -> None:
     """Run what the report shows; what these data do not allow is said and left out."""
     import argen as ag
     from argen._bridge.diagnostics.record import DIAGNOSTICS
 
-    for record in DIAGNOSTICS.values():
-        if record.needs_guides and "argen_guides" not in adata.uns:
-            continue
+    records = DIAGNOSTICS.values()
+    kinds = [record.kind for record in records if not record.needs_guides or "argen_guides" in adata.uns]
+    for kind in ("check", *kinds):
         try:
-            getattr(ag.tl, f"argen_{record.kind}")(adata, n_jobs=n_jobs)
+            more = {"replicate": replicate} if kind == "sensitivity" else {}
+            getattr(ag.tl, f"argen_{kind}")(adata, n_jobs=n_jobs, **more)
         except ArgenError as error:
-            log.warning(f"argen_{record.kind} is left out: {error}")
+            log.warning(f"argen_{kind} is left out: {error}")
 
 
 def _read_perturbations(options: argparse.Namespace) -> "tuple[AnnData, dict[str, object]]":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from argen import __version__
-from argen.cli._signatures import DAG, GUIDES, STEP, arguments_of
+from argen.cli._signatures import DAG, GUIDES, SENSITIVITY, STEP, arguments_of
 
 __all__ = ["DATA_SETS", "given", "make_parser", "names_in"]
 
@@ -80,6 +80,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.html",
         help="also calibrate, test stability, sensitivity and agreement of guides, and write one page about it all",
     )
+    words = "obs column with the replicate of each cell, which --report leaves out one at a time"
+    _add(parser, "replicate", SENSITIVITY, "COL", words)
     parser.add_argument(
         "--export",
         metavar="A,B",
@@ -97,7 +99,7 @@ def _add(
     words: str,
     *,
     argument: str | None = None,
-    without: str | None = None,
+    without: str = "",
 ) -> None:
     """Add an option with the default, the choices and the type of an argument, that of the same name if none is named.
 
@@ -114,7 +116,7 @@ def _add(
     group.add_argument(f"--{name.replace('_', '-')}", default=default, help=words + shown, **how)
 
 
-_WORDS = {True: "yes", False: "no"}
+_WORDS = {True: "yes", False: "no", None: "none"}
 _VALUES = {word: value for value, word in _WORDS.items()}
 
 
@@ -182,7 +184,8 @@ def _add_perturbation_options(group: argparse._ArgumentGroup) -> None:
 def _add_design_options(group: argparse._ArgumentGroup) -> None:
     add = partial(_add, group)
     add("covariates", STEP, "A,B|FORMULA", "obs columns, or a formula such as '~ C(batch) + percent_mito'")
-    add("depth", STEP, "COL", "obs column with the depth (default: total count of the matrix)")
+    words = "obs column with the depth (default: total count of the matrix), or unaffected: of genes that nothing moves"
+    add("depth", STEP, "COL", words)
     add("layer", STEP, "NAME", "layer with the raw counts (default: X)")
     add("perturbations", STEP, "A,B", "use these perturbations only")
     add("min_cells", STEP, "N", "cells a perturbation needs")
@@ -191,6 +194,7 @@ def _add_design_options(group: argparse._ArgumentGroup) -> None:
     add("test", STEP, None, "test of the total effects")
     add("hc", STEP, None, "variance of the total effects (default: HC0 with --test wald, else HC3)")
     add("family", STEP, None, "likelihood")
+    add("adjust", STEP, None, "shifts of whole perturbations and genes to take out of the effects")
     add("first_stage", DAG, None, "perturbations in the first stages")
     add("covariance", DAG, None, "whether standard errors count the uncertainty of the first stage")
     add("edges_hc", DAG, None, "residuals in the standard errors of the edges")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["DAG", "GUIDES", "STEP", "Argument", "arguments_of"]
+__all__ = ["DAG", "GUIDES", "SENSITIVITY", "STEP", "Argument", "arguments_of"]
 
-# Modules of argen_guides, argen_descendants and argen_dag.
-GUIDES, STEP, DAG = "pp/_guides.py", "tl/_descendants.py", "tl/_dag.py"
+# Modules of argen_guides, argen_descendants, argen_dag and argen_sensitivity.
+GUIDES, STEP, DAG, SENSITIVITY = "pp/_guides.py", "tl/_descendants.py", "tl/_dag.py", "tl/_sensitivity.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,12 @@ def _read(annotation: ast.expr, default: ast.expr) -> Argument:
     names = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
     kind = next((kind for kind in (int, float) if kind.__name__ in names), str)
     several = not names.isdisjoint({"Sequence", "Iterable"})
-    return Argument(ast.literal_eval(default), tuple(_choices(annotation)), kind, several)
+    value, choices = ast.literal_eval(default), tuple(_choices(annotation))
+    # None is a choice of its own where it is not what happens anyway.
+    takes_none = any(isinstance(node, ast.Constant) and node.value is None for node in ast.walk(annotation))
+    if choices and takes_none and value is not None:
+        choices = (*choices, None)
+    return Argument(value, choices, kind, several)
 
 
 def _choices(annotation: ast.expr) -> Iterator[object]:

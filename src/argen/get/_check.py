@@ -69,14 +69,11 @@ def check(
     >>> list(ag.get.check(adata))[:3]
     ['check', 'what', 'strength']
     """
-    entry = find_entry(adata, key)
-    if entry is None or entry.kind != "check":
-        if key != "argen_check":
-            entry = read_entry(adata, key, "check")
-        else:
-            entry = read_entry(adata, descendants, "descendants")
+    if key == "argen_check" and key not in adata.uns:
+        entry = read_entry(adata, descendants, "descendants")
         tables = {"findings": entry.tables["findings"]}
     else:
+        entry = read_entry(adata, key, "check")
         _warn_if_older(adata, entry)
         tables = entry.tables
     if table not in tables:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from argen._bridge.diagnostics.record import DIAGNOSTICS
+from argen._bridge.diagnostics.sensitivity import BASE, found_in_each
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import read_entry
 from argen._bridge.results.network import warn_if_stale
@@ -153,7 +154,10 @@ def sensitivity(adata: "AnnData | MuData", *, key: str = "argen_sensitivity") ->
     Returns
     -------
     One row per edge of any variation: ``source``, ``target``, ``selected`` (in the network itself), ``share`` (of the
-    variations that have it), one boolean column per variation; edges of the network first, the most stable first.
+    variations that have it), ``stable`` (all have it; where a loop is reversed, the other way round will do), ``coef``
+    with its range ``coef_low``, ``coef_high`` over the network and all variations in which it is a candidate,
+    ``lost_in`` and ``found_in`` (in words: the variations that lose an edge of the network, and those that find another
+    one), one boolean column per variation; edges of the network first, the most stable first.
 
     Raises
     ------
@@ -166,10 +170,12 @@ def sensitivity(adata: "AnnData | MuData", *, key: str = "argen_sensitivity") ->
     >>> adata = ag.datasets.simulate("paper_fig2")
     >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
     >>> ag.tl.argen_sensitivity(adata, alphas=[0.001])
-    >>> list(ag.get.sensitivity(adata))[4:]
-    ['ties', 'edges alpha 0.001', 'descendants alpha 0.001']
+    >>> list(ag.get.sensitivity(adata))[10:]
+    ['ties', 'edges alpha 0.001', 'descendants alpha 0.001', 'first stage ancestors', 'first stage shared']
     """
-    table = _read(adata, key, "sensitivity")["edges"]
+    tables = _read(adata, key, "sensitivity")
+    table = tables["edges"]
+    table = table.join(found_in_each(tables["searches"], len(table)).drop(columns=BASE))
     table = table[held(adata, table["source"]) & held(adata, table["target"])]
     return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
 

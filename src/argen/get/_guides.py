@@ -70,7 +70,10 @@ def guides(
     ``n_cells_min_umi``, ``min_called_umi`` (smallest count that was called), ``mean_background`` and ``mean_signal``
     (mean UMIs of cells without and with the guide), and from a fit ``threshold`` (UMIs from which the guide is called),
     ``probability`` (posterior cut, else NaN), ``beta_z``, ``share`` (π), ``converged``, ``fallback`` (why the threshold
-    was used instead). With knock-downs: ``gene``, ``n_cells_alone`` (cells with this targeting guide only), ``effect``
+    was used instead), ``misfit`` (share of the cells with the guide at counts where the fit does not expect them; see
+    :func:`argen.pp.argen_guides`), ``misfit_p``, ``misfit_flag`` (beyond chance and .1 or more), and of the mixture
+    ``background_dispersion``, ``signal_dispersion`` (α, 0 for a Poisson component).
+    With knock-downs: ``gene``, ``n_cells_alone`` (cells with this targeting guide only), ``effect``
     (natural log fold change), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``test``, ``count``,
     ``expected_count``, ``flags`` (``not measured``, ``no cells``, or as in :func:`argen.get.pairs`), ``difference``,
     ``difference_se``, ``difference_p``, ``difference_padj``, ``discordant``, ``target_effect``, ``target_se``,

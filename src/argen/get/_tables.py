@@ -39,13 +39,14 @@ def edges(
     Returns
     -------
     One row per edge: ``source``, ``target``, ``coef`` (change of the child's log-expression per unit log-expression of
-    the parent, in the mean over its cells), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``padj`` (Benjamini–Hochberg over all candidates
-    that were tested), ``batch``, ``alpha`` (BatchBH's level of the batch), ``threshold`` (the one applied to the
-    p-values), ``selected``, ``F`` (strength of the instruments), ``weak`` (below 10), ``condition`` (number of the
-    matrix M of the child's equation), ``p_robust``, ``ci_low_robust``, ``ci_high_robust``, ``robust_set`` (test and 95
-    % confidence set that stay valid with weak instruments, and the shape of the set, which may be unbounded),
-    ``required`` (by prior knowledge), ``direction`` (``"one way"``, or what decided between both: ``"evidence"``,
-    ``"order"``, ``"tie"``, ``"prior"``), ``loop``, ``flags``. Edges of genes that `adata` no longer holds are left out.
+    the parent, in the mean over its cells), ``se``, ``ci_low``, ``ci_high`` (95 %), ``z``, ``p``, ``padj``
+    (Benjamini–Hochberg over all candidates that were tested), ``batch``, ``alpha`` (BatchBH's level of the batch),
+    ``threshold`` (the one applied to the p-values), ``selected``, ``F`` (strength of the instruments), ``weak`` (below
+    10), ``condition`` (number of the matrix M of the child's equation), ``p_robust``, ``ci_low_robust``,
+    ``ci_high_robust``, ``robust_set`` (test and 95 % confidence set that stay valid with weak instruments, and the
+    shape of the set, which may be unbounded), ``required`` (by prior knowledge), ``direction`` (``"one way"``, or what
+    decided between both: ``"evidence"``, ``"order"``, ``"tie"``, ``"prior"``), ``loop``, ``flags``. Edges of genes that
+    `adata` no longer holds are left out.
 
     ``loop`` names the loops on which an edge hangs, such as ``"JAK2⇄STAT1"``; it is empty if there is none. A loop is a
     pair of genes whose order was decided although the data lead both ways: the pairs that ``closure="acyclic"``

@@ -28,7 +28,11 @@ NOT_CALLED_FACE = "#B4BBC1"
 DISCORDANT_COLOR = style.ALERT_COLOR
 # Up to this many targets each gets a row and its name.
 MAX_NAMED = 40
+# Called cells that a guide needs to be shown as the worst fit: of a few cells any misfit is chance.
+MIN_CELLS_WORST = 50
 _MOST_GUIDES = 5  # more guides than this in a cell share a bar
+_FLOOR = 0.5  # where the axis of cells begins
+_CHANCE = 2.0  # standard errors that a bar has to be above the fit to be hatched
 _TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000)
 
 
@@ -51,10 +55,12 @@ def argen_guides(
 
     ``"counts"`` is the histogram of the UMIs of one guide, cells with the call on top of those without, both axes
     logarithmic; the lines are the cells that the fit expects in its background and its signal, a broken vertical line
-    the threshold of a guide that has one. ``"cells"`` are the cells of each target, ``"guides_per_cell"`` the cells by
-    the number of guides called. ``"knockdown"`` is the on-target effect of each guide with its 95 % interval beside
-    that of its target (a bar); discordant guides are purple diamonds. With more than 40 targets, their effects are
-    drawn by rank, without the guides, and a note says so.
+    the threshold of a guide that has one. Purple hatches are cells beyond those expected, where they are more than
+    chance would explain (two standard errors); the title says why this guide is shown, and which share of its cells
+    lies where the fit does not expect them (``misfit`` in :func:`argen.get.guides`). ``"cells"`` are the cells of each
+    target, ``"guides_per_cell"`` the cells by the number of guides called. ``"knockdown"`` is the on-target effect of
+    each guide with its 95 % interval beside that of its target (a bar); discordant guides are purple diamonds. With
+    more than 40 targets, their effects are drawn by rank, without the guides, and a note says so.
 
     Parameters
     ----------
@@ -63,7 +69,8 @@ def argen_guides(
     kind
         Which picture; `None` draws all of them into a new figure.
     guide
-        Guide of ``"counts"``. Default: the guide with a fit that has the median number of cells.
+        Guide of ``"counts"``. Default: the worst fit, that with the largest ``misfit`` among the guides with at least
+        50 called cells (among all fits if there are none); without fits the guide with the median number of cells.
     key
         Name of the result.
     covariates, depth, layer, measured_as
@@ -106,7 +113,7 @@ def argen_guides(
     if guide is not None and kind not in (None, "counts"):
         msg = f"guide={guide!r} is for kind='counts', not for {kind!r}."
         raise InputError(msg)
-    histogram = _histogram(result, table, guide) if "counts" in shown else None
+    histogram = _histogram_of(result, *_guide_of_counts(table, guide)) if "counts" in shown else None
     knockdowns = None
     if "knockdown" in shown:
         knockdowns = knockdown_tables(adata, key, read_design(adata, covariates, depth, layer, measured_as))
@@ -130,22 +137,30 @@ def _possible(adata: "AnnData", result: Entry, table: pd.DataFrame, measured_as:
     return [kind for kind in KINDS if there.get(kind, True)]
 
 
-def _histogram(result: Entry, table: pd.DataFrame, guide: str | None) -> tuple[pd.DataFrame, pd.Series]:
-    """Histogram and row of the table of one guide."""
+def _guide_of_counts(table: pd.DataFrame, guide: str | None) -> tuple[pd.Series, str]:
+    """Row of the guide to draw, and why it is this one (empty for the user's own)."""
+    if guide is not None:
+        if guide not in set(table["guide"].astype(str)):
+            msg = f"guide={guide!r} is not among the {len(table)} guides, such as {name_some(table['guide'], 5)}."
+            raise InputError(msg)
+        return table[table["guide"].astype(str) == guide].iloc[0], ""
+    fitted = table[table["misfit"].notna()] if "misfit" in table else table[:0]
+    if fitted.empty:
+        ranked = table.sort_values(["n_cells", "guide"])
+        return ranked.iloc[len(ranked) // 2], f"median number of cells of {len(table)} guides"
+    large = fitted[fitted["n_cells"] >= MIN_CELLS_WORST]
+    among, words = (large, f" with {MIN_CELLS_WORST} cells or more") if len(large) else (fitted, "")
+    row = among.sort_values(["misfit", "guide"], ascending=[False, True]).iloc[0]
+    return row, f"worst fit of {len(among)}{words}"
+
+
+def _histogram_of(result: Entry, row: pd.Series, why: str) -> tuple[pd.DataFrame, pd.Series, str]:
+    """Histogram and row of the table of one guide, and why it is shown."""
     if "histogram" not in result.tables:
         msg = "kind='counts' needs guides called from UMI counts; these come from labels."
         raise InputError(msg)
-    if guide is None:
-        fitted = table[table["fallback"] == ""] if "fallback" in table else table
-        ranked = (fitted if len(fitted) else table).sort_values(["n_cells", "guide"])
-        row = ranked.iloc[len(ranked) // 2]
-    elif guide in set(table["guide"].astype(str)):
-        row = table[table["guide"].astype(str) == guide].iloc[0]
-    else:
-        msg = f"guide={guide!r} is not among the {len(table)} guides, such as {name_some(table['guide'], 5)}."
-        raise InputError(msg)
     histogram = result.tables["histogram"]
-    return histogram[histogram["guide"].astype(str) == str(row["guide"])], row
+    return histogram[histogram["guide"].astype(str) == str(row["guide"])], row, why
 
 
 def _new_axes(shown: list[str], table: pd.DataFrame, knockdowns: tuple[pd.DataFrame, ...] | None) -> "list[Axes]":
@@ -168,48 +183,66 @@ def _rows_height(n: int) -> float:
     return 3.6 if n > MAX_NAMED else max(2.4, 0.9 + 0.2 * n)
 
 
-def draw_counts(ax: "Axes", histogram: pd.DataFrame, row: pd.Series) -> None:
-    """Histogram of the UMIs of a guide by call, with the components of its fit."""
-    low, high = histogram["umi_from"].to_numpy(float), histogram["umi_to"].to_numpy(float)
-    left, right = np.log10(low + 0.5), np.log10(high + 1.5)
-    floor = 0.5
-    for name, below, face in (
-        ("n_not_called", 0.0, NOT_CALLED_FACE),
-        ("n_called", "n_not_called", style.PLAIN_COLOR),
-    ):
-        bottom = histogram[below].to_numpy(float) if below else np.zeros(len(histogram))
-        top = bottom + histogram[name].to_numpy(float)
-        start = np.maximum(bottom, floor)
-        drawn = top > start
-        label = {"n_not_called": "without the call", "n_called": "with the call"}[name]
-        ax.bar(
-            left[drawn], (top - start)[drawn], (right - left)[drawn], start[drawn], align="edge", color=face,
-            edgecolor="white", linewidth=0.4, label=label,
-        )  # fmt: skip
-    middle = (left + right) / 2
+def draw_counts(ax: "Axes", histogram: pd.DataFrame, row: pd.Series, why: str = "") -> None:
+    """Histogram of the UMIs of a guide by call, with the components of its fit and the cells beyond it."""
+    left = np.log10(histogram["umi_from"].to_numpy(float) + 0.5)
+    right = np.log10(histogram["umi_to"].to_numpy(float) + 1.5)
+    not_called = histogram["n_not_called"].to_numpy(float)
+    observed = not_called + histogram["n_called"].to_numpy(float)
+    nothing = np.zeros(len(histogram))
+    draw_bars(ax, left, right, nothing, not_called, color=NOT_CALLED_FACE, label="without the call")
+    draw_bars(ax, left, right, not_called, observed, color=style.PLAIN_COLOR, label="with the call")
+    expected = (histogram["expected_background"] + histogram["expected_signal"]).to_numpy(float)
+    beyond = observed > expected + _CHANCE * np.sqrt(expected)  # False where nothing is expected for want of a fit
+    # Not cells without a UMI: they are in the thousands, and a bar of them hides how few are beyond the fit.
+    beyond &= histogram["umi_from"].to_numpy() > 0
+    draw_bars(
+        ax, left, right, np.where(beyond, expected, observed), observed, facecolor="none", hatch="//////",
+        edgecolor=style.ALERT_COLOR, linewidth=0.0, label="beyond the fit",
+    )  # fmt: skip
     for name, line in (("expected_background", "--"), ("expected_signal", "-")):
-        expected = histogram[name].to_numpy(float)
-        visible = expected >= floor / 5
+        cells = histogram[name].to_numpy(float)
+        visible = cells >= _FLOOR / 5
         if visible.any():
             ax.plot(
-                middle[visible], expected[visible], color=style.INK, linewidth=1.6, linestyle=line,
+                ((left + right) / 2)[visible], cells[visible], color=style.INK, linewidth=1.6, linestyle=line,
                 label=name.replace("_", " "),
             )  # fmt: skip
     threshold = row.get("threshold", np.nan)
     if np.isfinite(threshold):
         ax.axvline(np.log10(threshold + 0.5), color=style.NOTE_COLOR, linestyle=":", label=f"threshold {threshold:g}")
-    largest = histogram["umi_to"].max()
-    ticks = [tick for tick in _TICKS if tick <= largest]
+    ticks = [tick for tick in _TICKS if tick <= histogram["umi_to"].max()]
     ax.set_xticks(np.log10(np.array(ticks) + 1.0), [f"{tick}" for tick in ticks])
     ax.set_yscale("log")
-    ax.set_ylim(floor, None)
+    ax.set_ylim(_FLOOR, None)
     ax.set_xlabel("UMIs of the guide")
     ax.set_ylabel("cells")
-    fallback = row.get("fallback", "")
-    note = f" (threshold: {fallback})" if fallback else ""
-    ax.set_title(f"{row['guide']}{note}", fontsize=style.FONT_SIZE, parse_math=False)
+    ax.set_title(_counts_title(row, why), fontsize=style.FONT_SIZE, parse_math=False)
     ax.legend(fontsize=style.SMALL_FONT_SIZE, frameon=False)
     plain(ax)
+
+
+def draw_bars(
+    ax: "Axes", left: np.ndarray, right: np.ndarray, bottom: np.ndarray, top: np.ndarray, **look: object
+) -> None:
+    """Bars from `bottom` to `top` on a logarithmic axis that ends at half a cell."""
+    start = np.maximum(bottom, _FLOOR)
+    drawn = top > start
+    if drawn.any():
+        look = {"edgecolor": "white", "linewidth": 0.4} | look
+        ax.bar(left[drawn], (top - start)[drawn], (right - left)[drawn], start[drawn], align="edge", **look)
+
+
+def _counts_title(row: pd.Series, why: str) -> str:
+    """Name of the guide; below it why it is shown, and how badly it fits or why it has no fit."""
+    notes = [why] if why else []
+    if row.get("misfit_flag", False):
+        notes.append(f"{row['misfit']:.0%} of its cells where the fit does not expect them")
+    elif np.isfinite(row.get("misfit", np.nan)):
+        notes.append(f"misfit {row['misfit']:.0%}, p = {row['misfit_p']:.2g}")
+    if row.get("fallback", ""):
+        notes.append(f"threshold: {row['fallback']}")
+    return "\n".join([str(row["guide"]), *([", ".join(notes)] if notes else [])])
 
 
 def draw_cells(ax: "Axes", n_cells: pd.Series) -> None:

@@ -6,10 +6,10 @@ from argen._bridge import log
 from argen._bridge.guides.names import GuideTargets
 from argen._bridge.guides.slots import n_guides, perturbation_key, posterior_key
 from argen._bridge.validate import counted, name_some
-from argen._core.guides import CONTROL, MULTIPLE, UNASSIGNED, CellTargets, Fallback, GuideFits, Reason
+from argen._core.guides import CONTROL, MULTIPLE, UNASSIGNED, CellTargets, Fallback, GuideFits, Misfit, Reason
 from argen.errors import DesignError
 
-__all__ = ["describe", "hint_separator", "report_fallbacks", "report_targets"]
+__all__ = ["describe", "hint_separator", "report_fallbacks", "report_misfit", "report_targets"]
 
 # Fewer cells with one perturbation than this share of all: more likely a high-MOI screen than a low-MOI one.
 _FEW_SINGLE = 0.5
@@ -59,6 +59,20 @@ def report_fallbacks(fits: GuideFits | None, guides: list[str], min_umi: int) ->
             f"{counted(len(names), 'guide')} called from {min_umi} UMIs on instead of a fit "
             f"({Fallback(reason).text}): {name_some(names)}"
         )
+
+
+def report_misfit(misfit: Misfit | None, guides: list[str]) -> None:
+    """Log the guides whose counts are not what their fit expects, the worst first."""
+    if misfit is None or not misfit.flag.any():
+        return
+    flagged = np.flatnonzero(misfit.flag)
+    worst = flagged[np.argsort(-misfit.share[flagged], kind="stable")]
+    n_fits = int(np.isfinite(misfit.p).sum())
+    log.warning(
+        f"the fit does not expect the UMI counts of {len(flagged)} of {counted(n_fits, 'guide')}, in a median of "
+        f"{np.median(misfit.share[flagged]):.0%} of their cells: {name_some([guides[g] for g in worst], 3)}. Calls of "
+        "few UMIs are less certain than their posterior; misfit in the table of guides and pl.argen_guides show more"
+    )
 
 
 def hint_separator(names: list[str], separator: str | None) -> None:

@@ -22,12 +22,14 @@ from argen._core.guides import (
     CallOptions,
     GuideCalls,
     call_labels,
+    guide_histogram,
+    guide_misfit,
     resolve_targets,
     spread_calls,
 )
 from argen._core.parallel import worker_pool
 from argen.errors import InputError
-from argen.pp._guide_report import describe, hint_separator, report_fallbacks, report_targets
+from argen.pp._guide_report import describe, hint_separator, report_fallbacks, report_misfit, report_targets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +53,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     probability: float = 0.8,
     min_umi: int = 5,
     min_fraction: float = 0.8,
+    dispersion: Literal["none", "auto"] = "none",
     batch: str | Sequence[str] | None = None,
     guide_depth: str | None = None,
     ignore_control_partner: bool = True,
@@ -72,7 +75,21 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
 
     by EM from three starts, over all cells, with :math:`w` the batches and :math:`\ell_i = U_i + \text{median}(U) / 2`,
     :math:`U` the guide UMIs of a cell (shrunk, since a cell with three guide UMIs in all may as well have lost its
-    guide). The guide is called where the posterior :math:`P(Z_{ig} = 1)` reaches `probability`.
+    guide). The guide is called where the posterior :math:`P(Z_{ig} = 1)` reaches `probability`. With
+    ``dispersion="auto"`` signal, or signal and background, of a guide are negative binomial with variance
+    :math:`\mu + \alpha \mu^2` where that mixture has the smallest Bayesian information criterion (not among the
+    candidates: fits that do not converge, or whose posterior would fall with the count).
+
+    How far the counts :math:`x \ge 1` of a guide are from its fit is reported with every fit. In bins :math:`b` with
+    :math:`O_b` cells, posterior probabilities that add up to :math:`S_b`, and :math:`E_b = E_b^0 + E_b^1` cells
+    expected in background and signal, joined until 5 are expected,
+
+    .. math:: \text{misfit} = \frac{\sum_b \max(S_b - E_b^1, 0)}{\sum_b S_b}, \qquad
+        \sum_b \frac{(O_b - E_b)^2}{E_b} \sim \chi^2_{\#b}
+
+    are the share of the cells with the guide at counts where the fit does not expect them, and a conservative test
+    (estimated parameters and the cells' own depths leave less variance than :math:`\chi^2` has). A guide is flagged,
+    and the log says so, if the test rejects at .05 and the misfit is .1 or more.
 
     ``"poisson_gauss"`` fits a Poisson background and a Gaussian signal to :math:`\log_2` of the non-zero counts of a
     guide, as Replogle et al. (2020) and crispat do; ``"gaussian"`` two Gaussians of equal variance to
@@ -123,6 +140,10 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
         UMIs that a guide needs in a cell, at least 1: for ``"threshold"``, ``"max"``, and guides without a fit.
     min_fraction
         Share of the cell's guide UMIs that the top guide needs, from 0 to 1; for ``"max"``.
+    dispersion
+        Whether components of the mixture may be negative binomial (``"auto"``) or are Poisson (``"none"``). Wider
+        components fit better and call more cells with few UMIs of a guide. Where the background is Poisson these calls
+        are right; in real screens about half of them are not, though their posterior is high: see the page on guides.
     batch
         obs column or columns (of the RNA modality, the guide modality or the MuData), taken as categories, whose
         additive effects on the log mean enter the mixture; they have a normal prior with standard deviation 2.
@@ -205,11 +226,13 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     caller = _caller(method, labels)
     _check_arguments(guides, labels, separator, key_added)
     check_option("on_mismatch", on_mismatch, ["raise", "warn"])
+    check_option("dispersion", dispersion, ["none", "auto"])
     check_level("probability", probability)
     given = {
         "min_umi": check_count("min_umi", min_umi, 1),
         "probability": float(probability),
         "min_fraction": check_number("min_fraction", min_fraction, 0.0, 1.0),
+        "dispersion": dispersion,
         "batch": None if batch is None else [batch] if isinstance(batch, str) else list(batch),
         "guide_depth": guide_depth,
     }
@@ -270,17 +293,21 @@ def _call_counts(
             min_fraction=params.get("min_fraction", 0.0),
             probability=params.get("probability", 1.0),
             cells=cells,
+            dispersion=params.get("dispersion", "none"),
             map_=map_,
             track=bar("guides", len(found.guides)),
         )
         calls = caller.call(counts, options)
     report_fallbacks(calls.fits, found.guides, min_umi)
+    histogram = guide_histogram(counts, calls)
+    misfit = None if calls.posterior is None else guide_misfit(histogram)
+    report_misfit(misfit, found.guides)
     return _Called(
         targets,
         spread_calls(calls, found.position),
         {"guides": found.source, "method": caller.name, **params},
-        fits_table(counts, calls, min_umi, options.probability),
-        {"histogram": histogram_table(counts, calls, found.guides)},
+        fits_table(counts, calls, misfit, min_umi=min_umi, probability=options.probability),
+        {"histogram": histogram_table(histogram, found.guides)},
     )
 
 

@@ -10,14 +10,13 @@ from argen._bridge.checks.guides import guide_of_cell
 from argen._bridge.checks.neighbours import read_positions
 from argen._bridge.checks.screen import full_check, look_at
 from argen._bridge.modality import takes_mudata
-from argen._bridge.results.entries import check_free, new_entry, write_entry
+from argen._bridge.results.entries import check_free, new_entry, read_entry, write_entry
 from argen._bridge.results.network import networks_of_step
 from argen._bridge.results.steps import read_step
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
 from argen._bridge.validate import check_anndata, check_count, check_key, counted
 from argen._core.parallel import worker_pool
 from argen.errors import InputError
-from argen.get._tables import edges as edges_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -123,10 +122,12 @@ def argen_check(
     start = log.info("checking what breaks the assumptions, over all measured genes")
     edges = set()
     for name in networks_of_step(adata, descendants):
-        table = edges_of(adata, key=name)
+        table = read_entry(adata, name, "network").tables["edges"]
+        table = table[table["selected"].astype(bool)]
         edges |= set(zip(table["source"].astype(str), table["target"].astype(str), strict=True))
     with worker_pool(threads) as map_, progress_bars() as bar:
-        seen = look_at(adata, step.settings, step.depth_genes, map_, bar)
+        seen = look_at(adata, step.settings, step.depth_genes, map_, bar, most=None)
+        seen = seen.as_taken_out(step.entry.tables["shifts"])
         of_cell = guide_of_cell(adata, guides, seen.measured)
         tables = full_check(adata, step.settings, seen, of_cell, places, distance, edges, map_)
     settings = {"descendants": descendants, "guides": guides, "distance": distance}

@@ -63,8 +63,9 @@ def argen_dag(  # noqa: PLR0913
     where :math:`\hat\eta_k` comes from the perturbations of :math:`k` and of its ancestors (by default, shrunk, also of
     other candidates, see `first_stage`): it is free of unmeasured causes that do not depend on the guide of a cell.
     :math:`\theta_{kt}` is the change of the log-expression of the child per unit of the mean log-expression of the
-    parent: where 30 % of the cells escape their knock-down it comes out about 1.2 times too large. Paths through genes
-    that are not in the network, and through the protein activity of those that are, are direct effects here.
+    parent: where 30 % of the cells escape their knock-down it comes out about 1.2 times too large, a negative one 1.4
+    times. Paths through genes that are not in the network, and through the protein activity of those that are, are
+    direct effects here.
     With M the coefficients of the first stages, :math:`\hat\theta = M^{-1}\hat\xi_t` and, by Murphy and Topel,
     :math:`V = M^{-1}(V_t + \sum_k \hat\theta_k^2 V_k)M^{-\top}` with HC0 covariances. The p-values of each gene form
     one batch of BatchBH (online FDR control at `alpha`); the rejected ones are the edges :cite:p:`ParkLi2026`. Edges
@@ -115,7 +116,7 @@ def argen_dag(  # noqa: PLR0913
         ``"HC0"``, or ``"HC3"``: residuals divided by 1 − leverage, for small groups (`hc` goes to the descendant
         step).
     alpha
-        Level of FDR control over all edges, given ancestors and order.
+        Nominal level of the FDR over all edges, given ancestors and order; what it was in simulation is above.
     fdr
         ``"batch-bh"``: BatchBH over the genes in the order of the search, the paper's online procedure. ``"bh"``:
         Benjamini–Hochberg over all candidates at once; as the order does not depend on the edges, all p-values are

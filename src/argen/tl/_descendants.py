@@ -90,7 +90,9 @@ def argen_descendants(  # noqa: PLR0913
         default; ``[]`` is none.
     depth
         Column of ``obs`` with each cell's sequencing depth. Default: the total count over *all* genes of the matrix.
-        Give the depth of the full transcriptome when `adata` holds only some genes.
+        Give the depth of the full transcriptome when `adata` holds only some genes. ``"unaffected"`` (unless ``obs``
+        has a column of that name): the count over the genes that are not perturbed and that no perturbation moves at
+        an adjusted p of .1, for a depth that is not composed of the effects; they are in the table ``depth_genes``.
     layer
         Layer with the counts instead of ``X``.
     perturbations
@@ -127,10 +129,11 @@ def argen_descendants(  # noqa: PLR0913
         Shifts of whole rows and columns of the effects to take out. A *perturbation's* shift moves all genes by one
         factor, which a wrong depth does (a gene that carries many UMIs, a fixed number of reads, the total of a panel).
         A *gene's* shift is common to all perturbations, which a response to being perturbed at all does, or the error
-        of few controls. Both are estimated by a median polish over all measured genes and all perturbations, measured
-        or not, own genes left out. ``"auto"``: those beyond doubt, with a log likelihood gain above 8, an absolute
-        :math:`z` above 4, and 12 genes (8 perturbations, of whose effects it explains half) to rest on.
-        ``"perturbations"``, ``"genes"``, ``"both"``: all with an absolute :math:`z` above 3. `None`: none, as for a
+        of few controls. Both are estimated by a median polish over the measured genes (those that are perturbed, and
+        up to 1,000 with most counts) and all perturbations, measured or not, own genes left out. ``"auto"``: those
+        beyond doubt, with a log likelihood gain above 8, an absolute :math:`z` above 4, and 12 genes (8 perturbations,
+        of whose effects it explains half) to rest on. ``"perturbations"``, ``"genes"``, ``"both"``: all with an
+        absolute :math:`z` above 3 that gain anything. `None`: none, as for a
         regulator of most genes, which looks like a shift. What was taken out is in :func:`argen.get.shifts`.
     alpha
         Level of the adjusted p-values. It is stricter than that of the edges: a false ancestor costs every equation
@@ -157,7 +160,7 @@ def argen_descendants(  # noqa: PLR0913
         In ``tables``: ``perturbations`` (kept and dropped, with reasons and knock-down), ``pairs`` (every tested pair),
         ``genes`` (dispersions and families), ``dropped_pairs`` (by ``closure="acyclic"``), ``components`` (genes that
         the significant pairs join into cycles), ``shifts`` (of perturbations and genes, and which were taken out),
-        ``cells`` (what became of the cells), ``covariates`` (columns of the
+        ``findings`` (see :func:`argen.get.check`), ``cells`` (what became of the cells), ``covariates`` (columns of the
         design). Beside them ``kind``, ``id`` (a digest of the tables), ``made_from`` (that of the data), ``settings``,
         ``versions``, ``schema_version``.
 

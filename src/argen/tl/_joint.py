@@ -85,7 +85,7 @@ def argen_joint(  # noqa: PLR0913
         Name of the descendant step. Of it the search takes cells, genes, covariates and depth; its tests, closure and
         family do not matter, the sums are those of a Poisson regression on the controls.
     alpha
-        Level of the false discovery rate.
+        Nominal level of the false discovery rate; the page "Two-stage or joint?" says what it was in simulation.
     chains
         Number of Markov chains. `None`: 32 up to 25 genes, 8 from 100 on. A warning asks for more where two halves of
         them disagree.

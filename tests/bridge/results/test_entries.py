@@ -21,6 +21,7 @@ KEYS = {
     "argen_sensitivity": "sensitivity",
     "argen_stability": "stability",
     "argen_overidentification": "overidentification",
+    "argen_check": "check",
 }
 GETTERS = {
     "guides": ag.get.guides,
@@ -36,9 +37,11 @@ GETTERS = {
     "sensitivity": ag.get.sensitivity,
     "stability": ag.get.stability,
     "overidentification": ag.get.overidentification,
+    "check": ag.get.check,
+    "shifts": ag.get.shifts,
 }
 KIND_OF = dict.fromkeys(("edges", "graph", "centrality", "decoupler_net"), "network") | dict.fromkeys(
-    ("pairs", "genes", "perturbations"), "descendants"
+    ("pairs", "genes", "perturbations", "shifts"), "descendants"
 )
 
 
@@ -56,6 +59,7 @@ def analysed(**options):
     ag.tl.argen_sensitivity(adata, alphas=[0.01])
     ag.tl.argen_stability(adata, n_draws=5)
     ag.tl.argen_overidentification(adata, min_cells=10)
+    ag.tl.argen_check(adata)
     return adata
 
 

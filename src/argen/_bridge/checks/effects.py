@@ -1,5 +1,7 @@
 """Checks of the effects on all measured genes: composition, common responses, shared programmes, depth."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -24,12 +26,14 @@ __all__ = [
 # Shares of the counts of the controls that one gene, and all perturbed ones, may carry; genes of a panel.
 LARGEST_SHARE, LARGEST_PERTURBED = 0.1, 0.2
 PANEL = 1000
+# A depth that differs by less from the total is the total.
+SAME = 1e-3
 # A right depth has slope 1; size factors and depths of the whole transcriptome above a panel stay within these.
 SLOPES = (0.5, 1.6)
 _NAMED = 10
 
 
-def check_shifts(measured: MeasuredScreen, shifts: Shifts, adjust: str | None) -> list[Finding]:
+def check_shifts(measured: MeasuredScreen, shifts: Shifts, taken_out: np.ndarray) -> list[Finding]:
     """Perturbations whose effects are shifted as a whole, beyond doubt."""
     shift = shifts.perturbations
     at = np.flatnonzero(shift.beyond(CERTAIN_PERTURBATION))
@@ -38,7 +42,7 @@ def check_shifts(measured: MeasuredScreen, shifts: Shifts, adjust: str | None) -
     at = at[np.argsort(-np.abs(shift.size[at]), kind="stable")]
     names = [measured.perturbations[i] for i in at]
     sizes = name_some([f"{measured.perturbations[i]} {shift.size[i]:+.2f}" for i in at], 5)
-    out = shifts.taken_out(adjust)[0][at]
+    out = taken_out[at]
     done = "taken out of all effects" if out.all() else "left in the effects" if not out.any() else "partly taken out"
     return [
         Finding(
@@ -54,10 +58,10 @@ def check_shifts(measured: MeasuredScreen, shifts: Shifts, adjust: str | None) -
     ]
 
 
-def check_shares(measured: MeasuredScreen, sums: MeasuredSums, depth: str | None) -> list[Finding]:
-    """Genes that carry much of the counts that the depth is made of."""
+def check_shares(measured: MeasuredScreen, sums: MeasuredSums, matrix_total: np.ndarray) -> list[Finding]:
+    """Genes that carry much of the counts that the depth is made of, where that is the total of the matrix."""
     total = sums.S[-1].sum()
-    if depth is not None or total <= 0:
+    if total <= 0 or not _is_proportional(measured.screen.design.depth, matrix_total[measured.screen.cell]):
         return []
     share = sums.S[-1] / total
     own = np.unique(measured.own[measured.own >= 0])
@@ -84,11 +88,18 @@ def check_shares(measured: MeasuredScreen, sums: MeasuredSums, depth: str | None
     ]
 
 
-def check_depth_scale(measured: MeasuredScreen, counts_total: np.ndarray, depth: str | None) -> list[Finding]:
-    """A depth column that does not follow the counts."""
+def _is_proportional(depth: np.ndarray, total: np.ndarray) -> bool:
+    """Whether the depth is the total but for a factor, in nearly all cells."""
+    ratio = total / depth
+    return bool(np.mean(np.abs(ratio / np.median(ratio) - 1.0) < SAME) > 0.95)
+
+
+def check_depth_scale(measured: MeasuredScreen, totals: Sequence[np.ndarray], depth: str | None) -> list[Finding]:
+    """A depth column that follows none of the `totals` of counts."""
     if depth is None:
         return []
-    slope = depth_slope(measured.screen.design.depth, counts_total[measured.screen.cell])
+    slopes = [depth_slope(measured.screen.design.depth, total[measured.screen.cell]) for total in totals]
+    slope = min(slopes, key=lambda s: abs(s - 1.0) if np.isfinite(s) else 0.0)
     if not np.isfinite(slope) or SLOPES[0] <= slope <= SLOPES[1]:
         return []
     kind = "a logarithm" if slope > SLOPES[1] else "something that is not proportional to the counts"
@@ -111,28 +122,24 @@ def common_genes(measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts) -
 
 
 def check_responses(
-    measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts, adjust: str | None, n_control_guides: int | None
+    measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts, taken_out: np.ndarray
 ) -> list[Finding]:
     """Genes that most perturbations move alike, and perturbations with one response."""
     found, genes = [], measured.screen.genes
     z, at = common_genes(measured, sums, shifts)
     if len(at):
         own = set(measured.own[measured.own >= 0].tolist())
-        out = shifts.taken_out(adjust)[1][at]
+        out = taken_out[at]
         network = name_some([genes[j] for j in at if j in own]) or "none"
-        few = (
-            "" if n_control_guides is None or n_control_guides >= 4
-            else f" With {counted(n_control_guides, 'control guide')} a guide that is active itself looks the same."
-        )  # fmt: skip
         found.append(
             Finding(
                 "common response",
-                f"{counted(len(at), 'gene')} moved alike by most of {len(measured.perturbations)} perturbations (of the "
-                f"network: {network}); taken out of the effects on {int(out.sum())} of {len(at)}",
+                f"{counted(len(at), 'gene')} moved alike by most of {len(measured.perturbations)} perturbations (of "
+                f"the network: {network}); taken out of the effects on {int(out.sum())} of {len(at)}",
                 float(np.abs(z[at]).max()),
                 "largest z of a shift",
                 "A response to being perturbed, or controls of another state. adjust='genes' takes out all such "
-                f"shifts; edges into these genes rest on what is left.{few}",
+                "shifts; edges into these genes rest on what is left.",
                 (),
                 tuple(genes[j] for j in at[:_NAMED]),
             )
@@ -159,10 +166,10 @@ def check_responses(
 
 
 def effect_tables(
-    measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts, adjust: str | None
+    measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts, taken_out: tuple[np.ndarray, np.ndarray]
 ) -> dict[str, pd.DataFrame]:
     """Tables ``perturbations`` and ``genes``: the signals that the checks of effects judge."""
-    rows, columns = shifts.taken_out(adjust)
+    rows, columns = taken_out
     n = measured.screen.n_per_group[:-1]
     z, at = common_genes(measured, sums, shifts)
     common = np.zeros(len(z), dtype=bool)

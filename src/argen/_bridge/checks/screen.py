@@ -28,6 +28,7 @@ from argen._bridge.checks.guides import GuideOfCell, check_control_guides, check
 from argen._bridge.checks.neighbours import check_neighbours
 from argen._bridge.inputs import UNAFFECTED, read_counts
 from argen._bridge.measured import MeasuredScreen, read_measured
+from argen._bridge.results.tables import SHIFTED
 from argen._bridge.settings import DescendantSettings
 from argen._bridge.validate import counted
 from argen._core.measured.shifts import Shifts, estimate_shifts
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Seen", "choose_depth_genes", "full_check", "look_at", "quick_findings"]
 
+# Medians over so many genes are sharp enough for the shifts.
+ENOUGH_GENES = 1000
 # A depth of fewer genes, or of fewer counts per cell, is noise.
 FEWEST_GENES, FEWEST_COUNTS = 20, 20.0
 ROUNDS = 5
@@ -48,20 +51,35 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All measured genes under all perturbations, their sums, and the shifts in them."""
+    """Measured genes under all perturbations, their sums, the shifts in them, and which of these are taken out."""
 
     measured: MeasuredScreen
     sums: MeasuredSums
     shifts: Shifts
+    taken_out: tuple[np.ndarray, np.ndarray]
+
+    def as_taken_out(self, table: pd.DataFrame) -> "Seen":
+        """The same with what a stored table of shifts says was taken out."""
+        out = table[table["taken_out"].astype(bool)]
+        names = self.measured.perturbations, self.measured.screen.genes
+        by_kind = (set(out.loc[out["of"].astype(str) == kind, "name"]) for kind in SHIFTED)
+        masks = (np.array([name in taken for name in some]) for some, taken in zip(names, by_kind, strict=True))
+        return replace(self, taken_out=tuple(masks))
 
 
 def look_at(
-    adata: "AnnData", settings: DescendantSettings, depth_genes: np.ndarray | None, map_: Map, bar: Callable
+    adata: "AnnData",
+    settings: DescendantSettings,
+    depth_genes: np.ndarray | None,
+    map_: Map,
+    bar: Callable,
+    most: int | None = ENOUGH_GENES,
 ) -> Seen:
-    """Sums and shifts of all measured genes."""
-    measured = read_measured(adata, settings, depth_genes)
-    sums = measured_sums(measured.screen, map_, bar("all measured genes", measured.screen.n_genes))
-    return Seen(measured, sums, estimate_shifts(sums, measured.own))
+    """Sums and shifts of the measured genes, of `most` of them where there are more."""
+    measured = read_measured(adata, settings, depth_genes, most=most)
+    sums = measured_sums(measured.screen, map_, bar("measured genes", measured.screen.n_genes))
+    shifts = estimate_shifts(sums, measured.own)
+    return Seen(measured, sums, shifts, shifts.taken_out(settings.adjust))
 
 
 def choose_depth_genes(adata: "AnnData", settings: DescendantSettings, map_: Map, bar: Callable) -> np.ndarray | None:
@@ -95,25 +113,26 @@ def choose_depth_genes(adata: "AnnData", settings: DescendantSettings, map_: Map
 def quick_findings(adata: "AnnData", settings: DescendantSettings, seen: Seen) -> list[Finding]:
     """What can be seen without another fit."""
     measured, sums, shifts = seen.measured, seen.sums, seen.shifts
-    total = _usual_total(adata, settings, measured, sums)
+    totals = _totals(adata, settings, measured, sums)
     return [
-        *check_shifts(measured, shifts, settings.adjust),
-        *check_shares(measured, sums, settings.depth),
-        *check_depth_scale(measured, total, settings.depth),
-        *check_responses(measured, sums, shifts, settings.adjust, None),
+        *check_shifts(measured, shifts, seen.taken_out[0]),
+        *check_shares(measured, sums, totals[0]),
+        *check_depth_scale(measured, totals, settings.depth),
+        *check_responses(measured, sums, shifts, seen.taken_out[1]),
         *check_balance(balance_table(adata, measured, settings)),
         *check_supported(measured),
         *check_survivors(measured),
     ]
 
 
-def _usual_total(
+def _totals(
     adata: "AnnData", settings: DescendantSettings, measured: MeasuredScreen, sums: MeasuredSums
-) -> np.ndarray:
-    """Counts of each cell without the genes that carry more than a tenth of them: a depth may leave these out."""
+) -> list[np.ndarray]:
+    """Counts of each cell, and those without the genes that carry more than a tenth: a depth may leave these out."""
     names = np.array(measured.screen.genes, dtype=object)[sums.S[-1] <= LARGEST_SHARE * sums.S[-1].sum()]
-    counts = read_counts(adata, settings.layer)[:, adata.var_names.get_indexer(list(names))]
-    return np.asarray(counts.sum(axis=1), dtype=float).ravel()
+    counts = read_counts(adata, settings.layer)
+    usual = counts[:, adata.var_names.get_indexer(list(names))]
+    return [np.asarray(some.sum(axis=1), dtype=float).ravel() for some in (counts, usual)]
 
 
 def full_check(
@@ -129,7 +148,7 @@ def full_check(
     """All checks that the data allow: ``findings``, the signals behind them, and what was ``not_checked``."""
     measured = seen.measured
     findings = [*quick_findings(adata, settings, seen), *check_covariates(adata, measured, settings, map_)]
-    tables = effect_tables(measured, seen.sums, seen.shifts, settings.adjust)
+    tables = effect_tables(measured, seen.sums, seen.shifts, seen.taken_out)
     tables["columns"] = balance_table(adata, measured, settings)
     skipped = []
     if guides is None:

@@ -45,7 +45,7 @@ _RECORDS = (
         ("summary", "pseudo_perturbations", "equations", "qq", "positive_controls", "skipped"),
     ),
     Diagnostic("stability", "Stability under resampling of cells", ("edges",)),
-    Diagnostic("sensitivity", "Sensitivity to choices", ("variations", "edges")),
+    Diagnostic("sensitivity", "Sensitivity to choices", ("variations", "edges", "searches", "skipped")),
     Diagnostic(
         "overidentification",
         "Over-identification: do guides agree?",

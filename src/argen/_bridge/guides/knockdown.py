@@ -9,9 +9,9 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.design import build_covariates, parse_covariates
-from argen._bridge.inputs import read_counts, read_depth
+from argen._bridge.inputs import read_counts
 from argen._bridge.intervals import interval_95
-from argen._bridge.remembered import with_remembered
+from argen._bridge.remembered import remembered_depth, with_remembered
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
@@ -148,7 +148,7 @@ def _cells(
     adata: "AnnData", groups: _Groups, counts, design: KnockdownDesign
 ) -> tuple[np.ndarray, np.ndarray, Covariates]:
     """Controls and cells with one perturbation, of positive depth; their depth and covariates."""
-    depth = read_depth(adata.obs, design.depth, counts)
+    depth = remembered_depth(adata, design.depth, lambda: counts)
     usable = ~np.isin(groups.perturbation, ["multiple", "unassigned", "nan"]) & (depth > 0)
     spec = parse_covariates(design.covariates, adata.obs)
     while True:

@@ -10,7 +10,8 @@ from scipy import sparse
 
 from argen._bridge.guides.knockdown import KnockdownDesign, read_guides, target_knockdowns
 from argen._bridge.guides.names import STATUS_WORDS
-from argen._bridge.inputs import read_counts, read_depth
+from argen._bridge.inputs import read_counts
+from argen._bridge.remembered import remembered_depth
 from argen._bridge.results.entries import new_entry, write_entry
 from argen._bridge.validate import name_some, read_column, read_numbers
 from argen.errors import DesignError, InputError
@@ -118,7 +119,7 @@ def _cell_rules(
         return counts
 
     quantities: dict[str, Callable[[], np.ndarray]] = {
-        "depth": lambda: read_depth(adata.obs, design.depth, needed() if design.depth is None else None),
+        "depth": lambda: remembered_depth(adata, design.depth, needed),
         "genes": lambda: _n_genes(adata, columns["n_genes"], needed),
         "percent_mito": lambda: _percent_mito(adata, columns["percent_mito"], needed),
     }

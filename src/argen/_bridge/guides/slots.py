@@ -11,12 +11,12 @@ from argen._bridge.guides.names import STATUS_WORDS, GuideTargets
 from argen._bridge.results.entries import new_entry, write_entry
 from argen._core.guides import (
     CellTargets,
+    CountHistogram,
     Fallback,
     GuideCalls,
     GuideFits,
+    Misfit,
     Reason,
-    count_edges,
-    count_histogram,
 )
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ def posterior_key(key_added: str) -> str:
     return f"{key_added}_posterior"
 
 
-def fits_table(counts: sparse.csr_array, calls: GuideCalls, min_umi: int, probability: float) -> dict[str, np.ndarray]:
-    """Columns about the counts and the fit of each guide."""
+def fits_table(
+    counts: sparse.csr_array, calls: GuideCalls, misfit: Misfit | None, *, min_umi: int, probability: float
+) -> dict[str, np.ndarray]:
+    """Columns about the counts and the fit of each guide; `misfit` is `None` where nothing is fitted."""
     n_cells, n_guides = counts.shape
     called = sparse.csc_array(counts.multiply(calls.assignment))
     n_called, umis = np.diff(called.indptr), counts.sum(axis=0, dtype=np.int64)
@@ -60,29 +62,32 @@ def fits_table(counts: sparse.csr_array, calls: GuideCalls, min_umi: int, probab
     }
     if calls.fits is None:
         return columns
-    return columns | _fit_columns(calls.fits, probability, has_posterior=calls.posterior is not None)
+    return columns | _fit_columns(calls.fits, misfit, probability)
 
 
-def _fit_columns(fits: GuideFits, probability: float, *, has_posterior: bool) -> dict[str, object]:
+def _fit_columns(fits: GuideFits, misfit: Misfit | None, probability: float) -> dict[str, object]:
     columns = {"threshold": fits.threshold}
-    if not has_posterior:
+    if misfit is None:
         return columns
-    return columns | {
+    columns |= {
         "probability": np.where(fits.fallback == Fallback.NONE, probability, np.nan),
         "beta_z": fits.effect,
         "share": fits.share,
         "converged": fits.converged,
         "fallback": pd.Categorical([Fallback(code).text for code in fits.fallback]),
+        "misfit": misfit.share,
+        "misfit_p": misfit.p,
+        "misfit_flag": misfit.flag,
     }
+    if fits.dispersion is not None:
+        columns["background_dispersion"], columns["signal_dispersion"] = fits.dispersion.T
+    return columns
 
 
-def histogram_table(counts: sparse.csr_array, calls: GuideCalls, guides: list[str]) -> pd.DataFrame:
+def histogram_table(histogram: CountHistogram, guides: list[str]) -> pd.DataFrame:
     """Cells of each guide by UMI count and call, beside what the fit expects."""
-    edges = count_edges(int(counts.data.max(initial=0)))
-    not_called, called = count_histogram(counts, calls.assignment, edges)
-    unknown = np.full(called.shape, np.nan)
-    background, signal = (unknown, unknown) if calls.fits is None else calls.fits.expected(edges)
-    cells = not_called + called
+    edges = histogram.edges
+    cells = histogram.not_called + histogram.called
     # Up to the last bin of a guide that holds a cell.
     used = np.cumsum(cells[:, ::-1], axis=1)[:, ::-1] > 0
     guide, bin_ = np.nonzero(used)
@@ -91,10 +96,10 @@ def histogram_table(counts: sparse.csr_array, calls: GuideCalls, guides: list[st
             "guide": pd.Categorical.from_codes(guide, categories=guides),
             "umi_from": edges[bin_],
             "umi_to": edges[bin_ + 1] - 1,
-            "n_not_called": not_called[used],
-            "n_called": called[used],
-            "expected_background": background[used],
-            "expected_signal": signal[used],
+            "n_not_called": histogram.not_called[used],
+            "n_called": histogram.called[used],
+            "expected_background": histogram.background[used],
+            "expected_signal": histogram.signal[used],
         }
     )
 

@@ -1,7 +1,7 @@
 """The descendant step: computed from the counts of an object, or read from its entry; written last."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ from argen.errors import ArgenError, InputError, StaleResultError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["DescendantStep", "compute_step", "fits_data", "open_step", "read_step", "write_step"]
+__all__ = ["DescendantStep", "compute_step", "fits_data", "open_step", "read_step", "shifted", "write_step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,13 @@ class DescendantStep:
         return {"data": self.entry.made_from["data"], "descendants": self.entry.id}
 
     @property
+    def unshifted(self) -> Screen:
+        """The screen without the offsets that were taken out."""
+        table = self.entry.tables["shifts"]
+        back = shifted(self.screen, table.assign(shift=-table["shift"]))
+        return back if back is self.screen else replace(back, gene_shift=None, shifted=None)
+
+    @property
     def depth_genes(self) -> np.ndarray | None:
         """Genes that make up the depth with ``depth="unaffected"``, else None."""
         return self.entry.tables.get("depth_genes")
@@ -91,7 +98,7 @@ def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_job
     log.info(design(screen))
     with worker_pool(threads) as map_, progress_bars() as bar:
         seen = look_at(adata, settings, depth_genes, map_, bar)
-        shifts = _shifts(seen, settings.adjust)
+        shifts = _shifts(seen)
         screen = shifted(screen, shifts)
         track = bar("descendants, genes", screen.n_genes)
         dispersions = estimate_dispersions(screen, map_)
@@ -115,10 +122,10 @@ def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_job
     return DescendantStep(entry, settings, screen, tests, relation, phi, is_new=True)
 
 
-def _shifts(seen: Seen, adjust: str | None) -> pd.DataFrame:
+def _shifts(seen: Seen) -> pd.DataFrame:
     """Shifts of all perturbations and all measured genes, and which of them are taken out."""
     genes = seen.measured.screen.genes
-    return shifts_table(seen.measured.perturbations, genes, seen.shifts, seen.shifts.taken_out(adjust))
+    return shifts_table(seen.measured.perturbations, genes, seen.shifts, seen.taken_out)
 
 
 def shifted(screen: Screen, shifts: pd.DataFrame) -> Screen:

@@ -108,6 +108,7 @@ def perturbations_table(
         "status": pd.Categorical(["kept"] * screen.n_genes + ["dropped"] * len(dropped), ["kept", "dropped"]),
         "reason": [""] * screen.n_genes + [report.dropped[name] for name in dropped],
         "n_cells": [*screen.n_per_group[:-1].tolist(), *(report.perturbation_cells.get(name, 0) for name in dropped)],
+        "n_supported": [*screen.n_supported[:-1].tolist(), *(0 for _ in dropped)],
     }
     for name in ("effect", "se", "z", "p"):
         table[name] = np.concatenate([getattr(tests, name)[own, own], nothing])

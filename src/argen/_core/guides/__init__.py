@@ -2,7 +2,7 @@
 
 from .callers import CALLERS, Caller
 from .calls import CallOptions, CellGroups, Fallback, GuideCalls, GuideFits, Reason, spread_calls
-from .histogram import count_edges, count_histogram
+from .histogram import CountHistogram, Misfit, count_edges, count_histogram, guide_histogram, guide_misfit
 from .knockdown import KnockdownTask, fit_knockdowns
 from .labelled import call_labels
 from .maximum import call_maximum
@@ -18,10 +18,12 @@ __all__ = [
     "Caller",
     "CellGroups",
     "CellTargets",
+    "CountHistogram",
     "Fallback",
     "GuideCalls",
     "GuideFits",
     "KnockdownTask",
+    "Misfit",
     "Reason",
     "call_labels",
     "call_maximum",
@@ -29,6 +31,8 @@ __all__ = [
     "count_edges",
     "count_histogram",
     "fit_knockdowns",
+    "guide_histogram",
+    "guide_misfit",
     "resolve_targets",
     "spread_calls",
 ]

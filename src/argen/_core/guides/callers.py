@@ -34,7 +34,7 @@ class Caller:
 
 
 _ROWS = (  # the first of those that call from counts is the usual one
-    Caller("mixture", call_mixture, ("min_umi", "probability", "batch", "guide_depth")),
+    Caller("mixture", call_mixture, ("min_umi", "probability", "dispersion", "batch", "guide_depth")),
     Caller("gaussian", call_gaussian, ("min_umi", "probability")),
     Caller("poisson_gauss", call_poisson_gauss, ("min_umi", "probability")),
     Caller("threshold", call_threshold, ("min_umi",)),

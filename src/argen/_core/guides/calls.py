@@ -124,6 +124,8 @@ class CallOptions:
         Posterior probability from which a guide is called.
     cells
         Depth and batches, for the methods that use them.
+    dispersion
+        "auto" if components of the mixture may be negative binomial, "none" if both are Poisson.
     map_, track
         Ordered map over guides, and what wraps the finished ones for a progress bar.
     """
@@ -133,13 +135,14 @@ class CallOptions:
     min_fraction: float = 0.8
     probability: float = 0.8
     cells: CellGroups | None = None
+    dispersion: str = "none"
     map_: Map = map
     track: Callable[[Iterable], Iterable] = iter
 
 
 @dataclass(frozen=True, slots=True)
 class GuideFits:
-    """What a method found out about each guide; every array has shape (n_guides,).
+    """What a method found out about each guide; arrays have shape (n_guides,) unless said otherwise.
 
     Attributes
     ----------
@@ -156,6 +159,9 @@ class GuideFits:
     expected
         Expected number of cells of background and of signal by UMI count: a function of the edges e₀ < e₁ < …
         that gives two arrays of shape (n_guides, n_edges − 1) for e_b ≤ x < e_{b+1}, NaN where there is no fit.
+    dispersion
+        α of background and signal, 0 for a Poisson component, NaN without a fit, shape (n_guides, 2); `None` where the
+        method has no such thing.
     """
 
     threshold: np.ndarray
@@ -164,6 +170,7 @@ class GuideFits:
     converged: np.ndarray
     fallback: np.ndarray
     expected: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    dispersion: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)

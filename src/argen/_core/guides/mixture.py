@@ -1,10 +1,11 @@
-"""Two-component Poisson regression mixture of every guide.
+"""Two-component count regression mixture of every guide.
 
 The UMIs of guide g in cell i are Poisson with log mean
 
     log μ_ig = log ℓ_i + β₀ + β_z Z_ig + γ'w_i,   Z_ig ~ Bernoulli(π),
 
-ℓ the guide depth and w the batches of the cell. It is fitted by EM: the E-step takes P(Z = 1) from the two means, the
+ℓ the guide depth and w the batches of the cell, or negative binomial with variance μ + α_z μ² where that is better
+(:mod:`.dispersed`). The Poisson mixture is fitted by EM: the E-step takes P(Z = 1) from the two means, the
 M-step is a weighted Poisson regression, both on the same log scale. Most cells have no UMI of a guide; they enter by
 their number at each depth and batch, so that a fit costs as much as there are non-zero counts and distinct depths.
 """
@@ -14,11 +15,12 @@ from functools import partial
 
 import numpy as np
 from scipy import sparse
-from scipy.special import pdtr
+from scipy.special import betainc, pdtr
 
 from ._mixture_kernels import COLLAPSED, CONVERGED, fit_mixture
 from .by_guide import guide_entries, join_fits
 from .calls import CallOptions, CellGroups, Fallback, GuideCalls, GuideFits
+from .dispersed import best_dispersion, cell_entries
 
 __all__ = ["MIN_CELLS", "call_mixture"]
 
@@ -58,12 +60,13 @@ def call_mixture(counts: sparse.csr_array, options: CallOptions) -> GuideCalls:
     counts
         Guide UMIs without duplicate entries or stored zeros, shape (n_cells, n_guides).
     options
-        Uses `cells`, `probability` and `min_umi`.
+        Uses `cells`, `probability`, `min_umi` and `dispersion`.
     """
     bins = _bin_cells(options.cells)
-    fit = partial(_fit_guide, bins=bins)
+    fit = partial(_fit_guide, bins=bins, may_disperse=options.dispersion == "auto")
     fits = list(options.track(options.map_(fit, guide_entries(counts))))
     share, beta = np.array([f.share for f in fits]), np.array([f.beta for f in fits]).reshape(len(fits), -1)
+    dispersion = np.array([f.dispersion for f in fits]).reshape(len(fits), 2)
     fallback = np.array([f.fallback for f in fits], dtype=np.int8)
     plain = fallback == Fallback.NONE
     details = GuideFits(
@@ -72,7 +75,8 @@ def call_mixture(counts: sparse.csr_array, options: CallOptions) -> GuideCalls:
         share=np.where(plain, share, np.nan),
         converged=np.array([f.converged for f in fits], dtype=bool),
         fallback=fallback,
-        expected=partial(_expected, bins=bins, share=share, beta=beta, plain=plain),
+        expected=partial(_expected, bins=bins, share=share, beta=beta, dispersion=dispersion, plain=plain),
+        dispersion=np.where(plain[:, None], dispersion, np.nan),
     )
     return join_fits(counts, [f.chance for f in fits], details, options)
 
@@ -84,6 +88,7 @@ class _Fit:
     chance: np.ndarray
     converged: bool
     fallback: Fallback
+    dispersion: tuple[float, float] = (0.0, 0.0)
 
 
 def _bin_cells(cells: CellGroups) -> _Bins:
@@ -98,7 +103,7 @@ def _bin_cells(cells: CellGroups) -> _Bins:
     return _Bins(of_cell.ravel(), keys[:, 1].copy(), keys[:, 0].astype(np.int64), n_cells, cells.rows)
 
 
-def _fit_guide(entries: tuple[np.ndarray, np.ndarray], bins: _Bins) -> _Fit:
+def _fit_guide(entries: tuple[np.ndarray, np.ndarray], bins: _Bins, *, may_disperse: bool) -> _Fit:
     """Best fit of all starts for the counts and the cells of one guide."""
     cells, x = entries
     beta = np.full(2 + bins.rows.shape[1], np.nan)
@@ -112,14 +117,20 @@ def _fit_guide(entries: tuple[np.ndarray, np.ndarray], bins: _Bins) -> _Fit:
     n_zero = (bins.n_cells - np.bincount(bin_of, minlength=len(bins.depth))).astype(np.float64)
     fits = [_from_start(part, x, bin_of, n_zero, bins) for part in STARTS]
     (status, _, share, _, chance), beta = max(fits, key=lambda fit: (fit[0][0] != COLLAPSED, fit[0][1]))
-    unsorted = np.empty_like(chance)
-    unsorted[order] = chance
     reason = Fallback.NONE
+    dispersion = (0.0, 0.0)
     if status == COLLAPSED or beta[1] < np.log(MIN_RATIO):
         reason = Fallback.NO_SIGNAL
     elif status != CONVERGED:
         reason = Fallback.NOT_CONVERGED
-    return _Fit(share, beta, unsorted, status == CONVERGED, reason)
+    elif may_disperse:
+        cells_of = cell_entries(x, bins.depth[bin_of], bins.batch[bin_of], n_zero, bins.depth, bins.batch)
+        if (better := best_dispersion(cells_of, bins.rows, share, beta, MIN_RATIO)) is not None:
+            share, beta, chance = better.share, better.beta, better.chance[: len(x)]
+            dispersion = tuple(better.dispersion)
+    unsorted = np.empty_like(chance)
+    unsorted[order] = chance
+    return _Fit(share, beta, unsorted, status == CONVERGED, reason, dispersion)
 
 
 def _from_start(part: float, x: np.ndarray, bin_of: np.ndarray, n_zero: np.ndarray, bins: _Bins) -> tuple:
@@ -137,7 +148,7 @@ def _from_start(part: float, x: np.ndarray, bin_of: np.ndarray, n_zero: np.ndarr
 
 
 def _expected(
-    edges: np.ndarray, bins: _Bins, share: np.ndarray, beta: np.ndarray, plain: np.ndarray
+    edges: np.ndarray, bins: _Bins, share: np.ndarray, beta: np.ndarray, dispersion: np.ndarray, plain: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cells by count under both components, summed over a few typical depths of each batch."""
     depth, n_cells = _typical_depths(bins)
@@ -145,9 +156,17 @@ def _expected(
     for g in np.flatnonzero(plain):
         for z, weight in enumerate((1.0 - share[g], share[g])):
             mean = depth * np.exp(beta[g, 0] + z * beta[g, 1] + (bins.rows @ beta[g, 2:])[:, None])
-            below = np.where(edges > 0, pdtr(np.maximum(edges - 1.0, 0.0), mean[..., None]), 0.0)
+            below = _below(edges, mean[..., None], dispersion[g, z])
             result[z, g] = weight * np.einsum("bd,bde->e", n_cells, np.diff(below, axis=-1))
     return result[0], result[1]
+
+
+def _below(edges: np.ndarray, mean: np.ndarray, dispersion: float) -> np.ndarray:
+    """P(x < e) of a Poisson, or of a negative binomial distribution."""
+    largest = np.maximum(edges - 1.0, 0.0)
+    if dispersion == 0.0:
+        return np.where(edges > 0, pdtr(largest, mean), 0.0)
+    return np.where(edges > 0, betainc(1.0 / dispersion, largest + 1.0, 1.0 / (1.0 + dispersion * mean)), 0.0)
 
 
 def _typical_depths(bins: _Bins) -> tuple[np.ndarray, np.ndarray]:
