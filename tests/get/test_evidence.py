@@ -89,6 +89,10 @@ CASES = {
     "shaky, joint search sure": ({"stability": {"stability": 0.3}}, "moderate", "stability 0.30"),
     "not quite stable": ({"stability": {"stability": 0.7}}, "moderate", "stability 0.70"),
     "some variations": ({"share": {"share": 0.75}}, "weak", "in 75% of the variations"),
+    "some variations, named": (
+        {"share": {"share": 0.75, "lost_in": "edges alpha 0.001; ties"}},
+        "weak", "in 75% of the variations (not: edges alpha 0.001, ties)",
+    ),
     "most variations": ({"share": {"share": 0.95}}, "moderate", "in 95% of the variations"),
     "nothing was asked": (
         {"joint": False, "stability": False, "share": False}, "moderate", "nothing but its search was asked about it",
@@ -233,6 +237,8 @@ def test_numbers_are_those_of_the_other_tables(diagnosed):
     stability = ag.get.stability(diagnosed).set_index(["source", "target"])["stability"]
     pd.testing.assert_series_equal(table.loc[stability.index, "stability"], stability)
     share = ag.get.sensitivity(diagnosed).set_index(["source", "target"])["share"]
+    share = share[share.index.isin(table.index)]  # variations have pairs that are no candidates here
+    assert set(edges.index[edges["selected"]]) <= set(share.index)
     pd.testing.assert_series_equal(table.loc[share.index, "share"], share)
     assert set(table.index[table["selected"]]) == set(edges.index[edges["selected"]])
 

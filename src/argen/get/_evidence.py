@@ -62,12 +62,12 @@ def evidence(
 
     Returns
     -------
-    One row per pair, the best grade first, then the largest \|z\|:
+    One row per pair, the best grade first, then the largest \|z\|. ``grade`` is ``"strong"``, ``"moderate"``,
+    ``"weak"``, ``"doubtful"`` or ``"not selected"`` (by either search), an ordered category; ``reasons`` is a text,
+    what decides first, such as "hangs on the direction of JAK2⇄STAT1; found by both searches; stability 0.97".
 
-    ``grade`` is ``"strong"``, ``"moderate"``, ``"weak"``, ``"doubtful"`` or ``"not selected"`` (by either search), an
-    ordered category; ``reasons`` is a text, what decides first: ``"hangs on the direction of JAK2⇄STAT1; found by both
-    searches; stability 0.97"``. A selected edge is strong unless a reason speaks against it, and as low as the worst of
-    them: with rules g_r that hold for the edge, grade = max_r g_r, in the order of the five.
+    A selected edge is strong unless a reason speaks against it, and as low as the worst of them: over the rules r that
+    hold for it, grade = max :math:`g_r` in the order of the five.
 
     * *doubtful*: the joint search does not find it.
     * *weak*: only the joint search finds it, or with a probability below .9, as unstable, or without a direction; F
@@ -218,7 +218,7 @@ def findings_of(
             f"adata.uns[{name!r}] was made from another descendant step than the network and is not used: run "
             "ag.tl.argen_check again."
         )
-    return (None, None) if step is None else (step.tables["findings"], None)
+    return (None, None) if step is None else (step.tables.get("findings"), None)
 
 
 def _candidates(network: OpenedNetwork, guides: Entry | None) -> pd.DataFrame:

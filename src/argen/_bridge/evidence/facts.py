@@ -74,7 +74,8 @@ def facts_table(sources: Sources) -> pd.DataFrame:
     table = _beside(table, sources.sensitivity, {name: name for name in ("share", "coef_low", "coef_high", "lost_in")})
     for name in ("stability", "share", "coef_low", "coef_high"):
         table[name] = table[name].astype(float) if name in table else np.nan
-    table["lost_in"] = _texts(table.get("lost_in"), len(table))
+    lost = _texts(table.get("lost_in"), len(table))
+    table["lost"] = [f" (not: {text.replace('; ', ', ')})" if text else "" for text in lost]
     return _with_prior(_with_checks(table, sources), sources)
 
 

@@ -1,6 +1,7 @@
 """Facts → grades with their reasons, ranked."""
 
 from collections.abc import Sequence
+from string import Formatter
 
 import numpy as np
 import pandas as pd
@@ -46,5 +47,8 @@ def _where(rule: Rule, facts: pd.DataFrame) -> np.ndarray:
 
 
 def _write(reasons: Sequence[list[str]], at: np.ndarray, words: str, facts: pd.DataFrame) -> None:
+    names = [name for _, name, _, _ in Formatter().parse(words) if name]
+    columns = [facts[name].to_numpy() for name in names]
     for i in np.flatnonzero(at):
-        reasons[i].append(words.format_map(facts.iloc[i]) if "{" in words else words)
+        values = {name: column[i] for name, column in zip(names, columns, strict=True)}
+        reasons[i].append(words.format_map(values))

@@ -17,7 +17,7 @@ function keyEntries() {
   if (!EDGES.length) return [];
   const sizes = EDGES.filter((edge) => edge.size !== null).map((edge) => edge.size);
   const sample = (size) => Number(size.toPrecision(2));
-  const widths = sizes.length ? [...new Set([sample(Math.min(...sizes)), sample(Math.max(...sizes))])] : [];
+  const widths = sizes.length ? [...new Set([Math.min(...sizes), Math.max(...sizes)].map((size) => sample(Math.min(size, LOOK.largest))))] : [];
   const entries = [
     { text: "positive effect", edge: sampleEdge("positive", 1.85) },
     { text: "negative effect", edge: sampleEdge("negative", 1.85) },
