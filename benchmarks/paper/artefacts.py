@@ -1,6 +1,6 @@
 """Study (xiv): both searches on screens in which a common artefact breaks an assumption.
 
-    python benchmarks/paper/artefacts.py --replicates 10
+    python benchmarks/paper/artefacts.py --replicates 10 --options '[{"adjust": null}, {}]'
     python benchmarks/paper/artefacts.py --cases clean survivors --options '[{}, {"adjust": "none"}]'
 
 15 perturbed genes with 10 edges, 150 further measured genes of which a third follow a perturbed one, 60–100 cells per
@@ -252,13 +252,25 @@ def _pairs(matrix: np.ndarray) -> set[tuple[int, int]]:
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """Means over networks and, in brackets, standard errors."""
+    """Means over networks and, in brackets, standard errors; several options side by side."""
     groups = runs.groupby(["case", "search", "options"], sort=False)[list(FIGURES)]
     mean, error = groups.mean(), groups.sem()
     table = pd.DataFrame({f: mean[f].map("{:.2f}".format) + error[f].map(" ({:.2f})".format) for f in FIGURES})
     table.insert(0, "networks", groups.size())
-    table = table.reset_index()
-    return table if table["options"].nunique() > 1 else table.drop(columns="options")
+    if runs["options"].nunique() == 1:
+        return table.droplevel("options").reset_index()
+    several = table.unstack("options").reindex(table.droplevel("options").index.unique())
+    networks = several.pop("networks").iloc[:, 0]
+    several.columns = [f"{figure}, {_words(options)}" for figure, options in several.columns]
+    shown = several[[name for name in several if not name.startswith("edges")]]
+    shown.insert(0, "networks", networks)
+    return shown.reset_index()
+
+
+def _words(options: str) -> str:
+    """Options as a caption."""
+    given = json.loads(options)
+    return ", ".join(f"{name}={value}" for name, value in given.items()) or "default"
 
 
 def main() -> None:

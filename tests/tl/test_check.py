@@ -333,3 +333,51 @@ def test_of_many_genes_those_with_most_counts():
         assert total[[*(genes - perturbed)]].min() >= total[[*(set(total.index) - genes)]].max()
     assert read_measured(adata, settings, most=3).screen.n_genes == 15
     assert read_measured(adata, settings).screen.n_genes == (total >= 20).sum()
+
+
+@pytest.mark.parametrize("case", ["pathway", "regulator"])
+def test_true_effects_that_look_like_shifts_stay(case):
+    """Most perturbations in one pathway, and a regulator of four fifths of the genes: the very edges of adjust=None."""
+    import adjusted
+
+    if case == "pathway":
+        adata = adjusted.pathway(8, 3, 0)
+    else:
+        dag = pd.DataFrame([("M", f"T{j}", -0.4) for j in range(32)], columns=["parent", "child", "coef"])
+        genes = ["M", "X", *(f"T{j}" for j in range(40))]
+        how = {"cells_per_perturbation": 200, "n_controls": 600, "intercept": 1.0, "knockdown": -1.2, "noise_sd": 0.3}
+        adata = ag.datasets.simulate(rng=0, dag=dag, genes=genes, perturbations=["M", "X", "T0", "T2", "T4"], **how)
+    kwargs = {"perturbation_key": "perturbation", "depth": "depth"}
+    ag.tl.argen_dag(adata, **kwargs)
+    assert ag.get.shifts(adata).empty
+    truth = adata.varp["truth"].toarray() != 0
+    perturbed = adata.var_names.isin(adata.obs["perturbation"])
+    found = adata.varp["argen_dag"].toarray() != 0
+    assert (found & truth).sum() == (truth & np.outer(perturbed, perturbed)).sum()
+    assert not (found & ~truth).any()
+
+
+def test_batches_in_any_type_are_seen(composed):
+    """Codes as integers or floats, with gaps, and a column that is the same in all cells of each perturbation."""
+    adata = composed.copy()
+    rng = np.random.default_rng(0)
+    label = adata.obs["perturbation"].astype(str).to_numpy()
+    some = np.isin(label, ["G01", "G02", "G03", "G04", "G05", "G06"])
+    codes = rng.random(adata.n_obs) < np.where(some, 0.8, 0.3)
+    adata.obs["as_int"], adata.obs["as_float"] = codes.astype(int), codes.astype(float)
+    adata.obs.loc[adata.obs_names[:5], "as_float"] = np.nan
+    adata.obs["confounded"] = some.astype(int)
+    adata.obs["measured"] = rng.normal(size=adata.n_obs)
+    adata.obs["lists"] = [[1, 2]] * adata.n_obs
+    adata.obs["even"] = rng.integers(0, 3, adata.n_obs)
+    ag.tl.argen_check(adata, **GUIDES)
+    table = ag.get.check(adata, table="columns").set_index("column")
+    assert {"as_int", "as_float", "confounded", "even"} <= set(table.index)
+    assert not {"measured", "lists", "guide", "perturbation"} & set(table.index)
+    assert table["confounded"].to_dict()["confounded"]
+    assert not table.loc["as_int", "confounded"]
+    found = ag.get.check(adata)
+    what = " ".join(found.loc[found["check"] == "batch", "what"])
+    assert "confounded with the 2 levels of obs['confounded']" in what
+    assert "unbalanced over the 2 levels of obs['as_int']" in what
+    assert "obs['even']" not in what

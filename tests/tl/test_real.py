@@ -158,8 +158,7 @@ def test_log(papalexi, log):
         "to stay acyclic\n",
         "    'argen_total_effects', total effects (adata.varp)\n",
         "searching the causal network\n",
-        "    taken out: shifts of 5 perturbations (BRD4 -0.10, SMAD4 +0.07, ",
-        "    finished: 9 edges selected of 22 candidates, 3 of them with a direction that the stronger "
+        "    finished: 11 edges selected of 22 candidates, 3 of them with a direction that the stronger "
         "evidence decided\n",
         "    'again', edges, order and parameters (adata.uns)\n",
         "    'again_order' and 'again_layer' of each gene (adata.var)",

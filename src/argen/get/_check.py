@@ -103,7 +103,8 @@ def shifts(adata: "AnnData | MuData", *, key: str = "argen_descendants", taken_o
     -------
     One row per perturbation and gene, largest \|z\| first: ``of`` (``"perturbation"`` or ``"gene"``), ``name``,
     ``shift`` (natural log), ``z``, ``gain`` (log likelihood), ``share`` (of what the effects
-    are beyond chance, how much it explains), ``n_effects`` that it rests on, ``taken_out``.
+    are beyond chance, how much it explains), ``near`` (share of the effects within two standard errors of it),
+    ``split`` (log likelihood that leaving a part of them at 0 gains), ``n_effects`` that it rests on, ``taken_out``.
 
     Raises
     ------

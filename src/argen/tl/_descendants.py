@@ -93,6 +93,7 @@ def argen_descendants(  # noqa: PLR0913
         Give the depth of the full transcriptome when `adata` holds only some genes. ``"unaffected"`` (unless ``obs``
         has a column of that name): the count over the genes that are not perturbed and that no perturbation moves at
         an adjusted p of .1, for a depth that is not composed of the effects; they are in the table ``depth_genes``.
+        It takes the bulk of the measured genes to be unaffected, which a regulator of most of them is not.
     layer
         Layer with the counts instead of ``X``.
     perturbations

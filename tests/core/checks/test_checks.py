@@ -94,9 +94,9 @@ def test_a_common_response_is_more_than_the_error_of_the_controls():
     none = np.full(12, -1)
     for control, found in ((0.01, [7]), (0.2, [])):
         sums = _sums(effect, control=control)
-        z, common = common_responses(sums, estimate_shifts(sums, none))
-        assert np.flatnonzero(common).tolist() == found
-        assert z[7] == pytest.approx(0.3 / np.sqrt(control**2 + np.pi / 2 * 0.05**2 / 12), rel=0.2)
+        shifts = estimate_shifts(sums, none)
+        assert np.flatnonzero(common_responses(sums, shifts)).tolist() == found
+        assert shifts.genes.z[7] == pytest.approx(0.3 / np.sqrt(control**2 + np.pi / 2 * 0.05**2 / 12), rel=0.2)
 
 
 def test_programmes_are_cliques():

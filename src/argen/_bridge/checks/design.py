@@ -22,6 +22,8 @@ __all__ = ["balance_table", "check_balance", "check_covariates", "check_supporte
 
 # Columns with more levels are names, with a larger V they say which perturbation it is.
 MOST_LEVELS, NESTED = 100, 0.9
+# Integers are codes of a batch if there are so few different ones.
+MOST_CODES = 50
 LEVEL, SMALLEST_V = 1e-3, 0.05
 # Knock-downs with so much z² that shrink to so much, and lose so much of it, when covariates enter.
 STRONG, SHRUNK, HALVED = 10.0, 0.8, 0.6
@@ -29,29 +31,52 @@ FEW_LEFT, FEWEST_SUPPORTED = 1.0 / 3.0, 0.8
 
 
 def balance_table(adata: "AnnData", measured: MeasuredScreen, settings: DescendantSettings) -> pd.DataFrame:
-    """χ² of perturbation against each categorical column of obs, the most unbalanced first."""
+    """χ² of perturbation against each column of obs that may be a batch, the most unbalanced first.
+
+    That is a column of texts, categories, booleans or few different integers. One whose levels each belong to one
+    perturbation, such as a guide, says which perturbation it is; one that is the same in all cells of each perturbation
+    is *confounded* with them.
+    """
     screen, rows = measured.screen, []
     obs = adata.obs.iloc[screen.cell]
     perturbed = screen.group < screen.n_groups
+    covariates = _columns(settings, adata)
     for name in obs.columns:
-        values = obs[name]
-        if name == settings.perturbation_key or not _is_categorical(values):
+        if name == settings.perturbation_key or str(name).startswith("argen_"):
             continue
-        level, levels = pd.factorize(values)
+        level, levels = _levels(obs[name])
         cells = perturbed & (level >= 0)
         if not 1 < len(levels) <= MOST_LEVELS or not cells.any():
             continue
         found = imbalance(screen.group[cells], level[cells])
-        if found.V < NESTED:
-            rows.append((name, len(levels), found.chi2, found.df, found.p, found.V, name in _columns(settings, adata)))
-    table = pd.DataFrame(rows, columns=["column", "n_levels", "chi2", "df", "p", "V", "is_covariate"])
+        confounded = found.V > NESTED and not _names_perturbations(screen.group[cells], level[cells])
+        if found.V < NESTED or confounded:
+            tested = found.chi2, found.df, found.p, found.V
+            rows.append((name, len(levels), *tested, confounded, name in covariates))
+    columns = ["column", "n_levels", "chi2", "df", "p", "V", "confounded", "is_covariate"]
+    table = pd.DataFrame(rows, columns=columns)
     return table.sort_values(["p", "V"], ascending=[True, False], kind="stable").reset_index(drop=True)
 
 
-def _is_categorical(values: pd.Series) -> bool:
-    if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(values.dtype):
-        return True
-    return not pd.api.types.is_numeric_dtype(values.dtype)
+def _levels(values: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """Codes and levels of what may be a batch; none for measurements and for what is no plain value."""
+    none = np.full(len(values), -1), pd.Index([])
+    if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+        known = values.dropna()
+        if known.nunique() > MOST_CODES or not (known == np.round(known)).all():
+            return none
+    try:
+        return pd.factorize(values)
+    except TypeError:  # lists and the like
+        return none
+
+
+def _names_perturbations(group: np.ndarray, level: np.ndarray) -> bool:
+    """Whether nearly every level holds cells of one perturbation, and there are as many levels as perturbations."""
+    table = np.zeros((group.max() + 1, level.max() + 1))
+    np.add.at(table, (group, level), 1.0)
+    table = table[table.any(axis=1)][:, table.any(axis=0)]
+    return bool(table.shape[1] >= table.shape[0] and table.max(axis=0).sum() > NESTED * table.sum())
 
 
 def _columns(settings: DescendantSettings, adata: "AnnData") -> Collection[str]:
@@ -65,18 +90,25 @@ def check_balance(table: pd.DataFrame) -> list[Finding]:
     level = LEVEL / max(len(table), 1)
     found = []
     for row in table[~table["is_covariate"]].itertuples():
-        if row.p < level and row.V > SMALLEST_V:
-            found.append(
-                Finding(
-                    "batch",
-                    f"Perturbations are unbalanced over the {row.n_levels} levels of obs[{row.column!r}] (χ² = "
-                    f"{row.chi2:.0f} on {row.df}), which is no covariate",
-                    float(row.V),
-                    "Cramér's V",
-                    f"If it is a batch, add {row.column!r} to covariates. If it is a consequence of the perturbations, "
-                    "such as a cluster or a cell-cycle phase, leave it out.",
-                )
+        if row.p >= level or row.V <= SMALLEST_V:
+            continue
+        cure = (
+            "Every perturbation has one level: no covariate can tell its effects from those of the column."
+            if row.confounded
+            else f"If it is a batch, add {row.column!r} to covariates. If it is a consequence of the perturbations, "
+            "such as a cluster or a cell-cycle phase, leave it out."
+        )
+        how = "confounded with" if row.confounded else "unbalanced over"
+        found.append(
+            Finding(
+                "batch",
+                f"Perturbations are {how} the {row.n_levels} levels of obs[{row.column!r}] (χ² = {row.chi2:.0f} on "
+                f"{row.df}), which is no covariate",
+                float(row.V),
+                "Cramér's V",
+                cure,
             )
+        )
     return found
 
 

@@ -51,8 +51,9 @@ def check_shifts(measured: MeasuredScreen, shifts: Shifts, taken_out: np.ndarray
             f"log scale); the shifts are {done}",
             float(np.abs(shift.z[at]).max()),
             "largest z of a shift",
-            "The depth may be composed of what they change: try depth='unaffected'. A regulator of most genes looks "
-            "the same; adjust=None leaves its effects as they are.",
+            "The depth may be composed of what they change: give that of the full transcriptome, or try "
+            "depth='unaffected'. A regulator of every measured gene looks the same: if it is one, adjust=None keeps "
+            "its effects.",
             tuple(names),
         )
     ]
@@ -114,11 +115,10 @@ def check_depth_scale(measured: MeasuredScreen, totals: Sequence[np.ndarray], de
     ]
 
 
-def common_genes(measured: MeasuredScreen, sums: MeasuredSums, shifts: Shifts) -> tuple[np.ndarray, np.ndarray]:
-    """Z of the shift of each measured gene, and those that most perturbations move alike, largest first."""
-    z, common = common_responses(sums, shifts)
-    at = np.flatnonzero(common)
-    return z, at[np.argsort(-np.abs(z[at]), kind="stable")]
+def common_genes(sums: MeasuredSums, shifts: Shifts) -> np.ndarray:
+    """Positions of the genes that most perturbations move alike, largest z first."""
+    at = np.flatnonzero(common_responses(sums, shifts))
+    return at[np.argsort(-np.abs(shifts.genes.z[at]), kind="stable")]
 
 
 def check_responses(
@@ -126,7 +126,7 @@ def check_responses(
 ) -> list[Finding]:
     """Genes that most perturbations move alike, and perturbations with one response."""
     found, genes = [], measured.screen.genes
-    z, at = common_genes(measured, sums, shifts)
+    at = common_genes(sums, shifts)
     if len(at):
         own = set(measured.own[measured.own >= 0].tolist())
         out = taken_out[at]
@@ -136,10 +136,10 @@ def check_responses(
                 "common response",
                 f"{counted(len(at), 'gene')} moved alike by most of {len(measured.perturbations)} perturbations (of "
                 f"the network: {network}); taken out of the effects on {int(out.sum())} of {len(at)}",
-                float(np.abs(z[at]).max()),
+                float(np.abs(shifts.genes.z[at]).max()),
                 "largest z of a shift",
-                "A response to being perturbed, or controls of another state. adjust='genes' takes out all such "
-                "shifts; edges into these genes rest on what is left.",
+                "A response to being perturbed, or controls of another state; or most of the screen is one pathway: "
+                "then adjust=None keeps the effects. Edges into these genes rest on what is left.",
                 (),
                 tuple(genes[j] for j in at[:_NAMED]),
             )
@@ -171,9 +171,7 @@ def effect_tables(
     """Tables ``perturbations`` and ``genes``: the signals that the checks of effects judge."""
     rows, columns = taken_out
     n = measured.screen.n_per_group[:-1]
-    z, at = common_genes(measured, sums, shifts)
-    common = np.zeros(len(z), dtype=bool)
-    common[at] = True
+    common = common_responses(sums, shifts)
     share = sums.S[-1] / max(sums.S[-1].sum(), 1.0)
     perturbations = pd.DataFrame(
         {
@@ -192,7 +190,7 @@ def effect_tables(
             "gene": np.array(measured.screen.genes, dtype=object),
             "share_of_counts": share,
             "median_effect": shifts.genes.size,
-            "response_z": z,
+            "response_z": shifts.genes.z,
             "common": common,
             "taken_out": columns,
         }

@@ -88,7 +88,7 @@ def check_control_guides(
                 "seen, with the sign turned, in every perturbation",
                 float(len(carried)),
                 "control guides",
-                "Use four or more non-targeting guides. adjust='genes' takes out what all perturbations share.",
+                "Use four or more non-targeting guides.",
             )
         )
     if unguided:

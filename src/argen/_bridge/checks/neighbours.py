@@ -43,10 +43,13 @@ def read_positions(adata: "AnnData", positions: pd.DataFrame | None) -> pd.DataF
     table = table[columns].set_axis(["chromosome", "start"], axis=1)
     if positions is not None and "gene" in positions:
         table.index = pd.Index(positions["gene"])
-    table = table.assign(start=pd.to_numeric(table["start"], errors="coerce")).dropna()
     table.index = table.index.astype(str)
     if positions is not None and not table.index.isin(adata.var_names).any():
         msg = f"positions names none of the genes of adata.var_names, but {name_some(table.index[:3])}."
+        raise InputError(msg)
+    table = table.assign(start=pd.to_numeric(table["start"], errors="coerce")).dropna()
+    if positions is not None and table.empty:
+        msg = f"positions has no chromosome with a number as start ({columns[1]!r}) in any row."
         raise InputError(msg)
     return table[~table.index.duplicated()]
 

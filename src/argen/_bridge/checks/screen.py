@@ -78,7 +78,7 @@ def look_at(
     """Sums and shifts of the measured genes, of `most` of them where there are more."""
     measured = read_measured(adata, settings, depth_genes, most=most)
     sums = measured_sums(measured.screen, map_, bar("measured genes", measured.screen.n_genes))
-    shifts = estimate_shifts(sums, measured.own)
+    shifts = estimate_shifts(sums, measured.own, settings.adjust)
     return Seen(measured, sums, shifts, shifts.taken_out(settings.adjust))
 
 

@@ -91,7 +91,7 @@ class OwnCells:
         group = np.where(whole.group == whole.n_groups, CONTROL, whole.group)
         stays = ~np.isin(whole.cell, self._rows[~keep])
         some = regroup(whole, group, whole.n_groups, keep=stays)
-        found = estimate_shifts(measured_sums(some, self._map), self._measured.own)
+        found = estimate_shifts(measured_sums(some, self._map), self._measured.own, self.settings.adjust)
         return shifts_table(self._measured.perturbations, whole.genes, found, found.taken_out(self.settings.adjust))
 
 

@@ -75,6 +75,7 @@ def facts_table(sources: Sources) -> pd.DataFrame:
     for name in ("stability", "share", "coef_low", "coef_high"):
         table[name] = table[name].astype(float) if name in table else np.nan
     lost = _texts(table.get("lost_in"), len(table))
+    table["only_without_shifts"] = np.array(["shifts kept" in text for text in lost], dtype=bool)
     table["lost"] = [f" (not: {text.replace('; ', ', ')})" if text else "" for text in lost]
     return _with_prior(_with_checks(table, sources), sources)
 

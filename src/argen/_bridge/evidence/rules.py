@@ -110,6 +110,7 @@ RULES = (
     # Would it come back: from other cells, with other choices?
     Rule(WEAK, _shaky, "stability {stability:.2f}"),
     Rule(MODERATE, _unstable, "stability {stability:.2f}"),
+    Rule(WEAK, lambda f: f["selected"] & f["only_without_shifts"], "there only because shifts were taken out"),
     Rule(WEAK, lambda f: f["selected"] & (f["share"] < MOST), "in {share:.0%} of the variations{lost}"),
     Rule(MODERATE, _in_most, "in {share:.0%} of the variations{lost}"),
     Rule(MODERATE, lambda f: ~_confirmed(f), "nothing but its search was asked about it"),

@@ -210,6 +210,8 @@ def shifts_table(
                     "z": shift.z[known],
                     "gain": shift.gain[known],
                     "share": shift.share[known],
+                    "near": shift.near[known],
+                    "split": shift.split[known],
                     "n_effects": shift.n[known],
                     "taken_out": out[known],
                 }

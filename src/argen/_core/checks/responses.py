@@ -3,7 +3,7 @@
 import numpy as np
 
 from argen._core.fdr import adjusted
-from argen._core.measured.shifts import CERTAIN_GENE, MEDIAN_SD, Shifts
+from argen._core.measured.shifts import CERTAIN_GENE, Shifts
 from argen._core.measured.sums import MeasuredSums
 from argen._core.normal import log_p_two_sided
 
@@ -12,33 +12,29 @@ __all__ = ["common_responses", "programmes", "remaining"]
 # A common response is significant, of a size that matters, and shared by most perturbations.
 LEVEL, SMALLEST, MOST = 0.01, 0.1, 0.7
 # Profiles of perturbations that go together correlate by so much, over so many genes at least; so many of them.
-ALIKE, FEWEST_GENES, FEWEST_PERTURBATIONS = 0.4, 30, 4
+ALIKE, FEWEST_GENES, FEWEST_PERTURBATIONS = 0.4, 15, 4
 LARGEST_Z = 5.0
 
 
-def common_responses(sums: MeasuredSums, shifts: Shifts) -> tuple[np.ndarray, np.ndarray]:
-    """Z of each gene's shift against all its errors, shape (g,), and which genes most perturbations move alike.
+def common_responses(sums: MeasuredSums, shifts: Shifts) -> np.ndarray:
+    """Genes that most perturbations move alike, a mask of shape (g,).
 
-    z_j = c_j / √(v0_j + π/2 · mean_l(V_lj) / n_j): unlike the shift's own z it counts the controls' error, so that few
-    controls are no response. Significant: Benjamini–Hochberg at .01, at least .1 in size, half of all effects on
-    the gene, and more than half of it in 70 % of the perturbations.
+    Significant: Benjamini–Hochberg at .01 of the shift's z, which counts the controls' error; at least .1 in size, half
+    of all effects on the gene, and more than half of it in 70 % of the perturbations.
     """
-    size, n = shifts.genes.size, np.maximum(shifts.genes.n, 1)
+    size, genes = shifts.genes.size, shifts.genes
     known = np.isfinite(sums.effect)
-    mean = np.where(known, sums.variance, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        z = size / np.sqrt(sums.control_variance + MEDIAN_SD**2 * mean / n)
-        left = sums.effect - np.nan_to_num(shifts.perturbations.size)[:, None]
-        shared = np.nansum(left * np.sign(size) > np.abs(size) / 2.0, axis=0) / np.maximum(known.sum(axis=0), 1)
-    padj = adjusted(np.exp(log_p_two_sided(z)))
-    certain = (shifts.genes.n >= CERTAIN_GENE.n) & (shifts.genes.share >= CERTAIN_GENE.share)
     with np.errstate(invalid="ignore"):
-        return z, certain & (padj < LEVEL) & (np.abs(size) >= SMALLEST) & (shared >= MOST)
+        left = sums.effect - shifts.perturbations.certain[:, None]
+        shared = np.nansum(left * np.sign(size) > np.abs(size) / 2.0, axis=0) / np.maximum(known.sum(axis=0), 1)
+        significant = adjusted(np.exp(log_p_two_sided(genes.z))) < LEVEL
+    whole = (genes.n >= CERTAIN_GENE.n) & (genes.share >= CERTAIN_GENE.share)
+    return whole & significant & (np.abs(np.nan_to_num(size)) >= SMALLEST) & (shared >= MOST)
 
 
 def remaining(sums: MeasuredSums, shifts: Shifts, own: np.ndarray) -> np.ndarray:
     """Effects in standard errors beyond the shifts, within ±5, 0 where unknown and for the own gene; shape (P, g)."""
-    beyond = sums.effect - np.nan_to_num(shifts.perturbations.size)[:, None] - np.nan_to_num(shifts.genes.size)
+    beyond = sums.effect - shifts.perturbations.certain[:, None] - shifts.genes.certain
     z = beyond / np.sqrt(sums.variance + sums.control_variance)
     measured = np.flatnonzero(own >= 0)
     z[measured, own[measured]] = 0.0

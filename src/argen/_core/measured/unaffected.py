@@ -16,10 +16,10 @@ LEVEL = 0.1
 def unaffected_genes(sums: MeasuredSums, shifts: Shifts, own: np.ndarray) -> np.ndarray:
     """Genes with counts that are not perturbed and that no perturbation moves beyond the shifts; a mask, shape (g,).
 
-    An effect counts with its shift of the perturbation and of the gene taken out, at a Benjamini–Hochberg adjusted p of
-    .1 over all pairs: with a composed depth every gene seems to move a little.
+    An effect counts with the certain shifts of its perturbation and its gene taken out, at a Benjamini–Hochberg
+    adjusted p of .1 over all pairs: with a composed depth every gene seems to move a little.
     """
-    beyond = sums.effect - np.nan_to_num(shifts.perturbations.size)[:, None] - np.nan_to_num(shifts.genes.size)
+    beyond = sums.effect - shifts.perturbations.certain[:, None] - shifts.genes.certain
     z = beyond / np.sqrt(sums.variance + sums.control_variance)
     padj = adjusted(np.exp(log_p_two_sided(z)).ravel()).reshape(z.shape)
     with np.errstate(invalid="ignore"):
