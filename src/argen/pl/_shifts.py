@@ -36,7 +36,8 @@ def argen_shifts(
 
     A diamond is a perturbation: the median of its effects on all measured genes; a dot is a measured gene: the median
     of the effects of all perturbations on it. Purple ones were taken out of all effects, as `adjust` of
-    :func:`argen.tl.argen_descendants` says; the strongest of them, and of the perturbations, have names.
+    :func:`argen.tl.argen_descendants` says, and have names, the largest first. A hollow one above the dashed line is
+    large but not beyond doubt: its effects are of many sizes, or a part of them is at 0 (``near``, ``split``).
 
     Parameters
     ----------
