@@ -88,6 +88,10 @@ CASES = {
     "shaky": ({"stability": {"stability": 0.3}, "joint": False}, "weak", "stability 0.30"),
     "shaky, joint search sure": ({"stability": {"stability": 0.3}}, "moderate", "stability 0.30"),
     "not quite stable": ({"stability": {"stability": 0.7}}, "moderate", "stability 0.70"),
+    "only without shifts": (
+        {"share": {"share": 0.95, "lost_in": "shifts kept"}},
+        "weak", "there only because shifts were taken out",
+    ),
     "some variations": ({"share": {"share": 0.75}}, "weak", "in 75% of the variations"),
     "some variations, named": (
         {"share": {"share": 0.75, "lost_in": "edges alpha 0.001; ties"}},

@@ -26,7 +26,7 @@ def graded_edges(results: Results) -> pd.DataFrame:
     """The table of :func:`argen.get.evidence` with the diagnostics that belong to this network."""
     names = {kind: found.entry.key for kind, found in results.diagnostics.items() if not found.doubts}
     kinds = ("stability", "sensitivity", "overidentification")
-    return evidence_of(results.adata, results.key, **{kind: names.get(kind) for kind in kinds})
+    return evidence_of(results.opened, **{kind: names.get(kind) for kind in kinds})
 
 
 def evidence_section(results: Results, graded: pd.DataFrame) -> Iterator[Text]:

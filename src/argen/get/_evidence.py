@@ -112,8 +112,7 @@ def evidence(
     ('strong', 'found by both searches')
     """
     return evidence_of(
-        adata,
-        key,
+        OpenedNetwork(adata, key),
         joint=joint,
         stability=stability,
         sensitivity=sensitivity,
@@ -125,8 +124,7 @@ def evidence(
 
 
 def evidence_of(
-    adata: "AnnData",
-    key: str,
+    named: OpenedNetwork,
     *,
     joint: str | None = JOINT,
     stability: str | None = "argen_stability",
@@ -136,9 +134,10 @@ def evidence_of(
     known: "pd.DataFrame | str | Path | None" = None,
     say: Say = lambda _: None,
 ) -> pd.DataFrame:
-    """:func:`evidence`; `say` is told of what is older than the network and therefore left out."""
+    """:func:`evidence` of a network that is open; `say` is told of what is older than it and therefore left out."""
+    adata = named.adata
     literature = read_known(known)
-    first, second = _searches(adata, key, joint, say)
+    first, second = _searches(named, joint, say)
     shown = first or second
     beside: dict[str, Entry | None] = dict.fromkeys(("stability", "sensitivity", "overidentification"))
     if first is not None:
@@ -166,11 +165,9 @@ def evidence_of(
 _SEARCHES = {"argen": "two-stage search"}
 
 
-def _searches(
-    adata: "AnnData", key: str, joint: str | None, say: Say
-) -> tuple[OpenedNetwork | None, OpenedNetwork | None]:
-    """The two-stage (or another) network and the joint one, of which `key` names either; None where there is none."""
-    named = OpenedNetwork(adata, key)
+def _searches(named: OpenedNetwork, joint: str | None, say: Say) -> tuple[OpenedNetwork | None, OpenedNetwork | None]:
+    """The two-stage (or another) network and the joint one, of which `named` is either; None where there is none."""
+    adata, key = named.adata, named.entry.key
     is_joint = named.entry.settings["method"] == "joint"
     other = None
     if joint is not None and (is_joint or joint != key):
