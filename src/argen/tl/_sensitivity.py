@@ -40,18 +40,18 @@ def argen_sensitivity(
 
     The network is searched again with one thing done differently at a time:
 
-    ===================  =================================================================================
-    `vary`               what is different
-    ===================  =================================================================================
-    ``"ties"``           ties of the causal order are broken the other way round
-    ``"alphas"``         every level of `alphas`, for the edges and for the descendant step
-    ``"loops"``          one loop is cut elsewhere (``loop`` in :func:`argen.get.edges`)
-    ``"first_stage"``    each of the other two first stages of :func:`argen_dag`
-    ``"shifts"``         shifts that `adjust` took out are left in the effects
-    ``"guides"``         the cells of one guide are left out
-    ``"replicates"``     the cells of one replicate are left out
-    ``"control_guides"`` the control cells of one control guide are left out
-    ===================  =================================================================================
+    ====================  =================================================================================
+    `vary`                what is different
+    ====================  =================================================================================
+    ``"ties"``            ties of the causal order are broken the other way round
+    ``"alphas"``          every level of `alphas`, for the edges and for the descendant step
+    ``"loops"``           one loop is cut elsewhere (``loop`` in :func:`argen.get.edges`)
+    ``"first_stage"``     each of the other two first stages of :func:`argen_dag`
+    ``"shifts"``          shifts that `adjust` took out are left in the effects
+    ``"guides"``          the cells of one guide are left out
+    ``"replicates"``      the cells of one replicate are left out
+    ``"control_guides"``  the control cells of one control guide are left out
+    ====================  =================================================================================
 
     A loop is a pair of genes that the data lead both ways. To cut it elsewhere, the later gene of the pair is made to
     come before the earlier one and the descendant relation is closed anew: an acyclic closure then keeps the pair that
