@@ -245,6 +245,18 @@ def test_look_here_first(done, tmp_path):
     assert page.table("what", section="look")["advice"].tolist() == ["add b"]
 
 
+def test_what_was_taken_out_is_said(done, tmp_path):
+    adata = done.copy()
+    table = adata.uns["argen_descendants"]["tables"]["shifts"]
+    assert "Taken out of all effects" not in Page(write(adata, tmp_path)).text("look")
+    names = table["name"].to_numpy()
+    adata.uns["argen_descendants"]["tables"]["shifts"] = table.assign(
+        taken_out=np.arange(len(table)) < 2, shift=[0.25, -0.5, *[0.0] * (len(table) - 2)]
+    )
+    words = f"Taken out of all effects (adjust='auto'): shifts of 2 perturbations ({names[1]} -0.50, {names[0]} +0.25)"
+    assert words in Page(write(adata, tmp_path)).text("look")
+
+
 def test_the_same_page_again(done, tmp_path):
     assert write(done, tmp_path) == write(done, tmp_path)
 

@@ -93,7 +93,24 @@ def first_looks(results: Results) -> Iterator[Text]:
         yield table(shown.assign(check=shown["check"].astype(str)), where="ag.get.check(adata)")
     else:
         yield paragraph("No check spoke.")
+    if results.opened.step is not None:
+        yield from _taken_out(results.opened.step.tables["shifts"], results.opened.step.settings.get("adjust"))
     yield from _not_looked_at(results, findings)
+
+
+def _taken_out(shifts: pd.DataFrame, adjust: str | None) -> Iterator[Text]:
+    """What was taken out of all effects, the largest shifts by name."""
+    out = shifts[shifts["taken_out"].astype(bool)]
+    parts = []
+    for of, part in out.groupby(out["of"].astype(str), sort=False):
+        largest = part.loc[part["shift"].abs().sort_values(ascending=False, kind="stable").index]
+        names = [f"{name} {shift:+.2f}" for name, shift in zip(largest["name"], largest["shift"], strict=True)]
+        parts.append(f"{counted(len(part), of)} ({name_some(names)})")
+    if parts:
+        words = (
+            f"Taken out of all effects (adjust={adjust!r}): shifts of {' and of '.join(parts)}; ag.get.shifts(adata)."
+        )
+        yield paragraph(words)
 
 
 def _not_looked_at(results: Results, findings: pd.DataFrame) -> Iterator[Text]:
