@@ -229,9 +229,9 @@ def test_default_guide_without_fits():
 def test_cells_beyond_the_fit_are_hatched():
     """A fifth of the cells with one guide has few UMIs of it: the hatches are where they are, from the fit up."""
     rng = np.random.default_rng(0)
-    umis = pd.DataFrame(rng.poisson(0.05, (4000, 4)), columns=["A1", "A2", "NT1", "NT2"])
-    own = rng.integers(0, 4, 4000)
-    umis.to_numpy()[np.arange(4000), own] += rng.poisson(100, 4000)
+    counts, own = rng.poisson(0.05, (4000, 4)), rng.integers(0, 4, 4000)
+    counts[np.arange(4000), own] += rng.poisson(100, 4000)
+    umis = pd.DataFrame(counts, columns=["A1", "A2", "NT1", "NT2"])
     odd = np.flatnonzero(own == 0)[:200]
     umis.loc[odd, "A1"] = rng.integers(20, 40, 200)
     adata = anndata.AnnData(np.ones((4000, 1), dtype=np.float32), obs=pd.DataFrame(index=umis.index.astype(str)))

@@ -172,7 +172,7 @@ def check_covariates(
         return []
     with_all = _strengths(measured, map_)
     without = _strengths(read_measured(adata, replace(settings, covariates=tuple(others) or None)), map_)
-    both = with_all.join(without, rsuffix="_without", how="inner").dropna()
+    both = with_all.join(without.add_suffix("_without"), how="inner").dropna()
     both = both[both["z2_without"] > STRONG]
     if both.empty:
         return []

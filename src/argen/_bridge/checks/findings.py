@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 __all__ = ["CHECKS", "Finding", "findings_table", "headline"]
@@ -56,14 +57,19 @@ def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "check": pd.Categorical([row.check for row in rows], order),
-            "what": pd.Series([row.what for row in rows], dtype=object),
-            "strength": pd.Series([row.strength for row in rows], dtype=float),
-            "measure": pd.Series([row.measure for row in rows], dtype=object),
-            "perturbations": pd.Series([", ".join(row.perturbations) for row in rows], dtype=object),
-            "genes": pd.Series([", ".join(row.genes) for row in rows], dtype=object),
-            "advice": pd.Series([row.advice for row in rows], dtype=object),
+            "what": _texts(row.what for row in rows),
+            "strength": np.array([row.strength for row in rows], dtype=float),
+            "measure": _texts(row.measure for row in rows),
+            "perturbations": _texts(", ".join(row.perturbations) for row in rows),
+            "genes": _texts(", ".join(row.genes) for row in rows),
+            "advice": _texts(row.advice for row in rows),
         }
     )
+
+
+def _texts(values: Iterable[str]) -> np.ndarray:
+    """Texts as pandas takes them for its own kind of strings."""
+    return np.array(list(values), dtype=object)
 
 
 def headline(findings: pd.DataFrame) -> str:

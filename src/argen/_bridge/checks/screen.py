@@ -165,5 +165,7 @@ def full_check(
     return {
         "findings": findings_table(findings),
         **tables,
-        "not_checked": pd.DataFrame(skipped, columns=["check", "reason"], dtype=object),
+        "not_checked": pd.DataFrame(
+            {name: np.array([row[i] for row in skipped], dtype=object) for i, name in enumerate(("check", "reason"))}
+        ),
     }

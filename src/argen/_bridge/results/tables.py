@@ -196,28 +196,23 @@ def shifts_table(
     perturbations: Sequence[str], genes: Sequence[str], shifts: Shifts, taken_out: tuple[np.ndarray, np.ndarray]
 ) -> pd.DataFrame:
     """Shifts of all perturbations, then of all measured genes, as far as they rest on enough effects."""
-    parts = []
-    for code, (names, shift, out) in enumerate(
-        zip((perturbations, genes), (shifts.perturbations, shifts.genes), taken_out, strict=True)
-    ):
-        known = np.flatnonzero(np.isfinite(shift.size))
-        parts.append(
-            pd.DataFrame(
-                {
-                    "of": categorical(np.full(len(known), code), SHIFTED),
-                    "name": np.array(names, dtype=object)[known],
-                    "shift": shift.size[known],
-                    "z": shift.z[known],
-                    "gain": shift.gain[known],
-                    "share": shift.share[known],
-                    "near": shift.near[known],
-                    "split": shift.split[known],
-                    "n_effects": shift.n[known],
-                    "taken_out": out[known],
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+    both = shifts.perturbations, shifts.genes
+    known = [np.flatnonzero(np.isfinite(shift.size)) for shift in both]
+
+    def joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return np.concatenate([np.asarray(array)[at] for array, at in zip(arrays, known, strict=True)])
+
+    names = [np.array(some, dtype=object) for some in (perturbations, genes)]
+    numbers = {"shift": "size", "z": "z", "gain": "gain", "share": "share", "near": "near", "split": "split"}
+    return pd.DataFrame(
+        {
+            "of": categorical(np.repeat([0, 1], [len(at) for at in known]), SHIFTED),
+            "name": joined(names),
+            **{column: joined([getattr(shift, field) for shift in both]) for column, field in numbers.items()},
+            "n_effects": joined([shift.n for shift in both]),
+            "taken_out": joined(taken_out),
+        }
+    )
 
 
 def loop_name(genes: Sequence[str], pair: Sequence[int]) -> str:
