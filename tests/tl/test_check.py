@@ -183,7 +183,7 @@ def test_depth_from_unaffected_genes_is_read_again(composed, tmp_path):
     ag.tl.argen_dag(adata)
     assert_equal(again.uns["argen_dag"]["tables"]["edges"], adata.uns["argen_dag"]["tables"]["edges"], "edges")
     few = artefacts.CASES["total of a panel"](0)
-    with pytest.raises(DesignError, match=r"depth='unaffected' finds 0 genes .* rely on adjust='perturbations'"):
+    with pytest.raises(DesignError, match=r"depth='unaffected' finds 0 genes .* rely on adjust='auto'"):
         ag.tl.argen_descendants(few, **kwargs)
     assert not few.uns
     gone = adata[:, ~adata.var_names.isin(adata.uns["argen_descendants"]["tables"]["depth_genes"][:3])].copy()
@@ -381,3 +381,21 @@ def test_batches_in_any_type_are_seen(composed):
     assert "confounded with the 2 levels of obs['confounded']" in what
     assert "unbalanced over the 2 levels of obs['as_int']" in what
     assert "obs['even']" not in what
+
+
+def test_shares_are_those_of_the_whole_matrix():
+    """However few genes are read, the perturbed ones carry the same share of the counts of the control cells."""
+    from argen._bridge.checks.effects import check_shares
+    from argen._bridge.measured import read_measured
+    from argen._bridge.settings import DescendantSettings
+    from argen._core.measured.sums import measured_sums
+
+    adata = artefacts.CASES["fixed reads per cell"](0)
+    settings = DescendantSettings.read(artefacts.settings("fixed reads per cell"))
+    controls = adata.X[(adata.obs["perturbation"] == "control").to_numpy()].toarray()
+    perturbed = adata.var_names.isin(adata.obs["perturbation"])
+    for most in (None, 20):
+        measured = read_measured(adata, settings, most=most)
+        total = np.asarray(adata.X.sum(axis=1)).ravel()
+        (found,) = check_shares(measured, measured_sums(measured.screen), total)
+        assert found.strength == pytest.approx(controls[:, perturbed].sum() / controls.sum())

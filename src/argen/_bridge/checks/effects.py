@@ -61,8 +61,10 @@ def check_shifts(measured: MeasuredScreen, shifts: Shifts, taken_out: np.ndarray
 
 def check_shares(measured: MeasuredScreen, sums: MeasuredSums, matrix_total: np.ndarray) -> list[Finding]:
     """Genes that carry much of the counts that the depth is made of, where that is the total of the matrix."""
-    total = sums.S[-1].sum()
-    if total <= 0 or not _is_proportional(measured.screen.design.depth, matrix_total[measured.screen.cell]):
+    screen, of_cell = measured.screen, matrix_total[measured.screen.cell]
+    # Of all genes of the matrix, also of those that were not read.
+    total = of_cell[screen.group == screen.n_groups].sum()
+    if total <= 0 or not _is_proportional(screen.design.depth, of_cell):
         return []
     share = sums.S[-1] / total
     own = np.unique(measured.own[measured.own >= 0])

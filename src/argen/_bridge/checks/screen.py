@@ -100,7 +100,7 @@ def choose_depth_genes(adata: "AnnData", settings: DescendantSettings, map_: Map
             msg = (
                 f"depth='unaffected' finds {counted(len(found), 'gene')} that no perturbation moves, with "
                 f"{counts:.0f} counts per cell; a depth needs {FEWEST_GENES} of them and {FEWEST_COUNTS:.0f} counts. "
-                "Give the depth of the full transcriptome (depth=), or rely on adjust='perturbations'."
+                "Give the depth of the full transcriptome (depth=), or rely on adjust='auto'."
             )
             raise DesignError(msg)
         if names is not None and set(found) == set(names):
@@ -110,8 +110,10 @@ def choose_depth_genes(adata: "AnnData", settings: DescendantSettings, map_: Map
     return names
 
 
-def quick_findings(adata: "AnnData", settings: DescendantSettings, seen: Seen) -> list[Finding]:
-    """What can be seen without another fit."""
+def quick_findings(
+    adata: "AnnData", settings: DescendantSettings, seen: Seen, balance: pd.DataFrame | None = None
+) -> list[Finding]:
+    """What can be seen without another fit; `balance` is that of :func:`.design.balance_table` where it is known."""
     measured, sums, shifts = seen.measured, seen.sums, seen.shifts
     totals = _totals(adata, settings, measured, sums)
     return [
@@ -119,7 +121,7 @@ def quick_findings(adata: "AnnData", settings: DescendantSettings, seen: Seen) -
         *check_shares(measured, sums, totals[0]),
         *check_depth_scale(measured, totals, settings.depth),
         *check_responses(measured, sums, shifts, seen.taken_out[1]),
-        *check_balance(balance_table(adata, measured, settings)),
+        *check_balance(balance_table(adata, measured, settings) if balance is None else balance),
         *check_supported(measured),
         *check_survivors(measured),
     ]
@@ -147,9 +149,10 @@ def full_check(
 ) -> dict[str, pd.DataFrame]:
     """All checks that the data allow: ``findings``, the signals behind them, and what was ``not_checked``."""
     measured = seen.measured
-    findings = [*quick_findings(adata, settings, seen), *check_covariates(adata, measured, settings, map_)]
+    balance = balance_table(adata, measured, settings)
+    findings = [*quick_findings(adata, settings, seen, balance), *check_covariates(adata, measured, settings, map_)]
     tables = effect_tables(measured, seen.sums, seen.shifts, seen.taken_out)
-    tables["columns"] = balance_table(adata, measured, settings)
+    tables["columns"] = balance
     skipped = []
     if guides is None:
         skipped += [("controls", "the guide of each cell is not known: give guides="), ("guides", "the same")]
