@@ -1,7 +1,10 @@
-"""Study (xiv): both searches on screens in which a common artefact breaks an assumption.
+r"""Study (xiv): both searches on screens in which a common artefact breaks an assumption.
 
     python benchmarks/paper/artefacts.py --replicates 10 --options '[{"adjust": null}, {}]'
-    python benchmarks/paper/artefacts.py --cases clean survivors --options '[{}, {"adjust": "none"}]'
+    python benchmarks/paper/artefacts.py --replicates 6 --first-seed 200 --name unaffected \
+        --cases clean "two perturbed genes carry 30 % of the UMIs" "fixed reads per cell" \
+        "total of a panel, all genes measured" \
+        --options '[{"adjust": null}, {"adjust": null, "depth": "unaffected"}]'
 
 15 perturbed genes with 10 edges, 150 further measured genes of which a third follow a perturbed one, 60–100 cells per
 perturbation, 600 controls, one hidden confounder. Of the edges that each search selects, given the arguments with which
@@ -232,7 +235,7 @@ def replicate(case: str, seed: int, options: list[dict]) -> list[dict]:
     for further in options:
         for search in SEARCHES:
             found = adata.copy()
-            getattr(ag.tl, search)(found, **settings(case), **further, n_jobs=1)
+            getattr(ag.tl, search)(found, **(settings(case) | further), n_jobs=1)
             key = {"case": case, "search": search, "options": json.dumps(further), "seed": seed}
             rows.append(key | judged(found.varp[search].toarray(), truth))
     return rows
@@ -281,15 +284,16 @@ def main() -> None:
     parser.add_argument("--options", type=json.loads, default=[{}], help="list of further arguments of both searches")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--name", default="artefacts", help="of the files")
     given = parser.parse_args()
     seeds = range(given.first_seed, given.first_seed + given.replicates)
     tasks = [(case, seed, given.options) for case in given.cases for seed in seeds]
     with ProcessPoolExecutor(given.jobs) as pool:
         runs = pd.DataFrame([row for rows in pool.map(replicate, *zip(*tasks, strict=True)) for row in rows])
     given.out.mkdir(parents=True, exist_ok=True)
-    runs.to_csv(given.out / "artefacts.csv", index=False, float_format="%.4g")
+    runs.to_csv(given.out / f"{given.name}.csv", index=False, float_format="%.4g")
     text = summary(runs).to_markdown(index=False)
-    (given.out / "artefacts.md").write_text(text + "\n")
+    (given.out / f"{given.name}.md").write_text(text + "\n")
     print(text)
 
 
