@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.counts import depth_of, read_counts
 from argen._bridge.design import CovariateSpec, build_covariates, integer_codes, parse_covariates
+from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
-from argen._bridge.validate import check_anndata, check_counts, check_layer, name_some, read_column, read_numbers
+from argen._bridge.validate import check_anndata, name_some
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
 from argen.errors import DesignError, InputError
 
@@ -18,20 +20,10 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = [
-    "NO_PERTURBATION",
-    "UNAFFECTED",
     "ScreenReport",
-    "check_in_memory",
-    "depth_of",
-    "read_counts",
-    "read_depth",
-    "read_labels",
     "read_screen",
 ]
 
-# A depth that is computed from genes that no perturbation moves, unless obs has a column of this name.
-UNAFFECTED = "unaffected"
-NO_PERTURBATION = ("multiple", "unassigned")
 _NO_CONTROLS = "no control cells in its covariate levels"
 _JOINS = ("+", ",", ";", "|", "&", "_")
 
@@ -109,72 +101,6 @@ def _check_unique(names: pd.Index) -> None:
         repeated = names[names.duplicated()].unique()
         msg = f"adata.var_names holds duplicates: {name_some(repeated)}. Call adata.var_names_make_unique() first."
         raise InputError(msg)
-
-
-def read_labels(obs: pd.DataFrame, params: DescendantSettings) -> np.ndarray:
-    """Perturbation label of each cell as a string, '' where missing."""
-    hint = " Run ag.pp.argen_guides first or name the column that holds the perturbed gene."
-    column = read_column(obs, params.perturbation_key, f"perturbation_key={params.perturbation_key!r}", hint)
-    labels = column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)
-    found = sorted(set(labels) - {""})
-    absent = [label for label in params.control if label not in found]
-    if absent:
-        msg = (
-            f"control={', '.join(map(repr, absent))} is not among the labels of "
-            f"adata.obs[{params.perturbation_key!r}]. "
-            f"Labels found: {name_some(found, 30)}."
-        )
-        raise InputError(msg)
-    unknown = sorted(set(params.perturbations or ()) - set(found))
-    if unknown:
-        msg = f"perturbations={name_some(unknown)} have no cells in adata.obs[{params.perturbation_key!r}]."
-        raise InputError(msg)
-    return labels
-
-
-def read_counts(adata: "AnnData", layer: str | None):
-    """Checked counts, CSR, CSC or dense."""
-    check_layer(adata, layer)
-    matrix = adata.X if layer is None else adata.layers[layer]
-    where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
-    if matrix is None:
-        msg = f"{where} is empty. Name the layer that holds the raw counts."
-        raise InputError(msg)
-    check_in_memory(adata, layer)
-    check_counts(matrix, where)
-    if sparse.issparse(matrix):
-        return sparse.csc_array(matrix) if matrix.format == "csc" else sparse.csr_array(matrix)
-    return matrix
-
-
-def check_in_memory(adata: "AnnData", layer: str | None) -> None:
-    """Raise :class:`~argen.errors.InputError` if the counts are those of a file; none at all are no matter here."""
-    matrix = adata.layers.get(layer) if layer is not None else adata.X
-    if matrix is None or sparse.issparse(matrix) or isinstance(matrix, np.ndarray):
-        return
-    where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
-    msg = f"{where} is a {type(matrix).__name__}; argen needs it in memory: call adata.to_memory() first."
-    raise InputError(msg)
-
-
-def read_depth(obs: pd.DataFrame, depth: str | None, counts) -> np.ndarray:
-    """Depth of each cell: a checked column, or the sums of the counts."""
-    if depth is None:
-        return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-    what = f"depth={depth!r}"
-    return read_numbers(read_column(obs, depth, what), what, 0.0)
-
-
-def depth_of(adata: "AnnData", depth: str | None, counts, depth_genes: np.ndarray | None = None) -> np.ndarray:
-    """Depth of each cell: of `depth_genes` where they are given, else as in :func:`read_depth`."""
-    if depth_genes is None:
-        return read_depth(adata.obs, depth, counts)
-    at = adata.var_names.get_indexer(list(depth_genes))
-    if (at < 0).any():
-        gone = [name for name, i in zip(depth_genes, at, strict=True) if i < 0]
-        msg = f"depth='unaffected' was made of genes that are not in this object any more: {name_some(gone)}."
-        raise InputError(msg)
-    return np.asarray(counts[:, at].sum(axis=1), dtype=np.float64).ravel()
 
 
 def _select(

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.counts import depth_of, read_counts
 from argen._bridge.design import build_covariates, parse_covariates
-from argen._bridge.inputs import NO_PERTURBATION, depth_of, read_counts, read_labels
+from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
 from argen._core.screen import CONTROL, Screen, build_design
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from argen._bridge import log
-from argen._bridge.inputs import UNAFFECTED, depth_of, read_depth
+from argen._bridge.counts import UNAFFECTED, depth_of, read_depth
 from argen._bridge.results.entries import Entry, entries
 from argen.errors import InputError
 

@@ -5,9 +5,8 @@ from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
-from argen.errors import CountsError, InputError
+from argen.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +16,6 @@ __all__ = [
     "check_anndata",
     "check_complete",
     "check_count",
-    "check_counts",
     "check_key",
     "check_layer",
     "check_level",
@@ -201,37 +199,3 @@ def read_numbers(
         msg = f"{what} is {kind} in {counted(wrong, 'cell')}. Correct it or drop the cells."
         raise error(msg)
     return values
-
-
-def check_counts(
-    matrix: np.ndarray | sparse.spmatrix | sparse.sparray,
-    where: str,
-    cure: str = "argen needs raw UMI counts; name the layer that holds them, e.g. layer='counts'.",
-) -> None:
-    """Raise :class:`~argen.errors.CountsError` unless all values are finite, non-negative integers.
-
-    Parameters
-    ----------
-    matrix
-        Dense array or any scipy sparse matrix or array.
-    where
-        What the matrix is called in the message, such as ``"adata.X"``.
-    cure
-        What the message advises.
-    """
-    values = matrix.data if sparse.issparse(matrix) else np.asarray(matrix)
-    if values.dtype.kind in "bu" or values.size == 0:
-        return
-    if values.dtype.kind not in "if":
-        msg = f"{where} holds values of type {values.dtype}, not numbers. {cure}"
-        raise CountsError(msg)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        msg = f"{where} holds NaN or infinite values. {cure}"
-        raise CountsError(msg)
-    if values.min() < 0:
-        msg = f"{where} holds negative values (smallest: {values.min():g}), as scaled data do. {cure}"
-        raise CountsError(msg)
-    if values.dtype.kind == "f" and (fractional := values != np.floor(values)).any():
-        example = values[fractional].flat[0]
-        msg = f"{where} holds values that are not integers (such as {example:g}), as normalised or log data do. {cure}"
-        raise CountsError(msg)

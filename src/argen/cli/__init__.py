@@ -174,7 +174,7 @@ def _diagnose(adata: "AnnData", n_jobs: int | None, replicate: str | None) -> No
 
 def _read_perturbations(options: argparse.Namespace) -> "tuple[AnnData, dict[str, object]]":
     """Counts, and which obs column holds the perturbations; guides are called where none does."""
-    from argen._bridge.guides.calls import find_rna, modality
+    from argen._bridge.modality import find_rna, modality
 
     data = read_file(options.file)
     adata = modality(data, find_rna(data, options.guides))

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen._bridge.validate import check_counts, check_layer, check_level, name_some
+from argen._bridge.counts import check_counts
+from argen._bridge.validate import check_layer, check_level, name_some
 from argen._core.graphs.reach import transitive_closure
 from argen.errors import DesignError, InputError
 

@@ -13,6 +13,7 @@ from argen._bridge.guides import calls as bridge
 from argen._bridge.guides.mapping import GuideTargetMap, mapped_guides, read_mapping
 from argen._bridge.guides.names import GuideTargets, name_targets, split_labels, stays_whole
 from argen._bridge.guides.slots import fits_table, histogram_table, perturbation_key, write_guides
+from argen._bridge.modality import find_rna, modality
 from argen._bridge.mudatas import copied
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.validate import check_count, check_key, check_level, check_number, check_option
@@ -241,7 +242,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     threads = resolve_n_jobs(n_jobs)
 
     start = log.info("calling guides" if labels is None else f"reading guides from labels {labels!r}")
-    rna = bridge.find_rna(data, guides)
+    rna = find_rna(data, guides)
     if labels is None:
         found = bridge.read_guide_counts(data, rna, guides, guide_target)
         _report_mismatches(found, on_mismatch)
@@ -263,7 +264,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     table = targets.table.assign(n_cells=calls.assignment.sum(axis=0, dtype=np.int64), **called.columns)
     details = {"settings": called.params | record, "tables": {"guides": table, **called.tables}}
     data = copied(data) if copy else data
-    write_guides(bridge.modality(data, rna), key_added, calls, cells, targets, **details)
+    write_guides(modality(data, rna), key_added, calls, cells, targets, **details)
     log.info("    finished", time=start, deep=describe(key_added, has_posterior=calls.posterior is not None))
     return data if copy else None
 

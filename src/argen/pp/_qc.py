@@ -5,9 +5,9 @@ from numbers import Real
 from typing import TYPE_CHECKING
 
 from argen._bridge import log
-from argen._bridge.guides.calls import find_rna, modality
 from argen._bridge.guides.knockdown import read_design
 from argen._bridge.guides.qc import QcLimits, QcResult, apply_rules, write_qc
+from argen._bridge.modality import find_rna, modality
 from argen._bridge.mudatas import columns_stay, copied
 from argen._bridge.remembered import REMEMBERED
 from argen._bridge.validate import check_key

@@ -26,7 +26,7 @@ from argen._bridge.checks.effects import (
 from argen._bridge.checks.findings import Finding, findings_table
 from argen._bridge.checks.guides import GuideOfCell, check_control_guides, check_unequal_guides
 from argen._bridge.checks.neighbours import check_neighbours
-from argen._bridge.inputs import UNAFFECTED, read_counts
+from argen._bridge.counts import UNAFFECTED, read_counts
 from argen._bridge.measured import MeasuredScreen, read_measured
 from argen._bridge.results.tables import SHIFTED
 from argen._bridge.settings import DescendantSettings

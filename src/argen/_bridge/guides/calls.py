@@ -1,6 +1,5 @@
 """Guides from AnnData or MuData: where counts, labels, targets, batches and depths are read from."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -9,10 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.counts import check_counts
 from argen._bridge.guides.mapping import GuideTargetMap, check_unique, mapped_guides, read_mapping
 from argen._bridge.guides.names import clean_text
-from argen._bridge.mudatas import is_mudata
-from argen._bridge.validate import check_complete, check_counts, counted, name_some, read_column, read_numbers
+from argen._bridge.modality import check_present, find_guides, modality
+from argen._bridge.validate import check_complete, counted, name_some, read_column, read_numbers
 from argen._core.guides import CellGroups
 from argen.errors import InputError
 
@@ -20,35 +20,11 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["GuideCounts", "find_rna", "modality", "read_cell_groups", "read_guide_counts", "read_labels"]
+__all__ = ["GuideCounts", "read_cell_groups", "read_guide_counts", "read_labels"]
 
-_GUIDE_NAMES = ("guide", "guides", "gdo", "grna", "crispr")
-_RNA_NAMES = ("rna", "gex", "gene")
 _COUNTS_CURE = "Guide calling needs the raw UMI counts of the guides."
 # Part of the median guide depth that is added to every depth: a cell with three UMIs may have lost its guide.
 _DEPTH_SHRINKAGE = 0.5
-
-
-def find_rna(data: "AnnData | MuData", guides: str | None) -> str | None:
-    """Name of the modality to write to: `None` for an AnnData, else the RNA one or the only one without guides."""
-    if not is_mudata(data):
-        _check_anndata(data)
-        return None
-    names = list(data.mod)
-    others = [name for name in names if name != guides and name.lower() not in _GUIDE_NAMES]
-    found = [name for name in others if name.lower() in _RNA_NAMES] or others
-    if len(found) != 1:
-        msg = (
-            f"The RNA modality cannot be told among {name_some(names)}: "
-            f"call one of them {', '.join(_RNA_NAMES[:-1])} or {_RNA_NAMES[-1]}."
-        )
-        raise InputError(msg)
-    return found[0]
-
-
-def modality(data: "AnnData | MuData", name: str | None) -> "AnnData":
-    """Return the AnnData itself, or the modality `name` of a MuData."""
-    return data if name is None else data.mod[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +67,7 @@ def read_guide_counts(
 
 
 def _from_modality(data: "MuData", rna: str, guides: str | None, guide_target: GuideTargetMap) -> GuideCounts:
-    source = _find_guide_modality(data, guides)
+    source = find_guides(data, guides)
     guide, cells = data.mod[source], data.mod[rna].obs_names
     for name in (rna, source):
         check_unique(data.mod[name].obs_names, f"cell names in modality {name!r}")
@@ -132,22 +108,6 @@ def _mismatches(counts: sparse.csr_array, guides: list[str], lost: list[str]) ->
     return found
 
 
-def _find_guide_modality(data: "MuData", guides: str | None) -> str:
-    names = list(data.mod)
-    if guides is not None:
-        _check_present(guides, names, "modality", "modalities")
-        return guides
-    found = [name for name in names if name.lower() in _GUIDE_NAMES]
-    if len(found) != 1:
-        msg = (
-            f"The guide modality cannot be told: the modalities are {name_some(names)}, and {len(found)} of them are "
-            f"called {', '.join(_GUIDE_NAMES[:-1])} or {_GUIDE_NAMES[-1]}. Name it with guides=..., "
-            "or name an obs column with labels=...."
-        )
-        raise InputError(msg)
-    return found[0]
-
-
 def _from_obsm(adata: "AnnData", guides: str | None, guide_target: GuideTargetMap) -> GuideCounts:
     if guides is None:
         msg = (
@@ -156,7 +116,7 @@ def _from_obsm(adata: "AnnData", guides: str | None, guide_target: GuideTargetMa
             f"(there are: {name_some(adata.obsm)})."
         )
         raise InputError(msg)
-    _check_present(guides, list(adata.obsm), "obsm entry", "obsm entries")
+    check_present(guides, list(adata.obsm), "obsm entry", "obsm entries")
     matrix, where = adata.obsm[guides], f"adata.obsm[{guides!r}]"
     counts = _as_counts(matrix, where)
     if isinstance(matrix, pd.DataFrame):
@@ -184,7 +144,7 @@ def read_labels(data: "AnnData | MuData", rna: str | None, labels: str) -> tuple
         there = list(adata.obs.columns)
         if rna is not None:
             there += [f"{name} (of mdata.obs)" for name in data.obs if name not in adata.obs]
-        _check_present(labels, there, "obs column", "obs columns")
+        check_present(labels, there, "obs column", "obs columns")
     check_unique(adata.obs_names, f"cell names in modality {rna!r}")
     check_unique(data.obs_names, "cell names in mdata.obs")
     return clean_text(data.obs[labels].reindex(adata.obs_names))
@@ -221,13 +181,6 @@ def _levels(obs: dict[str, pd.DataFrame], name: str) -> np.ndarray:
     return codes
 
 
-def _check_anndata(data: object) -> None:
-    anndata = sys.modules.get("anndata")
-    if anndata is None or not isinstance(data, anndata.AnnData):
-        msg = f"data must be an AnnData or a MuData, not {type(data).__name__}."
-        raise InputError(msg)
-
-
 def _as_counts(matrix: object, where: str) -> sparse.csr_array:
     if hasattr(matrix, "to_memory"):  # backed on disk
         matrix = matrix.to_memory()
@@ -245,9 +198,3 @@ def _as_counts(matrix: object, where: str) -> sparse.csr_array:
 def _guide_names(names: pd.Index, where: str) -> list[str]:
     check_unique(names, f"guides in {where}")
     return list(map(str, names))
-
-
-def _check_present(name: str, there: list[str], kind: str, kinds: str) -> None:
-    if name not in there:
-        msg = f"There is no {kind} {name!r}; the {kinds} are: {name_some(there) or 'none'}."
-        raise InputError(msg)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.counts import read_counts
 from argen._bridge.design import build_covariates, parse_covariates
-from argen._bridge.inputs import read_counts
 from argen._bridge.intervals import interval_95
 from argen._bridge.remembered import remembered_depth, with_remembered
 from argen._bridge.results.entries import Entry, read_entry

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.counts import read_counts
 from argen._bridge.guides.knockdown import KnockdownDesign, read_guides, target_knockdowns
 from argen._bridge.guides.names import STATUS_WORDS
-from argen._bridge.inputs import read_counts
 from argen._bridge.remembered import remembered_depth
 from argen._bridge.results.entries import new_entry, write_entry
 from argen._bridge.validate import name_some, read_column, read_numbers

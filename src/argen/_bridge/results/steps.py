@@ -11,7 +11,8 @@ import pandas as pd
 from argen._bridge import log
 from argen._bridge.checks.findings import findings_table
 from argen._bridge.checks.screen import Seen, choose_depth_genes, look_at, quick_findings
-from argen._bridge.inputs import check_in_memory, read_screen
+from argen._bridge.counts import check_in_memory
+from argen._bridge.inputs import read_screen
 from argen._bridge.remembered import with_remembered
 from argen._bridge.results import slots
 from argen._bridge.results.entries import Entry, check_free, read_entry
