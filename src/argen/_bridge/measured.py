@@ -11,7 +11,7 @@ from argen._bridge.counts import depth_of, read_counts
 from argen._bridge.design import build_covariates, parse_covariates
 from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
-from argen._core.screen import CONTROL, Screen, build_design
+from argen._core.screen import CONTROL, Design, Screen, build_design
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Fewer counts than this in all cells are no log ratio of any group.
 LEAST_COUNTS = 20.0
 
-__all__ = ["MeasuredScreen", "own_genes", "read_measured"]
+__all__ = ["LEAST_COUNTS", "MeasuredCells", "MeasuredScreen", "own_genes", "read_cells", "read_measured"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +41,32 @@ class MeasuredScreen:
     own: np.ndarray
 
 
-def read_measured(
-    adata: "AnnData",
-    params: DescendantSettings,
-    depth_genes: np.ndarray | None = None,
-    *,
-    most: int | None = None,
-) -> MeasuredScreen:
+@dataclass(frozen=True, slots=True)
+class MeasuredCells:
+    """The cells of all perturbations and of the controls, and the counts of all genes.
+
+    Attributes
+    ----------
+    design, cell, covariate_names
+        As those of a :class:`~argen._core.screen.Screen`; its groups are the perturbations.
+    perturbations
+        Names of the groups, sorted.
+    counts
+        Those of the object, all of its cells × all of its genes.
+    """
+
+    design: Design
+    cell: np.ndarray
+    perturbations: tuple[str, ...]
+    covariate_names: tuple[str, ...]
+    counts: sparse.csr_array | sparse.csc_array | np.ndarray
+
+
+def read_cells(adata: "AnnData", params: DescendantSettings, depth_genes: np.ndarray | None = None) -> MeasuredCells:
     """The cells of every perturbation with enough of them, whether its gene is measured or not, and of the controls.
 
     Cells that the analysis of the network could not use, without depth or without a covariate, are left out here as
-    there. `params` were used to read the screen of the network before, so that they are known to be right. Genes with
-    few counts are left out; with `most` only so many are read, those that are perturbed and those with most counts.
+    there. `params` were used to read the screen of the network before, so that they are known to be right.
     """
     labels = read_labels(adata.obs, params)
     spec = parse_covariates(params.covariates, adata.obs)
@@ -75,21 +89,38 @@ def read_measured(
     position = {name: j for j, name in enumerate(perturbations)}
     group = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
     design, order = build_design(group, depth[cells] / depth[cells].mean(), covariates, len(perturbations))
-    submatrix = sparse.csc_array(counts[cells[order]])
-    genes = _enough(submatrix, adata.var_names, adata.var_names.get_indexer(perturbations), most)
+    return MeasuredCells(design, cells[order], tuple(perturbations), covariates.names, counts)
+
+
+def read_measured(
+    adata: "AnnData",
+    params: DescendantSettings,
+    depth_genes: np.ndarray | None = None,
+    *,
+    most: int | None = None,
+) -> MeasuredScreen:
+    """The cells of every perturbation with enough of them, whether its gene is measured or not, and of the controls.
+
+    Genes with few counts are left out; with `most` only so many are read, those that are perturbed and those with most
+    counts. Cells as in :func:`read_cells`.
+    """
+    cells = read_cells(adata, params, depth_genes)
+    submatrix = sparse.csc_array(cells.counts[cells.cell])
+    at = adata.var_names.get_indexer(list(cells.perturbations))
+    genes = _enough(submatrix, adata.var_names, at, most)
     submatrix = submatrix[:, genes]
     screen = Screen(
         tuple(adata.var_names[genes]),
         submatrix.indptr.astype(np.int64),
         submatrix.indices.astype(np.int32),
         submatrix.data.astype(np.float64),
-        design,
-        cells[order],
-        covariates.names,
+        cells.design,
+        cells.cell,
+        cells.covariate_names,
     )
     own = np.full(adata.n_vars + 1, -1)
     own[genes] = np.arange(len(genes))
-    return MeasuredScreen(screen, tuple(perturbations), own[adata.var_names.get_indexer(perturbations)])
+    return MeasuredScreen(screen, cells.perturbations, own[at])
 
 
 def _enough(counts: sparse.csc_array, names: pd.Index, own: np.ndarray, most: int | None) -> np.ndarray:

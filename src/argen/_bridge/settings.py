@@ -49,6 +49,8 @@ class DescendantSettings:
     pooled: bool = False
     adjust: str | None = "auto"
     alpha: float = 0.01
+    responders: str | tuple[str, ...] | None = "auto"
+    min_counts: int = 20
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> "DescendantSettings":
@@ -61,7 +63,7 @@ class DescendantSettings:
         check_option("pooled", value["pooled"], (True, False))
         check_option("adjust", value["adjust"], (None, *ADJUST))
         check_level("alpha", value["alpha"])
-        covariates = value["covariates"]
+        covariates, responders = value["covariates"], value["responders"]
         return cls(
             **value
             | {
@@ -70,6 +72,8 @@ class DescendantSettings:
                 "perturbations": _names("perturbations", value["perturbations"]),
                 "min_cells": check_count("min_cells", value["min_cells"], 2),
                 "hc": value["hc"] or USUAL_HC[value["test"]],
+                "responders": responders if isinstance(responders, str) else _names("responders", responders),
+                "min_counts": check_count("min_counts", value["min_counts"], 1),
             }
         )
 
@@ -90,6 +94,8 @@ class DescendantOptions(TypedDict, total=False):
     pooled: bool
     adjust: Literal["auto", "perturbations", "genes", "both"] | None
     min_cells: int
+    responders: Literal["auto", "all"] | str | Sequence[str] | None
+    min_counts: int
 
 
 class LevelledDescendantOptions(DescendantOptions, total=False):

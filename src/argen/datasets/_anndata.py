@@ -4,6 +4,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from mudata import MuData
+from scipy import sparse
 
 from argen._bridge.mudatas import columns_stay
 from argen._bridge.results.entries import write_entry
@@ -23,12 +24,23 @@ def to_anndata(screen: SimulatedScreen, params: SimulationParams, source: dict[s
     rna = ad.AnnData(screen.counts, obs=_obs(screen, params, guides), var=_var(screen, params))
     rna.varp["truth"] = marginal_effects(screen.model.theta, screen.kept_genes)
     _add_effects(rna, screen, params)
+    if not (perturbed := rna.var["perturbed"].to_numpy()).all():
+        rna.varm["truth"] = _direct_effects(rna.varp["truth"].toarray(), perturbed)
     write_entry(rna, record(screen, params, guides, source))
     if screen.guide_counts is None:
         return rna
     guide = ad.AnnData(screen.guide_counts, obs=pd.DataFrame(index=rna.obs_names), var=guides)
     with columns_stay():
         return MuData({"rna": rna, "guide": guide})
+
+
+def _direct_effects(theta: np.ndarray, perturbed: np.ndarray) -> sparse.csr_matrix:
+    """Effects of perturbed genes on the others, [gene, perturbed gene], paths through others included."""
+    others = ~perturbed
+    among = np.linalg.inv(np.eye(others.sum()) - theta[np.ix_(others, others)])
+    effects = np.zeros((len(theta), perturbed.sum()))
+    effects[others] = (theta[np.ix_(perturbed, others)] @ among).T
+    return sparse.csr_matrix(effects)
 
 
 def _add_effects(rna: ad.AnnData, screen: SimulatedScreen, params: SimulationParams) -> None:

@@ -105,9 +105,22 @@ def _network(params: SimulationParams, given: Mapping[str, object], preset: str 
         read["dag"] = read_dag(dag, names)
     if "perturbations" in given:
         read["perturbations"] = _count_or_names("perturbations", given["perturbations"])
+    if "responders" in given:
+        read |= _with_responders(given, names)
     if "omit" in given:
         read["omit"] = read_names("omit", given["omit"])
     return read | _random_graph(given)
+
+
+def _with_responders(given: Mapping[str, object], genes: tuple[str, ...]) -> dict[str, object]:
+    """Further genes that nobody perturbs, beside `genes`, all of which are perturbed."""
+    for name in ("perturbations", "dag"):
+        if not isinstance(given.get(name, "random"), str):
+            msg = f"responders adds genes that nobody perturbs; {name} says itself which these are: give one of them."
+            raise InputError(msg)
+    n = check_count("responders", given["responders"], 1)
+    further = tuple(f"R{number:0{len(str(n))}d}" for number in range(1, n + 1))
+    return {"genes": (*genes, *further), "perturbations": tuple(genes)}
 
 
 def _random_graph(given: Mapping[str, object]) -> dict[str, object]:

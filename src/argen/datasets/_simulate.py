@@ -30,6 +30,7 @@ def simulate(  # noqa: PLR0913
     rng: int | np.random.Generator | None = 0,
     genes: int | Sequence[str] | None = None,
     perturbations: int | Sequence[str] | None = None,
+    responders: int | None = None,
     dag: str | pd.DataFrame | ArrayLike | sparse.spmatrix | None = None,
     n_parents: tuple[int, int] | None = None,
     n_edges: int | None = None,
@@ -85,6 +86,8 @@ def simulate(  # noqa: PLR0913
         Names, or how many (then called G01, G02, …).
     perturbations
         Genes that are perturbed: names, or how many (drawn at random). By default all.
+    responders
+        How many further genes, called R1, R2, …, nobody perturbs; they stand anywhere in the random graph.
     dag
         Direct effects θ: a table with the columns parent, child, coef (or source, target, weight; or from, to, coef),
         a matrix (row = parent, column = child; dense, sparse or labelled), or ``"random"``. If no genes and no
@@ -137,6 +140,9 @@ def simulate(  # noqa: PLR0913
     `.varp['truth']`
         True direct effects, CSR, row = parent, column = child. A path that runs through omitted genes only is a
         direct effect among those that are left.
+    `.varm['truth']`
+        If some genes are not perturbed: true direct effects of those that are on every other gene, genes × perturbed
+        genes (in the order of `var`), CSR. A path that runs through genes that are not perturbed is direct.
     `.varm['effect_<batch>']`, `.varm['confounder_effects']`, `.obsm['confounders']`
         Batch effects (genes × levels), γ (genes × r) and U (cells × r).
     `.uns['simulation']`

@@ -8,6 +8,7 @@ from ._evidence import evidence
 from ._graph import decoupler_net, graph
 from ._guides import guides
 from ._joint import fit, inclusion
+from ._responders import responders
 from ._tables import edges, genes, pairs, perturbations, qc
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "pairs",
     "perturbations",
     "qc",
+    "responders",
     "sensitivity",
     "shifts",
     "sign_check",

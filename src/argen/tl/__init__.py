@@ -8,6 +8,7 @@ from ._dag import argen_dag
 from ._descendants import argen_descendants
 from ._joint import argen_joint
 from ._overidentification import argen_overidentification
+from ._responders import argen_responders
 from ._sensitivity import argen_sensitivity
 from ._stability import argen_stability
 
@@ -19,6 +20,7 @@ __all__ = [
     "argen_joint",
     "argen_naive",
     "argen_overidentification",
+    "argen_responders",
     "argen_sensitivity",
     "argen_stability",
     "external_dag",

@@ -38,6 +38,8 @@ def argen_descendants(  # noqa: PLR0913
     adjust: Literal["auto", "perturbations", "genes", "both"] | None = "auto",
     alpha: float = 0.01,
     min_cells: int = 10,
+    responders: Literal["auto", "all"] | str | Sequence[str] | None = "auto",
+    min_counts: int = 20,
     n_jobs: int | None = None,
     key_added: str = "argen_descendants",
     copy: bool = False,
@@ -141,6 +143,14 @@ def argen_descendants(  # noqa: PLR0913
         that it enters, and through the closure those of its descendants.
     min_cells
         Fewest cells with positive depth that a perturbation, and the controls, must have.
+    responders
+        Measured genes that are no nodes of a network, to test every perturbation on: ``"all"``, names, a column of
+        ``var`` that holds True and False, or `None`. ``"auto"``: all, where that takes less than about a quarter of a
+        minute; the log says what was done. Perturbations whose own gene is not measured are among the sources here (and
+        the genes of the network among their targets). The tests are a family of their own: no number of the network
+        depends on them. See :func:`argen.get.pairs` with ``responders=True`` and :func:`argen_responders`.
+    min_counts
+        Fewest counts that a responder must have in the control cells, and in the other cells.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
     key_added
@@ -164,6 +174,11 @@ def argen_descendants(  # noqa: PLR0913
         ``findings`` (see :func:`argen.get.check`), ``cells`` (what became of the cells), ``covariates`` (columns of the
         design). Beside them ``kind``, ``id`` (a digest of the tables), ``made_from`` (that of the data), ``settings``,
         ``versions``, ``schema_version``.
+    `adata.uns['argen_responder_effects']` : :class:`dict`
+        With responders (``f"{key_added}_responder_effects"`` for another `key_added`). In ``tables``: ``genes`` (every
+        gene of `adata`, whether it is a responder, a node, or why it was left out), ``perturbations``, and the arrays
+        ``effect``, ``se``, ``log_p`` (natural), ``count`` and ``status`` of tested genes × perturbations, 17 bytes a
+        pair.
 
     Raises
     ------
@@ -201,6 +216,8 @@ def argen_descendants(  # noqa: PLR0913
         "adjust": adjust,
         "alpha": alpha,
         "min_cells": min_cells,
+        "responders": responders,
+        "min_counts": min_counts,
     }
     settings = DescendantSettings.read(with_remembered(adata, given, ["qc"]))
     step = compute_step(adata, settings, key_added, n_jobs)

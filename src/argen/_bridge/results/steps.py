@@ -14,6 +14,7 @@ from argen._bridge.checks.screen import Seen, choose_depth_genes, look_at, quick
 from argen._bridge.counts import check_in_memory
 from argen._bridge.inputs import read_screen
 from argen._bridge.remembered import with_remembered
+from argen._bridge.responders.total import compute_total_effects, write_total_effects
 from argen._bridge.results import slots
 from argen._bridge.results.entries import Entry, check_free, read_entry
 from argen._bridge.results.fingerprint import fingerprint
@@ -52,6 +53,8 @@ class DescendantStep:
         Dispersion of each gene, 0 for Poisson, shape (p,).
     is_new
         Whether it was computed now and has to be written yet.
+    total_effects
+        Total effects on all measured genes that were computed with it, for an entry of their own.
     """
 
     entry: Entry
@@ -61,6 +64,7 @@ class DescendantStep:
     relation: Relation
     phi: np.ndarray
     is_new: bool
+    total_effects: Entry | None = None
 
     @property
     def made_from(self) -> dict[str, str]:
@@ -120,7 +124,9 @@ def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_job
     if depth_genes is not None:
         more["depth_genes"] = depth_genes
     entry = slots.descendants_entry(key, settings, screen, report, tests, relation, dispersions, more, data)
-    return DescendantStep(entry, settings, screen, tests, relation, phi, is_new=True)
+    step = DescendantStep(entry, settings, screen, tests, relation, phi, is_new=True)
+    with worker_pool(threads) as map_, progress_bars() as bar:
+        return replace(step, total_effects=compute_total_effects(adata, step, map_, bar))
 
 
 def _shifts(seen: Seen) -> pd.DataFrame:
@@ -201,6 +207,7 @@ def write_step(adata: "AnnData", step: DescendantStep) -> None:
     """Write a step that was computed now; one that was read is there already."""
     if step.is_new:
         slots.write_descendants(adata, step.entry, step.screen, step.tests, step.relation)
+        write_total_effects(adata, step.entry.key, step.total_effects)
 
 
 def fits_data(adata: "AnnData", entry: Entry) -> bool:

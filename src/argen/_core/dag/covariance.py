@@ -38,6 +38,7 @@ __all__ = [
     "own_variance",
     "quadratic_diagonal",
     "separated_variance",
+    "spread",
 ]
 
 # Beyond this condition number (1-norm) fewer than six digits of θ are left.
@@ -78,6 +79,14 @@ def first_stage_matrix(candidates: np.ndarray, first_stages: list[ReducedForm]) 
     for k, form in enumerate(first_stages):
         M[np.searchsorted(candidates, form.instruments), k] = form.effect * form.shrinkage
     return M
+
+
+def spread(rows: np.ndarray, candidates: np.ndarray, form: ReducedForm) -> np.ndarray:
+    """Weights on the candidates' instruments as weights on all coefficients of a form; shape (R, instruments)."""
+    spread = np.zeros((len(rows), len(form.instruments)))
+    _, here, there = np.intersect1d(candidates, form.instruments, assume_unique=True, return_indices=True)
+    spread[:, there] = rows[:, here]
+    return spread * form.shrinkage
 
 
 def invert(M: np.ndarray) -> tuple[np.ndarray | None, float]:
@@ -122,7 +131,7 @@ def separated_variance(solved: Solved) -> np.ndarray:
     total = inverse**2 @ (own.v[rows] * own.separated[rows])
     for form, theta in zip(solved.first, solved.coef, strict=True):
         if form.separated.any():
-            rows = inverse[:, np.searchsorted(solved.candidates, form.instruments)] * form.shrinkage
+            rows = spread(inverse, solved.candidates, form)
             total += theta**2 * (rows[:, form.separated] ** 2 @ form.v[form.separated])
     return total
 
@@ -189,14 +198,11 @@ def _murphy_topel(
 def _stacked(solved: Solved, shares: FirstStageShares | None, influence: CellInfluence, map_: Map) -> np.ndarray:
     """Shape (m,); groups without counts enter with their stand-in variance."""
     candidates, own, inverse = solved.candidates, solved.own, solved.inverse
-    own_weights = np.zeros((len(candidates), len(own.instruments)))
-    own_weights[:, np.searchsorted(own.instruments, candidates)] = inverse
     weights = [
-        -theta * inverse[:, np.searchsorted(candidates, form.instruments)] * form.shrinkage
-        for form, theta in zip(solved.first, solved.coef, strict=True)
+        -theta * spread(inverse, candidates, form) for form, theta in zip(solved.first, solved.coef, strict=True)
     ]
     genes, forms = [solved.target, *candidates.tolist()], [own, *solved.first]
-    u = influence.combine(genes, forms, [own_weights, *weights], map_)
+    u = influence.combine(genes, forms, [spread(inverse, candidates, own), *weights], map_)
     return np.einsum("ij,ij->i", u, u) + separated_variance(solved)
 
 

@@ -19,14 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from argen._core.dag.covariance import Solved
+from argen._core.dag.covariance import Solved, spread
 from argen._core.dag.influence import CellInfluence
-from argen._core.glm.reduced_form import ReducedForm
 from argen._core.normal import log_p_two_sided
 from argen._core.parallel import Map
 from argen._core.results import ConfidenceSet, Instruments
 
-__all__ = ["robust_tests", "spread", "strength"]
+__all__ = ["robust_tests", "strength"]
 
 CHI2_95 = 3.841458820694124
 _CRITICAL = np.sqrt(CHI2_95)
@@ -190,11 +189,3 @@ def _between(points: np.ndarray, scale: float) -> np.ndarray:
     if len(points) == 0:
         return np.zeros(1)
     return np.concatenate([[points[0] - scale], (points[1:] + points[:-1]) / 2.0, [points[-1] + scale]])
-
-
-def spread(rows: np.ndarray, candidates: np.ndarray, form: ReducedForm) -> np.ndarray:
-    """Weights on the candidates' instruments as weights on all coefficients of a form; shape (R, instruments)."""
-    spread = np.zeros((len(rows), len(form.instruments)))
-    _, here, there = np.intersect1d(candidates, form.instruments, assume_unique=True, return_indices=True)
-    spread[:, there] = rows[:, here]
-    return spread * form.shrinkage

@@ -10,12 +10,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from argen._core.dag.covariance import COVARIANCES, Covariance, FirstStageShares, Solved, invert, separated_variance
+from argen._core.dag.covariance import (
+    COVARIANCES,
+    Covariance,
+    FirstStageShares,
+    Solved,
+    invert,
+    separated_variance,
+    spread,
+)
 from argen._core.dag.equations import Step, System, build_system, steps_of
 from argen._core.dag.influence import CellInfluence
 from argen._core.dag.instruments import ReducedForms
 from argen._core.dag.order import directed, layers_of, place_genes
-from argen._core.dag.robust import robust_tests, spread, strength
+from argen._core.dag.robust import robust_tests, strength
 from argen._core.dag.two_stage import fit_two_stage
 from argen._core.descendants.prior import Prior, no_prior
 from argen._core.fdr import FDR
@@ -26,7 +34,7 @@ from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Instruments, Relation
 from argen._core.screen import Screen
 
-__all__ = ["is_settled", "is_strict_order", "search_dag", "select_edges"]
+__all__ = ["RESTS_ON", "edge_status", "is_settled", "is_strict_order", "search_dag", "select_edges"]
 
 # An edge is flagged when more than this share of its variance comes from groups without counts.
 RESTS_ON = 0.25
@@ -156,7 +164,7 @@ def _estimate(
         return _singular(t, A, first, condition)
     solved = Solved(t, A, own, first, inverse, inverse @ system.xi)
     variance = how.covariance.of_square(solved, shares, how.influence, map_)
-    status = _edge_status(separated_variance(solved) > RESTS_ON * variance, own, first)
+    status = edge_status(separated_variance(solved) > RESTS_ON * variance, own, first)
     instruments = _instruments(how, solved, map_)
     return Equation(t, A, solved.coef, np.sqrt(variance), status, condition, instruments=instruments)
 
@@ -195,7 +203,7 @@ def _over_identified(
     )
     if stage is None:
         return _singular(t, A, first, np.nan)
-    status = _edge_status(_own_groups_without_counts(A, own, first), own, first)
+    status = edge_status(_own_groups_without_counts(A, own, first), own, first)
     if not stage.converged:
         status[:] = EdgeStatus.NOT_CONVERGED
     return Equation(t, A, stage.coef, stage.se, status, np.nan, general=True)
@@ -216,7 +224,7 @@ def _knock_down_z(gene: int, form: ReducedForm) -> float:
     return abs(form.effect[row]) / np.sqrt(form.v[row] + 2.0 * form.G[row] @ form.W[row])
 
 
-def _edge_status(rests_on_separated: np.ndarray, own: ReducedForm, first: list[ReducedForm]) -> np.ndarray:
+def edge_status(rests_on_separated: np.ndarray, own: ReducedForm, first: list[ReducedForm]) -> np.ndarray:
     """Flag edges that rest on groups without counts, or on a fit that did not converge."""
     status = np.where(rests_on_separated, int(EdgeStatus.SEPARATED), int(EdgeStatus.OK))
     unfinished = np.array([not form.converged for form in first]) | (not own.converged)

@@ -1,0 +1,94 @@
+"""All measured genes under all perturbations, read a block of genes at a time."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from argen._bridge.measured import read_cells
+from argen._bridge.results.tables import SHIFTED
+from argen._bridge.settings import DescendantSettings
+from argen._core.screen import Screen, with_shifts
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["GENES_PER_BLOCK", "GeneReader"]
+
+GENES_PER_BLOCK = 256  # bounds the memory of their counts
+
+
+class GeneReader:
+    """Screens of any genes, all with the same cells and groups.
+
+    Parameters
+    ----------
+    adata, settings, depth_genes
+        As for :func:`~argen._bridge.measured.read_cells`.
+    shifts
+        The step's table of shifts; those that were taken out are taken out here too.
+    """
+
+    def __init__(
+        self,
+        adata: "AnnData",
+        settings: DescendantSettings,
+        depth_genes: np.ndarray | None,
+        shifts: pd.DataFrame,
+    ) -> None:
+        cells = read_cells(adata, settings, depth_genes)
+        self.cells = cells
+        self._names = adata.var_names
+        self._counts = sparse.csc_array(cells.counts) if sparse.issparse(cells.counts) else cells.counts
+        self._rank = np.full(adata.n_obs, -1, dtype=np.int32)
+        self._rank[cells.cell] = np.arange(len(cells.cell), dtype=np.int32)
+        out = shifts[shifts["taken_out"].astype(bool)]
+        self._shift_of = {kind: out.loc[out["of"].astype(str) == kind].set_index("name")["shift"] for kind in SHIFTED}
+
+    @property
+    def perturbations(self) -> tuple[str, ...]:
+        """Names of the groups, sorted."""
+        return self.cells.perturbations
+
+    def totals(self) -> tuple[np.ndarray, np.ndarray]:
+        """Counts of every gene of the object in the control cells and in the perturbed ones, shape (n_vars,) each."""
+        design = self.cells.design
+        first_control = design.seg_start[design.group_seg[-2]]
+        parts = self.cells.cell[first_control:], self.cells.cell[:first_control]
+        masks = np.zeros((2, len(self._rank)))
+        for mask, cells in zip(masks, parts, strict=True):
+            mask[cells] = 1.0
+        control, perturbed = masks @ self._counts
+        return control, perturbed
+
+    def screen(self, columns: Sequence[int]) -> Screen:
+        """Screen of some genes by their columns; −1 gives a gene without counts."""
+        columns = np.asarray(columns, dtype=np.int64)
+        there = np.flatnonzero(columns >= 0)
+        some = sparse.csc_array(self._counts[:, columns[there]])
+        row = self._rank[some.indices]
+        inside = row >= 0
+        sizes = np.zeros(len(columns), dtype=np.int64)
+        sizes[there] = np.add.reduceat(np.append(inside, False), some.indptr[:-1]) * (np.diff(some.indptr) > 0)
+        screen = Screen(
+            genes=tuple(self._names[c] if c >= 0 else "" for c in columns),
+            indptr=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+            indices=row[inside],
+            data=some.data[inside].astype(np.float64),
+            design=self.cells.design,
+            cell=self.cells.cell,
+            covariate_names=self.cells.covariate_names,
+        )
+        of_perturbation, of_gene = (
+            self._shift_of[kind].reindex(names).fillna(0.0).to_numpy()
+            for kind, names in zip(SHIFTED, (self.perturbations, screen.genes), strict=True)
+        )
+        return with_shifts(screen, of_perturbation, of_gene)
+
+    def blocks(self, columns: np.ndarray) -> Iterator[tuple[np.ndarray, Screen]]:
+        """Columns of each block of genes, and their screen."""
+        for lo in range(0, len(columns), GENES_PER_BLOCK):
+            block = columns[lo : lo + GENES_PER_BLOCK]
+            yield block, self.screen(block)

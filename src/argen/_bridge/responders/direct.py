@@ -1,0 +1,245 @@
+"""Direct effects on responders: the equations of a network's genes for every gene that none of them is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from argen._bridge.responders.blocks import GENES_PER_BLOCK, GeneReader
+from argen._bridge.responders.total import KEPT, Family, family_of
+from argen._bridge.results.entries import Entry
+from argen._bridge.results.searched import SearchedNetwork
+from argen._bridge.results.tables import EDGE_FLAGS, ROBUST_SETS, WEAK_F, categorical, flags
+from argen._core.dag.covariance import COVARIANCES, Covariance
+from argen._core.dag.influence import CellInfluence
+from argen._core.descendants.dispersion import estimate_dispersions
+from argen._core.glm.families import FAMILIES
+from argen._core.glm.sandwich import HC
+from argen._core.parallel import Map
+from argen._core.responders.direct import (
+    FirstStages,
+    Selection,
+    candidates_of,
+    fit_first_stages,
+    saturated_forms,
+    select,
+    solve,
+)
+from argen._core.results import EdgeStatus, Equation, Instruments
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["DirectEffects", "ResponderScreen", "direct_effects", "edges_table", "effects_matrix", "genes_table"]
+
+
+@dataclass(frozen=True, slots=True)
+class ResponderScreen:
+    """A network, the total effects on responders, and the candidate edges to them.
+
+    Attributes
+    ----------
+    network
+        Its genes are the nodes.
+    family
+        Total effects on all tested genes.
+    nodes
+        Position of each node among the perturbations of `family`, shape (p,).
+    responders
+        Names of the R responders.
+    significant, candidates, untestable
+        [node, responder]: significant total effects; candidate edges; ancestors whose knock-down is unknown, which can
+        be no candidates. Shape (p, R).
+    """
+
+    network: SearchedNetwork
+    family: Family
+    nodes: np.ndarray
+    responders: np.ndarray
+    significant: np.ndarray
+    candidates: np.ndarray
+    untestable: np.ndarray
+
+    @classmethod
+    def of(cls, network: SearchedNetwork, effects: Entry) -> "ResponderScreen":
+        """Read the candidates off the relation of the network and the significant total effects."""
+        family, screen = family_of(effects), network.step.screen
+        sources = pd.Index(effects.tables["perturbations"]["perturbation"].astype(str))
+        nodes = sources.get_indexer(list(screen.genes))
+        genes = effects.tables["genes"]
+        responders = genes.loc[(genes["status"] == KEPT).to_numpy(), "gene"].to_numpy(dtype=object)
+        at = pd.Index(family.genes).get_indexer(responders)
+        significant = family.significant[np.ix_(nodes, at)]
+        above = candidates_of(significant, network.relation.descendant)
+        usable = np.isfinite(np.diag(network.step.tests.effect))[:, None]
+        return cls(network, family, nodes, responders, significant, above & usable, above & ~usable)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectEffects:
+    """Candidate edges to responders, by responder; arrays of shape (m,).
+
+    Attributes
+    ----------
+    source, target
+        Positions among the nodes and among the responders.
+    equations
+        One per responder with candidates.
+    """
+
+    source: np.ndarray
+    target: np.ndarray
+    coef: np.ndarray
+    se: np.ndarray
+    status: np.ndarray
+    instruments: Instruments
+    selection: Selection
+    equations: tuple[Equation, ...]
+
+
+def direct_effects(
+    adata: "AnnData",
+    data: ResponderScreen,
+    *,
+    covariance: str,
+    hc: str,
+    alpha: float,
+    robust: bool,
+    map_: Map,
+    bar: Callable,
+) -> DirectEffects:
+    """Estimate and test every candidate edge to a responder."""
+    network = data.network
+    step, estimator, hc3 = network.step, COVARIANCES[covariance], HC[hc].hc3
+    reader = GeneReader(adata, step.settings, step.depth_genes, step.entry.tables["shifts"])
+    own_columns = adata.var_names.get_indexer(list(reader.perturbations))
+    own_columns[~np.isin(np.arange(len(own_columns)), data.nodes)] = -1
+    needs_dispersion = FAMILIES[step.settings.family].needs_dispersion
+    phi_of_nodes = np.zeros(len(own_columns))
+    phi_of_nodes[data.nodes] = step.phi
+    first = fit_first_stages(
+        reader.screen(own_columns),
+        data.nodes,
+        network.relation.descendant,
+        network.settings.first_stage,
+        hc3=hc3,
+        phi=phi_of_nodes,
+        map_=map_,
+    )
+    wanted = np.flatnonzero(data.candidates.any(axis=0))
+    columns = adata.var_names.get_indexer(data.responders)
+    equations: list[Equation] = []
+    track = bar("responders, blocks of genes", -(-len(wanted) // GENES_PER_BLOCK))
+    for lo in track(range(0, len(wanted), GENES_PER_BLOCK)):
+        block = wanted[lo : lo + GENES_PER_BLOCK]
+        screen = reader.screen([*own_columns, *columns[block]])
+        genes = np.arange(len(own_columns), screen.n_genes)
+        phi = estimate_dispersions(screen, map_).phi if needs_dispersion else np.zeros(screen.n_genes)
+        own = saturated_forms(screen, genes, hc3=hc3, phi=phi, map_=map_)
+        cells = CellInfluence(screen, hc3=hc3) if robust or estimator.needs_influence else None
+        how = _How(data, first, estimator, cells, robust, map_)
+        outer = map if cells is not None else map_  # the influence of cells is a sum over threads of its own
+        equations += outer(how.solve, block, genes, own)
+    return _joined(data, equations, alpha)
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What all equations of a block share."""
+
+    data: ResponderScreen
+    first: FirstStages
+    covariance: Covariance
+    cells: CellInfluence | None
+    robust: bool
+    map_: Map
+
+    def solve(self, responder: int, gene: int, own: object) -> Equation:
+        """The equation of one responder, with its candidates as nodes again."""
+        A = np.flatnonzero(self.data.candidates[:, responder])
+        inner = map if self.cells is None else self.map_
+        options = {"robust": self.robust, "map_": inner}
+        found = solve(int(gene), self.data.nodes[A], own, self.first, self.covariance, self.cells, **options)
+        return _of_nodes(found, int(responder), A)
+
+
+def _of_nodes(found: Equation, responder: int, A: np.ndarray) -> Equation:
+    from dataclasses import replace
+
+    return replace(found, target=responder, candidates=A)
+
+
+def _joined(data: ResponderScreen, equations: list[Equation], alpha: float) -> DirectEffects:
+    """All candidates in one table, and the selection; ancestors that could be no candidate follow, without estimate."""
+    source, target = np.nonzero(data.untestable)
+    nothing = np.full(len(source), np.nan)
+    sources = [*(e.candidates for e in equations), source]
+    coef = np.concatenate([*(e.coef for e in equations), nothing])
+    se = np.concatenate([*(e.se for e in equations), nothing])
+    status = np.full(len(source), int(EdgeStatus.UNTESTABLE))
+    return DirectEffects(
+        source=np.concatenate(sources),
+        target=np.concatenate([*(np.full(len(e.coef), e.target) for e in equations), target]),
+        coef=coef,
+        se=se,
+        status=np.concatenate([*(e.status for e in equations), status]),
+        instruments=Instruments.joined([*(e.instruments for e in equations), Instruments.nothing(len(source))]),
+        selection=select(coef, se, alpha),
+        equations=tuple(equations),
+    )
+
+
+def edges_table(data: ResponderScreen, found: DirectEffects, alpha: float) -> pd.DataFrame:
+    """Every candidate edge to a responder."""
+    condition = np.full(len(data.responders), np.nan)
+    for equation in found.equations:
+        condition[equation.target] = equation.condition
+    tested = np.isfinite(found.selection.p)
+    rejected = int(found.selection.selected.sum())
+    level = alpha * max(rejected, 1) / max(int(tested.sum()), 1)
+    return pd.DataFrame(
+        {
+            "source": categorical(found.source, data.network.step.screen.genes),
+            "target": categorical(found.target, data.responders),
+            "coef": found.coef,
+            "se": found.se,
+            "z": found.selection.z,
+            "p": found.selection.p,
+            "padj": found.selection.padj,
+            "threshold": np.where(tested, level, np.nan),
+            "selected": found.selection.selected,
+            "F": found.instruments.strength,
+            "weak": found.instruments.strength < WEAK_F,
+            "condition": condition[found.target],
+            "p_robust": found.instruments.p,
+            "ci_low_robust": found.instruments.low,
+            "ci_high_robust": found.instruments.high,
+            "robust_set": flags(found.instruments.shape, ROBUST_SETS),
+            "significant": data.significant[found.source, found.target],
+            "flags": flags(found.status, EDGE_FLAGS),
+        }
+    )
+
+
+def genes_table(data: ResponderScreen, found: DirectEffects) -> pd.DataFrame:
+    """Every responder, with what reaches it and what was found."""
+    chosen = found.selection.selected
+    return pd.DataFrame(
+        {
+            "gene": data.responders,
+            "n_significant": data.significant.sum(axis=0),
+            "n_candidates": data.candidates.sum(axis=0),
+            "n_edges": np.bincount(found.target[chosen], minlength=len(data.responders)),
+        }
+    )
+
+
+def effects_matrix(adata: "AnnData", data: ResponderScreen, found: DirectEffects) -> sparse.csr_matrix:
+    """Selected direct effects, genes of the object × nodes."""
+    chosen = found.selection.selected
+    rows = adata.var_names.get_indexer(data.responders)[found.target[chosen]]
+    shape = (adata.n_vars, len(data.nodes))
+    return sparse.csr_matrix((found.coef[chosen], (rows, found.source[chosen])), shape=shape)

@@ -1,0 +1,65 @@
+"""What the genes of a network do to the measured genes that are no nodes of it."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from argen._bridge.intervals import interval_95
+from argen._bridge.modality import takes_mudata
+from argen._bridge.results.entries import read_entry
+from argen.get._opened import held
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
+__all__ = ["responders"]
+
+
+@takes_mudata
+def responders(adata: "AnnData | MuData", *, key: str = "argen_responders", selected: bool = True) -> pd.DataFrame:
+    """Direct effects of the genes of a network on responders, strongest evidence first.
+
+    *Direct* is relative to the genes of the network: a path through genes that are no nodes of it is direct.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_responders`.
+    key
+        Name of the result.
+    selected
+        Only the selected edges; ``False`` gives every candidate that was tested.
+
+    Returns
+    -------
+    One row per edge: ``source`` (node), ``target`` (responder), ``coef``, ``se``, ``ci_low``, ``ci_high`` (95 %),
+    ``z``, ``p``, ``padj`` (Benjamini–Hochberg over all candidates), ``threshold`` (of the p-values), ``selected``,
+    ``F``, ``weak``, ``condition``, ``p_robust``, ``ci_low_robust``, ``ci_high_robust``, ``robust_set`` (as in
+    :func:`argen.get.edges`), ``significant`` (whether the total effect of the source on the target is) and ``flags``.
+    Genes that `adata` no longer holds are left out.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No result under `key`.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate(genes=40, perturbations=10, rng=2)
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", depth="depth")
+    >>> ag.tl.argen_responders(adata)
+    >>> bool(ag.get.responders(adata)["selected"].all())
+    True
+    """
+    table = read_entry(adata, key, "responders").tables["edges"]
+    table = table[held(adata, table["source"]) & held(adata, table["target"])]
+    table = table.assign(source=table["source"].astype(str), target=table["target"].astype(str))
+    if selected:
+        table = table[table["selected"]]
+    at = table.columns.get_loc("se") + 1
+    for place, ends in enumerate(interval_95(table["coef"], table["se"])):
+        table.insert(at + place, ("ci_low", "ci_high")[place], ends)
+    strength = table["z"].abs().fillna(-1.0)
+    return table.iloc[strength.argsort(kind="stable")[::-1]].reset_index(drop=True)
