@@ -47,9 +47,9 @@ def expression(
     adata
         After :func:`argen.tl.argen_descendants`, with the cells and counts that it was run on.
     genes
-        Genes whose expression is wanted, of those in the step (perturbed and measured).
+        Measured genes whose expression is wanted.
     perturbations
-        Perturbed genes whose cells are wanted beside the control cells; default all.
+        Perturbed genes, measured or not, whose cells are wanted beside the control cells; default those of the network.
     key
         Name of the descendant step.
 
@@ -70,8 +70,8 @@ def expression(
     argen.errors.StaleResultError
         The cells, counts, perturbations, depths or covariates are not those that the step was made from.
     argen.errors.InputError
-        A gene or perturbation is not in the step, a perturbation is called ``"control"`` as the controls are, or the
-        counts are not in memory.
+        A gene is not measured or a perturbation has not enough cells, a perturbed gene is called ``"control"`` as the
+        controls are, or the counts are not in memory.
 
     See Also
     --------
@@ -91,7 +91,7 @@ def expression(
     """
     step = read_step(adata, key)
     announce_compilation()
-    return expression_table(adata.obs_names, step, genes, perturbations)
+    return expression_table(adata, step, genes, perturbations)
 
 
 @takes_mudata

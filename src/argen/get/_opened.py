@@ -165,7 +165,8 @@ def _is_value(value: object) -> bool:
 
 def pairs_of(adata: "AnnData", step: Entry, power: float) -> pd.DataFrame:
     """The pairs of a descendant step, see :func:`argen.get.pairs`."""
-    table = with_pair_mde(step, power)
+    family = {"alpha": step.settings["alpha"], "hc": step.settings["hc"]}
+    table = with_pair_mde(step.tables["pairs"], step.tables["genes"], **family, power=power)
     table = table[held(adata, table["source"]) & held(adata, table["target"])]
     return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
 

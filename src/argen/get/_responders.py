@@ -4,16 +4,27 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from argen._bridge.diagnostics.power import with_pair_mde
 from argen._bridge.intervals import interval_95
 from argen._bridge.modality import takes_mudata
-from argen._bridge.results.entries import read_entry
+from argen._bridge.responders.total import read_total_effects, total_pairs
+from argen._bridge.results.entries import Entry, read_entry
 from argen.get._opened import held
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["responders"]
+__all__ = ["responder_pairs_of", "responders"]
+
+
+def responder_pairs_of(adata: "AnnData", step: Entry, power: float) -> pd.DataFrame:
+    """Total effects outside the network of a step, see :func:`argen.get.pairs`."""
+    entry = read_total_effects(adata, step)
+    family = {"alpha": entry.settings["alpha"], "hc": entry.settings["hc"]}
+    table = with_pair_mde(total_pairs(entry), entry.tables["genes"], **family, power=power)
+    table = table[held(adata, table["target"])]
+    return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
 
 
 @takes_mudata

@@ -7,8 +7,9 @@ import pandas as pd
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.network import named_network, network_of_step
-from argen._bridge.validate import check_level
+from argen._bridge.validate import check_level, check_option
 from argen.get._opened import OpenedNetwork, held, held_pairs, pairs_of, perturbations_of, with_network
+from argen.get._responders import responder_pairs_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["edges", "genes", "pairs", "perturbations", "qc"]
 
 _NETWORK = "argen_dag"
+KINDS_OF_PAIRS = ("network", "responder")
 
 
 @takes_mudata
@@ -139,7 +141,12 @@ def genes(adata: "AnnData | MuData", *, key: str = "argen_descendants") -> pd.Da
 
 @takes_mudata
 def pairs(
-    adata: "AnnData | MuData", *, key: str = "argen_descendants", selected: bool = False, power: float = 0.8
+    adata: "AnnData | MuData",
+    *,
+    key: str = "argen_descendants",
+    selected: bool = False,
+    responders: bool = False,
+    power: float = 0.8,
 ) -> pd.DataFrame:
     r"""Total effects of every perturbation on every other gene.
 
@@ -150,7 +157,10 @@ def pairs(
     key
         Name of the result.
     selected
-        Only the pairs of the descendant relation.
+        Only the pairs of the descendant relation; of responders those that are significant.
+    responders
+        Also the effects on responders, genes that are measured but no nodes, and those of perturbations whose gene is
+        no node on any other gene.
     power
         Power of the smallest detectable effects.
 
@@ -158,7 +168,8 @@ def pairs(
     -------
     One row per ordered pair: ``source``, ``target``, ``effect`` (natural log fold change), ``se``, ``z``, ``p``,
     ``test``, ``padj``, ``significant``, ``descendant``, ``n_perturbed``, ``n_control``, ``count``,
-    ``expected_count``, ``flags``.
+    ``expected_count``, ``flags``. With `responders` also ``kind``: ``"network"``, or ``"responder"``; these are a
+    family of tests of their own, have no ``descendant``, and follow the others.
 
     What a pair that is not significant means: ``verdict`` is ``"found"``, ``"tested"`` or ``"not testable"`` (no
     p-value). A decrease by ``mde_decrease`` and an increase by ``mde_increase`` (both positive, natural logs) would
@@ -184,8 +195,16 @@ def pairs(
     56
     """
     check_level("power", power)
-    table = pairs_of(adata, read_entry(adata, key, "descendants"), power)
-    return table[table["descendant"]].reset_index(drop=True) if selected else table
+    check_option("responders", responders, (True, False))
+    step = read_entry(adata, key, "descendants")
+    table = pairs_of(adata, step, power)
+    table = table[table["descendant"]].reset_index(drop=True) if selected else table
+    if not responders:
+        return table
+    further = responder_pairs_of(adata, step, power)
+    further = further[further["significant"]] if selected else further
+    both = table.assign(kind=KINDS_OF_PAIRS[0]), further.assign(kind=KINDS_OF_PAIRS[1])
+    return pd.concat([both[0].drop(columns="descendant"), both[1]], ignore_index=True)
 
 
 @takes_mudata

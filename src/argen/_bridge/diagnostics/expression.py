@@ -1,45 +1,80 @@
 """Expression of genes by cell beside what the descendant step expects of a control cell."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from argen._bridge.responders.blocks import GeneReader
 from argen._bridge.results.steps import DescendantStep
 from argen._bridge.validate import name_some
+from argen._core.descendants.dispersion import estimate_dispersions
 from argen._core.glm.baseline import baseline_means
+from argen._core.glm.families import FAMILIES
 from argen._core.screen import Screen
 from argen.errors import InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 __all__ = ["CONTROL_GROUP", "expression_table"]
 
 CONTROL_GROUP = "control"
 
 
-def expression_table(all_cells: pd.Index, step: DescendantStep, genes: object, perturbations: object) -> pd.DataFrame:
-    """Rows by gene, by group (controls, then `perturbations`) and by cell in the order of `all_cells`."""
-    screen, key, pooled = step.screen, step.entry.key, step.settings.pooled
-    wanted = (
-        np.arange(screen.n_genes) if perturbations is None else _positions("perturbations", perturbations, screen, key)
-    )
-    _check_names(screen, wanted, key)
+def expression_table(adata: "AnnData", step: DescendantStep, genes: object, perturbations: object) -> pd.DataFrame:
+    """Rows by gene, by group (controls, then `perturbations`) and by cell in the order of the object."""
+    key, nodes = step.entry.key, step.screen.genes
+    gene_names = _names("genes", genes, nodes[0])
+    groups = list(nodes) if perturbations is None else _names("perturbations", perturbations, nodes[0])
+    groups_of, columns, screen, phi = _screen(adata, step, gene_names, groups)
+    wanted = np.array([groups_of.index(name) for name in groups], dtype=np.int64)
+    _check_names(groups, key)
     cells, group = _cells(screen, wanted)
     parts = []
-    for k in _positions("genes", genes, screen, key).tolist():
+    for k, name in zip(columns, gene_names, strict=True):
         y = screen.counts_of(k)
-        expected = baseline_means(y, screen.design_of(k), wanted, phi=float(step.phi[k]), pooled=pooled)[cells]
-        parts.append(_of_gene(screen.genes[k], y[cells], expected, group == screen.n_groups))
+        pooled = step.settings.pooled
+        expected = baseline_means(y, screen.design_of(k), wanted, phi=float(phi[k]), pooled=pooled)[cells]
+        parts.append(_of_gene(name, y[cells], expected, group == screen.n_groups))
     table = pd.concat(parts, ignore_index=True)
-    names = np.array([*screen.genes, CONTROL_GROUP], dtype=object)
-    cell_names = all_cells.to_numpy(dtype=object)[screen.cell[cells]]
+    names = np.array([*groups_of, CONTROL_GROUP], dtype=object)
+    cell_names = adata.obs_names.to_numpy(dtype=object)[screen.cell[cells]]
     table.insert(0, "cell", np.tile(cell_names, len(parts)))
     table.insert(2, "group", np.tile(names[group], len(parts)))
     return table
 
 
-def _check_names(screen: Screen, wanted: np.ndarray, key: str) -> None:
+def _screen(
+    adata: "AnnData", step: DescendantStep, genes: list[str], groups: list[str]
+) -> tuple[list[str], list[int], Screen, np.ndarray]:
+    """Names of all groups, the column of each gene, a screen of them, and the dispersions of its genes.
+
+    It is that of the step where it holds them all, else one of measured genes under all perturbations.
+    """
+    nodes = list(step.screen.genes)
+    if set(genes) | set(groups) <= set(nodes):
+        return nodes, [nodes.index(name) for name in genes], step.screen, step.phi
+    if unknown := [name for name in genes if name not in adata.var_names]:
+        msg = f"genes names {name_some(map(repr, unknown))}, not among adata.var_names."
+        raise InputError(msg)
+    reader = GeneReader(adata, step.settings, step.depth_genes, step.entry.tables["shifts"])
+    if unknown := [name for name in groups if name not in reader.perturbations]:
+        msg = (
+            f"perturbations names {name_some(map(repr, unknown))}, without enough cells in "
+            f"adata.obs[{step.settings.perturbation_key!r}]. There are: {name_some(reader.perturbations)}."
+        )
+        raise InputError(msg)
+    screen = reader.screen(adata.var_names.get_indexer(genes))
+    needs = FAMILIES[step.settings.family].needs_dispersion
+    phi = estimate_dispersions(screen).phi if needs else np.zeros(screen.n_genes)
+    return list(reader.perturbations), list(range(len(genes))), screen, phi
+
+
+def _check_names(groups: list[str], key: str) -> None:
     """No perturbation may have the name that the table gives to the controls."""
-    if CONTROL_GROUP in (screen.genes[j] for j in wanted):
+    if CONTROL_GROUP in groups:
         msg = (
             f"The perturbed gene {CONTROL_GROUP!r} of adata.uns[{key!r}] has the name of the group of control cells, "
             f"so that the two could not be told apart. Leave it out of perturbations, or give it another name (in "
@@ -62,21 +97,14 @@ def _of_gene(gene: str, y: np.ndarray, expected: np.ndarray, control: np.ndarray
     })  # fmt: skip
 
 
-def _positions(argument: str, names: object, screen: Screen, key: str) -> np.ndarray:
-    """Indices of genes of the step, each once, in the order that they are named."""
+def _names(argument: str, names: object, example: str) -> list[str]:
+    """Names of genes, each once, in the order that they are given in."""
     several = isinstance(names, Iterable) and not isinstance(names, str)
-    chosen: Sequence[str] = [str(name) for name in dict.fromkeys(names)] if several else [str(names)]
+    chosen = [str(name) for name in dict.fromkeys(names)] if several else [str(names)]
     if not chosen:
-        msg = f"{argument} names no gene; give at least one, such as {screen.genes[0]!r}."
+        msg = f"{argument} names no gene; give at least one, such as {example!r}."
         raise InputError(msg)
-    position = {gene: k for k, gene in enumerate(screen.genes)}
-    if unknown := [name for name in chosen if name not in position]:
-        msg = (
-            f"{argument} names {name_some(unknown)}, not among the genes of adata.uns[{key!r}], which are those that "
-            f"are perturbed and measured: {name_some(screen.genes)}."
-        )
-        raise InputError(msg)
-    return np.array([position[name] for name in chosen], dtype=np.int64)
+    return chosen
 
 
 def _cells(screen: Screen, perturbations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -61,17 +61,28 @@ def _edge_counts(edges: pd.DataFrame, step: Entry) -> EdgeCounts:
     return EdgeCounts(strength, effect, pairs["count"].to_numpy(float), pairs["se"].to_numpy(float))
 
 
-def with_pair_mde(step: Entry, power: float) -> pd.DataFrame:
-    """All stored pairs with ``mde``, ``mde_decrease``, ``mde_increase``, ``mde_level`` and ``verdict``."""
-    pairs = step.tables["pairs"]
+def with_pair_mde(pairs: pd.DataFrame, genes: pd.DataFrame, *, alpha: float, hc: str, power: float) -> pd.DataFrame:
+    """All stored pairs with ``mde``, ``mde_decrease``, ``mde_increase``, ``mde_level`` and ``verdict``.
+
+    Parameters
+    ----------
+    pairs
+        One family of tests.
+    genes
+        ``gene``, ``mean_control`` and ``dispersion`` of their targets.
+    alpha, hc
+        Level of the family, and variance of the effects.
+    power
+        Of the smallest detectable effects.
+    """
     p = pairs["p"].to_numpy()
-    level = bh_level(p, int(pairs["significant"].sum()), step.settings["alpha"])
+    level = bh_level(p, int(pairs["significant"].sum()), alpha)
     decrease, increase = np.full((2, len(pairs)), np.nan)
     if np.isfinite(level):
         test = pairs["test"].astype(str).to_numpy()
-        for name, smallest in ((TESTS_USED[0], _of_wald), (TESTS_USED[1], _of_score)):
-            at = (test == name) & np.isfinite(p)
-            decrease[at], increase[at] = smallest(step, pairs[at], level, power)
+        wald, scored = ((test == name) & np.isfinite(p) for name in TESTS_USED[:2])
+        decrease[wald], increase[wald] = _of_wald(pairs[wald], hc, level, power)
+        decrease[scored], increase[scored] = _of_score(pairs[scored], genes, level, power)
     return pairs.assign(
         mde=np.maximum(decrease, increase),
         mde_decrease=decrease,
@@ -81,21 +92,20 @@ def with_pair_mde(step: Entry, power: float) -> pd.DataFrame:
     )
 
 
-def _of_wald(step: Entry, pairs: pd.DataFrame, level: float, power: float) -> tuple[np.ndarray, ...]:
-    df = np.inf if HC[step.settings["hc"]].normal else pairs["n_perturbed"].to_numpy(float) - 1.0
+def _of_wald(pairs: pd.DataFrame, hc: str, level: float, power: float) -> tuple[np.ndarray, ...]:
+    df = np.inf if HC[hc].normal else pairs["n_perturbed"].to_numpy(float) - 1.0
     columns = (pairs[name].to_numpy(float) for name in ("expected_count", "count", "se"))
     return wald_mde(*columns, quantile_of(level, df), power)
 
 
-def _of_score(step: Entry, pairs: pd.DataFrame, level: float, power: float) -> tuple[np.ndarray, ...]:
-    genes = step.tables["genes"]
-    genes = genes.set_index(genes["gene"].astype(str)).loc[pairs["target"].astype(str)]
+def _of_score(pairs: pd.DataFrame, genes: pd.DataFrame, level: float, power: float) -> tuple[np.ndarray, ...]:
+    at = pd.Index(genes["gene"].astype(str)).get_indexer(pairs["target"].astype(str))
     counts = PairCounts(
         expected=pairs["expected_count"].to_numpy(float),
         n_group=pairs["n_perturbed"].to_numpy(float),
         n_control=pairs["n_control"].to_numpy(float),
-        control_mean=genes["mean_control"].to_numpy(float),
-        dispersion=genes["dispersion"].to_numpy(float),
+        control_mean=genes["mean_control"].to_numpy(float)[at],
+        dispersion=genes["dispersion"].to_numpy(float)[at],
     )
     return score_mde(counts, level, power)
 
