@@ -101,7 +101,9 @@ def test_in_a_strict_order_a_gene_has_the_same_edge_as_responder_and_as_node(don
     assert found["se"] == pytest.approx(expected["se"], rel=0.2)
 
 
-@pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_matrix, lambda x: x.toarray()], ids=["csr", "csc", "dense"])
+@pytest.mark.parametrize(
+    "make", [sparse.csr_matrix, sparse.csc_matrix, lambda x: x.toarray()], ids=["csr", "csc", "dense"]
+)
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_numbers_depend_on_no_storage_thread_or_block(screen, done, make, n_jobs, monkeypatch):
     monkeypatch.setattr(blocks, "GENES_PER_BLOCK", 2)

@@ -48,6 +48,8 @@ def responders(adata: "AnnData | MuData", *, key: str = "argen_responders", sele
     ``z``, ``p``, ``padj`` (Benjamini–Hochberg over all candidates), ``threshold`` (of the p-values), ``selected``,
     ``F``, ``weak``, ``condition``, ``p_robust``, ``ci_low_robust``, ``ci_high_robust``, ``robust_set`` (as in
     :func:`argen.get.edges`), ``significant`` (whether the total effect of the source on the target is) and ``flags``.
+    With a joint network ``inclusion`` (probability of the edge) in place of the columns from ``threshold`` on but
+    ``selected`` and ``significant``, and only pairs with an inclusion of .01 or a p of .05.
     Genes that `adata` no longer holds are left out.
 
     Raises

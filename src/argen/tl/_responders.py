@@ -1,19 +1,31 @@
 """Direct effects of the genes of a network on every other measured gene."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from argen._bridge import log
 from argen._bridge.modality import takes_mudata
 from argen._bridge.responders.direct import ResponderScreen, direct_effects, edges_table, effects_matrix, genes_table
-from argen._bridge.responders.total import compute_total_effects, read_total_effects, total_key, write_total_effects
-from argen._bridge.results.entries import write_entry
-from argen._bridge.results.searched import open_network
+from argen._bridge.responders.joint import joint_effects
+from argen._bridge.responders.total import (
+    KEPT,
+    compute_total_effects,
+    read_total_effects,
+    total_key,
+    write_total_effects,
+)
+from argen._bridge.results.entries import Entry, new_entry, write_entry
+from argen._bridge.results.searched import SearchedNetwork, open_network, open_with_step
+from argen._bridge.results.steps import DescendantStep
+from argen._bridge.results.tables import WEAK_F
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
-from argen._bridge.validate import check_level, check_option, counted
-from argen._core.parallel import worker_pool
+from argen._bridge.validate import check_level, check_option, counted, name_some, read_seed
+from argen._core.dag.instruments import FIRST_STAGES
+from argen._core.parallel import Map, worker_pool
 from argen.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,6 +36,7 @@ __all__ = ["argen_responders"]
 
 # Candidate edges up to which the robust tests are made without being asked: they look at every cell for each.
 MOST_ROBUST = 2000
+_METHODS = {"argen": "ag.tl.argen_dag", "joint": "ag.tl.argen_joint"}
 
 
 @takes_mudata
@@ -32,8 +45,10 @@ def argen_responders(
     *,
     network: str = "argen_dag",
     responders: Literal["all"] | str | Sequence[str] | None = None,
+    first_stage: Literal["ancestors", "shared", "shrunk"] = "shared",
     alpha: float = 0.05,
     robust: bool | None = None,
+    rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
     key_added: str = "argen_responders",
     copy: bool = False,
@@ -48,7 +63,7 @@ def argen_responders(
     .. math:: Y_k \sim \text{offset} + 1 + D_1 + \dots + D_P + X,
 
     :math:`\xi_t` the coefficients of responder t and M those of the nodes (row l, column k: :math:`D_l` in the form of
-    k; entries outside the relation as the network's ``first_stage`` has it), the direct effects are
+    k), the direct effects are
 
     .. math:: \hat\theta_t = M_{AA}^{-1} \, \xi_{t,A},
 
@@ -57,21 +72,38 @@ def argen_responders(
     covariance that the network was made with. The edges are selected by Benjamini and Hochberg over all candidate
     edges to responders: a family of its own.
 
+    Given a joint network its total effects T are the regressors instead: with counts :math:`S_l` of a responder in the
+    cells of perturbation l, :math:`E_l` expected from the controls,
+
+    .. math:: \log (E[S_l] / E_l) = c + \textstyle\sum_k T_{lk} \theta_{kt},
+
+    an edge with a probability that is estimated for each responder, and the noise of the joint search. Every row
+    speaks, also those of perturbations that are no candidates. Pairs are tested by efficient scores given the edges
+    with a probability above .25, and selected by Benjamini and Hochberg over all of them if the probability is above
+    .5. Perturbations that do not move their own gene have no edges.
+
     *Direct* means: not through another gene of the network. A path through genes that are no nodes is direct.
 
     Parameters
     ----------
     adata
-        After :func:`argen_dag`.
+        After :func:`argen_dag` or :func:`argen_joint`.
     network
-        Name of a network of :func:`argen_dag`.
+        Name of a network of :func:`argen_dag` or :func:`argen_joint`.
     responders
         As in :func:`argen_descendants`, if total effects on responders were not computed with the descendant step, or
         others are wanted now: they are then computed first, and written. `None` takes those that are there.
+    first_stage
+        What entries of M count for that the relation of the network rules out: ``"shared"`` all, ``"shrunk"`` what
+        is not noise of them, ``"ancestors"`` nothing, see :func:`argen_dag`. A responder rests on all of M at once, and
+        a network that misses a pair makes false edges: in simulated cascades null candidates were rejected at .053,
+        .069 and .098 of .05 (see the page on responders). Not for a joint network.
     alpha
         False discovery rate of the edges to responders.
     robust
         Whether to make the tests that weak instruments do not spoil. Default: up to 2,000 candidate edges.
+    rng
+        Seed or generator, for a joint network.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
     key_added
@@ -112,52 +144,99 @@ def argen_responders(
     ['ci_high', 'ci_high_robust', 'ci_low']
     """
     check_level("alpha", alpha)
+    check_option("first_stage", first_stage, FIRST_STAGES)
     check_option("robust", robust, (True, False, None))
-    threads = resolve_n_jobs(n_jobs)
-    found = open_network(adata, argen_responders, network, key_added=key_added, kind="responders")
+    threads, seed = resolve_n_jobs(n_jobs), read_seed(rng)
+    names = {"key_added": key_added, "kind": "responders"}
+    entry, step = open_with_step(adata, argen_responders, network, **names, methods=_METHODS)
     start = log.info("direct effects on responders")
     with worker_pool(threads) as map_, progress_bars() as bar:
-        effects = None
-        if responders is not None:
-            effects = compute_total_effects(adata, found.step, map_, bar, responders)
-        data = ResponderScreen.of(found, effects or read_total_effects(adata, found.step.entry))
-        if len(data.responders) == 0:
-            msg = (
-                "No measured gene is a responder: all genes with enough counts are nodes of the network. Their numbers "
-                f"are in adata.uns[{total_key(found.step.entry.key)!r}]['tables']['genes']."
-            )
-            raise InputError(msg)
-        n_candidates = int(data.candidates.sum())
-        robust = n_candidates <= MOST_ROBUST if robust is None else robust
-        if not robust:
-            log.info(
-                f"    {n_candidates} candidate edges: without tests that weak instruments do not spoil (robust=True)"
-            )
-        options = {
-            "covariance": found.settings.covariance,
-            "hc": found.settings.edges_hc,
-            "alpha": alpha,
-            "robust": robust,
-        }
-        direct = direct_effects(adata, data, **options, map_=map_, bar=bar)
-    tables = {
-        "edges": edges_table(data, direct, alpha),
-        "genes": genes_table(data, direct),
-        "nodes": np.array(found.step.screen.genes, dtype=object),
-    }
-    settings = {"descendants": found.step.entry.key, **options}
-    entry = found.diagnostic(key_added, "responders", settings, tables)
+        effects = None if responders is None else compute_total_effects(adata, step, map_, bar, responders)
+        total = effects or read_total_effects(adata, step.entry)
+        _check_any(total, step.entry.key)
+        _warn_unseen(step)
+        if entry.settings["method"] == "joint":
+            made = _with_joint(adata, entry, step, total, alpha, seed, map_, bar)
+        else:
+            searched = open_network(adata, argen_responders, network, **names)
+            how = {"first_stage": first_stage, "alpha": alpha, "robust": robust}
+            made = _with_two_stage(adata, searched, total, how, map_, bar)
+    nodes = np.array(step.screen.genes, dtype=object)
+    settings = {"key": network, "descendants": step.entry.key, "method": entry.settings["method"], **made.settings}
+    tables = {"edges": made.edges, "genes": made.genes, "nodes": nodes}
+    made_from = step.made_from | {"network": entry.id}
+    result = new_entry(key_added, "responders", settings, tables, made_from)
     adata = adata.copy() if copy else adata
     if effects is not None:
-        write_total_effects(adata, found.step.entry.key, effects)
-    adata.varm[key_added] = effects_matrix(adata, data, direct)
-    write_entry(adata, entry)
-    n_edges, n_reached = int(direct.selection.selected.sum()), int((tables["genes"]["n_edges"] > 0).sum())
-    log.info(
-        "    finished",
-        time=start,
-        deep=f"{counted(n_edges, 'edge')} to {n_reached} of {counted(len(data.responders), 'responder')} selected of "
-        f"{n_candidates} candidates\nadded\n    {key_added!r}, direct effects (adata.varm)\n"
-        f"    {key_added!r}, candidate edges and responders (adata.uns)",
-    )
+        write_total_effects(adata, step.entry.key, effects)
+    adata.varm[key_added] = effects_matrix(adata, made.edges, nodes)
+    write_entry(adata, result)
+    log.info("    finished", time=start, deep=_summary(key_added, made))
     return adata if copy else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Tables of edges and responders, how they were made, and the candidates that were tested."""
+
+    edges: pd.DataFrame
+    genes: pd.DataFrame
+    settings: dict[str, object]
+    n_candidates: int
+
+
+def _with_two_stage(
+    adata: "AnnData", searched: SearchedNetwork, total: Entry, how: Mapping[str, Any], map_: Map, bar: Callable
+) -> _Made:
+    data = ResponderScreen.of(searched, total)
+    n_candidates = int(data.candidates.sum())
+    robust = n_candidates <= MOST_ROBUST if how["robust"] is None else how["robust"]
+    if not robust:
+        log.info(f"    {n_candidates} candidate edges: without tests that weak instruments do not spoil (robust=True)")
+    given = {**how, "robust": robust, "covariance": searched.settings.covariance, "hc": searched.settings.edges_hc}
+    direct = direct_effects(adata, data, **given, map_=map_, bar=bar)
+    return _Made(edges_table(data, direct, given["alpha"]), genes_table(data, direct), given, n_candidates)
+
+
+def _with_joint(
+    adata: "AnnData",
+    entry: Entry,
+    step: DescendantStep,
+    total: Entry,
+    alpha: float,
+    seed: int,
+    map_: Map,
+    bar: Callable,
+) -> _Made:
+    found = joint_effects(adata, entry, step, total, alpha=alpha, seed=seed, map_=map_, bar=bar)
+    return _Made(found.edges, found.genes, {"alpha": alpha, "seed": seed, "spread": found.spread}, found.n_pairs)
+
+
+def _check_any(total: Entry, key: str) -> None:
+    if not (total.tables["genes"]["status"] == KEPT).any():
+        msg = (
+            "No measured gene is a responder: all genes with enough counts are nodes of the network. The reasons are "
+            f"in adata.uns[{total_key(key)!r}]['tables']['genes']."
+        )
+        raise InputError(msg)
+
+
+def _warn_unseen(step: DescendantStep) -> None:
+    """Nodes whose response cannot be seen are no mediators: what runs through them counts as direct."""
+    table = step.entry.tables["perturbations"]
+    own = table[table["status"].astype(str) == "kept"]
+    unseen = own[~((own["effect"] / own["se"]) ** 2 >= WEAK_F)]
+    if len(unseen):
+        log.warning(
+            f"the own effect of {counted(len(unseen), 'node')} can hardly be seen (z² below {WEAK_F:g}): "
+            f"{name_some(unseen['perturbation'])}. Paths through them count as direct effects of what is above them"
+        )
+
+
+def _summary(key: str, made: _Made) -> str:
+    n_edges, n_reached = int(made.edges["selected"].sum()), int((made.genes["n_edges"] > 0).sum())
+    return (
+        f"{counted(n_edges, 'edge')} to {n_reached} of {counted(len(made.genes), 'responder')} selected of "
+        f"{made.n_candidates} candidates\nadded\n    {key!r}, direct effects (adata.varm)\n"
+        f"    {key!r}, candidate edges and responders (adata.uns)"
+    )

@@ -1,6 +1,6 @@
 """Direct effects on responders: the equations of a network's genes for every gene that none of them is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,8 +71,7 @@ class ResponderScreen:
         nodes = sources.get_indexer(list(screen.genes))
         genes = effects.tables["genes"]
         responders = genes.loc[(genes["status"] == KEPT).to_numpy(), "gene"].to_numpy(dtype=object)
-        at = pd.Index(family.genes).get_indexer(responders)
-        significant = family.significant[np.ix_(nodes, at)]
+        significant = family.significant_on(responders, screen.genes, effects)
         above = candidates_of(significant, network.relation.descendant)
         usable = np.isfinite(np.diag(network.step.tests.effect))[:, None]
         return cls(network, family, nodes, responders, significant, above & usable, above & ~usable)
@@ -104,6 +103,7 @@ def direct_effects(
     adata: "AnnData",
     data: ResponderScreen,
     *,
+    first_stage: str,
     covariance: str,
     hc: str,
     alpha: float,
@@ -124,7 +124,7 @@ def direct_effects(
         reader.screen(own_columns),
         data.nodes,
         network.relation.descendant,
-        network.settings.first_stage,
+        first_stage,
         hc3=hc3,
         phi=phi_of_nodes,
         map_=map_,
@@ -237,9 +237,9 @@ def genes_table(data: ResponderScreen, found: DirectEffects) -> pd.DataFrame:
     )
 
 
-def effects_matrix(adata: "AnnData", data: ResponderScreen, found: DirectEffects) -> sparse.csr_matrix:
-    """Selected direct effects, genes of the object × nodes."""
-    chosen = found.selection.selected
-    rows = adata.var_names.get_indexer(data.responders)[found.target[chosen]]
-    shape = (adata.n_vars, len(data.nodes))
-    return sparse.csr_matrix((found.coef[chosen], (rows, found.source[chosen])), shape=shape)
+def effects_matrix(adata: "AnnData", edges: pd.DataFrame, nodes: Sequence[str]) -> sparse.csr_matrix:
+    """Selected direct effects of a table of edges, genes of the object × nodes."""
+    chosen = edges[edges["selected"]]
+    rows = adata.var_names.get_indexer(chosen["target"].astype(str))
+    columns = pd.Index(nodes).get_indexer(chosen["source"].astype(str))
+    return sparse.csr_matrix((chosen["coef"], (rows, columns)), shape=(adata.n_vars, len(nodes)))

@@ -1,6 +1,6 @@
 """Total effects of every perturbation on every measured gene: computed, stored, read back as a table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -228,6 +228,12 @@ class Family:
     padj: np.ndarray
     significant: np.ndarray
     in_family: np.ndarray
+
+    def significant_on(self, responders: np.ndarray, nodes: Sequence[str], entry: Entry) -> np.ndarray:
+        """Significant effects of nodes on responders, shape (p, R)."""
+        sources = pd.Index(entry.tables["perturbations"]["perturbation"].astype(str))
+        at = pd.Index(self.genes).get_indexer(responders)
+        return self.significant[np.ix_(sources.get_indexer(list(nodes)), at)]
 
 
 def family_of(entry: Entry) -> Family:

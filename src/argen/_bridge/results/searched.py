@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from argen._bridge.results import slots
@@ -18,7 +19,7 @@ from argen.errors import InputError, StaleResultError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["SearchedNetwork", "open_network"]
+__all__ = ["SearchedNetwork", "open_network", "open_with_step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +52,43 @@ def open_network(adata: "AnnData", function: Callable, key: str, *, key_added: s
 
     `function` will write an entry of this `kind` under `key_added`.
     """
-    check_key("key_added", key_added)
-    entry = read_entry(adata, key, "network")
-    if entry.settings.get("method") != "argen":
-        msg = f"adata.uns[{key!r}] is a network of another method; {function.__name__} needs one of ag.tl.argen_dag."
-        raise InputError(msg)
+    entry, step = open_with_step(adata, function, key, key_added=key_added, kind=kind)
     settings = from_uns(NetworkSettings, entry.settings)
-    for taken, what in ((key, "network"), (settings.descendants, "descendant step")):
-        if key_added == taken:
-            msg = f"key_added={key_added!r} would overwrite the {what} of that name. Choose another name."
-            raise InputError(msg)
-    read_entry(adata, settings.descendants, "descendants")  # a missing step is an error here, it is not run again
-    check_free(adata, key_added, kind)
-    announce_compilation()
-    step = read_step(adata, settings.descendants)
-    if step.entry.id != entry.made_from["descendants"]:
-        msg = (
-            f"adata.uns[{key!r}] was searched with another descendant step than the one that is now in "
-            f"adata.uns[{settings.descendants!r}]. Run ag.tl.argen_dag again."
-        )
-        raise StaleResultError(msg)
     prior = stored_prior(entry, step.screen.genes)
     dag = slots.read_dag(entry, step.screen.genes)
     return SearchedNetwork(entry, settings, step, step.relation_with(prior), dag, prior)
+
+
+def open_with_step(
+    adata: "AnnData",
+    function: Callable,
+    key: str,
+    *,
+    key_added: str,
+    kind: str,
+    methods: Mapping[str, str] = MappingProxyType({"argen": "ag.tl.argen_dag"}),
+) -> tuple[Entry, DescendantStep]:
+    """A network of one of these `methods` (with what makes them) and its step, checked as in :func:`open_network`."""
+    check_key("key_added", key_added)
+    entry = read_entry(adata, key, "network")
+    if entry.settings.get("method") not in methods:
+        needed = " or ".join(methods.values())
+        msg = f"adata.uns[{key!r}] is a network of another method; {function.__name__} needs one of {needed}."
+        raise InputError(msg)
+    descendants = str(entry.settings["descendants"])
+    for taken, what in ((key, "network"), (descendants, "descendant step")):
+        if key_added == taken:
+            msg = f"key_added={key_added!r} would overwrite the {what} of that name. Choose another name."
+            raise InputError(msg)
+    read_entry(adata, descendants, "descendants")  # a missing step is an error here, it is not run again
+    check_free(adata, key_added, kind)
+    announce_compilation()
+    step = read_step(adata, descendants)
+    if step.entry.id != entry.made_from["descendants"]:
+        again = methods[entry.settings["method"]]
+        msg = (
+            f"adata.uns[{key!r}] was searched with another descendant step than the one that is now in "
+            f"adata.uns[{descendants!r}]. Run {again} again."
+        )
+        raise StaleResultError(msg)
+    return entry, step

@@ -52,8 +52,8 @@ class GroupSums:
     correlation: np.ndarray
 
 
-def group_sums(screen: Screen, map_: Map = map) -> GroupSums:
-    """Sums of all genes, and the correlation of their residuals by blocks of cells.
+def group_sums(screen: Screen, map_: Map = map, *, correlated: bool = True) -> GroupSums:
+    """Sums of all genes, and, unless they are not wanted `correlated`, the correlation of their residuals.
 
     Cells of covariate levels that no control cell has are left out, and so are genes without counts among the controls.
     Nothing depends on the threads: genes and blocks are of fixed size and come in order.
@@ -63,7 +63,7 @@ def group_sums(screen: Screen, map_: Map = map) -> GroupSums:
     S, E, Q, squares = (np.stack([part[i] for part in parts], axis=1) for i in range(4))
     phi, theta = np.array([part[4] for part in parts]), np.stack([part[5] for part in parts])
     drift = np.stack([part[6] for part in parts], axis=1)
-    correlation = _residual_correlation(screen, theta, S, E, used, map_)
+    correlation = _residual_correlation(screen, theta, S, E, used, map_) if correlated else np.empty((0, 0))
     return GroupSums(S, E, Q, squares, phi, drift, correlation)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from argen._core.joint.sums import GroupSums
 from argen._core.measured.gene_sums import ratio
 
-__all__ = ["EffectTable", "effect_table", "instruments", "signed_deviance", "usual_variance"]
+__all__ = ["EffectTable", "Noise", "effect_table", "instruments", "noise_of", "signed_deviance", "usual_variance"]
 
 # A group's own variance may lower the model's by this much: below it is chance.
 LEAST_INFLATION = 0.85
@@ -78,28 +78,63 @@ class EffectTable:
         return len(self.offset_variance)
 
 
-def effect_table(sums: GroupSums) -> EffectTable:
-    """Noise, strength and tails of the table from the group sums; the last row of the sums is the controls'."""
-    p = len(sums.phi)
-    S, E, Q = (x[:p].astype(float) for x in (sums.S, sums.E, sums.Q))
-    S0, E0, Q0 = (x[p].astype(float) for x in (sums.S, sums.E, sums.Q))
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Counts of a table with the variance of their noise, [perturbation, gene] for any genes; see the module's head.
+
+    Attributes
+    ----------
+    S, E, kappa, inflation, drift, offset_variance
+        As those of :class:`EffectTable`.
+    usual
+        Median over cells of the table of the groups' own variance over the model's.
+    """
+
+    S: np.ndarray
+    E: np.ndarray
+    kappa: np.ndarray
+    inflation: np.ndarray
+    drift: np.ndarray
+    offset_variance: np.ndarray
+    usual: float
+
+
+def noise_of(sums: GroupSums) -> Noise:
+    """Noise of the table from the group sums; the last row of the sums is the controls'."""
+    S, E, Q = (x[:-1].astype(float) for x in (sums.S, sums.E, sums.Q))
+    S0, E0, Q0 = (x[-1].astype(float) for x in (sums.S, sums.E, sums.Q))
     phi = np.asarray(sums.phi, dtype=float)
     known = (E > 0) & (S0 > 0)
     S, E = np.where(known, S, 0.0), np.where(known, E, 0.0)
     kappa = phi * np.where(known, Q, 0.0) / np.where(known, E, 1.0) ** 2
-    offset = 1.0 / np.maximum(S0, 1.0) + phi * Q0 / np.maximum(E0, 1e-9) ** 2 + sums.drift[p]
+    offset = 1.0 / np.maximum(S0, 1.0) + phi * Q0 / np.maximum(E0, 1e-9) ** 2 + sums.drift[-1]
     model = S + phi * Q * ratio(S, E) ** 2
     enough = known & (S >= ENOUGH_COUNTS) & (model > 0)
-    own = np.where(enough, sums.squares[:p] / np.where(model > 0, model, 1.0), 1.0)
+    own = np.where(enough, sums.squares[:-1] / np.where(model > 0, model, 1.0), 1.0)
     usual = usual_variance(own, enough)
     inflation = np.where(enough, np.maximum(own, LEAST_INFLATION * usual), usual)
-    drift = np.where(known, sums.drift[:p], 0.0)
-    squared_cv = inflation * kappa + drift + offset
-    z = signed_deviance(S, E, squared_cv, inflation)
-    instrument, *prior = instruments(*(np.diag(x) for x in (S, E, squared_cv, inflation, z)))
-    tail = float(np.median(own[enough])) if enough.any() else 1.0
+    drift = np.where(known, sums.drift[:-1], 0.0)
+    return Noise(S, E, kappa, inflation, drift, offset, float(np.median(own[enough])) if enough.any() else 1.0)
+
+
+def effect_table(sums: GroupSums) -> EffectTable:
+    """Noise, strength and tails of the table from the group sums; the last row of the sums is the controls'."""
+    noise = noise_of(sums)
+    squared_cv = noise.inflation * noise.kappa + noise.drift + noise.offset_variance
+    z = signed_deviance(noise.S, noise.E, squared_cv, noise.inflation)
+    instrument, *prior = instruments(*(np.diag(x) for x in (noise.S, noise.E, squared_cv, noise.inflation, z)))
     return EffectTable(
-        S, E, kappa, inflation, drift, z, offset, np.asarray(sums.correlation, float), instrument, *prior, tail
+        noise.S,
+        noise.E,
+        noise.kappa,
+        noise.inflation,
+        noise.drift,
+        z,
+        noise.offset_variance,
+        np.asarray(sums.correlation, float),
+        instrument,
+        *prior,
+        noise.usual,
     )
 
 
