@@ -169,7 +169,7 @@ def test_bad_networks_and_values_are_named(screen):
     with pytest.raises(InputError, match="look at A"):
         ag.metrics.causalbench(adata, EDGES, perturbation_key="perturbation")
     empty = AnnData(obs=screen.obs, var=screen.var)
-    with pytest.raises(InputError, match=r"adata\.X is a NoneType"):
+    with pytest.raises(InputError, match=r"adata\.X is empty"):
         ag.metrics.causalbench(empty, EDGES, perturbation_key="perturbation")
 
 

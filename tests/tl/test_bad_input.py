@@ -40,9 +40,9 @@ def check_refused(function, adata, error, words, **kwargs):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (np.log1p, ["not integers", "layer="]),
-        (lambda x: x - 1, ["negative", "-1", "layer="]),
-        (lambda x: np.where(np.arange(x.size).reshape(x.shape) == 7, np.nan, x), ["NaN", "layer="]),
+        (np.log1p, ["not integers", "needs raw UMI counts, and the object holds none"]),
+        (lambda x: x - 1, ["negative", "-1", "raw UMI counts"]),
+        (lambda x: np.where(np.arange(x.size).reshape(x.shape) == 7, np.nan, x), ["NaN", "raw UMI counts"]),
         (lambda x: np.where(np.arange(x.size).reshape(x.shape) == 7, np.inf, x), ["infinite"]),
         (lambda x: x / 2, ["not integers", "0.5"]),
     ],
@@ -291,7 +291,7 @@ def test_matrix_on_disk(function, storage, tmp_path):
     adata.X = storage(adata.X.toarray())
     adata.write_h5ad(tmp_path / "x.h5ad")
     backed = read_h5ad(tmp_path / "x.h5ad", backed="r")
-    with pytest.raises(InputError, match=r"adata\.X is a \w+; .*adata\.to_memory\(\)"):
+    with pytest.raises(InputError, match=r"adata\.X is a matrix on disk \(\w+\); .*adata\.to_memory\(\)"):
         function(backed)
     assert not backed.uns
     backed.file.close()

@@ -10,11 +10,12 @@ from scipy import sparse
 
 from argen._bridge.counts import depth_of, read_counts
 from argen._bridge.design import CovariateSpec, build_covariates, integer_codes, parse_covariates
+from argen._bridge.features import check_gene_names, gene_names
 from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
 from argen._bridge.validate import check_anndata, name_some
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
-from argen.errors import DesignError, InputError
+from argen.errors import DesignError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -58,13 +59,13 @@ def read_screen(
     `depth_genes` are the genes whose counts make up the depth with ``depth="unaffected"``.
     """
     check_anndata(adata)
-    _check_unique(adata.var_names)
+    check_gene_names(adata)
     labels = read_labels(adata.obs, params)
     spec = parse_covariates(params.covariates, adata.obs)
     counts = read_counts(adata, params.layer)
     depth = depth_of(adata, params.depth, counts, depth_genes)
     cells, genes, covariates, report = _select(adata, params, spec, labels, counts, depth)
-    submatrix = sparse.csc_array(counts[:, adata.var_names.get_indexer(genes)][cells])
+    submatrix = sparse.csc_array(counts[:, gene_names(adata).get_indexer(genes)][cells])
     submatrix.sum_duplicates()
     position = {gene: j for j, gene in enumerate(genes)}
     perturbation = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
@@ -80,7 +81,7 @@ def read_screen(
 def _hints(adata: "AnnData", params: DescendantSettings, report: ScreenReport, codes: dict[str, int]) -> list[str]:
     """Several perturbations in one label; batches coded by integers."""
     hints = []
-    known = {*report.perturbation_cells, *params.control, *adata.var_names}
+    known = {*report.perturbation_cells, *params.control, *gene_names(adata)}
     unmeasured = sorted(name for name, reason in report.dropped.items() if reason == "not measured")
     joined = ((name, mark) for name in unmeasured for mark in _JOINS if mark in name)
     if found := next((pair for pair in joined if known.issuperset(pair[0].split(pair[1]))), None):
@@ -94,13 +95,6 @@ def _hints(adata: "AnnData", params: DescendantSettings, report: ScreenReport, c
             f"C({name}) in a formula or make the column categorical (as floats they pass without this warning)"
         )
     return hints
-
-
-def _check_unique(names: pd.Index) -> None:
-    if not names.is_unique:
-        repeated = names[names.duplicated()].unique()
-        msg = f"adata.var_names holds duplicates: {name_some(repeated)}. Call adata.var_names_make_unique() first."
-        raise InputError(msg)
 
 
 def _select(
@@ -121,11 +115,11 @@ def _select(
     _screen_perturbations(adata, params, labels, depth, report)
     alone = np.zeros(len(labels), dtype=bool)
     candidates = sorted(set(report.perturbation_cells) - set(report.dropped))
-    own_counts = counts[:, adata.var_names.get_indexer(candidates)]
+    own_counts = counts[:, gene_names(adata).get_indexer(candidates)]
     while True:
         kept = sorted(set(report.perturbation_cells) - set(report.dropped))
         cells = np.flatnonzero((control | np.isin(labels, kept)) & (depth > 0) & ~alone)
-        _check_enough(control[cells].sum(), int(alone.sum()), kept, params, report, adata.var_names)
+        _check_enough(control[cells].sum(), int(alone.sum()), kept, params, report, gene_names(adata))
         covariates, lonely = _covariates(spec, adata.obs.iloc[cells], report)
         if lonely.any():
             alone[cells[lonely]] = True
@@ -160,7 +154,7 @@ def _screen_perturbations(
     report.perturbation_cells = {str(n): int(s) for n, s in zip(names, sizes, strict=True) if n not in ignored}
     for label in set(labels) - ignored:
         report.perturbation_cells.setdefault(label, 0)
-    measured = set(adata.var_names)
+    measured = set(gene_names(adata))
     for name, size in report.perturbation_cells.items():
         if params.perturbations is not None and name not in params.perturbations:
             report.dropped[name] = "not among perturbations"

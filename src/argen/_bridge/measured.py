@@ -9,6 +9,7 @@ from scipy import sparse
 
 from argen._bridge.counts import depth_of, read_counts
 from argen._bridge.design import build_covariates, parse_covariates
+from argen._bridge.features import gene_names
 from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
 from argen._core.screen import CONTROL, Screen, build_design
@@ -76,10 +77,11 @@ def read_measured(
     group = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
     design, order = build_design(group, depth[cells] / depth[cells].mean(), covariates, len(perturbations))
     submatrix = sparse.csc_array(counts[cells[order]])
-    genes = _enough(submatrix, adata.var_names, adata.var_names.get_indexer(perturbations), most)
+    measured = gene_names(adata)
+    genes = _enough(submatrix, measured, measured.get_indexer(perturbations), most)
     submatrix = submatrix[:, genes]
     screen = Screen(
-        tuple(adata.var_names[genes]),
+        tuple(measured[genes]),
         submatrix.indptr.astype(np.int64),
         submatrix.indices.astype(np.int32),
         submatrix.data.astype(np.float64),
@@ -87,9 +89,9 @@ def read_measured(
         cells[order],
         covariates.names,
     )
-    own = np.full(adata.n_vars + 1, -1)
+    own = np.full(len(measured) + 1, -1)
     own[genes] = np.arange(len(genes))
-    return MeasuredScreen(screen, tuple(perturbations), own[adata.var_names.get_indexer(perturbations)])
+    return MeasuredScreen(screen, tuple(perturbations), own[measured.get_indexer(perturbations)])
 
 
 def _enough(counts: sparse.csc_array, names: pd.Index, own: np.ndarray, most: int | None) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from argen._bridge.mudatas import copied, is_mudata
 from argen._bridge.results.entries import is_entry
+from argen._bridge.storage import check_is_read, check_takes_results
 from argen._bridge.validate import name_some
 from argen.errors import InputError
 
@@ -32,6 +33,8 @@ def takes_mudata(function: Function) -> Function:
     @wraps(function)
     def on_either(adata: Any, *args: Any, **kwargs: Any) -> Any:
         if not is_mudata(adata):
+            if kwargs.get("copy", False) and hasattr(adata, "isbacked"):
+                check_takes_results(adata, copy=True)
             return function(adata, *args, **kwargs)
         if not kwargs.get("copy", False):
             return function(adata.mod[_with_results(adata)], *args, **kwargs)
@@ -95,6 +98,7 @@ def _check_anndata(data: object) -> None:
     if anndata is None or not isinstance(data, anndata.AnnData):
         msg = f"data must be an AnnData or a MuData, not {type(data).__name__}."
         raise InputError(msg)
+    check_is_read(data, "data")
 
 
 def check_present(name: str, there: list[str], kind: str, kinds: str) -> None:

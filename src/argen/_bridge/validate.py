@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from argen._bridge.storage import check_is_read
 from argen.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,10 +47,11 @@ def counted(n: int, noun: str) -> str:
 
 
 def check_anndata(adata: object) -> None:
-    """Raise :class:`~argen.errors.InputError` unless `adata` is an AnnData."""
+    """Raise :class:`~argen.errors.InputError` unless `adata` is an AnnData whose tables are in memory."""
     from anndata import AnnData
 
     if isinstance(adata, AnnData):
+        check_is_read(adata)
         return
     if type(adata).__name__ == "MuData":
         name = next((name for name in adata.mod if name in ("rna", "gex")), next(iter(adata.mod), "rna"))
@@ -66,11 +68,11 @@ def check_key(name: str, value: object) -> None:
         raise InputError(msg)
 
 
-def check_layer(adata: "AnnData", layer: str | None) -> None:
+def check_layer(adata: "AnnData", layer: str | None, name: str = "adata", argument: str = "layer") -> None:
     """Raise an :class:`~argen.errors.InputError` unless the layer is there; ``None`` stands for X."""
     if layer is not None and layer not in adata.layers:
         names = [name for name in adata.layers if name is not None]  # since anndata 0.13 X is the layer None
-        msg = f"layer={layer!r} is not in adata.layers. Layers: {name_some(names) or 'none'}."
+        msg = f"{argument}={layer!r} is not in {name}.layers. Layers: {name_some(names) or 'none'}."
         raise InputError(msg)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from argen import __version__, get, pl
 from argen._bridge.diagnostics.record import DIAGNOSTICS
+from argen._bridge.features import gene_names
 from argen._bridge.results.entries import find_entry
 from argen._bridge.results.network import networks_of_step
 from argen._bridge.validate import counted
@@ -87,7 +88,7 @@ def _two_stage_sections(results: Results) -> Iterator[Section]:
 
 def _data(results: Results) -> Iterator[Text]:
     adata = results.adata
-    yield paragraph(f"{adata.n_obs:,} cells × {adata.n_vars:,} genes in the object as it is now.")
+    yield paragraph(f"{adata.n_obs:,} cells × {len(gene_names(adata)):,} genes in the object as it is now.")
     if results.step is None:
         yield _no_step(results)
     else:

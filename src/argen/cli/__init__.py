@@ -193,16 +193,18 @@ def _read_perturbations(options: argparse.Namespace) -> "tuple[AnnData, dict[str
 
 def _call_guides(options: argparse.Namespace, data: "AnnData | MuData", adata: "AnnData") -> dict[str, object]:
     import argen as ag
+    from argen._bridge.features import guide_type, other_types
     from argen._bridge.validate import name_some
 
     if options.guides is None and data is adata and "argen_perturbation" in adata.obs:
         return {"perturbation_key": "argen_perturbation", "control": options.control or "control"}
-    if options.guides is None and data is adata:
+    if options.guides is None and data is adata and guide_type(adata) is None:
+        types = f"; other features: {name_some(map(repr, other_types(adata)))}" if other_types(adata) else ""
         msg = (
-            "Name the obs column with the perturbed gene of each cell (--perturbation-key), or the obsm entry with "
-            "guide counts "
+            "Name the obs column with the perturbed gene of each cell (--perturbation-key), or the obsm entry or the "
+            "type of features with guide counts "
             f"(--guides). Columns: {name_some(adata.obs.columns, 30) or 'none'}; "
-            f"obsm: {name_some(adata.obsm) or 'none'}."
+            f"obsm: {name_some(adata.obsm) or 'none'}{types}."
         )
         raise InputError(msg)
     ag.pp.argen_guides(data, **given(options, GUIDES), on_mismatch="warn")

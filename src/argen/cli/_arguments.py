@@ -160,8 +160,8 @@ def _add_perturbation_options(group: argparse._ArgumentGroup) -> None:
         "guides",
         GUIDES,
         "NAME",
-        "modality (.h5mu) or obsm entry (.h5ad) with guide UMI counts (default: the modality called guide, guides, "
-        "gdo, grna or crispr)",
+        "modality (.h5mu), obsm entry or type of features (.h5ad) with guide UMI counts (default: the modality called "
+        "guide, guides, gdo, grna or crispr; the features of type CRISPR Guide Capture)",
     )
     add(
         "guide_target",
@@ -171,7 +171,9 @@ def _add_perturbation_options(group: argparse._ArgumentGroup) -> None:
         "or grna_target), a .csv or .tsv file with the columns guide and target, or a regular expression with one "
         "group on the guide's name; an obsm entry needs one of the last two",
     )
-    words = "how guides are called from counts (default: mixture)"
+    words = "layer of the guide counts, in that modality or beside those features (default: X)"
+    add("guide_layer", GUIDES, "NAME", words)
+    words = "how guides are called from counts (default: mixture; calls already if there are only 0 and 1)"
     add("method", GUIDES, None, words, without="labels")  # which --perturbation-key is for
     add("probability", GUIDES, "P", "posterior probability from which a guide is called")
     add("batch", GUIDES, "COL", "obs column with batches of the guide counts; repeatable")

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen._bridge.counts import check_counts
-from argen._bridge.validate import check_layer, check_level, name_some
+from argen._bridge.counts import matrix_of, read_counts, tell_of_counts
+from argen._bridge.counts_elsewhere import matrix_name
+from argen._bridge.features import gene_names, gene_positions
+from argen._bridge.validate import check_level, name_some
 from argen._core.graphs.reach import transitive_closure
 from argen.errors import DesignError, InputError
 
@@ -74,8 +76,8 @@ def causalbench(  # noqa: PLR0913
     layer
         Counts to use; ``X`` by default.
     normalize
-        Scale every cell to the median total count and take log(1 + x), as CausalBench does; cells without counts are
-        left out. ``False``: the values are taken as they are.
+        Scale every cell to the median total count over all genes and take log(1 + x), as CausalBench does; cells
+        without counts are left out. ``False``: the values are taken as they are.
     alpha
         Level of the Mann–Whitney tests.
     n_omitted
@@ -151,12 +153,13 @@ def _held_out(
     normalize: bool,
 ) -> HeldOut:
     """Check and collect what the tests need."""
-    at = adata.var_names.get_indexer(genes) if adata.var_names.is_unique else None
+    names = gene_names(adata)
+    at = names.get_indexer(genes) if names.is_unique else None
     if at is None or (at < 0).any():
-        wrong = adata.var_names[adata.var_names.duplicated()] if at is None else np.array(genes, dtype=object)[at < 0]
+        wrong = names[names.duplicated()] if at is None else np.array(genes, dtype=object)[at < 0]
         msg = f"adata.var_names has to hold each gene of the network once; look at {name_some(wrong)}."
         raise InputError(msg)
-    expression, used = _expression(adata, at, layer, normalize=normalize)
+    expression, used = _expression(adata, genes, layer, normalize=normalize)
     controls = np.flatnonzero(np.isin(labels, np.atleast_1d(control)) & used)
     if not controls.size:
         msg = f"No held-out cell that can be used has control={control!r}; labels: {name_some(np.unique(labels))}."
@@ -167,27 +170,28 @@ def _held_out(
 
 
 def _expression(
-    adata: "AnnData", columns: np.ndarray, layer: str | None, *, normalize: bool
+    adata: "AnnData", genes: list[str], layer: str | None, *, normalize: bool
 ) -> tuple[sparse.csc_array, np.ndarray]:
     """Values of some genes, and which cells can be used."""
-    check_layer(adata, layer)
-    matrix = adata.X if layer is None else adata.layers[layer]
-    where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
-    if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):
-        msg = f"{where} is a {type(matrix).__name__}: name the layer that holds the values, in memory."
-        raise InputError(msg)
     if not normalize:
-        values = sparse.csc_array(matrix[:, columns])
-        if not np.isfinite(values.data).all():
-            msg = f"{where} holds NaN or infinite values."
-            raise InputError(msg)
-        return values, np.ones(adata.n_obs, dtype=bool)
-    check_counts(matrix, where, "Name the layer with the counts; if these are normalised values, give normalize=False.")
-    total = np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
+        return _values(adata, genes, layer), np.ones(adata.n_obs, dtype=bool)
+    counts = read_counts(adata, layer, " If these are normalised values, give normalize=False.")
+    tell_of_counts(adata, layer)
+    total = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     used = total > 0
     scale = np.divide(np.median(total[used]) if used.any() else 1.0, total, out=np.zeros_like(total), where=used)
-    scaled = sparse.csc_array(sparse.diags_array(scale) @ sparse.csr_array(matrix[:, columns]))
-    return scaled.log1p(), used
+    own = sparse.csr_array(counts[:, gene_names(adata).get_indexer(genes)])
+    return sparse.csc_array(sparse.diags_array(scale) @ own).log1p(), used
+
+
+def _values(adata: "AnnData", genes: list[str], layer: str | None) -> sparse.csc_array:
+    """Values as they are."""
+    own = matrix_of(adata, layer)[:, gene_positions(adata, genes)]
+    values = sparse.csc_array(own.astype(np.float64) if own.dtype == np.float16 else own)
+    if not np.isfinite(values.data).all():
+        msg = f"{matrix_name('adata', layer)} holds NaN or infinite values."
+        raise InputError(msg)
+    return values
 
 
 def _testable(pairs: np.ndarray, cells: HeldOut) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.features import gene_columns, gene_names
 from argen._bridge.results.entries import read_entry
 from argen._bridge.validate import check_anndata, name_some
 from argen._core.simulate import find_cycle, marginal_effects
@@ -83,12 +84,14 @@ def _is_labelled_matrix(table: pd.DataFrame) -> bool:
 def _read_anndata(name: str, adata: "AnnData", key: str) -> Network:
     """Take ``uns[key]`` if it is a result with edges, else ``varp[key]``; edges of genes that are gone are left out."""
     check_anndata(adata)
-    held = [str(gene) for gene in adata.var_names]
-    if not adata.var_names.is_unique:
+    names = gene_names(adata)
+    held = [str(gene) for gene in names]
+    if not names.is_unique:
         msg = f"{name}: var_names holds duplicates. Call adata.var_names_make_unique() first."
         raise InputError(msg)
     if key not in adata.uns and key in adata.varp:
-        return _read_matrix(name, adata.varp[key], held)
+        matrix, genes = adata.varp[key], gene_columns(adata)
+        return _read_matrix(name, matrix if genes is None else matrix[genes][:, genes], held)
     if key not in adata.uns:
         found = sorted({*adata.uns, *adata.varp})
         msg = f"{name} has no network {key!r} in uns or varp. Run ag.tl.argen_dag, or name one of {name_some(found)}."

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from argen._bridge.features import gene_names
 from argen._bridge.guides.knockdown import knockdown_tables, read_design, read_guides
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry
@@ -132,7 +133,7 @@ def argen_guides(
 
 def _possible(adata: "AnnData", result: Entry, table: pd.DataFrame, measured_as: Mapping[str, str] | None) -> list[str]:
     """Pictures for which there are data."""
-    measured = table["target"].isin(adata.var_names) | table["target"].isin(list(measured_as or {}))
+    measured = table["target"].isin(gene_names(adata)) | table["target"].isin(list(measured_as or {}))
     there = {"counts": "histogram" in result.tables, "knockdown": bool(measured.any())}
     return [kind for kind in KINDS if there.get(kind, True)]
 

@@ -10,6 +10,7 @@ from argen._bridge.guides.qc import QcLimits, QcResult, apply_rules, write_qc
 from argen._bridge.modality import find_rna, modality
 from argen._bridge.mudatas import columns_stay, copied
 from argen._bridge.remembered import REMEMBERED
+from argen._bridge.storage import check_takes_results
 from argen._bridge.validate import check_key
 from argen.errors import InputError
 
@@ -52,7 +53,8 @@ def argen_qc(  # noqa: PLR0913
     Parameters
     ----------
     data
-        Cells with raw counts; of a MuData the RNA modality is used.
+        Cells with raw counts; of a MuData the RNA modality is used. Features that are no genes by
+        ``var["feature_types"]`` are left out, as in :func:`argen.tl.argen_descendants`.
     min_depth, max_depth
         Limits of the sequencing depth, both included.
     min_genes, max_genes
@@ -133,6 +135,7 @@ def argen_qc(  # noqa: PLR0913
     _check_limits(limits)
     start = log.info("quality control")
     rna = find_rna(data, None)
+    check_takes_results(modality(data, rna), copy=copy, name="data" if rna is None else f"data.mod[{rna!r}]")
     design = read_design(modality(data, rna), covariates, depth, layer, measured_as)
     columns = {"n_genes": n_genes, "percent_mito": percent_mito}
     result = apply_rules(modality(data, rna), limits, guides, columns, design)

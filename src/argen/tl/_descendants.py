@@ -76,7 +76,9 @@ def argen_descendants(  # noqa: PLR0913
     Parameters
     ----------
     adata
-        Cells × genes with raw UMI counts in ``X`` or in `layer` (dense or any sparse format).
+        Cells × genes with raw UMI counts in ``X`` or in `layer` (dense or any sparse format), in memory. Features whose
+        ``var["feature_types"]`` is not ``"Gene Expression"`` (guides, antibodies, hashtags) are no genes and no part of
+        the depth. Counts that are off by rounding are rounded; what looks scaled to a common total is warned of.
     perturbation_key
         Column of ``obs`` with the perturbed gene of each cell, as :func:`argen.pp.argen_guides` writes it or as a
         published file has it. Cells labelled ``"multiple"`` or ``"unassigned"``, or without a label, are left out.

@@ -27,6 +27,7 @@ from argen._bridge.checks.findings import Finding, findings_table
 from argen._bridge.checks.guides import GuideOfCell, check_control_guides, check_unequal_guides
 from argen._bridge.checks.neighbours import check_neighbours
 from argen._bridge.counts import UNAFFECTED, read_counts
+from argen._bridge.features import gene_names
 from argen._bridge.measured import MeasuredScreen, read_measured
 from argen._bridge.results.tables import SHIFTED
 from argen._bridge.settings import DescendantSettings
@@ -133,7 +134,7 @@ def _totals(
     """Counts of each cell, and those without the genes that carry more than a tenth: a depth may leave these out."""
     names = np.array(measured.screen.genes, dtype=object)[sums.S[-1] <= LARGEST_SHARE * sums.S[-1].sum()]
     counts = read_counts(adata, settings.layer)
-    usual = counts[:, adata.var_names.get_indexer(list(names))]
+    usual = counts[:, gene_names(adata).get_indexer(list(names))]
     return [np.asarray(some.sum(axis=1), dtype=float).ravel() for some in (counts, usual)]
 
 

@@ -8,11 +8,16 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen._bridge.counts import check_counts
+from argen._bridge import log
+from argen._bridge.count_values import Cure, as_counts, find_rounding, numbers_of_table
+from argen._bridge.counts import warn_scaled
+from argen._bridge.counts_elsewhere import counts_elsewhere, matrix_name
+from argen._bridge.features import features_of_type, guide_type, other_types
 from argen._bridge.guides.mapping import GuideTargetMap, check_unique, mapped_guides, read_mapping
 from argen._bridge.guides.names import clean_text
 from argen._bridge.modality import check_present, find_guides, modality
-from argen._bridge.validate import check_complete, counted, name_some, read_column, read_numbers
+from argen._bridge.storage import check_is_read, check_matrix
+from argen._bridge.validate import check_complete, check_layer, counted, name_some, read_column, read_numbers
 from argen._core.guides import CellGroups
 from argen.errors import InputError
 
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GuideCounts", "read_cell_groups", "read_guide_counts", "read_labels"]
 
-_COUNTS_CURE = "Guide calling needs the raw UMI counts of the guides."
+_NEEDED = "the raw UMI counts of the guides"
 # Part of the median guide depth that is added to every depth: a cell with three UMIs may have lost its guide.
 _DEPTH_SHRINKAGE = 0.5
 
@@ -34,7 +39,7 @@ class GuideCounts:
     Attributes
     ----------
     source
-        Name of the modality or of the obsm entry.
+        Name of the modality, of the obsm entry or of the type of features.
     counts
         CSR without duplicates and stored zeros, int64, shape (n_measured, n_guides).
     position
@@ -56,17 +61,34 @@ class GuideCounts:
     obs: dict[str, pd.DataFrame]
     mismatches: list[str] = field(default_factory=list)
 
+    @property
+    def are_calls(self) -> bool:
+        """Whether they are no counts but calls already: 1 for each guide of a cell."""
+        return self.counts.nnz > 0 and bool((self.counts.data == 1).all())
+
 
 def read_guide_counts(
-    data: "AnnData | MuData", rna: str | None, guides: str | None, guide_target: GuideTargetMap
+    data: "AnnData | MuData",
+    rna: str | None,
+    guides: str | None,
+    guide_target: GuideTargetMap,
+    layer: str | None = None,
 ) -> GuideCounts:
-    """Read guide counts and targets from a modality of a MuData or an obsm entry of an AnnData."""
-    if rna is None:
-        return _from_obsm(data, guides, guide_target)
-    return _from_modality(data, rna, guides, guide_target)
+    """Read guide counts and targets from a modality of a MuData, or an obsm entry or a type of features of an AnnData.
+
+    `layer` holds the counts of a modality or of features, None for X.
+    """
+    if rna is not None:
+        return _from_modality(data, rna, guides, guide_target, layer)
+    of_type = guide_type(data) if guides is None else guides if guides not in data.obsm else None
+    if of_type in other_types(data):
+        return _from_features(data, of_type, guide_target, layer)
+    return _from_obsm(data, guides, guide_target, layer)
 
 
-def _from_modality(data: "MuData", rna: str, guides: str | None, guide_target: GuideTargetMap) -> GuideCounts:
+def _from_modality(
+    data: "MuData", rna: str, guides: str | None, guide_target: GuideTargetMap, layer: str | None
+) -> GuideCounts:
     source = find_guides(data, guides)
     guide, cells = data.mod[source], data.mod[rna].obs_names
     for name in (rna, source):
@@ -79,7 +101,7 @@ def _from_modality(data: "MuData", rna: str, guides: str | None, guide_target: G
             f"(such as {name_some(guide.obs_names, 2)}). Give the cells the same obs_names in both."
         )
         raise InputError(msg)
-    counts = _as_counts(guide.X, f"mdata.mod[{source!r}].X")[position[measured]]
+    counts = _counts_of(guide, layer, f"mdata.mod[{source!r}]")[position[measured]]
     names = _guide_names(guide.var_names, f"modality {source!r}")
     rows = np.where(measured, np.cumsum(measured) - 1, -1)
     labels, lost = read_mapping(guide_target, names, guide.var, f"mdata.mod[{source!r}].var")
@@ -108,17 +130,33 @@ def _mismatches(counts: sparse.csr_array, guides: list[str], lost: list[str]) ->
     return found
 
 
-def _from_obsm(adata: "AnnData", guides: str | None, guide_target: GuideTargetMap) -> GuideCounts:
+def _from_features(adata: "AnnData", guides: str, guide_target: GuideTargetMap, layer: str | None) -> GuideCounts:
+    """Guides that are features of the object that has the genes, as Cell Ranger writes them."""
+    columns = features_of_type(adata, guides)
+    counts = _counts_of(adata, layer, "adata", columns)
+    names = _guide_names(adata.var_names[columns], f"adata.var of type {guides!r}")
+    labels, lost = read_mapping(guide_target, names, adata.var.iloc[columns], "adata.var")
+    rows = np.arange(adata.n_obs)
+    return GuideCounts(guides, counts, rows, names, labels, {"adata.obs": adata.obs}, _mismatches(counts, names, lost))
+
+
+def _from_obsm(adata: "AnnData", guides: str | None, guide_target: GuideTargetMap, layer: str | None) -> GuideCounts:
+    types = other_types(adata)
     if guides is None:
+        of_type = f", or for a type of features (there are: {name_some(map(repr, types))})" if types else ""
         msg = (
             "Say where the guides are: labels=... for an obs column with one target per cell "
             f"(there are: {name_some(adata.obs.columns)}), or guides=... for an obsm entry with guide counts "
-            f"(there are: {name_some(adata.obsm)})."
+            f"(there are: {name_some(adata.obsm)}){of_type}."
         )
         raise InputError(msg)
-    check_present(guides, list(adata.obsm), "obsm entry", "obsm entries")
+    kinds = ("obsm entry or type of features", "obsm entries and types") if types else ("obsm entry", "obsm entries")
+    check_present(guides, [*adata.obsm, *types], *kinds)
+    if layer is not None:
+        msg = f"guide_layer={layer!r}: adata.obsm[{guides!r}] has no layers. Leave it out, or name another entry."
+        raise InputError(msg)
     matrix, where = adata.obsm[guides], f"adata.obsm[{guides!r}]"
-    counts = _as_counts(matrix, where)
+    counts = _as_counts(matrix, where, f"Guide calling needs {_NEEDED}.")
     if isinstance(matrix, pd.DataFrame):
         names = _guide_names(matrix.columns, where)
     else:
@@ -181,17 +219,37 @@ def _levels(obs: dict[str, pd.DataFrame], name: str) -> np.ndarray:
     return codes
 
 
-def _as_counts(matrix: object, where: str) -> sparse.csr_array:
-    if hasattr(matrix, "to_memory"):  # backed on disk
+def _counts_of(adata: "AnnData", layer: str | None, name: str, columns: np.ndarray | None = None) -> sparse.csr_array:
+    """Counts of a modality of guides, or of some columns of an object."""
+    check_is_read(adata, name)
+    check_layer(adata, layer, name, "guide_layer")
+    matrix, where = adata.X if layer is None else adata.layers[layer], matrix_name(name, layer)
+
+    def cure() -> str:
+        return counts_elsewhere(adata, layer, name=name, argument="guide_layer", what=_NEEDED)
+
+    if matrix is None:
+        msg = f"{where} is empty. {cure()}"
+        raise InputError(msg)
+    return _as_counts(matrix if columns is None else matrix[:, columns], where, cure)
+
+
+def _as_counts(matrix: object, where: str, cure: Cure) -> sparse.csr_array:
+    """Counts of guides in whatever holds them, a file that is open included; what is odd about them is said."""
+    if hasattr(matrix, "to_memory"):  # sparse, in an open file
         matrix = matrix.to_memory()
+    elif type(matrix).__module__.startswith("h5py"):
+        matrix = matrix[...]
     if isinstance(matrix, pd.DataFrame):
-        is_sparse = all(isinstance(dtype, pd.SparseDtype) for dtype in matrix.dtypes)
-        matrix = matrix.sparse.to_coo() if is_sparse else matrix.to_numpy()
+        matrix = numbers_of_table(matrix, where)
+    check_matrix(matrix, where)
     matrix = matrix.tocsr() if sparse.issparse(matrix) else np.asarray(matrix)
-    check_counts(matrix, where, _COUNTS_CURE)
-    counts = sparse.csr_array(matrix).astype(np.int64, copy=True)
+    counts = sparse.csr_array(as_counts(matrix, where, cure)).astype(np.int64, copy=True)
+    if rounding := find_rounding(matrix):
+        log.warning(f"{where}: {rounding}")
     counts.sum_duplicates()
     counts.eliminate_zeros()
+    warn_scaled(counts, where, thinned=False)
     return counts
 
 

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from argen._bridge.counts import read_counts
 from argen._bridge.design import build_covariates, parse_covariates
+from argen._bridge.features import check_gene_names, gene_names
 from argen._bridge.intervals import interval_95
 from argen._bridge.remembered import remembered_depth, with_remembered
 from argen._bridge.results.entries import Entry, read_entry
@@ -130,6 +131,7 @@ def _groups(adata: "AnnData", key: str, result: Entry) -> _Groups:
 
 def _genes(adata: "AnnData", groups: _Groups, measured_as: Mapping[str, str]) -> dict[str, str]:
     """Gene that each target is measured by, empty where none is."""
+    check_gene_names(adata)
     guides = groups.guides
     targets = sorted(set(guides["target"][~guides["is_control"].astype(bool)]) - {"multiple"})
     if unknown := sorted(set(measured_as) - set(targets)):
@@ -137,11 +139,11 @@ def _genes(adata: "AnnData", groups: _Groups, measured_as: Mapping[str, str]) ->
             f"measured_as names {name_some(unknown)}, which are no targets; the targets are: {name_some(targets, 30)}."
         )
         raise InputError(msg)
-    if absent := sorted(set(measured_as.values()) - set(adata.var_names)):
+    if absent := sorted(set(measured_as.values()) - set(gene_names(adata))):
         msg = f"measured_as names genes that are not in adata.var_names: {name_some(absent)}."
         raise InputError(msg)
-    named = {target: measured_as.get(target, target) for target in targets}
-    return {target: gene if gene in adata.var_names else "" for target, gene in named.items()}
+    named, measured = {target: measured_as.get(target, target) for target in targets}, gene_names(adata)
+    return {target: gene if gene in measured else "" for target, gene in named.items()}
 
 
 def _cells(
@@ -171,7 +173,7 @@ def _task(
     carried = groups.carried[:, own].tocsr()[cells]
     number = np.asarray(carried.argmax(axis=1)).ravel() if len(own) else np.zeros(len(cells), dtype=np.int64)
     guide = np.where(np.diff(carried.indptr) == 1, number, -1)
-    column = counts[:, [adata.var_names.get_loc(gene)]]
+    column = counts[:, [gene_names(adata).get_loc(gene)]]
     column = column.toarray() if sparse.issparse(column) else np.asarray(column)
     return KnockdownTask(column.ravel()[usable].astype(np.float64), position[cells], guide, len(own))
 

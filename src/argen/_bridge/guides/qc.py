@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen._bridge.counts import read_counts
+from argen._bridge.counts import read_counts, tell_of_counts
+from argen._bridge.features import gene_names
 from argen._bridge.guides.knockdown import KnockdownDesign, read_guides, target_knockdowns
 from argen._bridge.guides.names import STATUS_WORDS
 from argen._bridge.remembered import remembered_depth
@@ -79,7 +81,13 @@ def apply_rules(
         Depth, layer, covariates and names of genes for the knock-downs.
     """
     perturbation = _perturbation_of_cells(adata, guides) if _needs_perturbations(limits) else None
-    rules = _cell_rules(adata, limits, columns, design)
+
+    @cache
+    def counts():
+        tell_of_counts(adata, design.layer)
+        return read_counts(adata, design.layer)
+
+    rules = _cell_rules(adata, limits, columns, design, counts)
     if limits.one_perturbation:
         rules += _status_rules(perturbation)
     passes = ~np.logical_or.reduce([rule.fails for rule in rules] or [np.zeros(adata.n_obs, dtype=bool)])
@@ -88,6 +96,7 @@ def apply_rules(
         passes &= ~rules[-1].fails
     if limits.min_knockdown_z is not None:
         _check_controls(perturbation, passes)
+        counts()  # what is odd about them is said before they are used
         table = target_knockdowns(adata, guides, design, passes)
         rules.append(_weak_knockdown(perturbation, table, limits.min_knockdown_z))
         passes &= ~rules[-1].fails
@@ -108,20 +117,13 @@ def _perturbation_of_cells(adata: "AnnData", guides: str) -> np.ndarray:
 
 
 def _cell_rules(
-    adata: "AnnData", limits: QcLimits, columns: dict[str, str | None], design: KnockdownDesign
+    adata: "AnnData", limits: QcLimits, columns: dict[str, str | None], design: KnockdownDesign, counts: Callable
 ) -> list[_Rule]:
     """Rules on depth, number of genes and mitochondrial share; each quantity is computed only if it is needed."""
-    counts = None
-
-    def needed():
-        nonlocal counts
-        counts = read_counts(adata, design.layer) if counts is None else counts
-        return counts
-
     quantities: dict[str, Callable[[], np.ndarray]] = {
-        "depth": lambda: remembered_depth(adata, design.depth, needed),
-        "genes": lambda: _n_genes(adata, columns["n_genes"], needed),
-        "percent_mito": lambda: _percent_mito(adata, columns["percent_mito"], needed),
+        "depth": lambda: remembered_depth(adata, design.depth, counts),
+        "genes": lambda: _n_genes(adata, columns["n_genes"], counts),
+        "percent_mito": lambda: _percent_mito(adata, columns["percent_mito"], counts),
     }
     words = {"depth": "depth", "genes": "detected genes", "percent_mito": "percent of mitochondrial counts"}
     rules = []
@@ -151,7 +153,7 @@ def _percent_mito(adata: "AnnData", column: str | None, counts: Callable) -> np.
         column = "percent_mito"
     if column is not None:
         return _column(adata, column, "percent_mito")
-    is_mito = adata.var_names.str.startswith(_MITO_PREFIXES)
+    is_mito = gene_names(adata).str.startswith(_MITO_PREFIXES)
     if not is_mito.any():
         msg = (
             "max_percent_mito needs mitochondrial genes (names that start with MT-), or an obs column with the "

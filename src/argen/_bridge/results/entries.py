@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.settings import plain, to_uns
+from argen._bridge.storage import check_takes_results
 from argen._bridge.validate import check_anndata
 from argen.errors import InputError, MissingResultError, StaleResultError
 
@@ -186,7 +187,8 @@ def _check_matrix_free(adata: "AnnData", key: str, kind: str) -> None:
 
 
 def check_free(adata: "AnnData", key: str, kind: str) -> None:
-    """Raise unless ``adata.uns[key]`` is free or holds an entry of the kind that is to be written."""
+    """Raise unless an entry of this kind can be written: ``adata.uns[key]`` is free, or holds another of the kind."""
+    check_takes_results(adata)
     if key not in adata.uns:
         _check_matrix_free(adata, key, kind)
         return
