@@ -15,6 +15,7 @@ import pytest
 import scanpy as sc
 from csv_files import read_exact
 from matplotlib import pyplot as plt
+from mixed import with_features
 
 import argen as ag
 from argen._bridge.compilation import cache_folder
@@ -266,6 +267,25 @@ def test_guide_options_reach_the_guide_step(h5mu, tmp_path):
     assert (tmp_path / "a" / "edges.csv").read_bytes() == (tmp_path / "b" / "edges.csv").read_bytes()
     params = anndata.read_h5ad(tmp_path / "a" / "result.h5ad").uns["argen_guides"]["settings"]
     assert (params["method"], params["min_umi"], params["min_fraction"]) == ("max", 9, 0.6)
+
+
+def test_guides_among_the_features_of_an_h5ad_file(h5mu, tmp_path, capsys):
+    mdata = mudata.read_h5mu(h5mu)
+    adata = with_features(mdata["rna"], mdata["guide"])
+    adata.write_h5ad(tmp_path / "one.h5ad")
+    assert main(["run", str(h5mu), "--out", str(tmp_path / "a"), "--quiet"]) == 0
+    assert main(["run", str(tmp_path / "one.h5ad"), "--out", str(tmp_path / "b")]) == 0
+    assert "features are no genes and stay out of the depth, too" in capsys.readouterr().err
+    adata.layers["umis"], adata.X = adata.X, np.log1p(adata.X)
+    adata.write_h5ad(tmp_path / "layer.h5ad")
+    options = ["--guides", "CRISPR Guide Capture", "--guide-layer", "umis", "--layer", "umis", "--quiet"]
+    assert main(["run", str(tmp_path / "layer.h5ad"), *options, "--out", str(tmp_path / "c")]) == 0
+    edges = [(tmp_path / name / "edges.csv").read_bytes() for name in "abc"]
+    assert edges[0] == edges[1] == edges[2]
+    adata.var["feature_types"] = adata.var["feature_types"].astype(str).replace("CRISPR Guide Capture", "Custom")
+    adata.write_h5ad(tmp_path / "custom.h5ad")
+    message = fails(capsys, "run", tmp_path / "custom.h5ad", "--out", tmp_path / "d")
+    assert "other features: 'Custom'" in message
 
 
 def test_result_is_an_input_and_its_folder_is_written_again(h5mu, tmp_path, capsys):
