@@ -284,6 +284,7 @@ def test_guides_among_the_features_of_an_h5ad_file(h5mu, tmp_path, capsys):
     assert edges[0] == edges[1] == edges[2]
     adata.var["feature_types"] = adata.var["feature_types"].astype(str).replace("CRISPR Guide Capture", "Custom")
     adata.write_h5ad(tmp_path / "custom.h5ad")
+    capsys.readouterr()
     message = fails(capsys, "run", tmp_path / "custom.h5ad", "--out", tmp_path / "d")
     assert "other features: 'Custom'" in message
 

@@ -13,7 +13,7 @@ from toy import KWARGS, assert_equal, toy
 
 import argen as ag
 from argen._bridge.features import gene_columns, gene_names, gene_positions
-from argen.errors import ArgenError, InputError
+from argen.errors import ArgenError, CountsError, InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Variable names are not unique")
 
@@ -122,6 +122,21 @@ def test_checks_and_depths_know_the_genes_alone(depth):
         ag.tl.argen_check(adata, n_jobs=1)
     assert_same_results(alone, mixed)
     assert not set(ag.get.shifts(mixed)["name"]) & set(guides_of(alone).var_names)
+
+
+def test_other_features_need_not_be_counts(alone):
+    """Antibodies are often normalised on their own."""
+    mixed = with_features(toy(), guides_of(toy()), ANTIBODY)
+    others = (mixed.var["feature_types"] == ANTIBODY).to_numpy()
+    values = mixed.X.toarray()
+    values[:, others] = np.log1p(values[:, others])
+    mixed.X = values
+    ag.tl.argen_dag(mixed, **KWARGS)
+    ag.tl.argen_joint(mixed, n_jobs=1)
+    assert_same_results(alone, mixed)
+    mixed.layers["lognorm"] = np.log1p(values)
+    with pytest.raises(CountsError, match=r"adata\.X holds counts, which are taken without layer='lognorm'"):
+        ag.tl.argen_dag(mixed, layer="lognorm", key_added="other", descendants="others", **KWARGS)
 
 
 def test_umis_of_guides_make_no_edges():

@@ -73,12 +73,13 @@ def find_rounding(matrix: Matrix) -> Rounding | None:
     return Rounding(len(off), float(np.abs(off - np.rint(off)).max())) if len(off) else None
 
 
-def holds_counts(matrix: object) -> bool:
-    """Whether a matrix in memory holds counts, from some of its rows; one with nothing but 0 and 1 does not."""
+def holds_counts(matrix: object, columns: np.ndarray | None = None) -> bool:
+    """Whether columns of a matrix in memory hold counts, from some of its rows; nothing but 0 and 1 is none."""
     if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)) or 0 in matrix.shape:
         return False
     rows = np.unique(np.linspace(0, matrix.shape[0] - 1, min(matrix.shape[0], 200)).astype(np.int64))
-    values = _values(matrix[rows])
+    some = matrix[rows]
+    values = _values(some if columns is None else some[:, columns])
     return values.size > 0 and not _fault(values) and values.max() > 1
 
 

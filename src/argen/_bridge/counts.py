@@ -31,12 +31,20 @@ def read_counts(adata: "AnnData", layer: str | None, hint: str = ""):
     What is no gene (guides, antibodies, hashtags of the same object) is not among them. `hint` ends the message about
     what is no count.
     """
-    matrix, where = matrix_of(adata, layer), matrix_name("adata", layer)
-    counts = as_counts(matrix, where, lambda: counts_elsewhere(adata, layer) + hint)
+
+    def cure() -> str:
+        return counts_elsewhere(adata, layer, gene_columns(adata)) + hint
+
+    counts = as_counts(_of_genes(adata, layer), matrix_name("adata", layer), cure)
     if sparse.issparse(counts):
-        counts = sparse.csc_array(counts) if counts.format == "csc" else sparse.csr_array(counts)
-    genes = gene_columns(adata)
-    return counts if genes is None else counts[:, np.flatnonzero(genes)]
+        return sparse.csc_array(counts) if counts.format == "csc" else sparse.csr_array(counts)
+    return counts
+
+
+def _of_genes(adata: "AnnData", layer: str | None):
+    """Columns of the genes as they are: what is not used need not be counts."""
+    matrix, genes = matrix_of(adata, layer), gene_columns(adata)
+    return matrix if genes is None else matrix[:, np.flatnonzero(genes)]
 
 
 def tell_of_counts(adata: "AnnData", layer: str | None) -> None:
@@ -45,7 +53,7 @@ def tell_of_counts(adata: "AnnData", layer: str | None) -> None:
     Once in each step; :func:`read_counts` itself is silent.
     """
     log_other_features(adata)
-    if rounding := find_rounding(matrix_of(adata, layer)):
+    if rounding := find_rounding(_of_genes(adata, layer)):
         log.warning(f"{matrix_name('adata', layer)}: {rounding}")
     warn_scaled(read_counts(adata, layer), matrix_name("adata", layer))
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from argen._bridge.count_values import holds_counts
 from argen._bridge.validate import counted, name_some
 
@@ -18,7 +20,13 @@ def matrix_name(name: str, layer: str | None) -> str:
 
 
 def counts_elsewhere(
-    adata: "AnnData", layer: str | None, *, name: str = "adata", argument: str = "layer", what: str = "raw UMI counts"
+    adata: "AnnData",
+    layer: str | None,
+    columns: np.ndarray | None = None,
+    *,
+    name: str = "adata",
+    argument: str = "layer",
+    what: str = "raw UMI counts",
 ) -> str:
     """What to do about the matrix `layer` (None for X) that holds no counts: what else does, or that nothing does.
 
@@ -28,6 +36,8 @@ def counts_elsewhere(
         Some rows of its other matrices are looked at.
     layer
         What was tried.
+    columns
+        Columns of X and the layers that matter: a mask or positions, None for all.
     name
         What the object is called in code.
     argument
@@ -35,7 +45,7 @@ def counts_elsewhere(
     what
         What is needed.
     """
-    found = list(_found(adata, layer, name, argument))
+    found = list(_found(adata, layer, columns, name, argument))
     if found:
         return f"argen needs {what}: {'; or '.join(found)}."
     others = [matrix_name(name, other) for other in [None, *_layers(adata)] if other != layer]
@@ -52,12 +62,12 @@ def _layers(adata: "AnnData") -> list[str]:
     return [layer for layer in adata.layers if layer is not None]  # since anndata 0.13 X is the layer None
 
 
-def _found(adata: "AnnData", tried: str | None, name: str, argument: str) -> Iterator[str]:
+def _found(adata: "AnnData", tried: str | None, columns: np.ndarray | None, name: str, argument: str) -> Iterator[str]:
     """Matrices with counts, and how to have them used."""
     for layer in _layers(adata):
-        if layer != tried and holds_counts(adata.layers[layer]):
+        if layer != tried and holds_counts(adata.layers[layer], columns):
             yield f"{matrix_name(name, layer)} holds counts, {argument}={layer!r} takes them"
-    if tried is not None and holds_counts(adata.X):
+    if tried is not None and holds_counts(adata.X, columns):
         yield f"{name}.X holds counts, which are taken without {argument}={tried!r}"
     if adata.raw is not None and holds_counts(adata.raw.X):
         yield _in_raw(adata, name, argument)

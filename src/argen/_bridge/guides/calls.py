@@ -226,7 +226,7 @@ def _counts_of(adata: "AnnData", layer: str | None, name: str, columns: np.ndarr
     matrix, where = adata.X if layer is None else adata.layers[layer], matrix_name(name, layer)
 
     def cure() -> str:
-        return counts_elsewhere(adata, layer, name=name, argument="guide_layer", what=_NEEDED)
+        return counts_elsewhere(adata, layer, columns, name=name, argument="guide_layer", what=_NEEDED)
 
     if matrix is None:
         msg = f"{where} is empty. {cure()}"
