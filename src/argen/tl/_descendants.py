@@ -93,9 +93,9 @@ def argen_descendants(  # noqa: PLR0913
         :func:`argen.pp.argen_qc` was given, of this and the two below, is the default; ``[]`` is none.
     depth
         Column of ``obs`` with each cell's sequencing depth. Default: the total count over *all* genes of the matrix.
-        Give the depth of the full transcriptome when `adata` holds only some genes. Counts or size factors: it is
-        all one; the log names a depth that the counts do not follow, such as a logarithm. ``"unaffected"`` (unless ``obs``
-        has a column of that name): the count over the genes that are not perturbed and that no perturbation moves at
+        Give the depth of the full transcriptome when `adata` holds only some genes. Counts will do, and size factors;
+        the log names a depth that the counts do not follow, such as a logarithm. ``"unaffected"`` (unless ``obs`` has
+        a column of that name): the count over the genes that are not perturbed and that no perturbation moves at
         an adjusted p of .1, for a depth that is not composed of the effects; they are in the table ``depth_genes``.
         It takes the bulk of the measured genes to be unaffected, which a regulator of most of them is not.
     layer
