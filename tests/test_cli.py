@@ -417,10 +417,71 @@ def test_guide_table_without_guides(h5mu, tmp_path, capsys):
     assert "guide_target has no column target or gene_target or target_gene or grna_target; it has: b" in message
 
 
-def test_out_that_is_a_file_and_a_negative_seed(tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    assert "is not a folder" in fails(capsys, "demo", "--out", tmp_path / "file")
+def test_what_cannot_be_written_fails_before_the_work(h5ad, design, tmp_path, capsys, monkeypatch):
+    """And leaves nothing behind, not even the folders on the way."""
+    monkeypatch.setattr(ag.tl, "argen_descendants", lambda *_, **__: pytest.fail("worked before looking"))
+    monkeypatch.setattr(ag.datasets, "simulate", lambda *_, **__: pytest.fail("worked before looking"))
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full" / "edges.csv").mkdir(parents=True)
+    (tmp_path / "full" / "network.cyjs").mkdir()
+    (tmp_path / "r.html").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    for out, words in {
+        "file": "is a file. Give the name of a folder",
+        "file/out": "file' is a file, in which nothing can be written",
+        "file/more/out": "file' is a file, in which nothing can be written",
+        "full": "edges.csv would be written, and is a folder",
+    }.items():
+        for command in (["demo"], ["run", h5ad, *design]):
+            assert words in fails(capsys, *command, "--out", tmp_path / out)
+    run = ["run", h5ad, *design, "--out", tmp_path / "new"]
+    for report, words in {
+        "file/r.html": "is a file, in which nothing can be written",
+        "no/r.html": "is not there. Make it first",
+        "r.html": "is a folder",
+        "r.txt": "does not end in .html",
+    }.items():
+        assert words in fails(capsys, *run, "--report", tmp_path / report)
+    assert "network.cyjs would be" in fails(
+        capsys, *run[:-1], tmp_path / "full", "--export", "cyjs", "--report", tmp_path / "x.html"
+    )
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert "nothing may be written into the folder" in fails(capsys, *run)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_run_that_fails_after_the_checks_leaves_no_folder(h5ad, tmp_path, capsys):
+    options = ["--perturbation-key", "perturbation", "--control", "nobody", "--out", tmp_path / "a" / "b"]
+    fails(capsys, "run", h5ad, *options, "--report", tmp_path / "a" / "b" / "r.html")
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_negative_seed(tmp_path, capsys):
     assert "--seed -1" in fails(capsys, "demo", "--seed", "-1", "--out", tmp_path)
+
+
+def test_dispersion_reaches_the_guide_step(h5mu, tmp_path):
+    for dispersion in ("none", "auto"):
+        out = tmp_path / dispersion
+        assert main(["run", str(h5mu), "--dispersion", dispersion, "--out", str(out), "--quiet"]) == 0
+        assert anndata.read_h5ad(out / "result.h5ad").uns["argen_guides"]["settings"]["dispersion"] == dispersion
+
+
+def test_batches_without_controls_are_said_on_the_screen_and_in_the_report(screen, tmp_path, capsys):
+    adata = screen.copy()
+    perturbed = (adata.obs["perturbation"] != "control").to_numpy()
+    adata.obs["batch"] = np.where(perturbed & (np.arange(adata.n_obs) % 2 == 0), "B1", "B0")
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    options = ["--perturbation-key", "perturbation", "--covariates", "batch", "--out", str(tmp_path / "out")]
+    assert main(["run", str(tmp_path / "x.h5ad"), *options]) == 0
+    n = int((adata.obs["batch"] == "B1").sum())
+    words = f"{n} of {perturbed.sum()} perturbed cells are in levels of 'batch' without control cells ('B1') and tell"
+    assert f"argen: warning: {words}" in capsys.readouterr().err
+    result = anndata.read_h5ad(tmp_path / "out" / "result.h5ad")
+    page = ag.report(result, tmp_path / "r.html").read_text()
+    assert words.replace("'", "&#x27;") in page
+    table = ag.get.perturbations(result)
+    assert (table["n_cells"] - table["n_supported"]).sum() == n
 
 
 def test_interruption_has_its_exit_code(tmp_path, monkeypatch, capsys):

@@ -99,7 +99,7 @@ def test_cell_that_is_alone_in_its_batch():
     adata = toy()
     adata.obs["batch"] = adata.obs["batch"].astype(str)
     adata.obs.loc["cell5", "batch"] = "b9"
-    with pytest.warns(ArgenWarning, match="^1 cell dropped, alone in a covariate level. See"):
+    with pytest.warns(ArgenWarning, match=r"^1 cell dropped, alone in a covariate level \('b9' of 'batch'\)\. See"):
         run(adata)
     assert cells(adata)["alone in a covariate level"] == 1
     check_same_pairs(adata, run(adata[adata.obs_names != "cell5"].copy()))
@@ -142,7 +142,12 @@ def test_cells_in_a_batch_without_controls_are_not_counted():
     adata.obs["batch"] = adata.obs["batch"].astype(str)
     at = np.flatnonzero(adata.obs["gene"] == "D")[:25]
     adata.obs.iloc[at, adata.obs.columns.get_loc("batch")] = "b9"
-    run(adata)
+    words = r"^25 of 240 perturbed cells are in levels of 'batch' without control cells \('b9'\) and tell nothing"
+    with pytest.warns(ArgenWarning, match=words):
+        run(adata)
+    assert perturbations(adata).loc["D", ["n_cells", "n_supported"]].tolist() == [60, 35]
+    findings = ag.get.check(adata).set_index("check")
+    assert "of 240 perturbed cells are in levels of 'batch' without control" in findings.loc["controls", "what"]
     n_perturbed = ag.get.pairs(adata).groupby("source")["n_perturbed"].unique()
     assert {gene: n.tolist() for gene, n in n_perturbed.items()} == {"A": [60], "B": [60], "C": [60], "D": [35]}
 

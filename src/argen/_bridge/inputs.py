@@ -9,11 +9,12 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.counts import depth_of, read_counts
-from argen._bridge.design import CovariateSpec, build_covariates, integer_codes, parse_covariates
+from argen._bridge.design import CovariateSpec, build_covariates, factor_levels, parse_covariates
+from argen._bridge.design_hints import DesignHints, crowded_cure, design_hints, supported_cells, unsupported_words
 from argen._bridge.features import check_gene_names, gene_names
 from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
-from argen._bridge.validate import check_anndata, name_some
+from argen._bridge.validate import check_anndata, counted, name_some
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
 from argen.errors import DesignError
 
@@ -42,13 +43,16 @@ class ScreenReport:
     perturbation_cells
         Number of cells with positive depth by perturbation, dropped ones included.
     hints
-        What looks like a mistake in the input although it can be computed.
+        What looks like a mistake in the input although it can be computed, and what is said about columns.
+    unsupported
+        How many perturbed cells are in covariate levels without control cells, and which; empty if none are.
     """
 
     dropped: dict[str, str] = field(default_factory=dict)
     cells: dict[str, int] = field(default_factory=dict)
     perturbation_cells: dict[str, int] = field(default_factory=dict)
-    hints: list[str] = field(default_factory=list)
+    hints: DesignHints = field(default_factory=DesignHints)
+    unsupported: str = ""
 
 
 def read_screen(
@@ -74,25 +78,35 @@ def read_screen(
     if params.depth is None or depth_genes is not None:
         used_depth = used_depth / used_depth.mean()
     screen = build_screen(submatrix, perturbation, used_depth, covariates, genes)
-    report.hints = _hints(adata, params, report, integer_codes(spec, adata.obs.iloc[cells]))
+    report.hints = _hints(adata, params, report, spec, labels, depth)
     return replace(screen, cell=cells[screen.cell]), report
 
 
-def _hints(adata: "AnnData", params: DescendantSettings, report: ScreenReport, codes: dict[str, int]) -> list[str]:
-    """Several perturbations in one label; batches coded by integers."""
-    hints = []
+def _hints(
+    adata: "AnnData",
+    params: DescendantSettings,
+    report: ScreenReport,
+    spec: CovariateSpec,
+    labels: np.ndarray,
+    depth: np.ndarray,
+) -> DesignHints:
+    """Several perturbations in one label; types, levels and support of the covariates."""
+    taking_part = np.isin(labels, [*params.control, *set(report.perturbation_cells) - set(report.dropped)])
+    columns = {*spec.columns.values(), *({params.depth} & set(adata.obs.columns))}
+    hints = design_hints(spec, adata.obs.loc[taking_part & (depth > 0), sorted(columns)], params.depth)
+    if report.unsupported:
+        hints.guesses.append(
+            f"{report.unsupported} and tell nothing: n_supported of ag.get.perturbations counts the others. Leave the "
+            "covariate out if its levels do not matter, or add control cells"
+        )
     known = {*report.perturbation_cells, *params.control, *gene_names(adata)}
     unmeasured = sorted(name for name, reason in report.dropped.items() if reason == "not measured")
     joined = ((name, mark) for name in unmeasured for mark in _JOINS if mark in name)
     if found := next((pair for pair in joined if known.issuperset(pair[0].split(pair[1]))), None):
-        hints.append(
+        hints.guesses.insert(
+            0,
             f"labels such as {found[0]!r} name several perturbations: ag.pp.argen_guides(adata, "
-            f"labels={params.perturbation_key!r}, separator={found[1]!r}) splits them"
-        )
-    for name, n in codes.items():
-        hints.append(
-            f"covariate {name!r} holds {n} different integers and is taken as a number: if they are codes, write "
-            f"C({name}) in a formula or make the column categorical (as floats they pass without this warning)"
+            f"labels={params.perturbation_key!r}, separator={found[1]!r}) splits them",
         )
     return hints
 
@@ -119,16 +133,20 @@ def _select(
     while True:
         kept = sorted(set(report.perturbation_cells) - set(report.dropped))
         cells = np.flatnonzero((control | np.isin(labels, kept)) & (depth > 0) & ~alone)
-        _check_enough(control[cells].sum(), int(alone.sum()), kept, params, report, gene_names(adata))
+        lost = _lost(spec, adata.obs, alone, params)
+        _check_enough(control[cells].sum(), lost, kept, params, report, gene_names(adata))
         covariates, lonely = _covariates(spec, adata.obs.iloc[cells], report)
         if lonely.any():
             alone[cells[lonely]] = True
             continue
         silent = {name for name, n in zip(candidates, own_counts[cells].sum(axis=0), strict=True) if n == 0}
-        reasons = _unusable(kept, silent, labels[cells], covariates, control[cells], params)
+        supported = supported_cells(covariates, control[cells])
+        reasons = _unusable(kept, silent, labels[cells], supported, params)
         if not reasons:
             break
         report.dropped |= reasons
+    if not supported.all():
+        report.unsupported = unsupported_words(spec, adata.obs.iloc[cells], control[cells], supported)
     report.cells = _cell_report(labels, control, depth, alone, kept, report)
     return cells, kept, covariates, report
 
@@ -164,17 +182,27 @@ def _screen_perturbations(
             report.dropped[name] = f"fewer than {params.min_cells} cells"
 
 
+def _lost(spec: CovariateSpec, obs: pd.DataFrame, alone: np.ndarray, params: DescendantSettings) -> str:
+    """Of the cells that are alone in a level, and what helps, to be added to an error; empty if there are none."""
+    if not alone.any():
+        return ""
+    factors = factor_levels(spec, obs).items()
+    cures = {name: crowded_cure(name, levels) for name, levels in factors if (levels.value_counts() == 1).any()}
+    words = " ".join(f"{name!r}: {cure}." for name, cure in cures.items())
+    return (
+        f" {counted(int(alone.sum()), 'cell')} left out because each is alone in a level of {params.covariates!r}. "
+        f"{words}"
+    )
+
+
 def _check_enough(
     n_control: int,
-    n_alone: int,
+    lost: str,
     kept: Sequence[str],
     params: DescendantSettings,
     report: ScreenReport,
     var_names: pd.Index,
 ) -> None:
-    lost = (
-        f" {n_alone} cells were left out because each is alone in a level of {params.covariates!r}." if n_alone else ""
-    )
     if n_control < params.min_cells:
         msg = (
             f"{n_control} control cells ({name_some(params.control)}) with positive depth, fewer than "
@@ -200,15 +228,11 @@ def _unusable(
     kept: list[str],
     silent: Collection[str],
     labels: np.ndarray,
-    covariates: Covariates,
-    control: np.ndarray,
+    supported: np.ndarray,
     params: DescendantSettings,
 ) -> dict[str, str]:
     """Reasons for perturbations that cannot take part in the analysis of the cells at hand."""
     reasons = {name: "no counts in the cells of the analysis" for name in kept if name in silent}
-    supported = np.isin(covariates.level, covariates.level[control])
-    unseen = ~covariates.dummies[control].any(axis=0)
-    supported &= ~(covariates.dummies[:, unseen] > 0).any(axis=1)
     group = pd.Index(kept).get_indexer(labels)
     n_cells, n_supported = (np.bincount(group[mask & (group >= 0)], minlength=len(kept)) for mask in (True, supported))
     for name, n, n_informative in zip(kept, n_cells, n_supported, strict=True):

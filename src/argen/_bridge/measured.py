@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.counts import depth_of, read_counts
-from argen._bridge.design import build_covariates, parse_covariates
+from argen._bridge.design import build_covariates, complete_cells, parse_covariates
 from argen._bridge.features import gene_names
 from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
@@ -59,7 +59,7 @@ def read_measured(
     spec = parse_covariates(params.covariates, adata.obs)
     counts = read_counts(adata, params.layer)
     depth = depth_of(adata, params.depth, counts, depth_genes)
-    complete = adata.obs[list(dict.fromkeys(spec.columns.values()))].notna().all(axis=1).to_numpy() & (depth > 0)
+    complete = complete_cells(spec, adata.obs) & (depth > 0)
     names, sizes = np.unique(labels[complete], return_counts=True)
     left_out = {"", *NO_PERTURBATION, *params.control}
     perturbations = [str(name) for name, n in zip(names, sizes, strict=True) if n >= params.min_cells]

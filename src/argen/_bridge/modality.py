@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from argen._bridge.mudatas import copied, is_mudata
+from argen._bridge.mudatas import copied, is_mudata, naming_columns
 from argen._bridge.results.entries import is_entry
 from argen._bridge.storage import check_is_read, check_takes_results
 from argen._bridge.validate import name_some
@@ -36,12 +36,13 @@ def takes_mudata(function: Function) -> Function:
             if kwargs.get("copy", False) and hasattr(adata, "isbacked"):
                 check_takes_results(adata, copy=True)
             return function(adata, *args, **kwargs)
-        if not kwargs.get("copy", False):
-            return function(adata.mod[_with_results(adata)], *args, **kwargs)
         name = _with_results(adata)
-        result = copied(adata)
-        function(result.mod[name], *args, **kwargs | {"copy": False})
-        return result
+        with naming_columns(adata, name):
+            if not kwargs.get("copy", False):
+                return function(adata.mod[name], *args, **kwargs)
+            result = copied(adata)
+            function(result.mod[name], *args, **kwargs | {"copy": False})
+            return result
 
     return on_either
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from argen._bridge.columns import numbers_in, parsed, stored_as
+from argen._bridge.mudatas import push_hint
 from argen._bridge.storage import check_is_read
 from argen.errors import InputError
 
@@ -174,8 +176,10 @@ def read_column(obs: "pd.DataFrame | Mapping[str, pd.DataFrame]", name: str, wha
         if name in table.columns:
             return table[name]
     there = "; ".join(f"in {where}: {name_some(table.columns, 30) or 'none'}" for where, table in tables.items())
-    msg = f"{what} is not an obs column.{hint} Columns {there}."
-    raise InputError(msg)
+    push = "" if isinstance(obs, Mapping) else push_hint(name)
+    error = InputError(f"{what} is not an obs column.{hint} Columns {there}.{push}")
+    error.column = name
+    raise error
 
 
 def check_complete(column: "pd.Series", what: str, error: type[InputError] = InputError) -> None:
@@ -188,16 +192,33 @@ def check_complete(column: "pd.Series", what: str, error: type[InputError] = Inp
 def read_numbers(
     column: "pd.Series", what: str, least: float = -np.inf, error: type[InputError] = InputError
 ) -> np.ndarray:
-    """Return the values of a column, checked to be finite numbers of at least `least`; else raise `error`."""
-    from pandas.api.types import is_numeric_dtype
+    """Return the values of a column, checked to be finite numbers of at least `least`; else raise `error`.
 
-    if not is_numeric_dtype(column.dtype):
-        msg = f"{what} is not numeric (type {column.dtype}). Name a column of numbers, or convert it."
-        raise error(msg)
-    check_complete(column, what, error)
-    values = column.to_numpy(dtype=np.float64)
+    Texts, categories and objects that are all numbers are read as such.
+    """
+    if stored_as(column) is None:
+        check_complete(column, what, error)
+        values = column.to_numpy(dtype=np.float64)
+    else:
+        values = _converted(column, what, error)
     if wrong := int((~np.isfinite(values) | (values < least)).sum()):
         kind = "infinite" if least == -np.inf else f"infinite or below {least:g}"
         msg = f"{what} is {kind} in {counted(wrong, 'cell')}. Correct it or drop the cells."
         raise error(msg)
     return values
+
+
+def _converted(column: "pd.Series", what: str, error: type[InputError]) -> np.ndarray:
+    """Numbers of a column of texts, categories or objects."""
+    import pandas as pd
+
+    numbers = numbers_in(column)
+    if numbers is None:
+        other = next((value for value in column.dropna() if parsed(value) is None), None)
+        msg = (
+            f"{what} is not numeric (type {column.dtype}, with values such as {other!r}). Name a column of numbers, "
+            "or convert it."
+        )
+        raise error(msg)
+    check_complete(pd.Series(numbers), what, error)
+    return numbers

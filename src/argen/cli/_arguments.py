@@ -123,7 +123,7 @@ _VALUES = {word: value for value, word in _WORDS.items()}
 def given(options: argparse.Namespace, function: str) -> dict[str, Any]:
     """Arguments of a function that have a value in the options of the same name."""
     return {
-        name: _VALUES.get(value, value) if argument.choices else value
+        name: _VALUES.get(value, value) if argument.choices and value not in argument.choices else value
         for name, argument in arguments_of(function).items()
         if (value := getattr(options, name, None)) is not None
     }
@@ -175,6 +175,7 @@ def _add_perturbation_options(group: argparse._ArgumentGroup) -> None:
     add("guide_layer", GUIDES, "NAME", words)
     words = "how guides are called from counts (default: mixture; calls already if there are only 0 and 1)"
     add("method", GUIDES, None, words, without="labels")  # which --perturbation-key is for
+    add("dispersion", GUIDES, None, "whether components of the mixture may be negative binomial")
     add("probability", GUIDES, "P", "posterior probability from which a guide is called")
     add("batch", GUIDES, "COL", "obs column with batches of the guide counts; repeatable")
     add("guide_depth", GUIDES, "COL", "obs column with the guide UMIs of each cell, where the library is larger")

@@ -127,8 +127,13 @@ def write_tables(
     if format == "parquet":
         check_parquet()
     tables = _tables(adata, key)
-    folder.mkdir(exist_ok=True)
     paths = {name: folder / f"{name}.{format}" for name in tables}
+    if taken := [str(path) for path in paths.values() if path.is_dir()]:
+        msg = (
+            f"folder={str(folder)!r}: {', '.join(taken)} would be written, and is a folder. Name another, or remove it."
+        )
+        raise InputError(msg)
+    folder.mkdir(exist_ok=True)
     with ExitStack() as files:  # nothing is replaced before all are written
         temporary = {name: files.enter_context(replaced(path)) for name, path in paths.items()}
         for name, table in tables.items():

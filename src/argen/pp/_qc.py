@@ -8,7 +8,7 @@ from argen._bridge import log
 from argen._bridge.guides.knockdown import read_design
 from argen._bridge.guides.qc import QcLimits, QcResult, apply_rules, write_qc
 from argen._bridge.modality import find_rna, modality
-from argen._bridge.mudatas import columns_stay, copied
+from argen._bridge.mudatas import columns_stay, copied, naming_columns
 from argen._bridge.remembered import REMEMBERED
 from argen._bridge.storage import check_takes_results
 from argen._bridge.validate import check_key
@@ -136,9 +136,10 @@ def argen_qc(  # noqa: PLR0913
     start = log.info("quality control")
     rna = find_rna(data, None)
     check_takes_results(modality(data, rna), copy=copy, name="data" if rna is None else f"data.mod[{rna!r}]")
-    design = read_design(modality(data, rna), covariates, depth, layer, measured_as)
     columns = {"n_genes": n_genes, "percent_mito": percent_mito}
-    result = apply_rules(modality(data, rna), limits, guides, columns, design)
+    with naming_columns(data, rna):
+        design = read_design(modality(data, rna), covariates, depth, layer, measured_as)
+        result = apply_rules(modality(data, rna), limits, guides, columns, design)
     _report(result)
     given = {name: getattr(limits, name) for name in QcLimits.__slots__}
     used = {name: getattr(design, name) for name in REMEMBERED}

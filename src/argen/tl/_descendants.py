@@ -87,13 +87,17 @@ def argen_descendants(  # noqa: PLR0913
     covariates
         Columns of ``obs``, or a formula over them such as ``"~ batch + percent_mito"`` (with ``C(x)``, ``a:b``,
         ``a*b``). Categorical, string and boolean columns become one-hot, numeric ones are standardised (before they
-        enter an interaction); a batch that is coded by integers needs ``C(batch)`` or a categorical column. No part of
-        a formula is evaluated as code. What :func:`argen.pp.argen_qc` was given, of this and the two below, is the
-        default; ``[]`` is none.
+        enter an interaction); a batch that is coded by integers needs ``C(batch)`` or a categorical column. Texts and
+        categories that are measurements (all numbers, with decimals and more than 20 different ones, or more than 50,
+        of which one in twenty belongs to a single cell) are taken as numbers, with a warning; ``C(x)`` makes a factor
+        of anything. No part of a formula is evaluated as code. Perturbed cells in a level without control cells tell
+        nothing: a warning counts them, ``n_supported`` of :func:`argen.get.perturbations` the others. What
+        :func:`argen.pp.argen_qc` was given, of this and the two below, is the default; ``[]`` is none.
     depth
         Column of ``obs`` with each cell's sequencing depth. Default: the total count over *all* genes of the matrix.
-        Give the depth of the full transcriptome when `adata` holds only some genes. ``"unaffected"`` (unless ``obs``
-        has a column of that name): the count over the genes that are not perturbed and that no perturbation moves at
+        Give the depth of the full transcriptome when `adata` holds only some genes. Counts will do, and size factors;
+        the log names a depth that the counts do not follow, such as a logarithm. ``"unaffected"`` (unless ``obs`` has
+        a column of that name): the count over the genes that are not perturbed and that no perturbation moves at
         an adjusted p of .1, for a depth that is not composed of the effects; they are in the table ``depth_genes``.
         It takes the bulk of the measured genes to be unaffected, which a regulator of most of them is not.
     layer

@@ -61,11 +61,11 @@ def argen_overidentification(
     Parameters
     ----------
     adata
-        After :func:`argen.pp.argen_guides` and :func:`argen_dag`.
+        After :func:`argen_dag`, with the guide of each cell.
     key
         Name of the network.
     guides
-        Name of the guide calls.
+        Name of the guide calls of :func:`argen.pp.argen_guides`, or a column of `obs` with the guide of each cell.
     min_cells
         Fewest cells of a guide.
     alpha

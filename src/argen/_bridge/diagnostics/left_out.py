@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge import log
 from argen._bridge.checks.screen import ENOUGH_GENES
+from argen._bridge.design import parse_covariates, with_fixed_types
 from argen._bridge.diagnostics.calibration import Notes
 from argen._bridge.guides.knockdown import read_guides
 from argen._bridge.inputs import read_screen
 from argen._bridge.measured import read_measured
 from argen._bridge.results.steps import DescendantStep, shifted
 from argen._bridge.results.tables import shifts_table
-from argen._bridge.validate import counted, name_some
+from argen._bridge.validate import counted, name_some, read_column
 from argen._core.descendants.prior import Prior
 from argen._core.measured.shifts import estimate_shifts
 from argen._core.measured.sums import measured_sums
@@ -63,7 +65,8 @@ class OwnCells:
 
         screen = step.screen
         counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=(screen.n_cells, screen.n_genes))
-        obs = adata.obs.iloc[screen.cell].assign(**{_DEPTH: step.unshifted.design.depth})
+        spec = parse_covariates(step.settings.covariates, adata.obs)
+        obs = with_fixed_types(spec, adata.obs.iloc[screen.cell]).assign(**{_DEPTH: step.unshifted.design.depth})
         self.settings: DescendantSettings = step.settings
         self.adata = AnnData(sparse.csr_matrix(counts), obs=obs, var=pd.DataFrame(index=list(screen.genes)))
         self._rows, self._map = screen.cell, map_
@@ -173,10 +176,7 @@ def _calls(adata: "AnnData", guides: str, screen: Screen) -> tuple[list[str], sp
 def without_replicates(adata: "AnnData", replicate: str, step: DescendantStep, notes: Notes) -> list[CellsLeftOut]:
     """Each value of the column `replicate` whose control cells are not needed; cells without one are always kept."""
     screen, least = step.screen, step.settings.min_cells
-    if replicate not in adata.obs:
-        msg = f"replicate={replicate!r} is not a column of adata.obs. Columns: {name_some(adata.obs.columns, 30)}."
-        raise InputError(msg)
-    column = adata.obs[replicate].iloc[screen.cell]
+    column = read_column(adata.obs, replicate, f"replicate={replicate!r}").iloc[screen.cell]
     labels = column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)
     values = sorted(set(labels) - {""})
     if not 2 <= len(values) <= screen.n_cells // 2:
@@ -189,4 +189,24 @@ def without_replicates(adata: "AnnData", replicate: str, step: DescendantStep, n
     needed = [value for value in values if (labels[controls] != value).sum() < least]
     if needed:
         notes.add("replicates", f"fewer than {least} control cells without it: {name_some(needed)}", len(needed))
+    _check_crossed(labels, replicate, screen)
     return [CellsLeftOut(value, labels != value) for value in values if value not in needed]
+
+
+def _check_crossed(labels: np.ndarray, replicate: str, screen: Screen) -> None:
+    """A perturbation in one replicate alone goes with it: leaving that out tells nothing of its edges."""
+    alone = [
+        gene
+        for k, gene in enumerate(screen.genes)
+        if len(found := set(labels[screen.group == k])) == 1 and "" not in found
+    ]
+    if not alone:
+        return
+    words = f"{len(alone)} of {counted(screen.n_groups, 'perturbation')} in a single level of {replicate!r}"
+    if len(alone) == screen.n_groups:
+        msg = (
+            f"replicate={replicate!r}: {words}, so that without one its perturbations are gone, and no edge is "
+            "compared. A replicate holds cells of most perturbations and of the controls (donor, library, day)."
+        )
+        raise InputError(msg)
+    log.warning(f"{words}, without which they leave the network, too: {name_some(alone)}")

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge import log
+from argen._bridge.columns import stored_as
 from argen._bridge.count_values import Cure, as_counts, find_rounding, numbers_of_table
 from argen._bridge.counts import warn_scaled
 from argen._bridge.counts_elsewhere import counts_elsewhere, matrix_name
@@ -198,7 +199,10 @@ def read_cell_groups(found: GuideCounts, batch: str | Sequence[str] | None, dept
         umis = np.asarray(found.counts.sum(axis=1), dtype=np.float64).ravel()
     else:
         what = f"guide_depth={depth!r}"
-        umis = read_numbers(read_column(found.obs, depth, what), what, 0.0)
+        column = read_column(found.obs, depth, what)
+        umis = read_numbers(column, what, 0.0)
+        if stored := stored_as(column):
+            log.warning(f"{what} is stored as {stored}, and read as numbers")
     typical = np.median(umis[umis > 0]) if (umis > 0).any() else 1.0
     columns = [] if batch is None else [batch] if isinstance(batch, str) else list(batch)
     codes = [_levels(found.obs, name) for name in columns]
@@ -215,6 +219,9 @@ def _levels(obs: dict[str, pd.DataFrame], name: str) -> np.ndarray:
     check_complete(pd.Series(codes).where(codes >= 0), what)
     if len(names) < 2:
         msg = f"{what} has one level only. Leave it out."
+        raise InputError(msg)
+    if len(names) > len(codes) // 2:
+        msg = f"{what} has {len(names)} levels in {counted(len(codes), 'cell')}. Name a column of batches."
         raise InputError(msg)
     return codes
 

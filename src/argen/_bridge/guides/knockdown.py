@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.checks.depth_scale import depth_finding, totals_of
 from argen._bridge.counts import read_counts
 from argen._bridge.design import build_covariates, parse_covariates
+from argen._bridge.design_hints import design_hints, supported_cells, unsupported_words
 from argen._bridge.features import check_gene_names, gene_names
 from argen._bridge.intervals import interval_95
 from argen._bridge.remembered import remembered_depth, with_remembered
@@ -153,6 +155,9 @@ def _cells(
     depth = remembered_depth(adata, design.depth, lambda: counts)
     usable = ~np.isin(groups.perturbation, ["multiple", "unassigned", "nan"]) & (depth > 0)
     spec = parse_covariates(design.covariates, adata.obs)
+    hints = design_hints(spec, adata.obs[usable], design.depth)
+    if design.depth in adata.obs and (found := depth_finding(design.depth, depth, totals_of(counts))):
+        hints.notes.append(f"{found.what}. {found.advice}")
     while True:
         if not (usable & (groups.perturbation == "control")).any():
             msg = "No control cell with positive depth is left: knock-downs have nothing to be compared with."
@@ -161,6 +166,10 @@ def _cells(
         if not alone.any():
             break
         usable[np.flatnonzero(usable)[alone]] = False
+    control = groups.perturbation[usable] == "control"
+    if not (supported := supported_cells(covariates, control)).all():
+        hints.guesses.append(f"{unsupported_words(spec, adata.obs[usable], control, supported)} and tell nothing")
+    hints.say()
     own = depth[usable]
     return usable, own / own.mean() if design.depth is None else own, covariates
 

@@ -1,6 +1,7 @@
 """Quality control: which cells and perturbations each rule removes, and why."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -9,6 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge import log
+from argen._bridge.checks.depth_scale import depth_finding, totals_of
+from argen._bridge.columns import stored_as
 from argen._bridge.counts import read_counts, tell_of_counts
 from argen._bridge.features import gene_names
 from argen._bridge.guides.knockdown import KnockdownDesign, read_guides, target_knockdowns
@@ -121,10 +125,11 @@ def _cell_rules(
 ) -> list[_Rule]:
     """Rules on depth, number of genes and mitochondrial share; each quantity is computed only if it is needed."""
     quantities: dict[str, Callable[[], np.ndarray]] = {
-        "depth": lambda: remembered_depth(adata, design.depth, counts),
+        "depth": lambda: _depth(adata, design.depth, counts),
         "genes": lambda: _n_genes(adata, columns["n_genes"], counts),
         "percent_mito": lambda: _percent_mito(adata, columns["percent_mito"], counts),
     }
+    known: dict[str, np.ndarray] = {}
     words = {"depth": "depth", "genes": "detected genes", "percent_mito": "percent of mitochondrial counts"}
     rules = []
     for name in ("min_depth", "max_depth", "min_genes", "max_genes", "max_percent_mito"):
@@ -132,11 +137,23 @@ def _cell_rules(
         if limit is None:
             continue
         side, _, quantity = name.partition("_")
-        values = quantities[quantity]()
+        if quantity not in known:  # what is said of a column is said once
+            known[quantity] = quantities[quantity]()
+        values = known[quantity]
         fails = values < limit if side == "min" else values > limit
         why = f"{words[quantity]} {'below' if side == 'min' else 'above'} {limit:g}"
         rules.append(_Rule(name, float(limit), why, fails, []))
     return rules
+
+
+def _depth(adata: "AnnData", column: str | None, counts: Callable) -> np.ndarray:
+    values = remembered_depth(adata, column, counts)
+    if column in adata.obs:
+        _say_stored(adata, column, "depth")
+        with suppress(InputError):  # a rule on this column needs no counts
+            if found := depth_finding(column, values, totals_of(counts())):
+                log.warning(f"{found.what}. {found.advice}")
+    return values
 
 
 def _n_genes(adata: "AnnData", column: str | None, counts: Callable) -> np.ndarray:
@@ -168,7 +185,14 @@ def _percent_mito(adata: "AnnData", column: str | None, counts: Callable) -> np.
 
 def _column(adata: "AnnData", name: str, argument: str) -> np.ndarray:
     what = f"{argument}={name!r}"
-    return read_numbers(read_column(adata.obs, name, what), what)
+    values = read_numbers(read_column(adata.obs, name, what), what)
+    _say_stored(adata, name, argument)
+    return values
+
+
+def _say_stored(adata: "AnnData", name: str, argument: str) -> None:
+    if stored := stored_as(adata.obs[name]):
+        log.warning(f"{argument}={name!r} is stored as {stored}, and read as numbers")
 
 
 def _status_rules(perturbation: np.ndarray) -> list[_Rule]:
