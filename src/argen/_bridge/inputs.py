@@ -10,6 +10,7 @@ from scipy import sparse
 
 from argen._bridge.counts import depth_of, read_counts
 from argen._bridge.design import CovariateSpec, build_covariates, integer_codes, parse_covariates
+from argen._bridge.guides.combinations import find_joined
 from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
 from argen._bridge.validate import check_anndata, name_some
@@ -25,7 +26,6 @@ __all__ = [
 ]
 
 _NO_CONTROLS = "no control cells in its covariate levels"
-_JOINS = ("+", ",", ";", "|", "&", "_")
 
 
 @dataclass(slots=True)
@@ -82,11 +82,10 @@ def _hints(adata: "AnnData", params: DescendantSettings, report: ScreenReport, c
     hints = []
     known = {*report.perturbation_cells, *params.control, *adata.var_names}
     unmeasured = sorted(name for name, reason in report.dropped.items() if reason == "not measured")
-    joined = ((name, mark) for name in unmeasured for mark in _JOINS if mark in name)
-    if found := next((pair for pair in joined if known.issuperset(pair[0].split(pair[1]))), None):
+    if (joined := find_joined(unmeasured, known)) is not None:
         hints.append(
-            f"labels such as {found[0]!r} name several perturbations: ag.pp.argen_guides(adata, "
-            f"labels={params.perturbation_key!r}, separator={found[1]!r}) splits them"
+            f"labels such as {joined.label!r} name several perturbations: ag.pp.argen_guides(adata, "
+            f"labels={params.perturbation_key!r}, separator={joined.separator!r}) splits them"
         )
     for name, n in codes.items():
         hints.append(

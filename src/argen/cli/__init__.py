@@ -177,7 +177,7 @@ def _read_perturbations(options: argparse.Namespace) -> "tuple[AnnData, dict[str
     from argen._bridge.modality import find_rna, modality
 
     data = read_file(options.file)
-    adata = modality(data, find_rna(data, options.guides))
+    adata = modality(data, find_rna(data, options.guides, options.rna))
     if options.perturbation_key is None:
         return adata, _call_guides(options, data, adata)
     if options.guides is not None or options.guide_target is not None:

@@ -13,6 +13,7 @@ _Data = TypeVar("_Data", AnnData, MuData)
 def argen_guides(
     data: _Data,
     *,
+    rna: str | None = None,
     guides: str | None = None,
     guide_target: str | Path | re.Pattern | Mapping[str, str] | pd.Series | pd.DataFrame | None = None,
     labels: str | None = None,
@@ -35,6 +36,7 @@ def argen_guides(
 def argen_guides(
     data: _Data,
     *,
+    rna: str | None = None,
     guides: str | None = None,
     guide_target: str | Path | re.Pattern | Mapping[str, str] | pd.Series | pd.DataFrame | None = None,
     labels: str | None = None,
@@ -57,6 +59,7 @@ def argen_guides(
 def argen_guides(
     data: _Data,
     *,
+    rna: str | None = None,
     guides: str | None = None,
     guide_target: str | Path | re.Pattern | Mapping[str, str] | pd.Series | pd.DataFrame | None = None,
     labels: str | None = None,

@@ -10,9 +10,9 @@ from scipy import sparse
 
 from argen._bridge.counts import check_counts
 from argen._bridge.guides.mapping import GuideTargetMap, check_unique, mapped_guides, read_mapping
-from argen._bridge.guides.names import clean_text
+from argen._bridge.guides.names import GuideLabel, clean_text
 from argen._bridge.modality import check_present, find_guides, modality
-from argen._bridge.validate import check_complete, counted, name_some, read_column, read_numbers
+from argen._bridge.validate import check_complete, counted, name_quoted, read_column, read_numbers
 from argen._core.guides import CellGroups
 from argen.errors import InputError
 
@@ -40,7 +40,7 @@ class GuideCounts:
     position
         Row of each RNA cell in `counts`, −1 where it has none, shape (n_cells,).
     guides, labels
-        Name and target of each guide; the target is empty where none is given.
+        Name of each guide, and what is said about it.
     obs
         Tables with columns of the measured cells, by what they are called; the first that has a column is used.
     mismatches
@@ -52,7 +52,7 @@ class GuideCounts:
     counts: sparse.csr_array
     position: np.ndarray
     guides: list[str]
-    labels: list[str]
+    labels: list[GuideLabel]
     obs: dict[str, pd.DataFrame]
     mismatches: list[str] = field(default_factory=list)
 
@@ -75,8 +75,8 @@ def _from_modality(data: "MuData", rna: str, guides: str | None, guide_target: G
     measured = position >= 0
     if not measured.any():
         msg = (
-            f"No cell of modality {rna!r} (such as {name_some(cells, 2)}) is in modality {source!r} "
-            f"(such as {name_some(guide.obs_names, 2)}). Give the cells the same obs_names in both."
+            f"No cell of modality {rna!r} (such as {name_quoted(cells, 2)}) is in modality {source!r} "
+            f"(such as {name_quoted(guide.obs_names, 2)}). Give the cells the same obs_names in both."
         )
         raise InputError(msg)
     counts = _as_counts(guide.X, f"mdata.mod[{source!r}].X")[position[measured]]
@@ -92,8 +92,9 @@ def _from_modality(data: "MuData", rna: str, guides: str | None, guide_target: G
     if not measured.all():
         mismatches.insert(
             0,
-            f"{counted(int((~measured).sum()), 'cell')} of modality {rna!r} (such as {name_some(cells[~measured], 2)}) "
-            f"are not in modality {source!r}, whose cells are such as {name_some(guide.obs_names, 2)}",
+            f"{counted(int((~measured).sum()), 'cell')} of modality {rna!r} "
+            f"(such as {name_quoted(cells[~measured], 2)}) are not in modality {source!r}, "
+            f"whose cells are such as {name_quoted(guide.obs_names, 2)}",
         )
     return GuideCounts(source, counts, rows, names, labels, obs, mismatches)
 
@@ -102,9 +103,11 @@ def _mismatches(counts: sparse.csr_array, guides: list[str], lost: list[str]) ->
     """Guides without a UMI, and targets of the mapping without a guide."""
     found = []
     if empty := [guides[g] for g in np.flatnonzero(np.bincount(counts.indices, minlength=len(guides)) == 0)]:
-        found.append(f"{counted(len(empty), 'guide')} without a UMI in any cell: {name_some(empty)}")
+        found.append(f"{counted(len(empty), 'guide')} without a UMI in any cell: {name_quoted(empty)}")
     if lost:
-        found.append(f"{counted(len(lost), 'target')} of guide_target without a guide in the counts: {name_some(lost)}")
+        found.append(
+            f"{counted(len(lost), 'target')} of guide_target without a guide in the counts: {name_quoted(lost)}"
+        )
     return found
 
 
@@ -112,8 +115,8 @@ def _from_obsm(adata: "AnnData", guides: str | None, guide_target: GuideTargetMa
     if guides is None:
         msg = (
             "Say where the guides are: labels=... for an obs column with one target per cell "
-            f"(there are: {name_some(adata.obs.columns)}), or guides=... for an obsm entry with guide counts "
-            f"(there are: {name_some(adata.obsm)})."
+            f"(there are: {name_quoted(adata.obs.columns)}), or guides=... for an obsm entry with guide counts "
+            f"(there are: {name_quoted(adata.obsm)})."
         )
         raise InputError(msg)
     check_present(guides, list(adata.obsm), "obsm entry", "obsm entries")
