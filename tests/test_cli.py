@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scanpy as sc
+from anndata import AnnData
 from csv_files import read_exact
 from matplotlib import pyplot as plt
 from mixed import with_features
@@ -289,6 +290,30 @@ def test_guides_among_the_features_of_an_h5ad_file(h5mu, tmp_path, capsys):
     assert "other features: 'Custom'" in message
 
 
+def test_modalities_and_tables_of_cell_ranger(h5mu, tmp_path, capsys):
+    """Its names of modalities are known, others are given with --rna; its feature reference is a table of guides."""
+    mdata = mudata.read_h5mu(h5mu)
+    guide = mdata["guide"].copy()
+    targets = guide.var["target"].astype(object).to_numpy()
+    table = pd.DataFrame({"id": guide.var_names, "feature_type": "CRISPR Guide Capture", "target_gene_name": targets})
+    table.to_csv(tmp_path / "feature_reference.csv", index=False)
+    guide.var = guide.var[[]]
+    names = {"a": ("Gene Expression", "CRISPR Guide Capture"), "b": ("cells", "CRISPR Guide Capture")}
+    options = ["--guide-target", str(tmp_path / "feature_reference.csv"), "--quiet"]
+    for name, modalities in names.items():
+        other = AnnData(np.ones((mdata.n_obs, 1)), obs=mdata["rna"].obs[[]].copy(), var=pd.DataFrame(index=["x"]))
+        screen = dict(zip(modalities, [mdata["rna"].copy(), guide.copy()], strict=True)) | {"unknown": other}
+        with columns_stay():
+            mudata.MuData(screen).write_h5mu(tmp_path / f"{name}.h5mu")
+    message = fails(capsys, "run", tmp_path / "b.h5mu", *options)
+    assert "cannot be told among 'cells', 'CRISPR Guide Capture', 'unknown': name it, such as rna='cells'" in message
+    assert "no modality 'gex'" in fails(capsys, "run", tmp_path / "b.h5mu", *options, "--rna", "gex")
+    assert main(["run", str(h5mu), "--out", str(tmp_path / "plain"), "--quiet"]) == 0
+    for name, more in (("a", []), ("b", ["--rna", "cells"])):
+        assert main(["run", str(tmp_path / f"{name}.h5mu"), "--out", str(tmp_path / name), *options, *more]) == 0
+        assert (tmp_path / name / "edges.csv").read_bytes() == (tmp_path / "plain" / "edges.csv").read_bytes()
+
+
 def test_result_is_an_input_and_its_folder_is_written_again(h5mu, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["run", str(h5mu), "--out", str(out)]) == 0
@@ -414,7 +439,8 @@ def test_guide_table_without_guides(h5mu, tmp_path, capsys):
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     assert "absent.csv: there is no such file" in fails(capsys, "run", h5mu, "--guide-target", "absent.csv")
     message = fails(capsys, "run", h5mu, "--guide-target", tmp_path / "table.csv")
-    assert "guide_target has no column target or gene_target or target_gene or grna_target; it has: b" in message
+    assert "guide_target has no column known to hold targets (target, " in message
+    assert "it has: 'a', 'b'. Call two of them guide and target" in message
 
 
 def test_what_cannot_be_written_fails_before_the_work(h5ad, design, tmp_path, capsys, monkeypatch):

@@ -90,7 +90,7 @@ def test_targets_of_features_may_be_a_mapping(both):
     target = both[0]["guide"].var["target"].to_dict()
     adata = both[1]
     del adata.var["target"]
-    refuse(adata, r"adata\.var has no column target", control="ctrl")
+    refuse(adata, r"adata\.var has no column known to hold targets", control="ctrl")
     ag.pp.argen_guides(adata, guide_target=target, control="ctrl")
     ag.pp.argen_guides(both[0], control="ctrl")
     assert_same_calls(both[0], adata, GUIDE)
@@ -111,7 +111,7 @@ def test_several_types_that_may_be_guides_are_named(both):
 def test_types_that_are_no_guides_have_to_be_named():
     adata = with_features(toy(), guides_of(toy()), ANTIBODY)
     refuse(adata, r"or for a type of features \(there are: 'Antibody Capture'\)")
-    refuse(adata, r"no obsm entry or type of features 'Custom'; .*are: Antibody Capture", guides="Custom")
+    refuse(adata, r"no obsm entry or type of features 'Custom'; .*are: 'Antibody Capture'", guides="Custom")
     refuse(toy(), r"no obsm entry 'Custom'; the obsm entries are: none", guides="Custom")
 
 

@@ -175,7 +175,7 @@ def test_cells_without_a_single_target():
     check_same_pairs(adata, run(adata[~adata.obs_names.isin(lost)].copy()))
 
 
-@pytest.mark.parametrize("mark", ["+", ",", ";", "|"])
+@pytest.mark.parametrize("mark", ["+", ",", ";", "|", "&", "_"])
 def test_two_targets_in_a_label(mark):
     adata = toy()
     both = f"A{mark}B"
@@ -194,6 +194,19 @@ def test_two_targets_in_a_label(mark):
     run(adata, perturbation_key="argen_perturbation", control="control")
     assert cells(adata)["no single perturbation"] == 12
     check_same_pairs(adata, run(adata[~adata.obs_names.isin(lost)].copy()))
+
+
+def test_a_target_beside_a_control_in_a_label():
+    """As GEARS writes it; the strand in a guide's name is no such mark."""
+    adata = toy()
+    relabel(adata, 12, "B+ctrl")
+    relabel(adata, 12, "E_+_12.23-P1P2")
+    with pytest.warns(ArgenWarning) as record:
+        run(adata)
+    messages = [str(warning.message) for warning in record]
+    assert "Labels such as 'B+ctrl' name several perturbations" in messages[1]
+    assert "separator='+'" in messages[1]
+    assert len(messages) == 2
 
 
 def test_integers_that_may_be_codes():

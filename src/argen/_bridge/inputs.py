@@ -12,6 +12,7 @@ from argen._bridge.counts import depth_of, read_counts
 from argen._bridge.design import CovariateSpec, build_covariates, factor_levels, parse_covariates
 from argen._bridge.design_hints import DesignHints, crowded_cure, design_hints, supported_cells, unsupported_words
 from argen._bridge.features import check_gene_names, gene_names
+from argen._bridge.guides.combinations import find_joined
 from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
 from argen._bridge.validate import check_anndata, counted, name_some
@@ -27,7 +28,6 @@ __all__ = [
 ]
 
 _NO_CONTROLS = "no control cells in its covariate levels"
-_JOINS = ("+", ",", ";", "|", "&", "_")
 
 
 @dataclass(slots=True)
@@ -101,12 +101,11 @@ def _hints(
         )
     known = {*report.perturbation_cells, *params.control, *gene_names(adata)}
     unmeasured = sorted(name for name, reason in report.dropped.items() if reason == "not measured")
-    joined = ((name, mark) for name in unmeasured for mark in _JOINS if mark in name)
-    if found := next((pair for pair in joined if known.issuperset(pair[0].split(pair[1]))), None):
+    if (joined := find_joined(unmeasured, known)) is not None:
         hints.guesses.insert(
             0,
-            f"labels such as {found[0]!r} name several perturbations: ag.pp.argen_guides(adata, "
-            f"labels={params.perturbation_key!r}, separator={found[1]!r}) splits them",
+            f"labels such as {joined.label!r} name several perturbations: ag.pp.argen_guides(adata, "
+            f"labels={params.perturbation_key!r}, separator={joined.separator!r}) splits them",
         )
     return hints
 

@@ -26,6 +26,7 @@ __all__ = [
     "check_option",
     "check_positive",
     "counted",
+    "name_quoted",
     "name_some",
     "read_array",
     "read_column",
@@ -43,6 +44,11 @@ def name_some(names: Iterable[object], limit: int = _MAX_NAMED) -> str:
     return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def name_quoted(names: Iterable[object], limit: int = _MAX_NAMED) -> str:
+    """Join names that a user gave for a message, as Python writes them: blanks show, and they can be copied."""
+    return name_some((repr(str(name)) for name in names), limit)
+
+
 def counted(n: int, noun: str) -> str:
     """``1 cell``, ``2 cells``."""
     return f"{n} {noun}" + ("" if n == 1 else "s")
@@ -56,7 +62,9 @@ def check_anndata(adata: object) -> None:
         check_is_read(adata)
         return
     if type(adata).__name__ == "MuData":
-        name = next((name for name in adata.mod if name in ("rna", "gex")), next(iter(adata.mod), "rna"))
+        from argen._bridge.modality import likely_rna  # which needs this module
+
+        name = likely_rna(list(adata.mod))
         msg = f"This takes an AnnData, not a MuData: pass the modality with the counts, such as mdata[{name!r}]."
     else:
         msg = f"This takes an AnnData, not a {type(adata).__name__}."

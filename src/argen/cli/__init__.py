@@ -130,7 +130,7 @@ def _run(options: argparse.Namespace) -> None:
     report = None if options.report is None else check_path(options.report, (".html",), "report.html", made=options.out)
     check_level("alpha", options.alpha)
     data = read_file(options.file)
-    rna = find_rna(data, options.guides)
+    rna = find_rna(data, options.guides, options.rna)
     adata = modality(data, rna)
     take_columns(options, data, adata, rna)
     with naming_columns(data, rna):

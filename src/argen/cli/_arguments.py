@@ -156,20 +156,22 @@ def _add_perturbation_options(group: argparse._ArgumentGroup) -> None:
         "label of control cells or guides; repeat it for several (default: 'control' with --perturbation-key, else the "
         "usual spellings such as non-targeting)",
     )
+    words = "modality of an .h5mu file with the RNA (default: the one called rna, gex, gene, Gene Expression, ...)"
+    add("rna", GUIDES, "NAME", words)
     add(
         "guides",
         GUIDES,
         "NAME",
         "modality (.h5mu), obsm entry or type of features (.h5ad) with guide UMI counts (default: the modality called "
-        "guide, guides, gdo, grna or crispr; the features of type CRISPR Guide Capture)",
+        "guide, guides, gdo, grna, crispr, CRISPR Guide Capture, ...; the features of type CRISPR Guide Capture)",
     )
     add(
         "guide_target",
         GUIDES,
         "COL|CSV|REGEX",
-        "column of the guide modality's var with the target of each guide (default: target, gene_target, target_gene "
-        "or grna_target), a .csv or .tsv file with the columns guide and target, or a regular expression with one "
-        "group on the guide's name; an obsm entry needs one of the last two",
+        "column of the guide modality's var with the target of each guide (default: target, grna_target, "
+        "target_gene_name, ...), a text or Excel file with such a column and one with the guides, or a regular "
+        "expression with one group on the guide's name; an obsm entry needs one of the last two",
     )
     words = "layer of the guide counts, in that modality or beside those features (default: X)"
     add("guide_layer", GUIDES, "NAME", words)

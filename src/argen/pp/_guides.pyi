@@ -13,6 +13,7 @@ _Data = TypeVar("_Data", AnnData, MuData)
 def argen_guides(
     data: _Data,
     *,
+    rna: str | None = None,
     guides: str | None = None,
     guide_target: str | Path | re.Pattern | Mapping[str, str] | pd.Series | pd.DataFrame | None = None,
     guide_layer: str | None = None,
@@ -36,6 +37,7 @@ def argen_guides(
 def argen_guides(
     data: _Data,
     *,
+    rna: str | None = None,
     guides: str | None = None,
     guide_target: str | Path | re.Pattern | Mapping[str, str] | pd.Series | pd.DataFrame | None = None,
     guide_layer: str | None = None,
@@ -59,6 +61,7 @@ def argen_guides(
 def argen_guides(
     data: _Data,
     *,
+    rna: str | None = None,
     guides: str | None = None,
     guide_target: str | Path | re.Pattern | Mapping[str, str] | pd.Series | pd.DataFrame | None = None,
     guide_layer: str | None = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from argen._bridge import log
 from argen._bridge.guides.knockdown import read_design
 from argen._bridge.guides.qc import QcLimits, QcResult, apply_rules, write_qc
-from argen._bridge.modality import find_rna, modality
+from argen._bridge.modality import find_analysed, modality
 from argen._bridge.mudatas import columns_stay, copied, naming_columns
 from argen._bridge.remembered import REMEMBERED
 from argen._bridge.storage import check_takes_results
@@ -24,6 +24,7 @@ __all__ = ["argen_qc"]
 def argen_qc(  # noqa: PLR0913
     data: "AnnData | MuData",
     *,
+    rna: str | None = None,
     min_depth: float | None = None,
     max_depth: float | None = None,
     min_genes: float | None = None,
@@ -55,6 +56,9 @@ def argen_qc(  # noqa: PLR0913
     data
         Cells with raw counts; of a MuData the RNA modality is used. Features that are no genes by
         ``var["feature_types"]`` are left out, as in :func:`argen.tl.argen_descendants`.
+    rna
+        Modality of a MuData with the RNA. `None` takes the one that holds results of argen, else looks for it as
+        :func:`argen.pp.argen_guides` does.
     min_depth, max_depth
         Limits of the sequencing depth, both included.
     min_genes, max_genes
@@ -134,7 +138,7 @@ def argen_qc(  # noqa: PLR0913
     )
     _check_limits(limits)
     start = log.info("quality control")
-    rna = find_rna(data, None)
+    rna = find_analysed(data, rna)
     check_takes_results(modality(data, rna), copy=copy, name="data" if rna is None else f"data.mod[{rna!r}]")
     columns = {"n_genes": n_genes, "percent_mito": percent_mito}
     with naming_columns(data, rna):

@@ -10,6 +10,7 @@ _Data = TypeVar("_Data", AnnData, MuData)
 def argen_qc(
     data: _Data,
     *,
+    rna: str | None = None,
     min_depth: float | None = None,
     max_depth: float | None = None,
     min_genes: float | None = None,
@@ -33,6 +34,7 @@ def argen_qc(
 def argen_qc(
     data: _Data,
     *,
+    rna: str | None = None,
     min_depth: float | None = None,
     max_depth: float | None = None,
     min_genes: float | None = None,
@@ -56,6 +58,7 @@ def argen_qc(
 def argen_qc(
     data: _Data,
     *,
+    rna: str | None = None,
     min_depth: float | None = None,
     max_depth: float | None = None,
     min_genes: float | None = None,

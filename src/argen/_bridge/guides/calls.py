@@ -15,10 +15,10 @@ from argen._bridge.counts import warn_scaled
 from argen._bridge.counts_elsewhere import counts_elsewhere, matrix_name
 from argen._bridge.features import features_of_type, guide_type, other_types
 from argen._bridge.guides.mapping import GuideTargetMap, check_unique, mapped_guides, read_mapping
-from argen._bridge.guides.names import clean_text
+from argen._bridge.guides.names import GuideLabel, clean_text
 from argen._bridge.modality import check_present, find_guides, modality
 from argen._bridge.storage import check_is_read, check_matrix
-from argen._bridge.validate import check_complete, check_layer, counted, name_some, read_column, read_numbers
+from argen._bridge.validate import check_complete, check_layer, counted, name_quoted, read_column, read_numbers
 from argen._core.guides import CellGroups
 from argen.errors import InputError
 
@@ -46,7 +46,7 @@ class GuideCounts:
     position
         Row of each RNA cell in `counts`, −1 where it has none, shape (n_cells,).
     guides, labels
-        Name and target of each guide; the target is empty where none is given.
+        Name of each guide, and what is said about it.
     obs
         Tables with columns of the measured cells, by what they are called; the first that has a column is used.
     mismatches
@@ -58,7 +58,7 @@ class GuideCounts:
     counts: sparse.csr_array
     position: np.ndarray
     guides: list[str]
-    labels: list[str]
+    labels: list[GuideLabel]
     obs: dict[str, pd.DataFrame]
     mismatches: list[str] = field(default_factory=list)
 
@@ -98,8 +98,8 @@ def _from_modality(
     measured = position >= 0
     if not measured.any():
         msg = (
-            f"No cell of modality {rna!r} (such as {name_some(cells, 2)}) is in modality {source!r} "
-            f"(such as {name_some(guide.obs_names, 2)}). Give the cells the same obs_names in both."
+            f"No cell of modality {rna!r} (such as {name_quoted(cells, 2)}) is in modality {source!r} "
+            f"(such as {name_quoted(guide.obs_names, 2)}). Give the cells the same obs_names in both."
         )
         raise InputError(msg)
     counts = _counts_of(guide, layer, f"mdata.mod[{source!r}]")[position[measured]]
@@ -115,8 +115,9 @@ def _from_modality(
     if not measured.all():
         mismatches.insert(
             0,
-            f"{counted(int((~measured).sum()), 'cell')} of modality {rna!r} (such as {name_some(cells[~measured], 2)}) "
-            f"are not in modality {source!r}, whose cells are such as {name_some(guide.obs_names, 2)}",
+            f"{counted(int((~measured).sum()), 'cell')} of modality {rna!r} "
+            f"(such as {name_quoted(cells[~measured], 2)}) are not in modality {source!r}, "
+            f"whose cells are such as {name_quoted(guide.obs_names, 2)}",
         )
     return GuideCounts(source, counts, rows, names, labels, obs, mismatches)
 
@@ -125,9 +126,11 @@ def _mismatches(counts: sparse.csr_array, guides: list[str], lost: list[str]) ->
     """Guides without a UMI, and targets of the mapping without a guide."""
     found = []
     if empty := [guides[g] for g in np.flatnonzero(np.bincount(counts.indices, minlength=len(guides)) == 0)]:
-        found.append(f"{counted(len(empty), 'guide')} without a UMI in any cell: {name_some(empty)}")
+        found.append(f"{counted(len(empty), 'guide')} without a UMI in any cell: {name_quoted(empty)}")
     if lost:
-        found.append(f"{counted(len(lost), 'target')} of guide_target without a guide in the counts: {name_some(lost)}")
+        found.append(
+            f"{counted(len(lost), 'target')} of guide_target without a guide in the counts: {name_quoted(lost)}"
+        )
     return found
 
 
@@ -144,11 +147,11 @@ def _from_features(adata: "AnnData", guides: str, guide_target: GuideTargetMap, 
 def _from_obsm(adata: "AnnData", guides: str | None, guide_target: GuideTargetMap, layer: str | None) -> GuideCounts:
     types = other_types(adata)
     if guides is None:
-        of_type = f", or for a type of features (there are: {name_some(map(repr, types))})" if types else ""
+        of_type = f", or for a type of features (there are: {name_quoted(types)})" if types else ""
         msg = (
             "Say where the guides are: labels=... for an obs column with one target per cell "
-            f"(there are: {name_some(adata.obs.columns)}), or guides=... for an obsm entry with guide counts "
-            f"(there are: {name_some(adata.obsm)}){of_type}."
+            f"(there are: {name_quoted(adata.obs.columns)}), or guides=... for an obsm entry with guide counts "
+            f"(there are: {name_quoted(adata.obsm)}){of_type}."
         )
         raise InputError(msg)
     kinds = ("obsm entry or type of features", "obsm entries and types") if types else ("obsm entry", "obsm entries")

@@ -18,7 +18,7 @@ from argen._bridge.remembered import remembered_depth, with_remembered
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
-from argen._bridge.validate import name_some
+from argen._bridge.validate import name_quoted
 from argen._core.fdr import adjusted
 from argen._core.guides import KnockdownTask, fit_knockdowns
 from argen._core.parallel import worker_pool
@@ -137,12 +137,11 @@ def _genes(adata: "AnnData", groups: _Groups, measured_as: Mapping[str, str]) ->
     guides = groups.guides
     targets = sorted(set(guides["target"][~guides["is_control"].astype(bool)]) - {"multiple"})
     if unknown := sorted(set(measured_as) - set(targets)):
-        msg = (
-            f"measured_as names {name_some(unknown)}, which are no targets; the targets are: {name_some(targets, 30)}."
-        )
+        there = name_quoted(targets, 30)
+        msg = f"measured_as names {name_quoted(unknown)}, which are no targets; the targets are: {there}."
         raise InputError(msg)
     if absent := sorted(set(measured_as.values()) - set(gene_names(adata))):
-        msg = f"measured_as names genes that are not in adata.var_names: {name_some(absent)}."
+        msg = f"measured_as names genes that are not in adata.var_names: {name_quoted(absent)}."
         raise InputError(msg)
     named, measured = {target: measured_as.get(target, target) for target in targets}, gene_names(adata)
     return {target: gene if gene in measured else "" for target, gene in named.items()}

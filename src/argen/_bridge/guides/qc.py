@@ -19,7 +19,7 @@ from argen._bridge.guides.knockdown import KnockdownDesign, read_guides, target_
 from argen._bridge.guides.names import STATUS_WORDS
 from argen._bridge.remembered import remembered_depth
 from argen._bridge.results.entries import new_entry, write_entry
-from argen._bridge.validate import name_some, read_column, read_numbers
+from argen._bridge.validate import name_quoted, read_column, read_numbers
 from argen.errors import DesignError, InputError
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _percent_mito(adata: "AnnData", column: str | None, counts: Callable) -> np.
     if not is_mito.any():
         msg = (
             "max_percent_mito needs mitochondrial genes (names that start with MT-), or an obs column with the "
-            f"percentage: name it in percent_mito=.... Columns: {name_some(adata.obs.columns, 30) or 'none'}."
+            f"percentage: name it in percent_mito=.... Columns: {name_quoted(adata.obs.columns, 30) or 'none'}."
         )
         raise InputError(msg)
     matrix = counts()
