@@ -356,7 +356,7 @@ def test_error_in_a_process_is_one_line_without_a_traceback(tmp_path):
     [
         ((), ["--perturbation-key", "--guides", "Columns: perturbation, guide, depth, L"]),
         (("--perturbation-key", "gene"), ["'gene'", "perturbation, guide, depth, L"]),
-        (("--perturbation-key", "perturbation", "--control", "NT"), ["'NT'", "Labels found: X1, X2"]),
+        (("--perturbation-key", "perturbation", "--control", "NT"), ["'NT'", "Labels found: 'X1', 'X2'"]),
         (("--perturbation-key", "perturbation", "--covariates", "batch"), ["'batch'"]),
         (("--perturbation-key", "perturbation", "--depth", "umi"), ["'umi'"]),
         (("--perturbation-key", "perturbation", "--layer", "counts"), ["'counts'"]),

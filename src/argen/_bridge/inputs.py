@@ -10,8 +10,10 @@ from scipy import sparse
 
 from argen._bridge.counts import depth_of, read_counts
 from argen._bridge.design import CovariateSpec, build_covariates, integer_codes, parse_covariates
+from argen._bridge.gene_names import GeneNames
 from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
+from argen._bridge.spelling import Asked, cure_of, cure_of_most
 from argen._bridge.validate import check_anndata, name_some
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
 from argen.errors import DesignError, InputError
@@ -25,7 +27,7 @@ __all__ = [
 ]
 
 _NO_CONTROLS = "no control cells in its covariate levels"
-_JOINS = ("+", ",", ";", "|", "&", "_")
+NOT_MEASURED = "not measured"
 
 
 @dataclass(slots=True)
@@ -59,11 +61,12 @@ def read_screen(
     """
     check_anndata(adata)
     _check_unique(adata.var_names)
-    labels = read_labels(adata.obs, params)
+    read = read_labels(adata, params)
+    labels, params, names = read.of_cell, read.settings, read.names
     spec = parse_covariates(params.covariates, adata.obs)
     counts = read_counts(adata, params.layer)
     depth = depth_of(adata, params.depth, counts, depth_genes)
-    cells, genes, covariates, report = _select(adata, params, spec, labels, counts, depth)
+    cells, genes, covariates, report = _select(adata, params, spec, labels, names, counts, depth)
     submatrix = sparse.csc_array(counts[:, adata.var_names.get_indexer(genes)][cells])
     submatrix.sum_duplicates()
     position = {gene: j for j, gene in enumerate(genes)}
@@ -73,21 +76,20 @@ def read_screen(
     if params.depth is None or depth_genes is not None:
         used_depth = used_depth / used_depth.mean()
     screen = build_screen(submatrix, perturbation, used_depth, covariates, genes)
-    report.hints = _hints(adata, params, report, integer_codes(spec, adata.obs.iloc[cells]))
+    report.hints = _hints(_unmeasured(adata, params, names, report), integer_codes(spec, adata.obs.iloc[cells]))
     return replace(screen, cell=cells[screen.cell]), report
 
 
-def _hints(adata: "AnnData", params: DescendantSettings, report: ScreenReport, codes: dict[str, int]) -> list[str]:
-    """Several perturbations in one label; batches coded by integers."""
-    hints = []
-    known = {*report.perturbation_cells, *params.control, *adata.var_names}
-    unmeasured = sorted(name for name, reason in report.dropped.items() if reason == "not measured")
-    joined = ((name, mark) for name in unmeasured for mark in _JOINS if mark in name)
-    if found := next((pair for pair in joined if known.issuperset(pair[0].split(pair[1]))), None):
-        hints.append(
-            f"labels such as {found[0]!r} name several perturbations: ag.pp.argen_guides(adata, "
-            f"labels={params.perturbation_key!r}, separator={found[1]!r}) splits them"
-        )
+def _unmeasured(adata: "AnnData", params: DescendantSettings, names: GeneNames, report: ScreenReport) -> Asked:
+    """The labels that are no gene, and where they come from."""
+    unmeasured = sorted(name for name, reason in report.dropped.items() if reason == NOT_MEASURED)
+    others = {*report.perturbation_cells, *params.control}.difference(unmeasured)
+    return Asked(unmeasured, adata, names, params.perturbation_key, others)
+
+
+def _hints(unmeasured: Asked, codes: dict[str, int]) -> list[str]:
+    """Labels that would be genes if they were read otherwise; batches coded by integers."""
+    hints = [hint for hint in [cure_of_most(unmeasured)] if hint]
     for name, n in codes.items():
         hints.append(
             f"covariate {name!r} holds {n} different integers and is taken as a number: if they are codes, write "
@@ -108,6 +110,7 @@ def _select(
     params: DescendantSettings,
     spec: CovariateSpec,
     labels: np.ndarray,
+    names: GeneNames,
     counts,
     depth: np.ndarray,
 ) -> tuple[np.ndarray, list[str], Covariates, ScreenReport]:
@@ -118,14 +121,14 @@ def _select(
     """
     report = ScreenReport()
     control = np.isin(labels, params.control)
-    _screen_perturbations(adata, params, labels, depth, report)
+    _screen_perturbations(names, params, labels, depth, report)
     alone = np.zeros(len(labels), dtype=bool)
     candidates = sorted(set(report.perturbation_cells) - set(report.dropped))
     own_counts = counts[:, adata.var_names.get_indexer(candidates)]
     while True:
         kept = sorted(set(report.perturbation_cells) - set(report.dropped))
         cells = np.flatnonzero((control | np.isin(labels, kept)) & (depth > 0) & ~alone)
-        _check_enough(control[cells].sum(), int(alone.sum()), kept, params, report, adata.var_names)
+        _check_enough(control[cells].sum(), int(alone.sum()), kept, params, report, adata, names)
         covariates, lonely = _covariates(spec, adata.obs.iloc[cells], report)
         if lonely.any():
             alone[cells[lonely]] = True
@@ -152,7 +155,7 @@ def _covariates(spec: CovariateSpec, obs: pd.DataFrame, report: ScreenReport) ->
 
 
 def _screen_perturbations(
-    adata: "AnnData", params: DescendantSettings, labels: np.ndarray, depth: np.ndarray, report: ScreenReport
+    genes: GeneNames, params: DescendantSettings, labels: np.ndarray, depth: np.ndarray, report: ScreenReport
 ) -> None:
     """Perturbations out by what is known before the analysis: not asked for, not measured, too few cells."""
     ignored = {"", *NO_PERTURBATION, *params.control}
@@ -160,14 +163,16 @@ def _screen_perturbations(
     report.perturbation_cells = {str(n): int(s) for n, s in zip(names, sizes, strict=True) if n not in ignored}
     for label in set(labels) - ignored:
         report.perturbation_cells.setdefault(label, 0)
-    measured = set(adata.var_names)
     for name, size in report.perturbation_cells.items():
         if params.perturbations is not None and name not in params.perturbations:
             report.dropped[name] = "not among perturbations"
-        elif name not in measured:
-            report.dropped[name] = "not measured"
-        elif size < params.min_cells:
-            report.dropped[name] = f"fewer than {params.min_cells} cells"
+        elif name in genes.var_names:
+            if size < params.min_cells:
+                report.dropped[name] = f"fewer than {params.min_cells} cells"
+        elif name in genes.shared:
+            report.dropped[name] = f"symbol of several genes: {name_some(genes.shared[name])}"
+        else:
+            report.dropped[name] = NOT_MEASURED
 
 
 def _check_enough(
@@ -176,7 +181,8 @@ def _check_enough(
     kept: Sequence[str],
     params: DescendantSettings,
     report: ScreenReport,
-    var_names: pd.Index,
+    adata: "AnnData",
+    names: GeneNames,
 ) -> None:
     lost = (
         f" {n_alone} cells were left out because each is alone in a level of {params.covariates!r}." if n_alone else ""
@@ -190,16 +196,21 @@ def _check_enough(
     if len(kept) < 2:
         by_reason: dict[str, list[str]] = {}
         for name, reason in sorted(report.dropped.items()):
-            by_reason.setdefault(reason, []).append(name)
-        dropped = "; ".join(f"{reason}: {name_some(names)}" for reason, names in by_reason.items())
-        msg = (
-            f"Perturbations left: {name_some(kept) or 'none'}; a network needs two. Dropped: {dropped or 'none'}.{lost}"
-        )
-        if "not measured" in by_reason:
-            msg += (
-                f" Measured are the genes of adata.var_names, such as {name_some(var_names[:3])}: compare the spelling."
-            )
+            by_reason.setdefault(reason, []).append(repr(names.show(name)))
+        dropped = "; ".join(f"{reason}: {name_some(some)}" for reason, some in by_reason.items())
+        left = name_some(repr(names.show(name)) for name in kept)
+        msg = f"Perturbations left: {left or 'none'}; a network needs two. Dropped: {dropped or 'none'}.{lost}"
+        if NOT_MEASURED in by_reason:
+            msg += f" {_why_not_measured(_unmeasured(adata, params, names, report))}"
         raise DesignError(msg)
+
+
+def _why_not_measured(unmeasured: Asked) -> str:
+    """The pattern of the labels that are no gene, or what genes look like here."""
+    if cure := cure_of(unmeasured):
+        return f"{cure[0].upper()}{cure[1:]}."
+    genes = name_some(map(repr, unmeasured.adata.var_names[:3]))
+    return f"Measured are the genes of adata.var_names, such as {genes}: compare the spelling."
 
 
 def _unusable(

@@ -54,7 +54,8 @@ def read_measured(
     there. `params` were used to read the screen of the network before, so that they are known to be right. Genes with
     few counts are left out; with `most` only so many are read, those that are perturbed and those with most counts.
     """
-    labels = read_labels(adata.obs, params)
+    read = read_labels(adata, params)
+    labels, params = read.of_cell, read.settings
     spec = parse_covariates(params.covariates, adata.obs)
     counts = read_counts(adata, params.layer)
     depth = depth_of(adata, params.depth, counts, depth_genes)

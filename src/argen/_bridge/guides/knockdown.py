@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge import log
 from argen._bridge.counts import read_counts
 from argen._bridge.design import build_covariates, parse_covariates
+from argen._bridge.gene_names import gene_names
 from argen._bridge.intervals import interval_95
 from argen._bridge.remembered import remembered_depth, with_remembered
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
+from argen._bridge.spelling import Asked, cure_of
 from argen._bridge.validate import name_some
 from argen._core.fdr import adjusted
 from argen._core.guides import KnockdownTask, fit_knockdowns
@@ -42,6 +45,7 @@ class KnockdownDesign:
     covariates: str | Sequence[str] | None = None
     depth: str | None = None
     layer: str | None = None
+    gene_symbols: str | None = None
     measured_as: Mapping[str, str] = field(default_factory=dict)
     n_jobs: int | None = None
 
@@ -53,9 +57,11 @@ def read_design(
     layer: str | None,
     measured_as: Mapping[str, str] | None,
     n_jobs: int | None = None,
+    gene_symbols: str | None = None,
 ) -> KnockdownDesign:
     """The design as a user gives it, with what an earlier step was given in the place of None."""
-    known = with_remembered(adata, {"covariates": covariates, "depth": depth, "layer": layer})
+    given = {"covariates": covariates, "depth": depth, "layer": layer, "gene_symbols": gene_symbols}
+    known = with_remembered(adata, given)
     return KnockdownDesign(**known, measured_as=dict(measured_as or {}), n_jobs=n_jobs)
 
 
@@ -103,7 +109,7 @@ def _knockdowns(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     groups = _groups(adata, key, read_guides(adata, key))
     groups.perturbation[~among] = "unassigned"
-    genes = _genes(adata, groups, design.measured_as)
+    genes = _genes(adata, groups, design)
     counts = read_counts(adata, design.layer)
     usable, depth, covariates = _cells(adata, groups, counts, design)
     names = [name for name, gene in genes.items() if gene]
@@ -128,20 +134,24 @@ def _groups(adata: "AnnData", key: str, result: Entry) -> _Groups:
     return _Groups(guides.assign(target=guides["target"].astype(str)), perturbation, carried)
 
 
-def _genes(adata: "AnnData", groups: _Groups, measured_as: Mapping[str, str]) -> dict[str, str]:
+def _genes(adata: "AnnData", groups: _Groups, design: KnockdownDesign) -> dict[str, str]:
     """Gene that each target is measured by, empty where none is."""
-    guides = groups.guides
+    guides, measured_as, names = groups.guides, design.measured_as, gene_names(adata, design.gene_symbols)
     targets = sorted(set(guides["target"][~guides["is_control"].astype(bool)]) - {"multiple"})
     if unknown := sorted(set(measured_as) - set(targets)):
         msg = (
             f"measured_as names {name_some(unknown)}, which are no targets; the targets are: {name_some(targets, 30)}."
         )
         raise InputError(msg)
-    if absent := sorted(set(measured_as.values()) - set(adata.var_names)):
-        msg = f"measured_as names genes that are not in adata.var_names: {name_some(absent)}."
+    if absent := sorted(gene for gene in measured_as.values() if names.gene(gene) not in names.var_names):
+        where = "adata.var_names" if names.column is None else f"adata.var_names or adata.var[{names.column!r}]"
+        msg = f"measured_as names genes that are not in {where}: {name_some(absent)}."
         raise InputError(msg)
-    named = {target: measured_as.get(target, target) for target in targets}
-    return {target: gene if gene in adata.var_names else "" for target, gene in named.items()}
+    genes = {target: names.gene(measured_as.get(target, target)) for target in targets}
+    measured = {target: gene if gene in names.var_names else "" for target, gene in genes.items()}
+    if targets and not any(measured.values()) and (cure := cure_of(Asked(targets, adata, names, None))):
+        log.warning(f"no target of a guide is measured: {cure}")
+    return measured
 
 
 def _cells(
