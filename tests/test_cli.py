@@ -15,6 +15,7 @@ import pytest
 import scanpy as sc
 from csv_files import read_exact
 from matplotlib import pyplot as plt
+from named_screens import with_ids
 
 import argen as ag
 from argen._bridge.compilation import cache_folder
@@ -205,6 +206,21 @@ def test_h5ad_with_labels_gives_what_the_functions_give(screen, h5ad, design, tm
     stored = anndata.read_h5ad(out / "result.h5ad")
     assert stored.uns["argen_descendants"]["settings"]["closure"] == "acyclic"
     assert stored.uns["argen_dag"]["settings"]["first_stage"] == "shrunk"
+
+
+def test_symbols_in_a_column_of_var(screen, h5ad, design, tmp_path, capsys):
+    by_id = with_ids(screen)
+    by_id.write_h5ad(tmp_path / "ids.h5ad")
+    message = fails(capsys, "run", tmp_path / "ids.h5ad", *design, "--out", tmp_path / "none")
+    assert "labels such as 'X1' are names of adata.var['gene_name']".lower() in message.lower()
+    assert "give gene_symbols='gene_name'" in message
+    how = ["--export", "graphml", "--quiet"]
+    assert main(["run", str(h5ad), *design, "--out", str(tmp_path / "left"), *how]) == 0
+    options = ["--gene-symbols", "gene_name", "--out", str(tmp_path / "right")]
+    assert main(["run", str(tmp_path / "ids.h5ad"), *design, *options, *how]) == 0
+    for name in (*RUN_FILES, "network.graphml"):
+        if name.endswith((".csv", ".graphml")):
+            assert (tmp_path / "left" / name).read_bytes() == (tmp_path / "right" / name).read_bytes()
 
 
 def test_formula_layer_targets_and_control_reach_the_analysis(screen, tmp_path):
