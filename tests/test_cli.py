@@ -17,6 +17,7 @@ from anndata import AnnData
 from csv_files import read_exact
 from matplotlib import pyplot as plt
 from mixed import with_features
+from named_screens import with_ids
 
 import argen as ag
 from argen._bridge.compilation import cache_folder
@@ -207,6 +208,21 @@ def test_h5ad_with_labels_gives_what_the_functions_give(screen, h5ad, design, tm
     stored = anndata.read_h5ad(out / "result.h5ad")
     assert stored.uns["argen_descendants"]["settings"]["closure"] == "acyclic"
     assert stored.uns["argen_dag"]["settings"]["first_stage"] == "shrunk"
+
+
+def test_symbols_in_a_column_of_var(screen, h5ad, design, tmp_path, capsys):
+    by_id = with_ids(screen)
+    by_id.write_h5ad(tmp_path / "ids.h5ad")
+    message = fails(capsys, "run", tmp_path / "ids.h5ad", *design, "--out", tmp_path / "none")
+    assert "labels such as 'X1' are names of adata.var['gene_name']".lower() in message.lower()
+    assert "give gene_symbols='gene_name'" in message
+    how = ["--export", "graphml", "--quiet"]
+    assert main(["run", str(h5ad), *design, "--out", str(tmp_path / "left"), *how]) == 0
+    options = ["--gene-symbols", "gene_name", "--out", str(tmp_path / "right")]
+    assert main(["run", str(tmp_path / "ids.h5ad"), *design, *options, *how]) == 0
+    for name in (*RUN_FILES, "network.graphml"):
+        if name.endswith((".csv", ".graphml")):
+            assert (tmp_path / "left" / name).read_bytes() == (tmp_path / "right" / name).read_bytes()
 
 
 def test_formula_layer_targets_and_control_reach_the_analysis(screen, tmp_path):
@@ -402,7 +418,7 @@ def test_error_in_a_process_is_one_line_without_a_traceback(tmp_path):
     [
         ((), ["--perturbation-key", "--guides", "Columns: perturbation, guide, depth, L"]),
         (("--perturbation-key", "gene"), ["'gene'", "perturbation, guide, depth, L"]),
-        (("--perturbation-key", "perturbation", "--control", "NT"), ["'NT'", "Labels found: X1, X2"]),
+        (("--perturbation-key", "perturbation", "--control", "NT"), ["'NT'", "Labels found: 'X1', 'X2'"]),
         (("--perturbation-key", "perturbation", "--covariates", "batch"), ["'batch'"]),
         (("--perturbation-key", "perturbation", "--depth", "umi"), ["'umi'"]),
         (("--perturbation-key", "perturbation", "--layer", "counts"), ["'counts'"]),

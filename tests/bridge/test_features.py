@@ -12,7 +12,7 @@ from scipy import sparse
 from toy import KWARGS, assert_equal, toy
 
 import argen as ag
-from argen._bridge.features import gene_columns, gene_names, gene_positions
+from argen._bridge.features import gene_columns, gene_positions, genes_of
 from argen.errors import ArgenError, CountsError, InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Variable names are not unique")
@@ -37,7 +37,7 @@ def log():
 def test_genes_are_told_by_their_type(column, make, word):
     adata = typed(make([word, GUIDE, word, ANTIBODY, "Custom"]), column)
     assert gene_columns(adata).tolist() == [True, False, True, False, False]
-    assert list(gene_names(adata)) == ["f0", "f2"]
+    assert list(genes_of(adata)) == ["f0", "f2"]
     assert gene_positions(adata, ["f2", "f1", "f0", "x"]).tolist() == [2, -1, 0, -1]
 
 
@@ -162,7 +162,10 @@ def test_umis_of_guides_make_no_edges():
 def test_a_label_that_is_a_feature_is_not_measured():
     adata = with_features(toy(), guides_of(toy()))
     adata.obs["gene"] = adata.obs["gene"].astype(str).replace("D", "Dg1")
-    with pytest.warns(ag.errors.ArgenWarning, match="1 perturbation dropped, not measured: Dg1"):
+    with (
+        pytest.warns(ag.errors.ArgenWarning, match="'Dg1' are names of guides"),
+        pytest.warns(ag.errors.ArgenWarning, match="1 perturbation dropped, not measured: Dg1"),
+    ):
         ag.tl.argen_descendants(adata, **KWARGS)
     assert ag.get.perturbations(adata).set_index("perturbation").loc["Dg1", "reason"] == "not measured"
 

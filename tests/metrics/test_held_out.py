@@ -140,7 +140,7 @@ def test_a_network_learned_on_the_other_cells(screen):
     ("options", "error", "message"),
     [
         ({"perturbation_key": "gene"}, InputError, "perturbation_key='gene' is not an obs column"),
-        ({"control": "ctrl"}, DesignError, "control='ctrl'; labels: A, B"),
+        ({"control": "ctrl"}, DesignError, "control='ctrl'; labels: 'A', 'B'"),
         ({"layer": "raw"}, InputError, "layer='raw' is not in adata.layers. Layers: scaled"),
         ({"layer": "scaled"}, CountsError, r"adata.layers\['scaled'\] .*normalize=False"),
         ({"alpha": 0}, InputError, "alpha=0"),

@@ -82,8 +82,11 @@ def test_empty_matrix(function):
         ({"depth": "nope"}, ["'nope'", "adata.obs", "mito"]),
         ({"depth": "batch"}, ["'batch'", "not numeric"]),
         ({"layer": "nope"}, ["'nope'", "adata.layers", "Layers: none"]),
-        ({"control": "non-targeting"}, ["'non-targeting'", "Labels found: A, B, C, D, ctrl"]),
-        ({"control": ["ctrl", "NT"]}, ["'NT'", "Labels found: A, B, C, D, ctrl"]),
+        (
+            {"control": "non-targeting"},
+            ["'non-targeting'", "give control='ctrl'. Labels found: 'A', 'B', 'C', 'D', 'ctrl'"],
+        ),
+        ({"control": ["ctrl", "NT"]}, ["'NT'", "give control='ctrl'. Labels found: 'A', 'B', 'C', 'D', 'ctrl'"]),
         ({"control": []}, ["control"]),
         ({"control": None}, ["control"]),
         ({"perturbations": ["A", "B", "Z"]}, ["Z", "no cells", "'gene'"]),
@@ -178,14 +181,18 @@ def test_controls_without_depth_do_not_count(function):
 
 def test_a_network_needs_two_targets(function):
     check_refused(
-        function, toy(), DesignError, ["Perturbations left: A", "not among perturbations: B, C, D"], perturbations=["A"]
+        function,
+        toy(),
+        DesignError,
+        ["Perturbations left: 'A'", "not among perturbations: 'B', 'C', 'D'"],
+        perturbations=["A"],
     )
 
 
 def test_unmeasured_targets_show_what_is_measured(function):
     adata = toy()
     adata.var_names = [f"ENSG{i}" for i in range(adata.n_vars)]
-    words = ["Perturbations left: none", "not measured: A, B, C, D", "adata.var_names", "ENSG0"]
+    words = ["Perturbations left: none", "not measured: 'A', 'B', 'C', 'D'", "adata.var_names", "ENSG0"]
     check_refused(function, adata, DesignError, words)
 
 

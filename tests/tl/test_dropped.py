@@ -232,7 +232,7 @@ def test_every_cell_is_under_one_heading():
 def test_nothing_left():
     adata = toy()
     adata.obs["gene"] = adata.obs["gene"].replace({"A": "MYC", "B": "FOS", "C": "JUN"})
-    with pytest.raises(DesignError, match=r"Perturbations left: D; .*not measured: FOS, JUN, MYC"):
+    with pytest.raises(DesignError, match=r"Perturbations left: 'D'; .*not measured: 'FOS', 'JUN', 'MYC'"):
         run(adata)
 
 

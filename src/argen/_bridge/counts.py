@@ -9,7 +9,7 @@ from scipy import sparse
 from argen._bridge import log
 from argen._bridge.count_values import as_counts, find_rounding
 from argen._bridge.counts_elsewhere import counts_elsewhere, matrix_name
-from argen._bridge.features import gene_columns, gene_names, log_other_features
+from argen._bridge.features import gene_columns, genes_of, log_other_features
 from argen._bridge.runtime import warn_user
 from argen._bridge.storage import check_matrix
 from argen._bridge.validate import check_layer, name_some, read_column, read_numbers
@@ -26,7 +26,7 @@ UNAFFECTED = "unaffected"
 
 
 def read_counts(adata: "AnnData", layer: str | None, hint: str = ""):
-    """Checked counts of the genes, CSR, CSC or dense; columns as :func:`~argen._bridge.features.gene_names` has them.
+    """Checked counts of the genes, CSR, CSC or dense; columns as :func:`~argen._bridge.features.genes_of` has them.
 
     What is no gene (guides, antibodies, hashtags of the same object) is not among them. `hint` ends the message about
     what is no count.
@@ -102,7 +102,7 @@ def depth_of(adata: "AnnData", depth: str | None, counts, depth_genes: np.ndarra
     """
     if depth_genes is None:
         return read_depth(adata.obs, depth, counts)
-    at = gene_names(adata).get_indexer(list(depth_genes))
+    at = genes_of(adata).get_indexer(list(depth_genes))
     if (at < 0).any():
         gone = [name for name, i in zip(depth_genes, at, strict=True) if i < 0]
         msg = f"depth='unaffected' was made of genes that are not in this object any more: {name_some(gone)}."

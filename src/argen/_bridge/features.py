@@ -17,8 +17,8 @@ __all__ = [
     "check_gene_names",
     "features_of_type",
     "gene_columns",
-    "gene_names",
     "gene_positions",
+    "genes_of",
     "guide_type",
     "log_other_features",
     "other_types",
@@ -42,7 +42,7 @@ def gene_columns(adata: "AnnData") -> np.ndarray | None:
     return types == GENE_TYPE
 
 
-def gene_names(adata: "AnnData") -> pd.Index:
+def genes_of(adata: "AnnData") -> pd.Index:
     """Names of the genes, in the order of the columns."""
     genes = gene_columns(adata)
     return adata.var_names if genes is None else adata.var_names[genes]
@@ -59,7 +59,7 @@ def gene_positions(adata: "AnnData", names: Iterable[str]) -> np.ndarray:
 
 def check_gene_names(adata: "AnnData") -> None:
     """Raise :class:`~argen.errors.InputError` if names of genes repeat; other features may be called like a gene."""
-    names = gene_names(adata)
+    names = genes_of(adata)
     if not names.is_unique:
         repeated = names[names.duplicated()].unique()
         msg = f"adata.var_names holds duplicates: {name_some(repeated)}. Call adata.var_names_make_unique() first."

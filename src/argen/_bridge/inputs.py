@@ -11,10 +11,11 @@ from scipy import sparse
 from argen._bridge.counts import depth_of, read_counts
 from argen._bridge.design import CovariateSpec, build_covariates, factor_levels, parse_covariates
 from argen._bridge.design_hints import DesignHints, crowded_cure, design_hints, supported_cells, unsupported_words
-from argen._bridge.features import check_gene_names, gene_names
-from argen._bridge.guides.combinations import find_joined
+from argen._bridge.features import check_gene_names, genes_of
+from argen._bridge.gene_names import GeneNames
 from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
+from argen._bridge.spelling import Asked, cure_of, cure_of_most
 from argen._bridge.validate import check_anndata, counted, name_some
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
 from argen.errors import DesignError
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 _NO_CONTROLS = "no control cells in its covariate levels"
+NOT_MEASURED = "not measured"
 
 
 @dataclass(slots=True)
@@ -64,12 +66,13 @@ def read_screen(
     """
     check_anndata(adata)
     check_gene_names(adata)
-    labels = read_labels(adata.obs, params)
+    read = read_labels(adata, params)
+    labels, params, names = read.of_cell, read.settings, read.names
     spec = parse_covariates(params.covariates, adata.obs)
     counts = read_counts(adata, params.layer)
     depth = depth_of(adata, params.depth, counts, depth_genes)
-    cells, genes, covariates, report = _select(adata, params, spec, labels, counts, depth)
-    submatrix = sparse.csc_array(counts[:, gene_names(adata).get_indexer(genes)][cells])
+    cells, genes, covariates, report = _select(adata, params, spec, labels, names, counts, depth)
+    submatrix = sparse.csc_array(counts[:, genes_of(adata).get_indexer(genes)][cells])
     submatrix.sum_duplicates()
     position = {gene: j for j, gene in enumerate(genes)}
     perturbation = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
@@ -79,7 +82,16 @@ def read_screen(
         used_depth = used_depth / used_depth.mean()
     screen = build_screen(submatrix, perturbation, used_depth, covariates, genes)
     report.hints = _hints(adata, params, report, spec, labels, depth)
+    if spelling := cure_of_most(_unmeasured(adata, params, names, report)):
+        report.hints.guesses.insert(0, spelling)
     return replace(screen, cell=cells[screen.cell]), report
+
+
+def _unmeasured(adata: "AnnData", params: DescendantSettings, names: GeneNames, report: ScreenReport) -> Asked:
+    """The labels that are no gene, and where they come from."""
+    unmeasured = sorted(name for name, reason in report.dropped.items() if reason == NOT_MEASURED)
+    others = {*report.perturbation_cells, *params.control}.difference(unmeasured)
+    return Asked(unmeasured, adata, names, params.perturbation_key, others)
 
 
 def _hints(
@@ -90,7 +102,7 @@ def _hints(
     labels: np.ndarray,
     depth: np.ndarray,
 ) -> DesignHints:
-    """Several perturbations in one label; types, levels and support of the covariates."""
+    """Types, levels and support of the covariates."""
     taking_part = np.isin(labels, [*params.control, *set(report.perturbation_cells) - set(report.dropped)])
     columns = {*spec.columns.values(), *({params.depth} & set(adata.obs.columns))}
     hints = design_hints(spec, adata.obs.loc[taking_part & (depth > 0), sorted(columns)], params.depth)
@@ -98,14 +110,6 @@ def _hints(
         hints.guesses.append(
             f"{report.unsupported} and tell nothing: n_supported of ag.get.perturbations counts the others. Leave the "
             "covariate out if its levels do not matter, or add control cells"
-        )
-    known = {*report.perturbation_cells, *params.control, *gene_names(adata)}
-    unmeasured = sorted(name for name, reason in report.dropped.items() if reason == "not measured")
-    if (joined := find_joined(unmeasured, known)) is not None:
-        hints.guesses.insert(
-            0,
-            f"labels such as {joined.label!r} name several perturbations: ag.pp.argen_guides(adata, "
-            f"labels={params.perturbation_key!r}, separator={joined.separator!r}) splits them",
         )
     return hints
 
@@ -115,6 +119,7 @@ def _select(
     params: DescendantSettings,
     spec: CovariateSpec,
     labels: np.ndarray,
+    names: GeneNames,
     counts,
     depth: np.ndarray,
 ) -> tuple[np.ndarray, list[str], Covariates, ScreenReport]:
@@ -125,15 +130,15 @@ def _select(
     """
     report = ScreenReport()
     control = np.isin(labels, params.control)
-    _screen_perturbations(adata, params, labels, depth, report)
+    _screen_perturbations(names, params, labels, depth, report)
     alone = np.zeros(len(labels), dtype=bool)
     candidates = sorted(set(report.perturbation_cells) - set(report.dropped))
-    own_counts = counts[:, gene_names(adata).get_indexer(candidates)]
+    own_counts = counts[:, genes_of(adata).get_indexer(candidates)]
     while True:
         kept = sorted(set(report.perturbation_cells) - set(report.dropped))
         cells = np.flatnonzero((control | np.isin(labels, kept)) & (depth > 0) & ~alone)
         lost = _lost(spec, adata.obs, alone, params)
-        _check_enough(control[cells].sum(), lost, kept, params, report, gene_names(adata))
+        _check_enough(control[cells].sum(), lost, kept, params, report, adata, names)
         covariates, lonely = _covariates(spec, adata.obs.iloc[cells], report)
         if lonely.any():
             alone[cells[lonely]] = True
@@ -163,7 +168,7 @@ def _covariates(spec: CovariateSpec, obs: pd.DataFrame, report: ScreenReport) ->
 
 
 def _screen_perturbations(
-    adata: "AnnData", params: DescendantSettings, labels: np.ndarray, depth: np.ndarray, report: ScreenReport
+    genes: GeneNames, params: DescendantSettings, labels: np.ndarray, depth: np.ndarray, report: ScreenReport
 ) -> None:
     """Perturbations out by what is known before the analysis: not asked for, not measured, too few cells."""
     ignored = {"", *NO_PERTURBATION, *params.control}
@@ -171,14 +176,16 @@ def _screen_perturbations(
     report.perturbation_cells = {str(n): int(s) for n, s in zip(names, sizes, strict=True) if n not in ignored}
     for label in set(labels) - ignored:
         report.perturbation_cells.setdefault(label, 0)
-    measured = set(gene_names(adata))
     for name, size in report.perturbation_cells.items():
         if params.perturbations is not None and name not in params.perturbations:
             report.dropped[name] = "not among perturbations"
-        elif name not in measured:
-            report.dropped[name] = "not measured"
-        elif size < params.min_cells:
-            report.dropped[name] = f"fewer than {params.min_cells} cells"
+        elif name in genes.var_names:
+            if size < params.min_cells:
+                report.dropped[name] = f"fewer than {params.min_cells} cells"
+        elif name in genes.shared:
+            report.dropped[name] = f"symbol of several genes: {name_some(genes.shared[name])}"
+        else:
+            report.dropped[name] = NOT_MEASURED
 
 
 def _lost(spec: CovariateSpec, obs: pd.DataFrame, alone: np.ndarray, params: DescendantSettings) -> str:
@@ -200,7 +207,8 @@ def _check_enough(
     kept: Sequence[str],
     params: DescendantSettings,
     report: ScreenReport,
-    var_names: pd.Index,
+    adata: "AnnData",
+    names: GeneNames,
 ) -> None:
     if n_control < params.min_cells:
         msg = (
@@ -211,16 +219,21 @@ def _check_enough(
     if len(kept) < 2:
         by_reason: dict[str, list[str]] = {}
         for name, reason in sorted(report.dropped.items()):
-            by_reason.setdefault(reason, []).append(name)
-        dropped = "; ".join(f"{reason}: {name_some(names)}" for reason, names in by_reason.items())
-        msg = (
-            f"Perturbations left: {name_some(kept) or 'none'}; a network needs two. Dropped: {dropped or 'none'}.{lost}"
-        )
-        if "not measured" in by_reason:
-            msg += (
-                f" Measured are the genes of adata.var_names, such as {name_some(var_names[:3])}: compare the spelling."
-            )
+            by_reason.setdefault(reason, []).append(repr(names.show(name)))
+        dropped = "; ".join(f"{reason}: {name_some(some)}" for reason, some in by_reason.items())
+        left = name_some(repr(names.show(name)) for name in kept)
+        msg = f"Perturbations left: {left or 'none'}; a network needs two. Dropped: {dropped or 'none'}.{lost}"
+        if NOT_MEASURED in by_reason:
+            msg += f" {_why_not_measured(_unmeasured(adata, params, names, report))}"
         raise DesignError(msg)
+
+
+def _why_not_measured(unmeasured: Asked) -> str:
+    """The pattern of the labels that are no gene, or what genes look like here."""
+    if cure := cure_of(unmeasured):
+        return f"{cure[0].upper()}{cure[1:]}."
+    genes = name_some(map(repr, genes_of(unmeasured.adata)[:3]))
+    return f"Measured are the genes of adata.var_names, such as {genes}: compare the spelling."
 
 
 def _unusable(

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from argen._bridge.counts import depth_of, read_counts
 from argen._bridge.design import build_covariates, complete_cells, parse_covariates
-from argen._bridge.features import gene_names
+from argen._bridge.features import genes_of
 from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
 from argen._core.screen import CONTROL, Screen, build_design
@@ -55,7 +55,8 @@ def read_measured(
     there. `params` were used to read the screen of the network before, so that they are known to be right. Genes with
     few counts are left out; with `most` only so many are read, those that are perturbed and those with most counts.
     """
-    labels = read_labels(adata.obs, params)
+    read = read_labels(adata, params)
+    labels, params = read.of_cell, read.settings
     spec = parse_covariates(params.covariates, adata.obs)
     counts = read_counts(adata, params.layer)
     depth = depth_of(adata, params.depth, counts, depth_genes)
@@ -77,7 +78,7 @@ def read_measured(
     group = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
     design, order = build_design(group, depth[cells] / depth[cells].mean(), covariates, len(perturbations))
     submatrix = sparse.csc_array(counts[cells[order]])
-    measured = gene_names(adata)
+    measured = genes_of(adata)
     genes = _enough(submatrix, measured, measured.get_indexer(perturbations), most)
     submatrix = submatrix[:, genes]
     screen = Screen(

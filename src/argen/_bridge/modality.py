@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from argen._bridge.mudatas import copied, is_mudata, naming_columns
 from argen._bridge.results.entries import is_entry
+from argen._bridge.runtime import one_call
 from argen._bridge.storage import check_is_read, check_takes_results
 from argen._bridge.validate import name_quoted
 from argen.errors import InputError
@@ -38,7 +39,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def takes_mudata(function: Function) -> Function:
-    """Let `function` take a MuData in place of its AnnData.
+    """Let `function` take a MuData in place of its AnnData, and tell what it has to tell once.
 
     It gets the modality with results of argen; where none has any, the one with the RNA. With ``copy=True`` the whole
     MuData is copied, and returned.
@@ -46,6 +47,10 @@ def takes_mudata(function: Function) -> Function:
 
     @wraps(function)
     def on_either(adata: Any, *args: Any, **kwargs: Any) -> Any:
+        with one_call():
+            return called(adata, *args, **kwargs)
+
+    def called(adata: Any, *args: Any, **kwargs: Any) -> Any:
         if not is_mudata(adata):
             if kwargs.get("copy", False) and hasattr(adata, "isbacked"):
                 check_takes_results(adata, copy=True)

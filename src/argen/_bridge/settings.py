@@ -49,6 +49,7 @@ class DescendantSettings:
     pooled: bool = False
     adjust: str | None = "auto"
     alpha: float = 0.01
+    gene_symbols: str | None = None
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> "DescendantSettings":
@@ -90,6 +91,7 @@ class DescendantOptions(TypedDict, total=False):
     pooled: bool
     adjust: Literal["auto", "perturbations", "genes", "both"] | None
     min_cells: int
+    gene_symbols: str | None
 
 
 class LevelledDescendantOptions(DescendantOptions, total=False):

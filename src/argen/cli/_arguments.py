@@ -192,6 +192,8 @@ def _add_design_options(group: argparse._ArgumentGroup) -> None:
     words = "obs column with the depth (default: total count of the matrix), or unaffected: of genes that nothing moves"
     add("depth", STEP, "COL", words)
     add("layer", STEP, "NAME", "layer with the raw counts (default: X)")
+    words = "column of var with further names of the genes, such as gene_name: labels may have either, results show it"
+    add("gene_symbols", STEP, "COL", words)
     add("perturbations", STEP, "A,B", "use these perturbations only")
     add("min_cells", STEP, "N", "cells a perturbation needs")
     words = "transitive closure of the descendants: acyclic leaves out the weakest links of cycles"

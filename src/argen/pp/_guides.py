@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from argen._bridge import log
-from argen._bridge.features import gene_names
+from argen._bridge.features import genes_of
 from argen._bridge.guides import calls as bridge
 from argen._bridge.guides.combinations import check_labels, counted_labels, parts_of, split_targets
 from argen._bridge.guides.mapping import GuideTargetMap, as_pattern, mapped_guides, read_mapping
@@ -274,7 +274,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
         if found.are_calls:
             caller, options = take_calls(found.source, method, options)
         report_mismatches(found, on_mismatch)
-        genes, whole = set(gene_names(modality(data, rna))), stays_whole(controls)
+        genes, whole = set(genes_of(modality(data, rna))), stays_whole(controls)
         pattern = as_pattern(guide_target, modality(data, None if rna is None else found.source).var)
         given = counted_labels(found.guides, found.labels, pattern, genes, separator, whole)
         targets = name_targets(found.guides, given, controls, separator=separator)
@@ -356,7 +356,7 @@ def _call_labels(
     separator: str | None,
 ) -> _Called:
     cell_label, names = bridge.read_labels(data, rna, labels)
-    genes = set(gene_names(modality(data, rna)))
+    genes = set(genes_of(modality(data, rna)))
     mapped = mapped_guides(guide_target, parts_of(names, separator))
     named = split_labels(names, separator, stays_whole(controls, mapped))
     check_labels(named.guides, guide_target, mapped, genes)

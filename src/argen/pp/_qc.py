@@ -39,6 +39,7 @@ def argen_qc(  # noqa: PLR0913
     covariates: str | Sequence[str] | None = None,
     layer: str | None = None,
     measured_as: Mapping[str, str] | None = None,
+    gene_symbols: str | None = None,
     guides: str = "argen_guides",
     subset: bool = True,
     key_added: str = "argen_qc",
@@ -82,6 +83,9 @@ def argen_qc(  # noqa: PLR0913
     covariates, layer, measured_as
         For the knock-downs and the counts, as in :func:`argen.get.guides`. Layer, depth and covariates are kept:
         later steps take them unless they are given others.
+    gene_symbols
+        Column of ``var`` with further names of the genes, such as ``"gene_name"`` where ``var_names`` are Ensembl
+        identifiers: targets may have either, and mitochondrial genes are found by it. Kept as those are.
     guides
         Key of :func:`argen.pp.argen_guides`; needed for the rules on perturbations.
     subset
@@ -142,7 +146,7 @@ def argen_qc(  # noqa: PLR0913
     check_takes_results(modality(data, rna), copy=copy, name="data" if rna is None else f"data.mod[{rna!r}]")
     columns = {"n_genes": n_genes, "percent_mito": percent_mito}
     with naming_columns(data, rna):
-        design = read_design(modality(data, rna), covariates, depth, layer, measured_as)
+        design = read_design(modality(data, rna), covariates, depth, layer, measured_as, gene_symbols=gene_symbols)
         result = apply_rules(modality(data, rna), limits, guides, columns, design)
     _report(result)
     given = {name: getattr(limits, name) for name in QcLimits.__slots__}

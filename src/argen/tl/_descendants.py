@@ -38,6 +38,7 @@ def argen_descendants(  # noqa: PLR0913
     adjust: Literal["auto", "perturbations", "genes", "both"] | None = "auto",
     alpha: float = 0.01,
     min_cells: int = 10,
+    gene_symbols: str | None = None,
     n_jobs: int | None = None,
     key_added: str = "argen_descendants",
     copy: bool = False,
@@ -81,9 +82,10 @@ def argen_descendants(  # noqa: PLR0913
         the depth. Counts that are off by rounding are rounded; what looks scaled to a common total is warned of.
     perturbation_key
         Column of ``obs`` with the perturbed gene of each cell, as :func:`argen.pp.argen_guides` writes it or as a
-        published file has it. Cells labelled ``"multiple"`` or ``"unassigned"``, or without a label, are left out.
+        published file has it, in the names of ``var_names`` or of `gene_symbols`; blanks round a label do not count.
+        Cells labelled ``"multiple"`` or ``"unassigned"``, or without a label, are left out.
     control
-        Label or labels of the control cells in `perturbation_key`.
+        Label or labels of the control cells in `perturbation_key`, or prefixes with ``*``, such as ``"NT-*"``.
     covariates
         Columns of ``obs``, or a formula over them such as ``"~ batch + percent_mito"`` (with ``C(x)``, ``a:b``,
         ``a*b``). Categorical, string and boolean columns become one-hot, numeric ones are standardised (before they
@@ -147,6 +149,10 @@ def argen_descendants(  # noqa: PLR0913
         that it enters, and through the closure those of its descendants.
     min_cells
         Fewest cells with positive depth that a perturbation, and the controls, must have.
+    gene_symbols
+        Column of ``var`` with further names of the genes, such as ``"gene_name"`` where ``var_names`` are Ensembl
+        identifiers: the labels of the cells, `perturbations` and prior knowledge may use either. What is stored uses
+        ``var_names``; tables, plots and files show the names of this column unless they are told another.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
     key_added
@@ -207,6 +213,7 @@ def argen_descendants(  # noqa: PLR0913
         "adjust": adjust,
         "alpha": alpha,
         "min_cells": min_cells,
+        "gene_symbols": gene_symbols,
     }
     settings = DescendantSettings.read(with_remembered(adata, given, ["qc"]))
     step = compute_step(adata, settings, key_added, n_jobs)

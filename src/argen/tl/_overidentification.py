@@ -136,7 +136,7 @@ def argen_overidentification(
     threads = resolve_n_jobs(n_jobs)
     network = open_network(adata, argen_overidentification, key, key_added=key_added, kind="overidentification")
     step = network.step
-    carried = carried_guides(adata, guides, step.screen)
+    carried = carried_guides(adata, guides, step.screen, step.settings.gene_symbols)
     split = split_by_guides(step.screen, carried.of_cell, min_cells)
     check_split(split, carried, min_cells)
     equations = estimable_equations(network.dag)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.checks.findings import Finding
-from argen._bridge.features import gene_columns, gene_names
+from argen._bridge.features import gene_columns, genes_of
 from argen._bridge.measured import MeasuredScreen
 from argen._bridge.validate import counted, name_some
 from argen._core.fdr import adjusted
@@ -46,7 +46,7 @@ def read_positions(adata: "AnnData", positions: pd.DataFrame | None) -> pd.DataF
     if positions is not None and "gene" in positions:
         table.index = pd.Index(positions["gene"])
     table.index = table.index.astype(str)
-    if positions is not None and not table.index.isin(gene_names(adata)).any():
+    if positions is not None and not table.index.isin(genes_of(adata)).any():
         msg = f"positions names none of the genes of adata.var_names, but {name_some(table.index[:3])}."
         raise InputError(msg)
     table = table.assign(start=pd.to_numeric(table["start"], errors="coerce")).dropna()

@@ -26,7 +26,7 @@ from argen._bridge.checks.findings import Finding, findings_table
 from argen._bridge.checks.guides import GuideOfCell, check_control_guides, check_unequal_guides
 from argen._bridge.checks.neighbours import check_neighbours
 from argen._bridge.counts import UNAFFECTED, read_counts, read_depth
-from argen._bridge.features import gene_names
+from argen._bridge.features import genes_of
 from argen._bridge.measured import MeasuredScreen, read_measured
 from argen._bridge.results.tables import SHIFTED
 from argen._bridge.settings import DescendantSettings
@@ -132,7 +132,7 @@ def _totals(
 ) -> list[np.ndarray]:
     """Counts of each cell, and those without the genes that carry more than a tenth of the counts of the controls."""
     names = np.array(measured.screen.genes, dtype=object)[sums.S[-1] <= LARGEST_SHARE * sums.S[-1].sum()]
-    return totals_of(read_counts(adata, settings.layer), gene_names(adata).isin(names))
+    return totals_of(read_counts(adata, settings.layer), genes_of(adata).isin(names))
 
 
 def _depth_scale(

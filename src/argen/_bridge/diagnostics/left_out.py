@@ -13,8 +13,10 @@ from argen._bridge import log
 from argen._bridge.checks.screen import ENOUGH_GENES
 from argen._bridge.design import parse_covariates, with_fixed_types
 from argen._bridge.diagnostics.calibration import Notes
+from argen._bridge.gene_names import gene_names
 from argen._bridge.guides.knockdown import read_guides
 from argen._bridge.inputs import read_screen
+from argen._bridge.labels import read_labels
 from argen._bridge.measured import read_measured
 from argen._bridge.results.steps import DescendantStep, shifted
 from argen._bridge.results.tables import shifts_table
@@ -65,9 +67,12 @@ class OwnCells:
 
         screen = step.screen
         counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=(screen.n_cells, screen.n_genes))
+        read = read_labels(adata, step.settings)  # genes by the names of the screen, controls one by one
+        labels, key = read.of_cell[screen.cell], step.settings.perturbation_key
         spec = parse_covariates(step.settings.covariates, adata.obs)
-        obs = with_fixed_types(spec, adata.obs.iloc[screen.cell]).assign(**{_DEPTH: step.unshifted.design.depth})
-        self.settings: DescendantSettings = step.settings
+        obs = with_fixed_types(spec, adata.obs.iloc[screen.cell])
+        obs = obs.assign(**{_DEPTH: step.unshifted.design.depth, key: labels})
+        self.settings: DescendantSettings = replace(read.settings, gene_symbols=None)
         self.adata = AnnData(sparse.csr_matrix(counts), obs=obs, var=pd.DataFrame(index=list(screen.genes)))
         self._rows, self._map = screen.cell, map_
         adjusts = step.settings.adjust is not None
@@ -123,7 +128,7 @@ def without_guides(
     sizes = screen.n_per_group
     found: dict[bool, list[CellsLeftOut]] = {False: [], True: []}
     few: dict[bool, list[str]] = {False: [], True: []}
-    carriers = list(_carriers(adata, guides, screen))
+    carriers = list(_carriers(adata, guides, step))
     times = Counter(name for name, group, _ in carriers if group != screen.n_groups)
     for guide, group, cells in carriers:
         is_control = group == screen.n_groups
@@ -144,10 +149,10 @@ def without_guides(
     return found[False], found[True]
 
 
-def _carriers(adata: "AnnData", guides: str, screen: Screen) -> Iterator[tuple[str, int, np.ndarray]]:
+def _carriers(adata: "AnnData", guides: str, step: DescendantStep) -> Iterator[tuple[str, int, np.ndarray]]:
     """Name of each guide, the group it belongs to, and the positions of the cells of that group that carry it."""
-    names, calls = _calls(adata, guides, screen)
-    group = screen.group
+    names, calls = _calls(adata, guides, step)
+    group = step.screen.group
     calls = sparse.csc_array(calls)
     for j, name in enumerate(names):
         cells = calls.indices[calls.indptr[j] : calls.indptr[j + 1]]
@@ -155,12 +160,14 @@ def _carriers(adata: "AnnData", guides: str, screen: Screen) -> Iterator[tuple[s
             yield name, own, cells[group[cells] == own]
 
 
-def _calls(adata: "AnnData", guides: str, screen: Screen) -> tuple[list[str], sparse.sparray]:
+def _calls(adata: "AnnData", guides: str, step: DescendantStep) -> tuple[list[str], sparse.sparray]:
     """Names of the guides, and which sorted cell of `screen` carries which; only guides of the cell's own gene."""
+    screen = step.screen
     if guides in adata.uns:
         table = read_guides(adata, guides).tables["guides"]
         position = {gene: j for j, gene in enumerate(screen.genes)}
-        group = table["target"].astype(str).map(position).fillna(-1).to_numpy(dtype=np.int64)
+        genes = gene_names(adata, step.settings.gene_symbols).genes(table["target"])
+        group = np.array([position.get(gene, -1) for gene in genes], dtype=np.int64)
         group[table["is_control"].to_numpy(dtype=bool)] = screen.n_groups
         calls = sparse.coo_array(sparse.csr_array(adata.obsm[guides])[screen.cell])
         own = (calls.data != 0) & (group[calls.col] == screen.group[calls.row])

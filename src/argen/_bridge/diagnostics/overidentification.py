@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.checks.guides import guide_names
+from argen._bridge.gene_names import gene_names
 from argen._bridge.guides.knockdown import read_guides
 from argen._bridge.validate import name_some
 from argen._core.diagnostics.guide_split import NO_GUIDE, GuideSplit
@@ -53,13 +54,17 @@ class CarriedGuides:
         return np.bincount(self.of_cell[self.of_cell != NO_GUIDE], minlength=len(self.names))
 
 
-def carried_guides(adata: "AnnData", key: str, screen: Screen) -> CarriedGuides:
-    """Guides of the cells of `screen` from the calls under `key`, or from an obs column of that name."""
+def carried_guides(adata: "AnnData", key: str, screen: Screen, gene_symbols: str | None = None) -> CarriedGuides:
+    """Guides of the cells of `screen` from the calls under `key`, or from an obs column of that name.
+
+    The column `gene_symbols` of var may name the targets of the calls.
+    """
     if key not in adata.uns and key in adata.obs:
         return _guides_of_column(adata, key, screen)
     table = read_guides(adata, key).tables["guides"]
     position = {gene: j for j, gene in enumerate(screen.genes)}
-    against = table["target"].astype(str).map(position).fillna(-1).to_numpy(dtype=np.int64)
+    genes = gene_names(adata, gene_symbols).genes(table["target"])
+    against = np.array([position.get(gene, -1) for gene in genes], dtype=np.int64)
     against = np.where(table["is_control"].to_numpy(dtype=bool), -1, against)
     if (against < 0).all():
         targets = sorted(set(table["target"].astype(str)[~table["is_control"].to_numpy(dtype=bool)]))

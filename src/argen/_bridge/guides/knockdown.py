@@ -8,16 +8,19 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge import log
 from argen._bridge.checks.depth_scale import depth_finding, totals_of
 from argen._bridge.counts import read_counts
 from argen._bridge.design import build_covariates, parse_covariates
 from argen._bridge.design_hints import design_hints, supported_cells, unsupported_words
-from argen._bridge.features import check_gene_names, gene_names
+from argen._bridge.features import check_gene_names, genes_of
+from argen._bridge.gene_names import gene_names
 from argen._bridge.intervals import interval_95
 from argen._bridge.remembered import remembered_depth, with_remembered
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
+from argen._bridge.spelling import Asked, cure_of
 from argen._bridge.validate import name_quoted
 from argen._core.fdr import adjusted
 from argen._core.guides import KnockdownTask, fit_knockdowns
@@ -45,6 +48,7 @@ class KnockdownDesign:
     covariates: str | Sequence[str] | None = None
     depth: str | None = None
     layer: str | None = None
+    gene_symbols: str | None = None
     measured_as: Mapping[str, str] = field(default_factory=dict)
     n_jobs: int | None = None
 
@@ -56,9 +60,11 @@ def read_design(
     layer: str | None,
     measured_as: Mapping[str, str] | None,
     n_jobs: int | None = None,
+    gene_symbols: str | None = None,
 ) -> KnockdownDesign:
     """The design as a user gives it, with what an earlier step was given in the place of None."""
-    known = with_remembered(adata, {"covariates": covariates, "depth": depth, "layer": layer})
+    given = {"covariates": covariates, "depth": depth, "layer": layer, "gene_symbols": gene_symbols}
+    known = with_remembered(adata, given)
     return KnockdownDesign(**known, measured_as=dict(measured_as or {}), n_jobs=n_jobs)
 
 
@@ -106,7 +112,7 @@ def _knockdowns(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     groups = _groups(adata, key, read_guides(adata, key))
     groups.perturbation[~among] = "unassigned"
-    genes = _genes(adata, groups, design.measured_as)
+    genes = _genes(adata, groups, design)
     counts = read_counts(adata, design.layer)
     usable, depth, covariates = _cells(adata, groups, counts, design)
     names = [name for name, gene in genes.items() if gene]
@@ -131,20 +137,24 @@ def _groups(adata: "AnnData", key: str, result: Entry) -> _Groups:
     return _Groups(guides.assign(target=guides["target"].astype(str)), perturbation, carried)
 
 
-def _genes(adata: "AnnData", groups: _Groups, measured_as: Mapping[str, str]) -> dict[str, str]:
+def _genes(adata: "AnnData", groups: _Groups, design: KnockdownDesign) -> dict[str, str]:
     """Gene that each target is measured by, empty where none is."""
     check_gene_names(adata)
-    guides = groups.guides
+    guides, measured_as, names = groups.guides, design.measured_as, gene_names(adata, design.gene_symbols)
     targets = sorted(set(guides["target"][~guides["is_control"].astype(bool)]) - {"multiple"})
     if unknown := sorted(set(measured_as) - set(targets)):
         there = name_quoted(targets, 30)
         msg = f"measured_as names {name_quoted(unknown)}, which are no targets; the targets are: {there}."
         raise InputError(msg)
-    if absent := sorted(set(measured_as.values()) - set(gene_names(adata))):
-        msg = f"measured_as names genes that are not in adata.var_names: {name_quoted(absent)}."
+    if absent := sorted(gene for gene in measured_as.values() if names.gene(gene) not in names.var_names):
+        where = "adata.var_names" if names.column is None else f"adata.var_names or adata.var[{names.column!r}]"
+        msg = f"measured_as names genes that are not in {where}: {name_quoted(absent)}."
         raise InputError(msg)
-    named, measured = {target: measured_as.get(target, target) for target in targets}, gene_names(adata)
-    return {target: gene if gene in measured else "" for target, gene in named.items()}
+    genes = {target: names.gene(measured_as.get(target, target)) for target in targets}
+    measured = {target: gene if gene in names.var_names else "" for target, gene in genes.items()}
+    if targets and not any(measured.values()) and (cure := cure_of(Asked(targets, adata, names, None))):
+        log.warning(f"no target of a guide is measured: {cure}")
+    return measured
 
 
 def _cells(
@@ -181,7 +191,7 @@ def _task(
     carried = groups.carried[:, own].tocsr()[cells]
     number = np.asarray(carried.argmax(axis=1)).ravel() if len(own) else np.zeros(len(cells), dtype=np.int64)
     guide = np.where(np.diff(carried.indptr) == 1, number, -1)
-    column = counts[:, [gene_names(adata).get_loc(gene)]]
+    column = counts[:, [genes_of(adata).get_loc(gene)]]
     column = column.toarray() if sparse.issparse(column) else np.asarray(column)
     return KnockdownTask(column.ravel()[usable].astype(np.float64), position[cells], guide, len(own))
 

@@ -14,7 +14,8 @@ from argen._bridge import log
 from argen._bridge.checks.depth_scale import depth_finding, totals_of
 from argen._bridge.columns import stored_as
 from argen._bridge.counts import read_counts, tell_of_counts
-from argen._bridge.features import gene_names
+from argen._bridge.features import genes_of
+from argen._bridge.gene_names import gene_names
 from argen._bridge.guides.knockdown import KnockdownDesign, read_guides, target_knockdowns
 from argen._bridge.guides.names import STATUS_WORDS
 from argen._bridge.remembered import remembered_depth
@@ -127,7 +128,7 @@ def _cell_rules(
     quantities: dict[str, Callable[[], np.ndarray]] = {
         "depth": lambda: _depth(adata, design.depth, counts),
         "genes": lambda: _n_genes(adata, columns["n_genes"], counts),
-        "percent_mito": lambda: _percent_mito(adata, columns["percent_mito"], counts),
+        "percent_mito": lambda: _percent_mito(adata, columns["percent_mito"], counts, design.gene_symbols),
     }
     known: dict[str, np.ndarray] = {}
     words = {"depth": "depth", "genes": "detected genes", "percent_mito": "percent of mitochondrial counts"}
@@ -165,15 +166,17 @@ def _n_genes(adata: "AnnData", column: str | None, counts: Callable) -> np.ndarr
     return (matrix > 0).sum(axis=1)
 
 
-def _percent_mito(adata: "AnnData", column: str | None, counts: Callable) -> np.ndarray:
+def _percent_mito(adata: "AnnData", column: str | None, counts: Callable, gene_symbols: str | None) -> np.ndarray:
     if column is None and "percent_mito" in adata.obs:
         column = "percent_mito"
     if column is not None:
         return _column(adata, column, "percent_mito")
-    is_mito = gene_names(adata).str.startswith(_MITO_PREFIXES)
+    names = gene_names(adata, gene_symbols)
+    is_mito = np.array([names.show(gene).startswith(_MITO_PREFIXES) for gene in genes_of(adata)], dtype=bool)
     if not is_mito.any():
         msg = (
-            "max_percent_mito needs mitochondrial genes (names that start with MT-), or an obs column with the "
+            "max_percent_mito needs mitochondrial genes (names that start with MT-, in adata.var_names or the column "
+            "gene_symbols=...), or an obs column with the "
             f"percentage: name it in percent_mito=.... Columns: {name_quoted(adata.obs.columns, 30) or 'none'}."
         )
         raise InputError(msg)

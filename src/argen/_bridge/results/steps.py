@@ -15,7 +15,7 @@ from argen._bridge.counts import tell_of_counts
 from argen._bridge.inputs import read_screen
 from argen._bridge.remembered import with_remembered
 from argen._bridge.results import slots
-from argen._bridge.results.entries import Entry, check_free, read_entry
+from argen._bridge.results.entries import Entry, check_free, is_leftover, read_entry
 from argen._bridge.results.fingerprint import fingerprint
 from argen._bridge.results.step_log import design, log_findings, log_shifts, summary, warn_dropped, warn_untested
 from argen._bridge.results.tables import SHIFTED, shifts_table
@@ -189,7 +189,7 @@ def open_step(
         raise InputError(msg)
     check_free(adata, key_added, kind)
     _check_known(function, given)
-    if descendants in adata.uns:
+    if descendants in adata.uns and not is_leftover(adata, descendants):
         _check_same(read_entry(adata, descendants, "descendants"), given)
         announce_compilation()
         return read_step(adata, descendants)
