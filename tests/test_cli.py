@@ -13,8 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import scanpy as sc
+from anndata import AnnData
 from csv_files import read_exact
 from matplotlib import pyplot as plt
+from mixed import with_features
+from named_screens import with_ids
 
 import argen as ag
 from argen._bridge.compilation import cache_folder
@@ -207,6 +210,21 @@ def test_h5ad_with_labels_gives_what_the_functions_give(screen, h5ad, design, tm
     assert stored.uns["argen_dag"]["settings"]["first_stage"] == "shrunk"
 
 
+def test_symbols_in_a_column_of_var(screen, h5ad, design, tmp_path, capsys):
+    by_id = with_ids(screen)
+    by_id.write_h5ad(tmp_path / "ids.h5ad")
+    message = fails(capsys, "run", tmp_path / "ids.h5ad", *design, "--out", tmp_path / "none")
+    assert "labels such as 'X1' are names of adata.var['gene_name']".lower() in message.lower()
+    assert "give gene_symbols='gene_name'" in message
+    how = ["--export", "graphml", "--quiet"]
+    assert main(["run", str(h5ad), *design, "--out", str(tmp_path / "left"), *how]) == 0
+    options = ["--gene-symbols", "gene_name", "--out", str(tmp_path / "right")]
+    assert main(["run", str(tmp_path / "ids.h5ad"), *design, *options, *how]) == 0
+    for name in (*RUN_FILES, "network.graphml"):
+        if name.endswith((".csv", ".graphml")):
+            assert (tmp_path / "left" / name).read_bytes() == (tmp_path / "right" / name).read_bytes()
+
+
 def test_formula_layer_targets_and_control_reach_the_analysis(screen, tmp_path):
     adata = screen.copy()
     adata.layers["counts"], adata.X = adata.X, np.log1p(adata.X.toarray())
@@ -266,6 +284,50 @@ def test_guide_options_reach_the_guide_step(h5mu, tmp_path):
     assert (tmp_path / "a" / "edges.csv").read_bytes() == (tmp_path / "b" / "edges.csv").read_bytes()
     params = anndata.read_h5ad(tmp_path / "a" / "result.h5ad").uns["argen_guides"]["settings"]
     assert (params["method"], params["min_umi"], params["min_fraction"]) == ("max", 9, 0.6)
+
+
+def test_guides_among_the_features_of_an_h5ad_file(h5mu, tmp_path, capsys):
+    mdata = mudata.read_h5mu(h5mu)
+    adata = with_features(mdata["rna"], mdata["guide"])
+    adata.write_h5ad(tmp_path / "one.h5ad")
+    assert main(["run", str(h5mu), "--out", str(tmp_path / "a"), "--quiet"]) == 0
+    assert main(["run", str(tmp_path / "one.h5ad"), "--out", str(tmp_path / "b")]) == 0
+    assert "features are no genes and stay out of the depth, too" in capsys.readouterr().err
+    adata.layers["umis"], adata.X = adata.X, np.log1p(adata.X)
+    adata.write_h5ad(tmp_path / "layer.h5ad")
+    options = ["--guides", "CRISPR Guide Capture", "--guide-layer", "umis", "--layer", "umis", "--quiet"]
+    assert main(["run", str(tmp_path / "layer.h5ad"), *options, "--out", str(tmp_path / "c")]) == 0
+    edges = [(tmp_path / name / "edges.csv").read_bytes() for name in "abc"]
+    assert edges[0] == edges[1] == edges[2]
+    adata.var["feature_types"] = adata.var["feature_types"].astype(str).replace("CRISPR Guide Capture", "Custom")
+    adata.write_h5ad(tmp_path / "custom.h5ad")
+    capsys.readouterr()
+    message = fails(capsys, "run", tmp_path / "custom.h5ad", "--out", tmp_path / "d")
+    assert "other features: 'Custom'" in message
+
+
+def test_modalities_and_tables_of_cell_ranger(h5mu, tmp_path, capsys):
+    """Its names of modalities are known, others are given with --rna; its feature reference is a table of guides."""
+    mdata = mudata.read_h5mu(h5mu)
+    guide = mdata["guide"].copy()
+    targets = guide.var["target"].astype(object).to_numpy()
+    table = pd.DataFrame({"id": guide.var_names, "feature_type": "CRISPR Guide Capture", "target_gene_name": targets})
+    table.to_csv(tmp_path / "feature_reference.csv", index=False)
+    guide.var = guide.var[[]]
+    names = {"a": ("Gene Expression", "CRISPR Guide Capture"), "b": ("cells", "CRISPR Guide Capture")}
+    options = ["--guide-target", str(tmp_path / "feature_reference.csv"), "--quiet"]
+    for name, modalities in names.items():
+        other = AnnData(np.ones((mdata.n_obs, 1)), obs=mdata["rna"].obs[[]].copy(), var=pd.DataFrame(index=["x"]))
+        screen = dict(zip(modalities, [mdata["rna"].copy(), guide.copy()], strict=True)) | {"unknown": other}
+        with columns_stay():
+            mudata.MuData(screen).write_h5mu(tmp_path / f"{name}.h5mu")
+    message = fails(capsys, "run", tmp_path / "b.h5mu", *options)
+    assert "cannot be told among 'cells', 'CRISPR Guide Capture', 'unknown': name it, such as rna='cells'" in message
+    assert "no modality 'gex'" in fails(capsys, "run", tmp_path / "b.h5mu", *options, "--rna", "gex")
+    assert main(["run", str(h5mu), "--out", str(tmp_path / "plain"), "--quiet"]) == 0
+    for name, more in (("a", []), ("b", ["--rna", "cells"])):
+        assert main(["run", str(tmp_path / f"{name}.h5mu"), "--out", str(tmp_path / name), *options, *more]) == 0
+        assert (tmp_path / name / "edges.csv").read_bytes() == (tmp_path / "plain" / "edges.csv").read_bytes()
 
 
 def test_result_is_an_input_and_its_folder_is_written_again(h5mu, tmp_path, capsys):
@@ -356,7 +418,7 @@ def test_error_in_a_process_is_one_line_without_a_traceback(tmp_path):
     [
         ((), ["--perturbation-key", "--guides", "Columns: perturbation, guide, depth, L"]),
         (("--perturbation-key", "gene"), ["'gene'", "perturbation, guide, depth, L"]),
-        (("--perturbation-key", "perturbation", "--control", "NT"), ["'NT'", "Labels found: X1, X2"]),
+        (("--perturbation-key", "perturbation", "--control", "NT"), ["'NT'", "Labels found: 'X1', 'X2'"]),
         (("--perturbation-key", "perturbation", "--covariates", "batch"), ["'batch'"]),
         (("--perturbation-key", "perturbation", "--depth", "umi"), ["'umi'"]),
         (("--perturbation-key", "perturbation", "--layer", "counts"), ["'counts'"]),
@@ -393,13 +455,75 @@ def test_guide_table_without_guides(h5mu, tmp_path, capsys):
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     assert "absent.csv: there is no such file" in fails(capsys, "run", h5mu, "--guide-target", "absent.csv")
     message = fails(capsys, "run", h5mu, "--guide-target", tmp_path / "table.csv")
-    assert "guide_target has no column target or gene_target or target_gene or grna_target; it has: b" in message
+    assert "guide_target has no column known to hold targets (target, " in message
+    assert "it has: 'a', 'b'. Call two of them guide and target" in message
 
 
-def test_out_that_is_a_file_and_a_negative_seed(tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    assert "is not a folder" in fails(capsys, "demo", "--out", tmp_path / "file")
+def test_what_cannot_be_written_fails_before_the_work(h5ad, design, tmp_path, capsys, monkeypatch):
+    """And leaves nothing behind, not even the folders on the way."""
+    monkeypatch.setattr(ag.tl, "argen_descendants", lambda *_, **__: pytest.fail("worked before looking"))
+    monkeypatch.setattr(ag.datasets, "simulate", lambda *_, **__: pytest.fail("worked before looking"))
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full" / "edges.csv").mkdir(parents=True)
+    (tmp_path / "full" / "network.cyjs").mkdir()
+    (tmp_path / "r.html").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    for out, words in {
+        "file": "is a file. Give the name of a folder",
+        "file/out": "file' is a file, in which nothing can be written",
+        "file/more/out": "file' is a file, in which nothing can be written",
+        "full": "edges.csv would be written, and is a folder",
+    }.items():
+        for command in (["demo"], ["run", h5ad, *design]):
+            assert words in fails(capsys, *command, "--out", tmp_path / out)
+    run = ["run", h5ad, *design, "--out", tmp_path / "new"]
+    for report, words in {
+        "file/r.html": "is a file, in which nothing can be written",
+        "no/r.html": "is not there. Make it first",
+        "r.html": "is a folder",
+        "r.txt": "does not end in .html",
+    }.items():
+        assert words in fails(capsys, *run, "--report", tmp_path / report)
+    assert "network.cyjs would be" in fails(
+        capsys, *run[:-1], tmp_path / "full", "--export", "cyjs", "--report", tmp_path / "x.html"
+    )
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert "nothing may be written into the folder" in fails(capsys, *run)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_run_that_fails_after_the_checks_leaves_no_folder(h5ad, tmp_path, capsys):
+    options = ["--perturbation-key", "perturbation", "--control", "nobody", "--out", tmp_path / "a" / "b"]
+    fails(capsys, "run", h5ad, *options, "--report", tmp_path / "a" / "b" / "r.html")
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_negative_seed(tmp_path, capsys):
     assert "--seed -1" in fails(capsys, "demo", "--seed", "-1", "--out", tmp_path)
+
+
+def test_dispersion_reaches_the_guide_step(h5mu, tmp_path):
+    for dispersion in ("none", "auto"):
+        out = tmp_path / dispersion
+        assert main(["run", str(h5mu), "--dispersion", dispersion, "--out", str(out), "--quiet"]) == 0
+        assert anndata.read_h5ad(out / "result.h5ad").uns["argen_guides"]["settings"]["dispersion"] == dispersion
+
+
+def test_batches_without_controls_are_said_on_the_screen_and_in_the_report(screen, tmp_path, capsys):
+    adata = screen.copy()
+    perturbed = (adata.obs["perturbation"] != "control").to_numpy()
+    adata.obs["batch"] = np.where(perturbed & (np.arange(adata.n_obs) % 2 == 0), "B1", "B0")
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    options = ["--perturbation-key", "perturbation", "--covariates", "batch", "--out", str(tmp_path / "out")]
+    assert main(["run", str(tmp_path / "x.h5ad"), *options]) == 0
+    n = int((adata.obs["batch"] == "B1").sum())
+    words = f"{n} of {perturbed.sum()} perturbed cells are in levels of 'batch' without control cells ('B1') and tell"
+    assert f"argen: warning: {words}" in capsys.readouterr().err
+    result = anndata.read_h5ad(tmp_path / "out" / "result.h5ad")
+    page = ag.report(result, tmp_path / "r.html").read_text()
+    assert words.replace("'", "&#x27;") in page
+    table = ag.get.perturbations(result)
+    assert (table["n_cells"] - table["n_supported"]).sum() == n
 
 
 def test_interruption_has_its_exit_code(tmp_path, monkeypatch, capsys):

@@ -17,7 +17,15 @@ class ArgenError(Exception):
 
 
 class InputError(ArgenError, ValueError):
-    """An argument, a column or a label that cannot be used; the message names it and the cure."""
+    """An argument, a column or a label that cannot be used; the message names it and the cure.
+
+    Attributes
+    ----------
+    column
+        Name of the column of ``obs`` that is not there, if that is the matter.
+    """
+
+    column: str | None = None
 
 
 class CountsError(InputError):

@@ -1,5 +1,7 @@
 """Columns of obs: what is wrong with one is said with its name, how often, and the cure."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,9 +23,16 @@ def test_the_first_table_that_has_a_column_is_used():
         read_column(tables, "x", "depth='x'")
 
 
-def test_a_missing_column_lists_those_there_are_after_the_hint():
+def test_a_missing_column_lists_those_there_are_after_the_hint(monkeypatch):
+    monkeypatch.delitem(sys.modules, "mudata", raising=False)
     with pytest.raises(InputError, match=r"not an obs column\. Look\. Columns in adata\.obs: umis, lane\.$"):
         read_column(OBS, "x", "depth='x'", " Look.")
+
+
+def test_who_uses_mudata_is_told_where_else_the_column_may_be(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mudata", object())
+    with pytest.raises(InputError, match=r"If it is one of mdata\.obs, mdata\.push_obs\(\['x'\]\) copies it\.$"):
+        read_column(OBS, "x", "depth='x'")
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,22 @@ def test_folders(tmp_path):
     assert not (tmp_path / "new").exists()
     with pytest.raises(InputError, match="is not there"):
         check_folder(tmp_path / "no" / "new")
+
+
+def test_folders_on_the_way_and_files_in_it(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    assert check_folder(tmp_path / "a" / "b" / "c", parents=True) == tmp_path / "a" / "b" / "c"
+    for path, words in {
+        tmp_path / "file": r"--out='.*file' is a file\. Give the name of a folder",
+        tmp_path / "file" / "a": r"--out='.*': '.*file' is a file, in which nothing can be written",
+        tmp_path / "file" / "a" / "b": r"--out='.*': '.*file' is a file, in which nothing can be written",
+    }.items():
+        with pytest.raises(InputError, match=words):
+            check_folder(path, "--out", parents=True)
+    with pytest.raises(InputError, match="file' is a file, in which nothing can be written"):
+        check_path(tmp_path / "file" / "x.csv", (".csv",), "x.csv")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    for check in (lambda: check_folder(tmp_path / "new"), lambda: check_path(tmp_path / "x.csv", (".csv",), "x.csv")):
+        with pytest.raises(InputError, match=r"nothing may be written into the folder .*change its permissions"):
+            check()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -181,7 +181,7 @@ def test_what_is_no_anndata():
 def test_counts_in_a_file_are_not_stale(done, tmp_path):
     done.write_h5ad(tmp_path / "x.h5ad")
     backed = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
-    with pytest.raises(InputError, match=r"adata\.X is a \w+; .*adata\.to_memory\(\) first\.$"):
+    with pytest.raises(InputError, match=r"adata\.X is a matrix on disk \(\w+\); .*adata\.to_memory\(\) first\.$"):
         ag.get.expression(backed, genes="B")
     with pytest.raises(InputError, match=r"adata\.to_memory\(\) first\.$"):
         ag.pl.argen_effects(backed, gene="B", show=False)

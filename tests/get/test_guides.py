@@ -139,9 +139,9 @@ def test_labels_have_knockdowns_too():
 
 
 def test_target_by_another_gene(papalexi):
-    with pytest.raises(InputError, match="measured_as names FOO, which are no targets; the targets are: ATF2"):
+    with pytest.raises(InputError, match="measured_as names 'FOO', which are no targets; the targets are: 'ATF2'"):
         ag.get.guides(papalexi, measured_as={"FOO": "STAT1"})
-    with pytest.raises(InputError, match=r"not in adata.var_names: BAR"):
+    with pytest.raises(InputError, match=r"not in adata.var_names: 'BAR'"):
         ag.get.guides(papalexi, measured_as={"IFNGR1": "BAR"})
     table = ag.get.guides(papalexi, by="target", measured_as={"IFNGR1": "STAT1"}, **DESIGN).set_index("target")
     assert table.loc["IFNGR1", "gene"] == "STAT1"

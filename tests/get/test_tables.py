@@ -6,7 +6,7 @@ import pytest
 from toy import KWARGS, assert_same, toy
 
 import argen as ag
-from argen.errors import MissingResultError
+from argen.errors import ArgenWarning, MissingResultError, StaleResultError
 
 
 @pytest.fixture(scope="module")
@@ -85,19 +85,23 @@ def test_tables_are_copies(done):
 def test_genes_that_are_gone_take_their_rows_along(done, subset):
     kept = [name for name in done.var_names if name != "B"]
     part = subset(done[:, kept])
-    edges, pairs, graph = ag.get.edges(part, selected=False), ag.get.pairs(part), ag.get.graph(part)
+    with pytest.warns(ArgenWarning, match="1 of the 4 genes of .* left out: B") as warned:
+        edges, pairs, graph = ag.get.edges(part, selected=False), ag.get.pairs(part), ag.get.graph(part)
+    assert len(warned) == 3  # one for each call
     expected = {edge for edge in names(ag.get.edges(done, selected=False), "source", "target") if "B" not in edge}
     assert names(edges, "source", "target") == expected
     assert names(pairs, "source", "target") == {(j, k) for j in "ACD" for k in "ACD" if j != k}
     assert set(graph) == {"A", "C", "D"}
-    assert set(graph.edges) == names(ag.get.edges(part), "source", "target")
+    assert set(graph.edges) == names(edges[edges["selected"]], "source", "target")
     assert part.varp["argen_dag"].shape == (len(kept), len(kept))
     assert part.varp["argen_dag"].nnz == graph.number_of_edges()
 
 
 def test_no_gene_left(done):
     part = done[:, ["other0"]].copy()
-    assert len(ag.get.edges(part)) == len(ag.get.pairs(part)) == len(ag.get.graph(part)) == 0
+    for read in (ag.get.edges, ag.get.pairs, ag.get.graph):
+        with pytest.raises(StaleResultError, match=r"None of the 4 genes .* 'A', 'B', 'C', is in adata\.var_names"):
+            read(part)
 
 
 def test_cells_that_are_gone_change_nothing(done):

@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from toy import assert_same
 
 import argen as ag
-from argen.errors import InputError, MissingResultError
+from argen.errors import ArgenWarning, InputError, MissingResultError
 from argen.pl import _style as style
 from argen.pl._descendants import draw_descendants
 
@@ -146,7 +146,8 @@ def test_a_network_of_another_name_is_pointed_at(done, plot):
 
 
 def test_genes_that_left_have_no_row(done):
-    ax = ag.pl.argen_descendants(done[:, done.var_names != "B"].copy(), show=False)
+    with pytest.warns(ArgenWarning, match="1 of the 4 genes .* left out: B"):
+        ax = ag.pl.argen_descendants(done[:, done.var_names != "B"].copy(), show=False)
     assert {text.get_text() for text in ax.get_yticklabels()} == {"A", "C", "D"}
     assert ax.get_xlabel() == "genes below (of 2 others)"
 

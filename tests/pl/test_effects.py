@@ -451,7 +451,7 @@ def test_errors(done):
             ag.pl.argen_effects(done, gene=gene)
     nothing = done[:, ["other1"]].copy()
     for arguments in ({}, {"perturbations": "B"}):
-        with pytest.raises(InputError, match="which has no gene that adata still holds"):
+        with pytest.raises(StaleResultError, match="None of the 4 genes"):
             ag.pl.argen_effects(nothing, gene="A", **arguments)
     changed = done.copy()
     set_count(changed, np.arange(changed.n_obs) == 0, "B", 99)

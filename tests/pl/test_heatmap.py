@@ -144,6 +144,7 @@ def test_groups_without_counts_are_no_estimates(make_dag, n, n_edges, mark):
     assert "−∞" not in "".join(t.get_text() for t in draw_heatmap(graph, effects_table(graph, pairs_of(graph))).texts)
 
 
+@pytest.mark.filterwarnings("ignore:. of the 4 genes:argen.errors.ArgenWarning")
 def test_genes_that_left(done):
     """What was found is not denied: the picture counts it."""
     edges, pairs = ag.get.edges(done), ag.get.pairs(done)

@@ -6,16 +6,17 @@ import sys
 from copy import deepcopy
 from itertools import combinations, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
 import pytest
+from anndata import AnnData
 from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 import argen as ag
-from argen import get
 from argen.errors import InputError, MissingResultError
 from argen.pl import _style as style
 from argen.pl._network import draw_network
@@ -290,9 +291,19 @@ def test_graph_is_left_alone(ifn):
 class TestPublicFunction:
     @pytest.fixture
     def asked(self, monkeypatch, ifn):
-        """Stand-in for ``get.graph``; collects what it is asked for."""
+        """Stand-in for what is read of an object; collects what it is asked for."""
         calls = []
-        monkeypatch.setattr(get, "graph", lambda adata, *, key: calls.append((adata, key)) or ifn, raising=False)
+
+        class Opened:
+            names = SimpleNamespace(given=lambda names: names)
+
+            def __init__(self, adata, key, *, gene_symbols):
+                calls.append((adata, key, gene_symbols))
+
+            def graph(self):
+                return ifn
+
+        monkeypatch.setattr("argen.pl._network.network.OpenedNetwork", Opened)
         return calls
 
     @pytest.fixture
@@ -302,9 +313,9 @@ class TestPublicFunction:
         return calls
 
     def test_fetches_by_key_and_returns_axes(self, asked, shown):
-        ax = ag.pl.argen_network("the data", key="mine", show=False)
+        ax = ag.pl.argen_network("the data", key="mine", gene_symbols="symbol", show=False)
         assert isinstance(ax, plt.Axes)
-        assert asked == [("the data", "mine")]
+        assert asked == [("the data", "mine", "symbol")]
         assert not shown
 
     def test_passes_arguments_on(self, asked):
@@ -341,14 +352,9 @@ class TestPublicFunction:
         with pytest.raises(InputError, match="layout='circle' is not one of 'layered', 'spring', 'module'"):
             ag.pl.argen_network(None, layout="circle")
 
-    def test_missing_result_is_reported(self, monkeypatch):
-        def graph(adata, *, key):
-            msg = f"no {key}"
-            raise MissingResultError(msg)
-
-        monkeypatch.setattr(get, "graph", graph, raising=False)
-        with pytest.raises(MissingResultError, match="no argen_dag"):
-            ag.pl.argen_network(None)
+    def test_missing_result_is_reported(self):
+        with pytest.raises(MissingResultError, match=r"uns\['argen_dag'\] is missing"):
+            ag.pl.argen_network(AnnData(np.ones((2, 2), dtype=np.float32)))
         assert not plt.get_fignums()
 
 

@@ -136,6 +136,7 @@ def test_groups_without_counts_stand_at_the_border():
     assert draw_volcano(volcano_table(only)).get_title(loc="left").startswith("2 pairs on C, 2 significant")
 
 
+@pytest.mark.filterwarnings("ignore:. of the 4 genes:argen.errors.ArgenWarning")
 def test_genes_that_left_are_counted(done):
     left = done[:, done.var_names != "B"].copy()
     for table, whole, ends, noun in (

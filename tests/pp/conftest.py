@@ -1,8 +1,11 @@
 """Small screens, and the settings that mudata needs to stay quiet."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
+import scanpy as sc
 from anndata import AnnData
 from data_files import screen
 from guide_screens import read
@@ -33,6 +36,15 @@ def quiet_mudata():
     """Without this setting every copy, read and write of a MuData warns of a coming default."""
     with columns_stay():
         yield
+
+
+@pytest.fixture
+def log():
+    """What scanpy logs at verbosity hint."""
+    before, text = (sc.settings.logfile, sc.settings.verbosity), io.StringIO()
+    sc.settings.logfile, sc.settings.verbosity = text, "hint"
+    yield text
+    sc.settings.logfile, sc.settings.verbosity = before
 
 
 @pytest.fixture

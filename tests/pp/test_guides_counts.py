@@ -85,7 +85,7 @@ def test_sparse_kinds_that_only_a_modality_holds(mdata, counts, expected, kind):
 def test_duplicate_entries_add_up_and_stored_zeros_do_not_count(mdata):
     rows, columns, values = [0, 0, 0, 1, 2], [0, 0, 1, 3, 3], [3, 2, 0, 6, 5]
     mdata["guide"].X = sparse.csr_matrix((np.array(values, np.uint8), (rows, columns)), shape=(10, 5))
-    with pytest.warns(ArgenWarning, match="3 guides without a UMI in any cell: STAT1g2, MYCg1, NTg2"):
+    with pytest.warns(ArgenWarning, match="3 guides without a UMI in any cell: 'STAT1g2', 'MYCg1', 'NTg2'"):
         ag.pp.argen_guides(mdata, method="max", on_mismatch="warn")
     assert target_of(mdata["rna"]) == ["STAT1", "control", "control"] + ["unassigned"] * 7
 
@@ -179,7 +179,7 @@ def test_cells_without_guide_counts_are_unassigned_and_counted(mdata, counts, ex
     other = mdata["guide"][["c7", "c2", "c1"]].copy()
     extra = AnnData(sparse.csr_matrix([[0, 0, 0, 0, 50]]), obs=pd.DataFrame(index=["x"]), var=other.var)
     partial = MuData({"rna": mdata["rna"].copy(), "guide": anndata.concat([extra, other], merge="same")})
-    with pytest.raises(InputError, match=r"7 cells of modality 'rna' .such as c3, c4 .* are not in modality 'guide'"):
+    with pytest.raises(InputError, match=r"7 cells of modality 'rna' .such as 'c3', 'c4' .* not in modality 'guide'"):
         ag.pp.argen_guides(partial, method="max")
     with pytest.warns(ArgenWarning, match="7 cells of modality 'rna'|1 guide without a UMI"):
         ag.pp.argen_guides(partial, method="max", on_mismatch="warn")

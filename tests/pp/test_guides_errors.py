@@ -28,24 +28,23 @@ ARGUMENTS = {
     "no control named": ({"control": []}, r"control=\[\]"),
     "unknown control": (
         {"control": "NT"},
-        "control=NT is neither.*MYC, STAT1, non-targeting.*like a control: non",
+        "control='NT' is neither.*'MYC', 'STAT1', 'non-targeting'.*like a control: 'non",
     ),
-    "one unknown control": ({"control": ["non-targeting", "AAVS1"]}, "control=AAVS1 is neither"),
-    "unknown modality": ({"guides": "gdo"}, "no modality 'gdo'; the modalities are: rna, guide"),
-    "unknown target column": ({"guide_target": "locus"}, "no column locus; it has: target"),
+    "one unknown control": ({"control": ["non-targeting", "AAVS1"]}, "control='AAVS1' is neither"),
+    "unknown modality": ({"guides": "gdo"}, "no modality 'gdo'; the modalities are: 'rna', 'guide'"),
+    "unknown target column": ({"guide_target": "locus"}, "no column 'locus'; it has: 'target'"),
     "unknown obs column": (
         {"labels": "gene"},
-        r"no obs column 'gene'; the obs columns are: depth, lane .of mdata",
+        r"no obs column 'gene'; the obs columns are: 'depth', 'lane .of mdata",
     ),
-    "mapping of other guides": ({"guide_target": {"x": "MYC"}}, "names none of the guides: it holds x"),
-    "mapping without some": ({"guide_target": {"MYCg1": "MYC"}}, "2 guides have no target: STAT1g1, STAT1g2"),
+    "mapping of other guides": ({"guide_target": {"x": "MYC"}}, "names none of the guides: it holds 'x'"),
+    "mapping without some": ({"guide_target": {"MYCg1": "MYC"}}, "2 guides have no target: 'STAT1g1', 'STAT1g2'"),
     "not a mapping": ({"guide_target": 3}, "must be a dict, Series, DataFrame, CSV file or regular expression"),
-    "table without target": ({"guide_target": pd.DataFrame({"a": [1]})}, "no column target or .*it has: a"),
-    "repeated in mapping": (
-        {"guide_target": pd.Series(["A", "B"], index=["g", "g"])},
-        "repeated guides in guide_target",
+    "table without target": (
+        {"guide_target": pd.DataFrame({"a": [1]})},
+        r"no column known to hold targets .target, .*it has: 'a'.*dict\(zip\(table\['my_guide'\]",
     ),
-    "no control cell": ({"min_umi": 9, "method": "max"}, "No cell is a control .*the controls are non-targeting"),
+    "no control cell": ({"min_umi": 9, "method": "max"}, "No cell is a control .*the controls are 'non-targeting'"),
 }
 
 
@@ -73,12 +72,14 @@ def test_texts_are_no_counts(adata, guide_target):
 
 def test_source_has_to_be_named_for_an_anndata(adata):
     adata.obs["gene"] = "MYC"
-    refuse(adata, r"labels=.*there are: gene.*guides=.*there are: guide_counts")
+    refuse(adata, r"labels=.*there are: 'gene'.*guides=.*there are: 'guide_counts'")
 
 
 def test_unknown_names_of_an_anndata(adata):
     refuse(adata, "no obs column 'gene'; the obs columns are: none", labels="gene")
-    refuse(adata, "no obsm entry 'guide'; the obsm entries are: guide_counts", guides="guide", guide_target={"a": "b"})
+    refuse(
+        adata, "no obsm entry 'guide'; the obsm entries are: 'guide_counts'", guides="guide", guide_target={"a": "b"}
+    )
 
 
 @pytest.mark.parametrize("guide_target", [None, "target"])
@@ -105,7 +106,7 @@ def test_other_objects(adata):
 
 def test_repeated_guides(mdata, adata, guide_target):
     mdata["guide"].var_names = ["a", "a", "b", "c", "d"]
-    refuse(mdata, "repeated guides in modality 'guide': a")
+    refuse(mdata, "repeated guides in modality 'guide': 'a'")
     adata.obsm["guide_counts"] = adata.obsm["guide_counts"].set_axis(["a", "a", "b", "c", "d"], axis=1)
     refuse(adata, "repeated guides in adata.obsm", guides="guide_counts", guide_target=guide_target)
 
@@ -113,41 +114,41 @@ def test_repeated_guides(mdata, adata, guide_target):
 @pytest.mark.parametrize("name", ["rna", "guide"])
 def test_repeated_cells(mdata, name):
     mdata[name].obs_names = ["c1", "c1", *mdata[name].obs_names[2:]]
-    refuse(mdata, f"repeated cell names in modality '{name}': c1")
+    refuse(mdata, f"repeated cell names in modality '{name}': 'c1'")
 
 
 def test_no_cell_in_common(mdata):
     mdata["guide"].obs_names = [f"{name}-1" for name in mdata["guide"].obs_names]
-    refuse(mdata, "No cell of modality 'rna' .such as c1, c2.*'guide' .such as c1-1")
+    refuse(mdata, "No cell of modality 'rna' .such as 'c1', 'c2'.*'guide' .such as 'c1-1'")
 
 
 def test_modalities_that_cannot_be_told(mdata):
     rna, guide = mdata["rna"], mdata["guide"]
-    refuse(MuData({"rna": rna, "library": guide}), "guide modality cannot be told: .* are rna, library, and 0 of them")
+    refuse(MuData({"rna": rna, "library": guide}), "guide modality cannot be told: .* 'rna', 'library', and 0 of")
     part, rest = guide[:, :2].copy(), guide[:, 2:].copy()
     refuse(MuData({"rna": rna, "guide": part, "gdo": rest}), "and 2 of them are called")
-    refuse(MuData({"a": rna, "b": part, "guide": rest}), "RNA modality cannot be told among a, b, guide")
+    refuse(MuData({"a": rna, "b": part, "guide": rest}), "RNA modality cannot be told among 'a', 'b', 'guide'")
 
 
 def test_guide_modality_without_targets(mdata):
     mdata["guide"].var = mdata["guide"].var.rename(columns={"target": "locus"})
-    refuse(mdata, "no column target or gene_target or target_gene or grna_target; it has: locus")
+    refuse(mdata, "no column known to hold targets .target, gene_target, .*; it has: 'locus'")
 
 
 def test_guide_without_target(mdata):
     mdata["guide"].var["target"] = ["STAT1", np.nan, "", "NT", "NT"]
-    refuse(mdata, "2 guides have no target: STAT1g2, MYCg1")
+    refuse(mdata, "2 guides have no target: 'STAT1g2', 'MYCg1'")
 
 
 def test_no_control_among_the_targets(mdata):
     mdata["guide"].var["target"] = ["STAT1", "STAT1", "MYC", "AAVS1", "AAVS1"]
-    refuse(mdata, "No control was found .*the labels are: AAVS1, MYC, STAT1")
+    refuse(mdata, "No control was found .*the labels are: 'AAVS1', 'MYC', 'STAT1'")
 
 
 @pytest.mark.parametrize("word", ["control", "multiple", "unassigned", "Multiple"])
 def test_target_called_like_a_status(mdata, word):
     mdata["guide"].var["target"] = ["STAT1", "STAT1", word, "NT", "NT"]
-    refuse(mdata, f"A target is called {word}, but is not one of the controls", control="NT")
+    refuse(mdata, f"A target is called '{word}', but is not one of the controls", control="NT")
 
 
 def test_control_may_be_called_like_a_status(mdata, expected):
@@ -159,7 +160,7 @@ def test_control_may_be_called_like_a_status(mdata, expected):
 @pytest.mark.parametrize("label", ["multiple", "unassigned", "Unassigned"])
 def test_label_called_like_a_status(adata, label):
     adata.obs["gene"] = ["A", "NT", label, *["B"] * 7]
-    refuse(adata, f"A target is called {label}", labels="gene")
+    refuse(adata, f"A target is called '{label}'", labels="gene")
 
 
 @pytest.mark.parametrize("label", ["A+", "+", "A++B"])

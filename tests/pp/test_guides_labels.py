@@ -103,7 +103,7 @@ def test_several_control_labels_become_one(adata):
 
 
 def test_negative_among_labels_has_to_be_named(adata):
-    with pytest.raises(InputError, match="called Negative, but is not one of the controls"):
+    with pytest.raises(InputError, match="called 'Negative', but is not one of the controls"):
         run(adata, ["Negative", "NT", "A"])
     assert targets(run(adata, ["Negative", "NT", "A"], control=["Negative", "NT"])) == ["control", "control", "A"]
 

@@ -219,7 +219,7 @@ def test_fallback_is_logged_and_listed(screen, monkeypatch):
     assert table["threshold"][1:].isna().all()
     assert table["n_cells"][0] == 2
     assert any(
-        "1 guide called from 5 UMIs on instead of a fit (too few cells with a UMI): STAT1g1" in m for m in messages
+        "1 guide called from 5 UMIs on instead of a fit (too few cells with a UMI): 'STAT1g1'" in m for m in messages
     )
 
 
@@ -243,7 +243,10 @@ def test_misfits_are_logged(screen, monkeypatch):
     flagged = table[table["misfit_flag"]].sort_values("misfit", ascending=False)
     text = next(message for message in messages if "the fit does not expect" in message)
     assert f"the UMI counts of {len(flagged)} of 16 guides" in text
-    assert f"a median of {flagged['misfit'].median():.0%} of their cells: {', '.join(flagged['guide'][:3])}" in text
+    assert (
+        f"a median of {flagged['misfit'].median():.0%} of their cells: {', '.join(map(repr, flagged['guide'][:3]))}"
+        in text
+    )
     assert (table["misfit_p"][table["misfit_flag"]] < 0.05).all()
     assert (table["misfit"][table["misfit_flag"]] >= 0.1).all()
 
@@ -274,13 +277,13 @@ BAD = {
     "method for labels": ({"labels": "lane", "method": "mixture"}, "calls guides from counts, but labels="),
     "two groups": ({"guide_target": r"^(.+)(g)\d"}, "has 2 groups"),
     "broken pattern": ({"guide_target": r"^(.+g"}, "is no regular expression"),
-    "no match": ({"guide_target": r"^(X)\d"}, "12 guides have no target: STAT1g1"),
+    "no match": ({"guide_target": r"^(X)\d"}, "12 guides have no target: 'STAT1g1'"),
     "no file": ({"guide_target": "none.csv"}, "none.csv: there is no such file"),
     "mismatch": ({"on_mismatch": "ignore"}, "on_mismatch='ignore' is not one of"),
-    "prefix": ({"control": "safe*"}, r"control=safe\* is neither"),
+    "prefix": ({"control": "safe*"}, r"control='safe\*' is neither"),
     "lost target": (
         {"guide_target": {"a": "FOS", **{f"STAT1g{i}": "STAT1" for i in range(1, 5)}}},
-        "1 target of guide_target without a guide in the counts: FOS",
+        "1 target of guide_target without a guide in the counts: 'FOS'",
     ),
 }
 
@@ -295,8 +298,8 @@ def test_bad_arguments(screen, case):
 
 def test_empty_guides_are_an_error_unless_asked(screen):
     screen["guide"].X = screen["guide"].X.multiply(np.arange(16) > 1).tocsr()
-    refuse(screen, "2 guides without a UMI in any cell: STAT1g1, STAT1g2.*on_mismatch='warn'", InputError)
-    with pytest.warns(ArgenWarning, match="2 guides without a UMI in any cell: STAT1g1, STAT1g2"):
+    refuse(screen, "2 guides without a UMI in any cell: 'STAT1g1', 'STAT1g2'.*on_mismatch='warn'", InputError)
+    with pytest.warns(ArgenWarning, match="2 guides without a UMI in any cell: 'STAT1g1', 'STAT1g2'"):
         ag.pp.argen_guides(screen, on_mismatch="warn")
     assert screen["rna"].uns["argen_guides"]["tables"]["guides"]["fallback"].tolist()[:3] == ["no UMI", "no UMI", ""]
 

@@ -352,7 +352,9 @@ def test_no_edge_and_genes_that_are_gone(done, tmp_path):
     ag.tl.argen_dag(adata, alpha=1e-290)
     assert "0 edges selected" in check_self_contained(write(adata, tmp_path)).text("network")
     part = done[:, [name for name in done.var_names if name != "B"]].copy()
-    assert "1 of the 4 genes of the network are not in this object" in write(part, tmp_path)
+    with pytest.warns(ArgenWarning, match="1 of the 4 genes .* left out: B") as warned:
+        assert "1 of the 4 genes of the network are not in this object" in write(part, tmp_path)
+    assert len(warned) == 1
 
 
 def test_long_tables_are_cut_and_counted(done, tmp_path):

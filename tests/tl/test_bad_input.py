@@ -40,9 +40,9 @@ def check_refused(function, adata, error, words, **kwargs):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (np.log1p, ["not integers", "layer="]),
-        (lambda x: x - 1, ["negative", "-1", "layer="]),
-        (lambda x: np.where(np.arange(x.size).reshape(x.shape) == 7, np.nan, x), ["NaN", "layer="]),
+        (np.log1p, ["not integers", "needs raw UMI counts, and the object holds none"]),
+        (lambda x: x - 1, ["negative", "-1", "raw UMI counts"]),
+        (lambda x: np.where(np.arange(x.size).reshape(x.shape) == 7, np.nan, x), ["NaN", "raw UMI counts"]),
         (lambda x: np.where(np.arange(x.size).reshape(x.shape) == 7, np.inf, x), ["infinite"]),
         (lambda x: x / 2, ["not integers", "0.5"]),
     ],
@@ -82,8 +82,11 @@ def test_empty_matrix(function):
         ({"depth": "nope"}, ["'nope'", "adata.obs", "mito"]),
         ({"depth": "batch"}, ["'batch'", "not numeric"]),
         ({"layer": "nope"}, ["'nope'", "adata.layers", "Layers: none"]),
-        ({"control": "non-targeting"}, ["'non-targeting'", "Labels found: A, B, C, D, ctrl"]),
-        ({"control": ["ctrl", "NT"]}, ["'NT'", "Labels found: A, B, C, D, ctrl"]),
+        (
+            {"control": "non-targeting"},
+            ["'non-targeting'", "give control='ctrl'. Labels found: 'A', 'B', 'C', 'D', 'ctrl'"],
+        ),
+        ({"control": ["ctrl", "NT"]}, ["'NT'", "give control='ctrl'. Labels found: 'A', 'B', 'C', 'D', 'ctrl'"]),
         ({"control": []}, ["control"]),
         ({"control": None}, ["control"]),
         ({"perturbations": ["A", "B", "Z"]}, ["Z", "no cells", "'gene'"]),
@@ -178,14 +181,18 @@ def test_controls_without_depth_do_not_count(function):
 
 def test_a_network_needs_two_targets(function):
     check_refused(
-        function, toy(), DesignError, ["Perturbations left: A", "not among perturbations: B, C, D"], perturbations=["A"]
+        function,
+        toy(),
+        DesignError,
+        ["Perturbations left: 'A'", "not among perturbations: 'B', 'C', 'D'"],
+        perturbations=["A"],
     )
 
 
 def test_unmeasured_targets_show_what_is_measured(function):
     adata = toy()
     adata.var_names = [f"ENSG{i}" for i in range(adata.n_vars)]
-    words = ["Perturbations left: none", "not measured: A, B, C, D", "adata.var_names", "ENSG0"]
+    words = ["Perturbations left: none", "not measured: 'A', 'B', 'C', 'D'", "adata.var_names", "ENSG0"]
     check_refused(function, adata, DesignError, words)
 
 
@@ -263,7 +270,7 @@ def test_a_mudata_whose_rna_cannot_be_told_is_refused_with_the_cure(function):
     with columns_stay():
         mdata = mudata.MuData({"one": toy()[:, :1].copy(), "other": toy()[:, 1:].copy()})
         for call in (function, ag.get.edges, ag.get.pairs, ag.get.perturbations, ag.get.graph):
-            with pytest.raises(InputError, match="RNA modality cannot be told among one, other: call one of them rna"):
+            with pytest.raises(InputError, match=r"among 'one', 'other': pass it.* mdata\['one'\]"):
                 call(mdata)
 
 
@@ -291,7 +298,7 @@ def test_matrix_on_disk(function, storage, tmp_path):
     adata.X = storage(adata.X.toarray())
     adata.write_h5ad(tmp_path / "x.h5ad")
     backed = read_h5ad(tmp_path / "x.h5ad", backed="r")
-    with pytest.raises(InputError, match=r"adata\.X is a \w+; .*adata\.to_memory\(\)"):
+    with pytest.raises(InputError, match=r"adata\.X is a matrix on disk \(\w+\); .*adata\.to_memory\(\)"):
         function(backed)
     assert not backed.uns
     backed.file.close()

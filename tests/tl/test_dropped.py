@@ -99,7 +99,7 @@ def test_cell_that_is_alone_in_its_batch():
     adata = toy()
     adata.obs["batch"] = adata.obs["batch"].astype(str)
     adata.obs.loc["cell5", "batch"] = "b9"
-    with pytest.warns(ArgenWarning, match="^1 cell dropped, alone in a covariate level. See"):
+    with pytest.warns(ArgenWarning, match=r"^1 cell dropped, alone in a covariate level \('b9' of 'batch'\)\. See"):
         run(adata)
     assert cells(adata)["alone in a covariate level"] == 1
     check_same_pairs(adata, run(adata[adata.obs_names != "cell5"].copy()))
@@ -142,7 +142,12 @@ def test_cells_in_a_batch_without_controls_are_not_counted():
     adata.obs["batch"] = adata.obs["batch"].astype(str)
     at = np.flatnonzero(adata.obs["gene"] == "D")[:25]
     adata.obs.iloc[at, adata.obs.columns.get_loc("batch")] = "b9"
-    run(adata)
+    words = r"^25 of 240 perturbed cells are in levels of 'batch' without control cells \('b9'\) and tell nothing"
+    with pytest.warns(ArgenWarning, match=words):
+        run(adata)
+    assert perturbations(adata).loc["D", ["n_cells", "n_supported"]].tolist() == [60, 35]
+    findings = ag.get.check(adata).set_index("check")
+    assert "of 240 perturbed cells are in levels of 'batch' without control" in findings.loc["controls", "what"]
     n_perturbed = ag.get.pairs(adata).groupby("source")["n_perturbed"].unique()
     assert {gene: n.tolist() for gene, n in n_perturbed.items()} == {"A": [60], "B": [60], "C": [60], "D": [35]}
 
@@ -170,7 +175,7 @@ def test_cells_without_a_single_target():
     check_same_pairs(adata, run(adata[~adata.obs_names.isin(lost)].copy()))
 
 
-@pytest.mark.parametrize("mark", ["+", ",", ";", "|"])
+@pytest.mark.parametrize("mark", ["+", ",", ";", "|", "&", "_"])
 def test_two_targets_in_a_label(mark):
     adata = toy()
     both = f"A{mark}B"
@@ -189,6 +194,19 @@ def test_two_targets_in_a_label(mark):
     run(adata, perturbation_key="argen_perturbation", control="control")
     assert cells(adata)["no single perturbation"] == 12
     check_same_pairs(adata, run(adata[~adata.obs_names.isin(lost)].copy()))
+
+
+def test_a_target_beside_a_control_in_a_label():
+    """As GEARS writes it; the strand in a guide's name is no such mark."""
+    adata = toy()
+    relabel(adata, 12, "B+ctrl")
+    relabel(adata, 12, "E_+_12.23-P1P2")
+    with pytest.warns(ArgenWarning) as record:
+        run(adata)
+    messages = [str(warning.message) for warning in record]
+    assert "Labels such as 'B+ctrl' name several perturbations" in messages[1]
+    assert "separator='+'" in messages[1]
+    assert len(messages) == 2
 
 
 def test_integers_that_may_be_codes():
@@ -214,7 +232,7 @@ def test_every_cell_is_under_one_heading():
 def test_nothing_left():
     adata = toy()
     adata.obs["gene"] = adata.obs["gene"].replace({"A": "MYC", "B": "FOS", "C": "JUN"})
-    with pytest.raises(DesignError, match=r"Perturbations left: D; .*not measured: FOS, JUN, MYC"):
+    with pytest.raises(DesignError, match=r"Perturbations left: 'D'; .*not measured: 'FOS', 'JUN', 'MYC'"):
         run(adata)
 
 

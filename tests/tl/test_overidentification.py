@@ -243,3 +243,33 @@ def test_tests_stand_beside_the_edges_of_this_network_only(done):
     assert ag.get.edges(adata, selected=False)["J_flag"].tolist() == edges["J_flag"].tolist()
     ag.tl.argen_dag(adata, alpha=0.2)
     assert not {name for name in ag.get.edges(adata) if name.startswith("J_")}
+
+
+def test_a_column_with_the_guide_of_each_cell_is_as_good_as_calls(done):
+    """The calls of this screen are right, so that both are the same guides."""
+    adata = done.copy()
+    del adata.uns["argen_guides"], adata.obsm["argen_guides"]
+    ag.tl.argen_overidentification(adata, guides="guide", n_jobs=1)
+    for by in BY:
+        left, right = (ag.get.overidentification(some, by=by) for some in (adata, done))
+        order = list(left.columns[: 2 if by in ("pair", "edge") else 1])
+        tables = [table.sort_values(order, ignore_index=True) for table in (left, right)]
+        pd.testing.assert_frame_equal(*tables, rtol=1e-9)
+    assert adata.uns[KEY]["settings"]["guides"] == "guide"
+
+
+def test_columns_of_guides_with_gaps_shared_names_and_none(done):
+    adata = done.copy()
+    del adata.uns["argen_guides"], adata.obsm["argen_guides"]
+    target = adata.obs["perturbation"].astype(str)
+    number = pd.Series(np.where(np.arange(adata.n_obs) % 2, "g1", "g2"), index=adata.obs_names)
+    adata.obs["number"] = number.where(np.arange(adata.n_obs) % 10 > 0, "none").where(np.arange(adata.n_obs) > 20)
+    ag.tl.argen_overidentification(adata, guides="number", n_jobs=1)
+    guides = ag.get.overidentification(adata, by="guide").set_index("guide")
+    assert sorted(guides.index) == sorted(f"{g} of {gene}" for g in ("g1", "g2") for gene in set(target) - {"control"})
+    known = adata.obs["number"].isin(["g1", "g2"]) & (target != "control")
+    assert guides["n_cells"].sum() == known.sum()
+    before = adata.copy()
+    with pytest.raises(InputError, match="Every perturbation has cells of one guide only"):
+        ag.tl.argen_overidentification(adata, guides="perturbation")
+    assert_same(before, adata)

@@ -10,6 +10,7 @@ import pytest
 from toy import KWARGS, assert_equal, assert_same, toy, two_gene_loop
 
 import argen as ag
+from argen._bridge.log import shown
 from argen.errors import InputError, MissingResultError, StaleResultError
 
 ALPHAS = (0.2, 0.01, 0.001)
@@ -146,7 +147,7 @@ def test_threads_and_copies(done):
         ({"vary": ["levels"]}, InputError, "vary='levels' is not one of 'ties'"),
         ({"vary": ["replicates"]}, InputError, "name their column by replicate="),
         ({"vary": "ties", "replicate": "batch"}, InputError, "leaves out 'replicates'"),
-        ({"replicate": "nope"}, InputError, "replicate='nope' is not a column"),
+        ({"replicate": "nope"}, InputError, "replicate='nope' is not an obs column"),
         ({"replicate": "mito"}, InputError, "to name the replicate of each cell"),
         ({"vary": ["guides"]}, InputError, "'argen_guides' is neither in adata.uns"),
         ({"guides": "nope"}, InputError, "'nope' is neither in adata.uns"),
@@ -335,6 +336,7 @@ def test_nothing_to_vary_and_no_edge():
     skipped = adata.uns["argen_sensitivity"]["tables"]["skipped"]
     assert skipped["what"].tolist() == ["loops"]
     adata.obs["day"] = np.where(adata.obs["gene"] == "ctrl", "1", "2")
+    adata.obs.loc[adata.obs_names[adata.obs["gene"] == "A"][:2], "day"] = "1"  # else every perturbation is in one day
     ag.tl.argen_sensitivity(adata, vary="replicates", replicate="day")
     tables = adata.uns["argen_sensitivity"]["tables"]
     reasons = tables["skipped"]["reason"].tolist()
@@ -348,6 +350,24 @@ def test_nothing_to_vary_and_no_edge():
     table = ag.get.sensitivity(adata)
     assert (len(table), len(adata.uns["argen_sensitivity"]["tables"]["variations"])) == (0, 4)
     assert list(table)[N_FIXED:] == ["ties", "edges alpha 1e-09", "descendants alpha 1e-09"]
+
+
+def test_replicates_that_perturbations_are_nested_in(capsys):
+    adata = screen()
+    ag.tl.argen_dag(adata, **KWARGS)
+    control = (adata.obs["gene"] == "ctrl").to_numpy()
+    half = np.where(np.arange(adata.n_obs) % 2, "1", "2")
+    adata.obs["day"] = np.where(control, half, adata.obs["gene"].map(dict(zip("ABCDEF", "111222", strict=True))))
+    before = adata.copy()
+    with pytest.raises(InputError, match=r"replicate='day': 6 of 6 perturbations in a single level of 'day', so that"):
+        ag.tl.argen_sensitivity(adata, vary="replicates", replicate="day")
+    assert_same(before, adata)
+    adata.obs["day"] = np.where(adata.obs["gene"] == "F", "2", half)
+    with shown(1):
+        ag.tl.argen_sensitivity(adata, vary="replicates", replicate="day")
+    assert "1 of 6 perturbations in a single level of 'day', without which they leave" in capsys.readouterr().err
+    variations = adata.uns["argen_sensitivity"]["tables"]["variations"].set_index("name")
+    assert variations.loc["without replicate 2", "without"] == "F"
 
 
 def test_kinds_with_many_searches_are_made_when_asked_for(monkeypatch):

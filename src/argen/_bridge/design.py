@@ -8,17 +8,25 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.columns import holds_measurements, is_number, numbers_in
 from argen._bridge.validate import check_complete, name_some, read_column, read_numbers
 from argen._core.screen import Covariates
 from argen.errors import DesignError, InputError
 
-__all__ = ["CovariateSpec", "build_covariates", "integer_codes", "parse_covariates"]
+__all__ = [
+    "CovariateSpec",
+    "build_covariates",
+    "complete_cells",
+    "factor_levels",
+    "numeric_columns",
+    "parse_covariates",
+    "with_fixed_types",
+]
 
 _CATEGORICAL_CALL = re.compile(r"\bC\(\s*(?:`([^`]+)`|([\w.]+))\s*\)")
 _OPERATOR = re.compile(r"[+:*~]|C\(")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m|[⧛⧚]")
 _COLLINEAR = 1e-9
-_MAX_CODES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +41,20 @@ class CovariateSpec:
         obs columns by the name that the formula uses for them.
     categorical
         Names that are to be taken as categorical whatever their type.
+    parsed
+        obs columns whose texts, categories or objects are measurements, and taken as numbers, in all their cells: of
+        some cells alone they might look like names.
     """
 
     formula: str
     columns: dict[str, str]
     categorical: frozenset[str]
+    parsed: frozenset[str] = frozenset()
+
+    def is_numeric(self, name: str, obs: pd.DataFrame) -> bool:
+        """Whether what the formula calls `name` enters as a number."""
+        column = self.columns[name]
+        return name not in self.categorical and (column in self.parsed or is_number(obs[column]))
 
 
 def parse_covariates(covariates: str | Sequence[str] | None, obs: pd.DataFrame) -> CovariateSpec:
@@ -88,14 +105,41 @@ def _spec(terms: Sequence[Sequence[str]], forced: Mapping[str, str], obs: pd.Dat
     columns = {name: forced.get(name, name) for term in terms for name in term}
     _check_columns(columns.values(), obs)
     formula = " + ".join(":".join(f"`{name}`" for name in term) for term in terms)
-    return CovariateSpec(formula, columns, frozenset(forced))
+    parsed = {column for name, column in columns.items() if name not in forced and holds_measurements(obs[column])}
+    return CovariateSpec(formula, columns, frozenset(forced), frozenset(parsed))
 
 
-def integer_codes(spec: CovariateSpec, obs: pd.DataFrame) -> dict[str, int]:
-    """Numeric covariates that look like codes of a category, with their numbers of different integers."""
-    numeric = {column for name, column in spec.columns.items() if name not in spec.categorical}
-    integers = sorted(name for name in numeric if pd.api.types.is_integer_dtype(obs[name].dtype))
-    return {name: n for name in integers if (n := obs[name].nunique()) <= _MAX_CODES}
+def numeric_columns(spec: CovariateSpec, obs: pd.DataFrame) -> list[str]:
+    """Columns of obs that enter as numbers, in the order of the formula."""
+    return list(dict.fromkeys(spec.columns[name] for name in spec.columns if spec.is_numeric(name, obs)))
+
+
+def factor_levels(spec: CovariateSpec, obs: pd.DataFrame) -> dict[str, pd.Series]:
+    """The level of each cell in every obs column that enters as a factor."""
+    factors = dict.fromkeys(spec.columns[name] for name in spec.columns if not spec.is_numeric(name, obs))
+    return {column: _levels(obs[column]) for column in factors}
+
+
+def complete_cells(spec: CovariateSpec, obs: pd.DataFrame) -> np.ndarray:
+    """Mask of the cells that have all covariates."""
+    complete = np.ones(len(obs), dtype=bool)
+    for column in set(spec.columns.values()):
+        complete &= obs[column].notna().to_numpy()
+        if column in spec.parsed:
+            complete &= ~np.isnan(numbers_in(obs[column]))
+    return complete
+
+
+def with_fixed_types(spec: CovariateSpec, obs: pd.DataFrame) -> pd.DataFrame:
+    """`obs` in which every covariate is a number or a factor as in `spec`, whichever of its cells are looked at."""
+    fixed = {}
+    for column in set(spec.columns.values()):
+        if column in spec.parsed:
+            fixed[column] = numbers_in(obs[column])
+        elif not pd.api.types.is_numeric_dtype(obs[column].dtype) and numbers_in(obs[column]) is not None:
+            levels = _levels(obs[column])
+            fixed[column] = levels.cat.rename_categories([f"level {name}" for name in levels.cat.categories])
+    return obs.assign(**fixed)
 
 
 def _check_columns(columns: Sequence[str], obs: pd.DataFrame) -> None:
@@ -128,8 +172,7 @@ def _columns(spec: CovariateSpec, obs: pd.DataFrame) -> pd.DataFrame:
     for name, column in spec.columns.items():
         values = obs[column]
         check_complete(values, f"covariate {column!r}", DesignError)
-        is_number = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
-        frame[name] = _standardised(values) if is_number and name not in spec.categorical else _levels(values)
+        frame[name] = _standardised(values) if spec.is_numeric(name, obs) else _levels(values)
         if frame[name].nunique() < 2:
             msg = f"covariate {column!r} is constant over the cells of the analysis. Leave it out."
             raise DesignError(msg)

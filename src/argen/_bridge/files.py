@@ -1,5 +1,6 @@
 """Files that users name: what can be written where, and writing without ever leaving half a file."""
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,23 +23,43 @@ def check_path(path: str | Path, suffixes: Sequence[str], example: str, *, made:
         msg = f"path={str(path)!r} is a folder. Give the name of a file in it, such as {str(path / example)!r}."
     elif path.suffix.lower() not in suffixes:
         msg = f"path={str(path)!r} does not end in {endings}, by which programs know the format. Add the ending."
-    elif not path.parent.is_dir() and (made is None or path.parent.resolve() != made.resolve()):
-        msg = f"path={str(path)!r}: the folder {str(path.parent)!r} is not there. Make it first."
+    elif made is not None and path.parent.resolve() == made.resolve():
+        return path
+    elif why := _no_folder(path.parent):
+        msg = f"path={str(path)!r}: {why}"
     else:
         return path
     raise InputError(msg)
 
 
-def check_folder(folder: str | Path) -> Path:
-    """The path of a folder that is there, or can be made in one that is."""
-    folder = _as_path(folder, "the name of a folder, such as 'result'", name="folder")
+def check_folder(folder: str | Path, name: str = "folder", *, parents: bool = False) -> Path:
+    """The path of a folder that is there, or can be made in one that is; with `parents` these may be made, too.
+
+    Nothing is made yet, so that nothing is left behind by what fails before there is anything to write. `name` is the
+    argument's, for the messages.
+    """
+    folder = _as_path(folder, "the name of a folder, such as 'result'", name=name)
     if folder.exists() and not folder.is_dir():
-        msg = f"folder={str(folder)!r} is a file. Give the name of a folder."
-    elif not folder.is_dir() and not folder.parent.is_dir():
-        msg = f"folder={str(folder)!r}: the folder {str(folder.parent)!r} is not there. Make it first."
-    else:
-        return folder
-    raise InputError(msg)
+        msg = f"{name}={str(folder)!r} is a file. Give the name of a folder."
+        raise InputError(msg)
+    there = folder if folder.exists() else folder.parent
+    while parents and not there.exists() and there != there.parent:
+        there = there.parent
+    if why := _no_folder(there):
+        msg = f"{name}={str(folder)!r}: {why}"
+        raise InputError(msg)
+    return folder
+
+
+def _no_folder(folder: Path) -> str:
+    """Why nothing can be written into a folder, and what helps; empty if something can."""
+    if not folder.exists():
+        return f"the folder {str(folder)!r} is not there. Make it first."
+    if not folder.is_dir():
+        return f"{str(folder)!r} is a file, in which nothing can be written. Name a folder."
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"nothing may be written into the folder {str(folder)!r}. Name another, or change its permissions."
+    return ""
 
 
 def _as_path(path: str | Path, what: str, name: str = "path") -> Path:

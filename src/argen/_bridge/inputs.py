@@ -9,12 +9,16 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.counts import depth_of, read_counts
-from argen._bridge.design import CovariateSpec, build_covariates, integer_codes, parse_covariates
+from argen._bridge.design import CovariateSpec, build_covariates, factor_levels, parse_covariates
+from argen._bridge.design_hints import DesignHints, crowded_cure, design_hints, supported_cells, unsupported_words
+from argen._bridge.features import check_gene_names, genes_of
+from argen._bridge.gene_names import GeneNames
 from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
-from argen._bridge.validate import check_anndata, name_some
+from argen._bridge.spelling import Asked, cure_of, cure_of_most
+from argen._bridge.validate import check_anndata, counted, name_some
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
-from argen.errors import DesignError, InputError
+from argen.errors import DesignError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -25,7 +29,7 @@ __all__ = [
 ]
 
 _NO_CONTROLS = "no control cells in its covariate levels"
-_JOINS = ("+", ",", ";", "|", "&", "_")
+NOT_MEASURED = "not measured"
 
 
 @dataclass(slots=True)
@@ -41,13 +45,16 @@ class ScreenReport:
     perturbation_cells
         Number of cells with positive depth by perturbation, dropped ones included.
     hints
-        What looks like a mistake in the input although it can be computed.
+        What looks like a mistake in the input although it can be computed, and what is said about columns.
+    unsupported
+        How many perturbed cells are in covariate levels without control cells, and which; empty if none are.
     """
 
     dropped: dict[str, str] = field(default_factory=dict)
     cells: dict[str, int] = field(default_factory=dict)
     perturbation_cells: dict[str, int] = field(default_factory=dict)
-    hints: list[str] = field(default_factory=list)
+    hints: DesignHints = field(default_factory=DesignHints)
+    unsupported: str = ""
 
 
 def read_screen(
@@ -58,13 +65,14 @@ def read_screen(
     `depth_genes` are the genes whose counts make up the depth with ``depth="unaffected"``.
     """
     check_anndata(adata)
-    _check_unique(adata.var_names)
-    labels = read_labels(adata.obs, params)
+    check_gene_names(adata)
+    read = read_labels(adata, params)
+    labels, params, names = read.of_cell, read.settings, read.names
     spec = parse_covariates(params.covariates, adata.obs)
     counts = read_counts(adata, params.layer)
     depth = depth_of(adata, params.depth, counts, depth_genes)
-    cells, genes, covariates, report = _select(adata, params, spec, labels, counts, depth)
-    submatrix = sparse.csc_array(counts[:, adata.var_names.get_indexer(genes)][cells])
+    cells, genes, covariates, report = _select(adata, params, spec, labels, names, counts, depth)
+    submatrix = sparse.csc_array(counts[:, genes_of(adata).get_indexer(genes)][cells])
     submatrix.sum_duplicates()
     position = {gene: j for j, gene in enumerate(genes)}
     perturbation = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
@@ -73,34 +81,37 @@ def read_screen(
     if params.depth is None or depth_genes is not None:
         used_depth = used_depth / used_depth.mean()
     screen = build_screen(submatrix, perturbation, used_depth, covariates, genes)
-    report.hints = _hints(adata, params, report, integer_codes(spec, adata.obs.iloc[cells]))
+    report.hints = _hints(adata, params, report, spec, labels, depth)
+    if spelling := cure_of_most(_unmeasured(adata, params, names, report)):
+        report.hints.guesses.insert(0, spelling)
     return replace(screen, cell=cells[screen.cell]), report
 
 
-def _hints(adata: "AnnData", params: DescendantSettings, report: ScreenReport, codes: dict[str, int]) -> list[str]:
-    """Several perturbations in one label; batches coded by integers."""
-    hints = []
-    known = {*report.perturbation_cells, *params.control, *adata.var_names}
-    unmeasured = sorted(name for name, reason in report.dropped.items() if reason == "not measured")
-    joined = ((name, mark) for name in unmeasured for mark in _JOINS if mark in name)
-    if found := next((pair for pair in joined if known.issuperset(pair[0].split(pair[1]))), None):
-        hints.append(
-            f"labels such as {found[0]!r} name several perturbations: ag.pp.argen_guides(adata, "
-            f"labels={params.perturbation_key!r}, separator={found[1]!r}) splits them"
-        )
-    for name, n in codes.items():
-        hints.append(
-            f"covariate {name!r} holds {n} different integers and is taken as a number: if they are codes, write "
-            f"C({name}) in a formula or make the column categorical (as floats they pass without this warning)"
+def _unmeasured(adata: "AnnData", params: DescendantSettings, names: GeneNames, report: ScreenReport) -> Asked:
+    """The labels that are no gene, and where they come from."""
+    unmeasured = sorted(name for name, reason in report.dropped.items() if reason == NOT_MEASURED)
+    others = {*report.perturbation_cells, *params.control}.difference(unmeasured)
+    return Asked(unmeasured, adata, names, params.perturbation_key, others)
+
+
+def _hints(
+    adata: "AnnData",
+    params: DescendantSettings,
+    report: ScreenReport,
+    spec: CovariateSpec,
+    labels: np.ndarray,
+    depth: np.ndarray,
+) -> DesignHints:
+    """Types, levels and support of the covariates."""
+    taking_part = np.isin(labels, [*params.control, *set(report.perturbation_cells) - set(report.dropped)])
+    columns = {*spec.columns.values(), *({params.depth} & set(adata.obs.columns))}
+    hints = design_hints(spec, adata.obs.loc[taking_part & (depth > 0), sorted(columns)], params.depth)
+    if report.unsupported:
+        hints.guesses.append(
+            f"{report.unsupported} and tell nothing: n_supported of ag.get.perturbations counts the others. Leave the "
+            "covariate out if its levels do not matter, or add control cells"
         )
     return hints
-
-
-def _check_unique(names: pd.Index) -> None:
-    if not names.is_unique:
-        repeated = names[names.duplicated()].unique()
-        msg = f"adata.var_names holds duplicates: {name_some(repeated)}. Call adata.var_names_make_unique() first."
-        raise InputError(msg)
 
 
 def _select(
@@ -108,6 +119,7 @@ def _select(
     params: DescendantSettings,
     spec: CovariateSpec,
     labels: np.ndarray,
+    names: GeneNames,
     counts,
     depth: np.ndarray,
 ) -> tuple[np.ndarray, list[str], Covariates, ScreenReport]:
@@ -118,23 +130,27 @@ def _select(
     """
     report = ScreenReport()
     control = np.isin(labels, params.control)
-    _screen_perturbations(adata, params, labels, depth, report)
+    _screen_perturbations(names, params, labels, depth, report)
     alone = np.zeros(len(labels), dtype=bool)
     candidates = sorted(set(report.perturbation_cells) - set(report.dropped))
-    own_counts = counts[:, adata.var_names.get_indexer(candidates)]
+    own_counts = counts[:, genes_of(adata).get_indexer(candidates)]
     while True:
         kept = sorted(set(report.perturbation_cells) - set(report.dropped))
         cells = np.flatnonzero((control | np.isin(labels, kept)) & (depth > 0) & ~alone)
-        _check_enough(control[cells].sum(), int(alone.sum()), kept, params, report, adata.var_names)
+        lost = _lost(spec, adata.obs, alone, params)
+        _check_enough(control[cells].sum(), lost, kept, params, report, adata, names)
         covariates, lonely = _covariates(spec, adata.obs.iloc[cells], report)
         if lonely.any():
             alone[cells[lonely]] = True
             continue
         silent = {name for name, n in zip(candidates, own_counts[cells].sum(axis=0), strict=True) if n == 0}
-        reasons = _unusable(kept, silent, labels[cells], covariates, control[cells], params)
+        supported = supported_cells(covariates, control[cells])
+        reasons = _unusable(kept, silent, labels[cells], supported, params)
         if not reasons:
             break
         report.dropped |= reasons
+    if not supported.all():
+        report.unsupported = unsupported_words(spec, adata.obs.iloc[cells], control[cells], supported)
     report.cells = _cell_report(labels, control, depth, alone, kept, report)
     return cells, kept, covariates, report
 
@@ -152,7 +168,7 @@ def _covariates(spec: CovariateSpec, obs: pd.DataFrame, report: ScreenReport) ->
 
 
 def _screen_perturbations(
-    adata: "AnnData", params: DescendantSettings, labels: np.ndarray, depth: np.ndarray, report: ScreenReport
+    genes: GeneNames, params: DescendantSettings, labels: np.ndarray, depth: np.ndarray, report: ScreenReport
 ) -> None:
     """Perturbations out by what is known before the analysis: not asked for, not measured, too few cells."""
     ignored = {"", *NO_PERTURBATION, *params.control}
@@ -160,27 +176,40 @@ def _screen_perturbations(
     report.perturbation_cells = {str(n): int(s) for n, s in zip(names, sizes, strict=True) if n not in ignored}
     for label in set(labels) - ignored:
         report.perturbation_cells.setdefault(label, 0)
-    measured = set(adata.var_names)
     for name, size in report.perturbation_cells.items():
         if params.perturbations is not None and name not in params.perturbations:
             report.dropped[name] = "not among perturbations"
-        elif name not in measured:
-            report.dropped[name] = "not measured"
-        elif size < params.min_cells:
-            report.dropped[name] = f"fewer than {params.min_cells} cells"
+        elif name in genes.var_names:
+            if size < params.min_cells:
+                report.dropped[name] = f"fewer than {params.min_cells} cells"
+        elif name in genes.shared:
+            report.dropped[name] = f"symbol of several genes: {name_some(genes.shared[name])}"
+        else:
+            report.dropped[name] = NOT_MEASURED
+
+
+def _lost(spec: CovariateSpec, obs: pd.DataFrame, alone: np.ndarray, params: DescendantSettings) -> str:
+    """Of the cells that are alone in a level, and what helps, to be added to an error; empty if there are none."""
+    if not alone.any():
+        return ""
+    factors = factor_levels(spec, obs).items()
+    cures = {name: crowded_cure(name, levels) for name, levels in factors if (levels.value_counts() == 1).any()}
+    words = " ".join(f"{name!r}: {cure}." for name, cure in cures.items())
+    return (
+        f" {counted(int(alone.sum()), 'cell')} left out because each is alone in a level of {params.covariates!r}. "
+        f"{words}"
+    )
 
 
 def _check_enough(
     n_control: int,
-    n_alone: int,
+    lost: str,
     kept: Sequence[str],
     params: DescendantSettings,
     report: ScreenReport,
-    var_names: pd.Index,
+    adata: "AnnData",
+    names: GeneNames,
 ) -> None:
-    lost = (
-        f" {n_alone} cells were left out because each is alone in a level of {params.covariates!r}." if n_alone else ""
-    )
     if n_control < params.min_cells:
         msg = (
             f"{n_control} control cells ({name_some(params.control)}) with positive depth, fewer than "
@@ -190,31 +219,32 @@ def _check_enough(
     if len(kept) < 2:
         by_reason: dict[str, list[str]] = {}
         for name, reason in sorted(report.dropped.items()):
-            by_reason.setdefault(reason, []).append(name)
-        dropped = "; ".join(f"{reason}: {name_some(names)}" for reason, names in by_reason.items())
-        msg = (
-            f"Perturbations left: {name_some(kept) or 'none'}; a network needs two. Dropped: {dropped or 'none'}.{lost}"
-        )
-        if "not measured" in by_reason:
-            msg += (
-                f" Measured are the genes of adata.var_names, such as {name_some(var_names[:3])}: compare the spelling."
-            )
+            by_reason.setdefault(reason, []).append(repr(names.show(name)))
+        dropped = "; ".join(f"{reason}: {name_some(some)}" for reason, some in by_reason.items())
+        left = name_some(repr(names.show(name)) for name in kept)
+        msg = f"Perturbations left: {left or 'none'}; a network needs two. Dropped: {dropped or 'none'}.{lost}"
+        if NOT_MEASURED in by_reason:
+            msg += f" {_why_not_measured(_unmeasured(adata, params, names, report))}"
         raise DesignError(msg)
+
+
+def _why_not_measured(unmeasured: Asked) -> str:
+    """The pattern of the labels that are no gene, or what genes look like here."""
+    if cure := cure_of(unmeasured):
+        return f"{cure[0].upper()}{cure[1:]}."
+    genes = name_some(map(repr, genes_of(unmeasured.adata)[:3]))
+    return f"Measured are the genes of adata.var_names, such as {genes}: compare the spelling."
 
 
 def _unusable(
     kept: list[str],
     silent: Collection[str],
     labels: np.ndarray,
-    covariates: Covariates,
-    control: np.ndarray,
+    supported: np.ndarray,
     params: DescendantSettings,
 ) -> dict[str, str]:
     """Reasons for perturbations that cannot take part in the analysis of the cells at hand."""
     reasons = {name: "no counts in the cells of the analysis" for name in kept if name in silent}
-    supported = np.isin(covariates.level, covariates.level[control])
-    unseen = ~covariates.dummies[control].any(axis=0)
-    supported &= ~(covariates.dummies[:, unseen] > 0).any(axis=1)
     group = pd.Index(kept).get_indexer(labels)
     n_cells, n_supported = (np.bincount(group[mask & (group >= 0)], minlength=len(kept)) for mask in (True, supported))
     for name, n, n_informative in zip(kept, n_cells, n_supported, strict=True):

@@ -8,7 +8,8 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.counts import depth_of, read_counts
-from argen._bridge.design import build_covariates, parse_covariates
+from argen._bridge.design import build_covariates, complete_cells, parse_covariates
+from argen._bridge.features import genes_of
 from argen._bridge.labels import NO_PERTURBATION, read_labels
 from argen._bridge.settings import DescendantSettings
 from argen._core.screen import CONTROL, Design, Screen, build_design
@@ -68,11 +69,12 @@ def read_cells(adata: "AnnData", params: DescendantSettings, depth_genes: np.nda
     Cells that the analysis of the network could not use, without depth or without a covariate, are left out here as
     there. `params` were used to read the screen of the network before, so that they are known to be right.
     """
-    labels = read_labels(adata.obs, params)
+    read = read_labels(adata, params)
+    labels, params = read.of_cell, read.settings
     spec = parse_covariates(params.covariates, adata.obs)
     counts = read_counts(adata, params.layer)
     depth = depth_of(adata, params.depth, counts, depth_genes)
-    complete = adata.obs[list(dict.fromkeys(spec.columns.values()))].notna().all(axis=1).to_numpy() & (depth > 0)
+    complete = complete_cells(spec, adata.obs) & (depth > 0)
     names, sizes = np.unique(labels[complete], return_counts=True)
     left_out = {"", *NO_PERTURBATION, *params.control}
     perturbations = [str(name) for name, n in zip(names, sizes, strict=True) if n >= params.min_cells]
@@ -106,11 +108,12 @@ def read_measured(
     """
     cells = read_cells(adata, params, depth_genes)
     submatrix = sparse.csc_array(cells.counts[cells.cell])
-    at = adata.var_names.get_indexer(list(cells.perturbations))
-    genes = _enough(submatrix, adata.var_names, at, most)
+    measured = genes_of(adata)
+    at = measured.get_indexer(list(cells.perturbations))
+    genes = _enough(submatrix, measured, at, most)
     submatrix = submatrix[:, genes]
     screen = Screen(
-        tuple(adata.var_names[genes]),
+        tuple(measured[genes]),
         submatrix.indptr.astype(np.int64),
         submatrix.indices.astype(np.int32),
         submatrix.data.astype(np.float64),
@@ -118,7 +121,7 @@ def read_measured(
         cells.cell,
         cells.covariate_names,
     )
-    own = np.full(adata.n_vars + 1, -1)
+    own = np.full(len(measured) + 1, -1)
     own[genes] = np.arange(len(genes))
     return MeasuredScreen(screen, cells.perturbations, own[at])
 

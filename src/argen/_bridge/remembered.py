@@ -1,4 +1,4 @@
-"""Layer, depth and covariates that an earlier step was given: those after it take them too."""
+"""Layer, depth, covariates and gene symbols that an earlier step was given: those after it take them too."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REMEMBERED", "remembered_depth", "with_remembered"]
 
-REMEMBERED = ("layer", "depth", "covariates")
+REMEMBERED = ("layer", "depth", "covariates", "gene_symbols")
 
 
 def with_remembered(adata: "AnnData", given: Mapping[str, Any], kinds: Sequence[str] = ("descendants", "qc")) -> dict:

@@ -5,12 +5,13 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from numbers import Integral
 
 from argen._bridge import log
 from argen.errors import ArgenWarning, InputError
 
-__all__ = ["Bar", "announce_compilation", "progress_bars", "resolve_n_jobs", "warn_user"]
+__all__ = ["Bar", "announce_compilation", "new_names", "one_call", "progress_bars", "resolve_n_jobs", "warn_user"]
 
 
 def warn_user(message: str) -> None:
@@ -19,6 +20,33 @@ def warn_user(message: str) -> None:
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "argen":
         level, frame = level + 1, frame.f_back
     warnings.warn(message, ArgenWarning, stacklevel=level)
+
+
+# Names that the call of a user has warned about so far; None outside of one.
+_warned: ContextVar[set[str] | None] = ContextVar("argen_warned", default=None)
+
+
+@contextmanager
+def one_call() -> Iterator[None]:
+    """What a user calls, with all that it calls: :func:`new_names` are told once."""
+    if _warned.get() is not None:
+        yield
+        return
+    token = _warned.set(set())
+    try:
+        yield
+    finally:
+        _warned.reset(token)
+
+
+def new_names(names: Iterable[str]) -> list[str]:
+    """Those names that the call of the user has not been warned about, in their order; from now on it has."""
+    known = _warned.get()
+    if known is None:
+        return list(names)
+    new = [name for name in names if name not in known]
+    known.update(new)
+    return new
 
 
 def resolve_n_jobs(n_jobs: int | None) -> int:

@@ -51,6 +51,7 @@ class DescendantSettings:
     alpha: float = 0.01
     responders: str | tuple[str, ...] | None = "auto"
     min_counts: int = 20
+    gene_symbols: str | None = None
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> "DescendantSettings":
@@ -96,6 +97,7 @@ class DescendantOptions(TypedDict, total=False):
     min_cells: int
     responders: Literal["auto", "all"] | str | Sequence[str] | None
     min_counts: int
+    gene_symbols: str | None
 
 
 class LevelledDescendantOptions(DescendantOptions, total=False):

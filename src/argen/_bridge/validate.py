@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from argen._bridge.columns import numbers_in, parsed, stored_as
+from argen._bridge.mudatas import push_hint
+from argen._bridge.storage import check_is_read
 from argen.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ __all__ = [
     "check_option",
     "check_positive",
     "counted",
+    "name_quoted",
     "name_some",
     "read_array",
     "read_column",
@@ -40,19 +44,27 @@ def name_some(names: Iterable[object], limit: int = _MAX_NAMED) -> str:
     return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def name_quoted(names: Iterable[object], limit: int = _MAX_NAMED) -> str:
+    """Join names that a user gave for a message, as Python writes them: blanks show, and they can be copied."""
+    return name_some((repr(str(name)) for name in names), limit)
+
+
 def counted(n: int, noun: str) -> str:
     """``1 cell``, ``2 cells``."""
     return f"{n} {noun}" + ("" if n == 1 else "s")
 
 
 def check_anndata(adata: object) -> None:
-    """Raise :class:`~argen.errors.InputError` unless `adata` is an AnnData."""
+    """Raise :class:`~argen.errors.InputError` unless `adata` is an AnnData whose tables are in memory."""
     from anndata import AnnData
 
     if isinstance(adata, AnnData):
+        check_is_read(adata)
         return
     if type(adata).__name__ == "MuData":
-        name = next((name for name in adata.mod if name in ("rna", "gex")), next(iter(adata.mod), "rna"))
+        from argen._bridge.modality import likely_rna  # which needs this module
+
+        name = likely_rna(list(adata.mod))
         msg = f"This takes an AnnData, not a MuData: pass the modality with the counts, such as mdata[{name!r}]."
     else:
         msg = f"This takes an AnnData, not a {type(adata).__name__}."
@@ -66,11 +78,11 @@ def check_key(name: str, value: object) -> None:
         raise InputError(msg)
 
 
-def check_layer(adata: "AnnData", layer: str | None) -> None:
+def check_layer(adata: "AnnData", layer: str | None, name: str = "adata", argument: str = "layer") -> None:
     """Raise an :class:`~argen.errors.InputError` unless the layer is there; ``None`` stands for X."""
     if layer is not None and layer not in adata.layers:
         names = [name for name in adata.layers if name is not None]  # since anndata 0.13 X is the layer None
-        msg = f"layer={layer!r} is not in adata.layers. Layers: {name_some(names) or 'none'}."
+        msg = f"{argument}={layer!r} is not in {name}.layers. Layers: {name_some(names) or 'none'}."
         raise InputError(msg)
 
 
@@ -172,8 +184,10 @@ def read_column(obs: "pd.DataFrame | Mapping[str, pd.DataFrame]", name: str, wha
         if name in table.columns:
             return table[name]
     there = "; ".join(f"in {where}: {name_some(table.columns, 30) or 'none'}" for where, table in tables.items())
-    msg = f"{what} is not an obs column.{hint} Columns {there}."
-    raise InputError(msg)
+    push = "" if isinstance(obs, Mapping) else push_hint(name)
+    error = InputError(f"{what} is not an obs column.{hint} Columns {there}.{push}")
+    error.column = name
+    raise error
 
 
 def check_complete(column: "pd.Series", what: str, error: type[InputError] = InputError) -> None:
@@ -186,16 +200,33 @@ def check_complete(column: "pd.Series", what: str, error: type[InputError] = Inp
 def read_numbers(
     column: "pd.Series", what: str, least: float = -np.inf, error: type[InputError] = InputError
 ) -> np.ndarray:
-    """Return the values of a column, checked to be finite numbers of at least `least`; else raise `error`."""
-    from pandas.api.types import is_numeric_dtype
+    """Return the values of a column, checked to be finite numbers of at least `least`; else raise `error`.
 
-    if not is_numeric_dtype(column.dtype):
-        msg = f"{what} is not numeric (type {column.dtype}). Name a column of numbers, or convert it."
-        raise error(msg)
-    check_complete(column, what, error)
-    values = column.to_numpy(dtype=np.float64)
+    Texts, categories and objects that are all numbers are read as such.
+    """
+    if stored_as(column) is None:
+        check_complete(column, what, error)
+        values = column.to_numpy(dtype=np.float64)
+    else:
+        values = _converted(column, what, error)
     if wrong := int((~np.isfinite(values) | (values < least)).sum()):
         kind = "infinite" if least == -np.inf else f"infinite or below {least:g}"
         msg = f"{what} is {kind} in {counted(wrong, 'cell')}. Correct it or drop the cells."
         raise error(msg)
     return values
+
+
+def _converted(column: "pd.Series", what: str, error: type[InputError]) -> np.ndarray:
+    """Numbers of a column of texts, categories or objects."""
+    import pandas as pd
+
+    numbers = numbers_in(column)
+    if numbers is None:
+        other = next((value for value in column.dropna() if parsed(value) is None), None)
+        msg = (
+            f"{what} is not numeric (type {column.dtype}, with values such as {other!r}). Name a column of numbers, "
+            "or convert it."
+        )
+        raise error(msg)
+    check_complete(pd.Series(numbers), what, error)
+    return numbers

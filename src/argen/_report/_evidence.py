@@ -82,7 +82,8 @@ def _is_empty(column: pd.Series) -> bool:
 
 def first_looks(results: Results) -> Iterator[Text]:
     """The findings of the checks, or that none spoke, and what was not looked at."""
-    findings, _ = findings_of(results.adata, results.opened.step, CHECK, lambda _: None)
+    stored, _ = findings_of(results.adata, results.opened.step, CHECK, lambda _: None)
+    findings = None if stored is None else results.opened.names.rename(stored)
     if findings is None:
         yield paragraph("not computed: run ag.tl.argen_descendants, or ag.tl.argen_check", "missing")
         return
@@ -94,8 +95,11 @@ def first_looks(results: Results) -> Iterator[Text]:
     else:
         yield paragraph("No check spoke.")
     if results.opened.step is not None:
-        yield from _taken_out(results.opened.step.tables["shifts"], results.opened.step.settings.get("adjust"))
-    yield from _not_looked_at(results, findings)
+        yield from _taken_out(
+            results.opened.names.rename(results.opened.step.tables["shifts"]),
+            results.opened.step.settings.get("adjust"),
+        )
+    yield from _not_looked_at(results, stored)
 
 
 def _taken_out(shifts: pd.DataFrame, adjust: str | None) -> Iterator[Text]:

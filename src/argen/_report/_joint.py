@@ -24,7 +24,7 @@ def joint_words(results: Results) -> str:
 
 def fit_section(results: Results, drawn: Callable[[object, str], Iterator[Text]]) -> Iterator[Text]:
     """Total effects that the network does not explain, shifts, and perturbations that do not move their own gene."""
-    fit = get.fit(results.adata, key=results.key)
+    fit = get.fit(results.adata, key=results.key, gene_symbols=results.gene_symbols)
     search = results.network.tables["search"].iloc[0]
     yield paragraph(
         f"χ² of the fitted table is {search['misfit']:.2f} per degree of freedom (standard errors are enlarged by its "

@@ -22,6 +22,7 @@ def report(
     key: str = "argen_dag",
     title: str | None = None,
     date: str | None = None,
+    gene_symbols: str | None = None,
 ) -> Path:
     """Write one HTML page about a network and everything that it rests on, for a reviewer.
 
@@ -47,6 +48,8 @@ def report(
         Heading; default ``"Causal network"`` with the number of edges and perturbations.
     date
         A date, or any text, to print below the heading. Default: none, the page does not depend on the clock.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def report(
     read_entry(adata, key, "network")
     from argen._report._sections import write_page
 
-    page = write_page(adata, key, title, date)
+    page = write_page(adata, key, title, date, gene_symbols)
     with replaced(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return path

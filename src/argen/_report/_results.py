@@ -10,6 +10,7 @@ from argen import get
 from argen._bridge.results.entries import KINDS, Entry, find_entry
 from argen._bridge.results.network import diagnostics_of, is_current
 from argen._bridge.results.steps import fits_data
+from argen.get._names import ShownNames
 from argen.get._opened import OpenedNetwork
 
 if TYPE_CHECKING:
@@ -60,8 +61,13 @@ class Results:
 
     @property
     def network(self) -> Entry:
-        """What is stored of the network."""
-        return self.opened.entry
+        """What is stored of the network, by the names to show."""
+        return self.opened.shown
+
+    @property
+    def gene_symbols(self) -> str | None:
+        """Column of ``var`` with the names to show, if one was asked for."""
+        return self.opened.names.gene_symbols
 
     @property
     def key(self) -> str:
@@ -74,18 +80,21 @@ class Results:
         return self.network.settings["descendants"]
 
 
-def read_results(adata: "AnnData", key: str) -> Results:
+def read_results(adata: "AnnData", key: str, gene_symbols: str | None = None) -> Results:
     """Collect the results and compare what they were made from."""
-    opened = OpenedNetwork(adata, key)
+    opened = OpenedNetwork(adata, key, gene_symbols=gene_symbols)
     network = opened.entry
     step_key = network.settings["descendants"]
     step = find_entry(adata, step_key)
     step = step if step is not None and step.kind == "descendants" else None
     perturbations, pairs = opened.perturbations, opened.pairs
     if step is not None and opened.step is None:  # another one than that of the network
-        perturbations, pairs = get.perturbations(adata, key=step_key, network=False), get.pairs(adata, key=step_key)
+        perturbations = get.perturbations(adata, key=step_key, network=False, gene_symbols=gene_symbols)
+        pairs = get.pairs(adata, key=step_key, gene_symbols=gene_symbols)
     doubts = _doubts_of_network(adata, network, step_key, step)
-    return Results(opened, step, perturbations, pairs, doubts, _diagnostics(adata, network))
+    shown = None if step is None else opened.names.entry(step)
+    diagnostics = _diagnostics(adata, network, opened.names)
+    return Results(opened, shown, perturbations, pairs, doubts, diagnostics)
 
 
 def _doubts_of_network(adata: "AnnData", network: Entry, step_key: str, step: Entry | None) -> tuple[str, ...]:
@@ -117,11 +126,11 @@ def _doubts_of_network(adata: "AnnData", network: Entry, step_key: str, step: En
     return tuple(doubts)
 
 
-def _diagnostics(adata: "AnnData", network: Entry) -> dict[str, Diagnostic]:
+def _diagnostics(adata: "AnnData", network: Entry, names: ShownNames) -> dict[str, Diagnostic]:
     """The diagnostics of this network, one of each kind: that under the usual name, else the first by name."""
     found: dict[str, Diagnostic] = {}
     for entry in sorted(diagnostics_of(adata, network.key), key=lambda e: (e.key != f"argen_{e.kind}", e.key)):
-        found.setdefault(entry.kind, Diagnostic(entry, _doubts(entry, network)))
+        found.setdefault(entry.kind, Diagnostic(names.entry(entry), _doubts(entry, network)))
     return found
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from argen import __version__, get, pl
 from argen._bridge.diagnostics.record import DIAGNOSTICS
+from argen._bridge.features import genes_of
 from argen._bridge.results.entries import find_entry
 from argen._bridge.results.network import networks_of_step
 from argen._bridge.validate import counted
@@ -35,9 +36,9 @@ _SEEDS = ("seed", "rng", "random_state")
 _NOT_SHOWN = ["selected", "stable", "found_in"]
 
 
-def write_page(adata: "AnnData", key: str, title: str | None, date: str | None) -> str:
+def write_page(adata: "AnnData", key: str, title: str | None, date: str | None, gene_symbols: str | None = None) -> str:
     """The report as HTML."""
-    results = read_results(adata, key)
+    results = read_results(adata, key, gene_symbols)
     edges = results.opened.edges
     kept = len(results.network.tables["nodes"])
     title = title or f"Causal network: {counted(len(edges), 'edge')} among {counted(kept, 'perturbation')}"
@@ -87,7 +88,7 @@ def _two_stage_sections(results: Results) -> Iterator[Section]:
 
 def _data(results: Results) -> Iterator[Text]:
     adata = results.adata
-    yield paragraph(f"{adata.n_obs:,} cells × {adata.n_vars:,} genes in the object as it is now.")
+    yield paragraph(f"{adata.n_obs:,} cells × {len(genes_of(adata)):,} genes in the object as it is now.")
     if results.step is None:
         yield _no_step(results)
     else:
@@ -99,21 +100,22 @@ def _data(results: Results) -> Iterator[Text]:
         if len(dropped):
             where = f"ag.get.perturbations(adata, key={results.step_key!r})"
             yield table(dropped, caption="Perturbations that were dropped", where=where)
-    yield from _guide_calls(adata)
+    yield from _guide_calls(results)
     if (qc := find_entry(adata, "argen_qc")) is not None and qc.kind == "qc":
-        yield table(get.qc(adata), caption="Quality control", where="ag.get.qc(adata)")
+        rules = get.qc(adata, gene_symbols=results.gene_symbols)
+        yield table(rules, caption="Quality control", where="ag.get.qc(adata)")
     else:
         yield _missing("Quality control of argen", "ag.pp.argen_qc")
 
 
-def _guide_calls(adata: "AnnData") -> Iterator[Text]:
-    guides = find_entry(adata, "argen_guides")
+def _guide_calls(results: Results) -> Iterator[Text]:
+    guides = find_entry(results.adata, "argen_guides")
     if guides is None or guides.kind != "guides":
         yield _missing("Guide calls by argen", "ag.pp.argen_guides", "labels came with the data")
         return
     yield table(guides.tables["cells"], caption="Guide calls: cells by status")
     columns = ["guide", "target", "n_cells", "n_umi", "threshold", "fallback"]
-    called = guides.tables["guides"]
+    called = results.opened.names.rename(guides.tables["guides"])
     part = called[[name for name in columns if name in called]]
     if "fallback" in called and (odd := part["fallback"].astype(str) != "").any():
         yield table(part[odd], caption="Guides that were called by a threshold, and why", where="ag.get.guides(adata)")

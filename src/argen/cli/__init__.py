@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from argen._bridge import log
 from argen.cli._arguments import given, make_parser, names_in
-from argen.cli._files import one_line, read_file
+from argen.cli._files import check_out, one_line, read_file
 from argen.cli._signatures import DAG, GUIDES, STEP
 from argen.errors import ArgenError, ArgenWarning, InputError
 
@@ -47,9 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = make_parser().parse_args(argv)
     try:
-        if options.out is not None and options.out.exists() and not options.out.is_dir():
-            msg = f"--out {options.out} is not a folder."
-            raise InputError(msg)
         with _reporting(quiet=options.quiet):
             _COMMANDS[options.command](options)
     except (ArgenError, OSError) as error:
@@ -67,6 +64,7 @@ def _demo(options: argparse.Namespace) -> None:
     if options.seed < 0:
         msg = f"--seed {options.seed}: give a number of 0 or more."
         raise InputError(msg)
+    check_out(options.out, ["edges.csv", "network.png"])
     adata = ag.datasets.simulate("paper_fig2", rng=options.seed, omit=("X7", "X8"))
     design = {"perturbation_key": "perturbation", "covariates": ["L"], "depth": "depth"}
     ag.tl.argen_dag(adata, n_jobs=options.n_jobs, **design)
@@ -121,15 +119,24 @@ def _verdict(edge: Any) -> str:
 def _run(options: argparse.Namespace) -> None:
     import argen as ag
     from argen._bridge.files import check_path
+    from argen._bridge.modality import find_rna, modality
+    from argen._bridge.mudatas import naming_columns
     from argen._bridge.validate import check_level
+    from argen.cli._columns import take_columns
 
     # Before the work, not after it.
-    report = None if options.report is None else check_path(options.report, (".html",), "report.html", made=options.out)
     exports = _exports(options.export)
+    check_out(options.out, [*_WRITTEN, *(name for export in exports for name in _EXPORTED[export])])
+    report = None if options.report is None else check_path(options.report, (".html",), "report.html", made=options.out)
     check_level("alpha", options.alpha)
-    adata, labels = _read_perturbations(options)
-    _check_replicate(options, adata)
-    ag.tl.argen_descendants(adata, **given(options, STEP) | labels | {"alpha": options.descendants_alpha})
+    data = read_file(options.file)
+    rna = find_rna(data, options.guides, options.rna)
+    adata = modality(data, rna)
+    take_columns(options, data, adata, rna)
+    with naming_columns(data, rna):
+        _check_replicate(options, adata)
+        labels = _labels(options, data, adata)
+        ag.tl.argen_descendants(adata, **given(options, STEP) | labels | {"alpha": options.descendants_alpha})
     ag.tl.argen_dag(adata, **given(options, DAG))
     if report is not None:
         _diagnose(adata, options.n_jobs, options.replicate)
@@ -150,11 +157,9 @@ def _check_replicate(options: argparse.Namespace, adata: "AnnData") -> None:
     if options.report is None:
         msg = "--replicate says what the report leaves out one at a time: give --report FILE.html, too."
         raise InputError(msg)
-    if options.replicate not in adata.obs:
-        from argen._bridge.validate import name_some
+    from argen._bridge.validate import read_column
 
-        msg = f"--replicate {options.replicate}: no such obs column. Columns: {name_some(adata.obs.columns, 30)}."
-        raise InputError(msg)
+    read_column(adata.obs, options.replicate, f"--replicate {options.replicate}")
 
 
 def _diagnose(adata: "AnnData", n_jobs: int | None, replicate: str | None) -> None:
@@ -172,37 +177,33 @@ def _diagnose(adata: "AnnData", n_jobs: int | None, replicate: str | None) -> No
             log.warning(f"argen_{kind} is left out: {error}")
 
 
-def _read_perturbations(options: argparse.Namespace) -> "tuple[AnnData, dict[str, object]]":
-    """Counts, and which obs column holds the perturbations; guides are called where none does."""
-    from argen._bridge.modality import find_rna, modality
-
-    data = read_file(options.file)
-    adata = modality(data, find_rna(data, options.guides))
+def _labels(options: argparse.Namespace, data: "AnnData | MuData", adata: "AnnData") -> dict[str, object]:
+    """Which obs column holds the perturbations; guides are called where none does."""
     if options.perturbation_key is None:
-        return adata, _call_guides(options, data, adata)
+        return _call_guides(options, data, adata)
     if options.guides is not None or options.guide_target is not None:
         msg = (
             "--perturbation-key names labels that are called already; leave out --guides and --guide-target, or "
             "--perturbation-key."
         )
         raise InputError(msg)
-    if data is not adata and options.perturbation_key not in adata.obs and options.perturbation_key in data.obs:
-        adata.obs[options.perturbation_key] = data.obs[options.perturbation_key].reindex(adata.obs_names)
-    return adata, {"perturbation_key": options.perturbation_key, "control": options.control or "control"}
+    return {"perturbation_key": options.perturbation_key, "control": options.control or "control"}
 
 
 def _call_guides(options: argparse.Namespace, data: "AnnData | MuData", adata: "AnnData") -> dict[str, object]:
     import argen as ag
+    from argen._bridge.features import guide_type, other_types
     from argen._bridge.validate import name_some
 
     if options.guides is None and data is adata and "argen_perturbation" in adata.obs:
         return {"perturbation_key": "argen_perturbation", "control": options.control or "control"}
-    if options.guides is None and data is adata:
+    if options.guides is None and data is adata and guide_type(adata) is None:
+        types = f"; other features: {name_some(map(repr, other_types(adata)))}" if other_types(adata) else ""
         msg = (
-            "Name the obs column with the perturbed gene of each cell (--perturbation-key), or the obsm entry with "
-            "guide counts "
+            "Name the obs column with the perturbed gene of each cell (--perturbation-key), or the obsm entry or the "
+            "type of features with guide counts "
             f"(--guides). Columns: {name_some(adata.obs.columns, 30) or 'none'}; "
-            f"obsm: {name_some(adata.obsm) or 'none'}."
+            f"obsm: {name_some(adata.obsm) or 'none'}{types}."
         )
         raise InputError(msg)
     ag.pp.argen_guides(data, **given(options, GUIDES), on_mismatch="warn")
@@ -293,7 +294,7 @@ def _write_cyjs(adata: "AnnData", out: Path) -> None:
 def _write_parquet(adata: "AnnData", out: Path) -> None:
     import argen as ag
 
-    paths = [out / f"{name}.parquet" for name in ("edges", "candidates", "nodes", "perturbations", "pairs")]
+    paths = [out / name for name in _EXPORTED["parquet"]]
     with ExitStack() as announced:
         for path in paths:
             announced.enter_context(_announced(path))
@@ -353,5 +354,12 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     print(f"argen: warning: {one_line(message)}", file=sys.stderr)
 
 
+_TABLES = ("edges", "candidates", "nodes", "perturbations", "pairs")
+_WRITTEN = (*(f"{name}.csv" for name in _TABLES), "network.png", "result.h5ad")
+_EXPORTED = {
+    "graphml": ("network.graphml",),
+    "cyjs": ("network.cyjs",),
+    "parquet": tuple(f"{name}.parquet" for name in _TABLES),
+}
 _EXPORTS = {"graphml": _write_graphml, "cyjs": _write_cyjs, "parquet": _write_parquet}
 _COMMANDS = {"demo": _demo, "run": _run, "compile": _compile}

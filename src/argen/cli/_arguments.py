@@ -123,7 +123,7 @@ _VALUES = {word: value for value, word in _WORDS.items()}
 def given(options: argparse.Namespace, function: str) -> dict[str, Any]:
     """Arguments of a function that have a value in the options of the same name."""
     return {
-        name: _VALUES.get(value, value) if argument.choices else value
+        name: _VALUES.get(value, value) if argument.choices and value not in argument.choices else value
         for name, argument in arguments_of(function).items()
         if (value := getattr(options, name, None)) is not None
     }
@@ -156,23 +156,28 @@ def _add_perturbation_options(group: argparse._ArgumentGroup) -> None:
         "label of control cells or guides; repeat it for several (default: 'control' with --perturbation-key, else the "
         "usual spellings such as non-targeting)",
     )
+    words = "modality of an .h5mu file with the RNA (default: the one called rna, gex, gene, Gene Expression, ...)"
+    add("rna", GUIDES, "NAME", words)
     add(
         "guides",
         GUIDES,
         "NAME",
-        "modality (.h5mu) or obsm entry (.h5ad) with guide UMI counts (default: the modality called guide, guides, "
-        "gdo, grna or crispr)",
+        "modality (.h5mu), obsm entry or type of features (.h5ad) with guide UMI counts (default: the modality called "
+        "guide, guides, gdo, grna, crispr, CRISPR Guide Capture, ...; the features of type CRISPR Guide Capture)",
     )
     add(
         "guide_target",
         GUIDES,
         "COL|CSV|REGEX",
-        "column of the guide modality's var with the target of each guide (default: target, gene_target, target_gene "
-        "or grna_target), a .csv or .tsv file with the columns guide and target, or a regular expression with one "
-        "group on the guide's name; an obsm entry needs one of the last two",
+        "column of the guide modality's var with the target of each guide (default: target, grna_target, "
+        "target_gene_name, ...), a text or Excel file with such a column and one with the guides, or a regular "
+        "expression with one group on the guide's name; an obsm entry needs one of the last two",
     )
-    words = "how guides are called from counts (default: mixture)"
+    words = "layer of the guide counts, in that modality or beside those features (default: X)"
+    add("guide_layer", GUIDES, "NAME", words)
+    words = "how guides are called from counts (default: mixture; calls already if there are only 0 and 1)"
     add("method", GUIDES, None, words, without="labels")  # which --perturbation-key is for
+    add("dispersion", GUIDES, None, "whether components of the mixture may be negative binomial")
     add("probability", GUIDES, "P", "posterior probability from which a guide is called")
     add("batch", GUIDES, "COL", "obs column with batches of the guide counts; repeatable")
     add("guide_depth", GUIDES, "COL", "obs column with the guide UMIs of each cell, where the library is larger")
@@ -187,6 +192,8 @@ def _add_design_options(group: argparse._ArgumentGroup) -> None:
     words = "obs column with the depth (default: total count of the matrix), or unaffected: of genes that nothing moves"
     add("depth", STEP, "COL", words)
     add("layer", STEP, "NAME", "layer with the raw counts (default: X)")
+    words = "column of var with further names of the genes, such as gene_name: labels may have either, results show it"
+    add("gene_symbols", STEP, "COL", words)
     add("perturbations", STEP, "A,B", "use these perturbations only")
     add("min_cells", STEP, "N", "cells a perturbation needs")
     words = "transitive closure of the descendants: acyclic leaves out the weakest links of cycles"

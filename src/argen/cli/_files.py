@@ -1,6 +1,6 @@
 """Counts from the file, or the data set of argen, that a user names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["one_line", "read_file"]
+__all__ = ["check_out", "one_line", "read_file"]
+
+
+def check_out(out: Path, names: Iterable[str]) -> None:
+    """Raise :class:`~argen.errors.InputError` if files of these names cannot be written there; nothing is made yet."""
+    from argen._bridge.files import check_folder
+
+    check_folder(out, "--out", parents=True)
+    if taken := [str(out / name) for name in names if (out / name).is_dir()]:
+        msg = f"--out {out}: {', '.join(taken)} would be written, and is a folder. Name another --out, or remove it."
+        raise InputError(msg)
 
 
 def read_file(path: Path) -> "AnnData | MuData":

@@ -20,7 +20,9 @@ __all__ = ["centrality", "centrality_of"]
 
 
 @takes_mudata
-def centrality(adata: "AnnData | MuData", *, key: str = "argen_dag", attenuation: float = 0.1) -> pd.DataFrame:
+def centrality(
+    adata: "AnnData | MuData", *, key: str = "argen_dag", attenuation: float = 0.1, gene_symbols: str | None = None
+) -> pd.DataFrame:
     r"""Degree, layer and Katz centrality of every gene of the network, roots first.
 
     Katz centrality counts the directed walks of the network, one of :math:`k` steps as :math:`\alpha^k`
@@ -49,6 +51,8 @@ def centrality(adata: "AnnData | MuData", *, key: str = "argen_dag", attenuation
     attenuation
         :math:`\alpha`, larger than 0: what a further step costs. With 0.1 a gene two steps away counts a tenth of a
         child.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def centrality(adata: "AnnData | MuData", *, key: str = "argen_dag", attenuation
     'X7'
     """
     check_positive("attenuation", attenuation)
-    return centrality_of(graph(adata, key=key), attenuation)
+    return centrality_of(graph(adata, key=key, gene_symbols=gene_symbols), attenuation)
 
 
 def centrality_of(network: "nx.DiGraph", attenuation: float) -> pd.DataFrame:

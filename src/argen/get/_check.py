@@ -9,6 +9,7 @@ from argen._bridge.results.entries import Entry, find_entry, read_entry
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import name_some
 from argen.errors import InputError
+from argen.get._names import ShownNames
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -33,6 +34,7 @@ def check(
     ] = "findings",
     key: str = "argen_check",
     descendants: str = "argen_descendants",
+    gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     """Where to look before believing an edge.
 
@@ -47,6 +49,8 @@ def check(
         Name of the result.
     descendants
         Name of the descendant step whose findings are shown where there is no result under `key`.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -80,14 +84,20 @@ def check(
         cure = " Run ag.tl.argen_check first." if entry.kind == "descendants" else ""
         msg = f"table={table!r} is not there: it is one of {name_some(map(repr, tables), 10)}.{cure}"
         raise InputError(msg)
-    found = tables[table]
+    found = ShownNames(adata, entry, gene_symbols, leaves_out=False).rename(tables[table])
     return found.assign(**{name: found[name].astype(str) for name in ("check",) if name in found}).reset_index(
         drop=True
     )
 
 
 @takes_mudata
-def shifts(adata: "AnnData | MuData", *, key: str = "argen_descendants", taken_out: bool = True) -> pd.DataFrame:
+def shifts(
+    adata: "AnnData | MuData",
+    *,
+    key: str = "argen_descendants",
+    taken_out: bool = True,
+    gene_symbols: str | None = None,
+) -> pd.DataFrame:
     r"""Shifts of whole perturbations and genes, see `adjust` of :func:`argen.tl.argen_descendants`.
 
     Parameters
@@ -98,6 +108,8 @@ def shifts(adata: "AnnData | MuData", *, key: str = "argen_descendants", taken_o
         Name of the descendant step.
     taken_out
         Only those that were taken out of the effects; ``False`` gives all that were estimated.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -119,7 +131,8 @@ def shifts(adata: "AnnData | MuData", *, key: str = "argen_descendants", taken_o
     >>> len(ag.get.shifts(adata, taken_out=False))
     16
     """
-    table = read_entry(adata, key, "descendants").tables["shifts"]
+    step = read_entry(adata, key, "descendants")
+    table = ShownNames(adata, step, gene_symbols, leaves_out=False).rename(step.tables["shifts"])
     if taken_out:
         table = table[table["taken_out"].astype(bool)]
     order = table["z"].abs().sort_values(ascending=False, kind="stable").index

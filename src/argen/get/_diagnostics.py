@@ -1,17 +1,16 @@
 """Tables of what says when to believe a network."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from argen._bridge.diagnostics.record import DIAGNOSTICS
 from argen._bridge.diagnostics.sensitivity import BASE, found_in_each
 from argen._bridge.modality import takes_mudata
-from argen._bridge.results.entries import read_entry
+from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.network import warn_if_stale
 from argen._bridge.validate import check_option
-from argen.get._opened import held
+from argen.get._names import ShownNames
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -21,11 +20,11 @@ __all__ = ["calibration", "overidentification", "sensitivity", "stability"]
 
 # Columns of the tables of guides that hold names of genes.
 _BY = {
-    "perturbation": ["perturbation"],
-    "guide": ["target"],
-    "pair": ["source", "target"],
-    "edge": ["source", "target"],
-    "equation": ["target"],
+    "perturbation": ("perturbation",),
+    "guide": ("target",),
+    "pair": ("source", "target"),
+    "edge": ("source", "target"),
+    "equation": ("target",),
 }
 
 
@@ -35,6 +34,7 @@ def calibration(
     *,
     table: Literal["summary", "pseudo_perturbations", "equations", "qq", "positive_controls", "skipped"] = "summary",
     key: str = "argen_calibration",
+    gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     r"""Empirical error rates of the analysis, and what they rest on.
 
@@ -46,6 +46,8 @@ def calibration(
         Which of its tables.
     key
         Name of the result.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -83,7 +85,9 @@ def calibration(
     True
     """
     check_option("table", table, DIAGNOSTICS["calibration"].tables)
-    return _read(adata, key, "calibration")[table].reset_index(drop=True)
+    entry = _read(adata, key, "calibration")
+    names = ShownNames(adata, entry, gene_symbols, leaves_out=False)
+    return names.rename(entry.tables[table]).reset_index(drop=True)
 
 
 @takes_mudata
@@ -92,6 +96,7 @@ def overidentification(
     *,
     by: Literal["perturbation", "guide", "pair", "edge", "equation"] = "perturbation",
     key: str = "argen_overidentification",
+    gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     """Whether the guides of each perturbation agree, as :func:`argen.tl.argen_overidentification` has tested it.
 
@@ -104,6 +109,8 @@ def overidentification(
         candidate parents).
     key
         Name of the result.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -129,9 +136,8 @@ def overidentification(
     56
     """
     check_option("by", by, list(_BY))
-    table = _read(adata, key, "overidentification")[f"{by}s"]
-    for column in _BY[by]:
-        table = table[held(adata, table[column])]
+    entry = _read(adata, key, "overidentification")
+    table = ShownNames(adata, entry, gene_symbols).table(entry.tables[f"{by}s"], _BY[by])
     if "J" in table.columns:
         table = table.sort_values("p", kind="stable")
     texts = [
@@ -141,7 +147,9 @@ def overidentification(
 
 
 @takes_mudata
-def sensitivity(adata: "AnnData | MuData", *, key: str = "argen_sensitivity") -> pd.DataFrame:
+def sensitivity(
+    adata: "AnnData | MuData", *, key: str = "argen_sensitivity", gene_symbols: str | None = None
+) -> pd.DataFrame:
     """Edges of a network with the variations of :func:`argen.tl.argen_sensitivity` that have them.
 
     Parameters
@@ -150,6 +158,8 @@ def sensitivity(adata: "AnnData | MuData", *, key: str = "argen_sensitivity") ->
         After :func:`argen.tl.argen_sensitivity`.
     key
         Name of the result.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -173,15 +183,21 @@ def sensitivity(adata: "AnnData | MuData", *, key: str = "argen_sensitivity") ->
     >>> list(ag.get.sensitivity(adata))[10:]
     ['ties', 'edges alpha 0.001', 'descendants alpha 0.001', 'first stage ancestors', 'first stage shared']
     """
-    tables = _read(adata, key, "sensitivity")
-    table = tables["edges"]
-    table = table.join(found_in_each(tables["searches"], len(table)).drop(columns=BASE))
-    table = table[held(adata, table["source"]) & held(adata, table["target"])]
-    return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
+    entry = _read(adata, key, "sensitivity")
+    names = ShownNames(adata, entry, gene_symbols)
+    table = entry.tables["edges"]
+    each = found_in_each(entry.tables["searches"], len(table)).drop(columns=BASE).rename(columns=names.names.in_text)
+    return names.table(table.join(each))
 
 
 @takes_mudata
-def stability(adata: "AnnData | MuData", *, key: str = "argen_stability", selected: bool = True) -> pd.DataFrame:
+def stability(
+    adata: "AnnData | MuData",
+    *,
+    key: str = "argen_stability",
+    selected: bool = True,
+    gene_symbols: str | None = None,
+) -> pd.DataFrame:
     """Edges of a network with how often draws of the cells find them again.
 
     Parameters
@@ -192,6 +208,8 @@ def stability(adata: "AnnData | MuData", *, key: str = "argen_stability", select
         Name of the result.
     selected
         Only the edges of the network; ``False`` gives every candidate, and every edge that a draw selected.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -213,15 +231,13 @@ def stability(adata: "AnnData | MuData", *, key: str = "argen_stability", select
     >>> bool(ag.get.stability(adata)["stability"].is_monotonic_decreasing)
     True
     """
-    table = _read(adata, key, "stability")["edges"]
-    table = table[held(adata, table["source"]) & held(adata, table["target"])]
-    if selected:
-        table = table[table["selected"]]
-    return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
+    entry = _read(adata, key, "stability")
+    table = ShownNames(adata, entry, gene_symbols).table(entry.tables["edges"])
+    return table[table["selected"]].reset_index(drop=True) if selected else table
 
 
-def _read(adata: "AnnData", key: str, kind: str) -> Mapping[str, Any]:
-    """Tables of the result, with a warning if the network was searched again since."""
+def _read(adata: "AnnData", key: str, kind: str) -> Entry:
+    """The result, with a warning if the network was searched again since."""
     entry = read_entry(adata, key, kind)
     warn_if_stale(adata, entry)
-    return entry.tables
+    return entry

@@ -8,10 +8,12 @@ import pandas as pd
 from argen._bridge.diagnostics.expression import expression_table
 from argen._bridge.diagnostics.sign_check import sign_table, summary_table
 from argen._bridge.modality import takes_mudata
+from argen._bridge.results.entries import read_entry
 from argen._bridge.results.network import step_key_of_network
 from argen._bridge.results.steps import read_step
 from argen._bridge.runtime import announce_compilation
 from argen._bridge.validate import check_option
+from argen.get._names import ShownNames
 from argen.get._tables import edges, pairs
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def expression(
     genes: str | Sequence[str],
     perturbations: str | Sequence[str] | None = None,
     key: str = "argen_descendants",
+    gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     r"""Expression of genes in control and in perturbed cells, beside what a control cell would have.
 
@@ -52,6 +55,8 @@ def expression(
         Perturbed genes, measured or not, whose cells are wanted beside the control cells; default those of the network.
     key
         Name of the descendant step.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -89,9 +94,11 @@ def expression(
     >>> np.allclose(np.log(sums["count"] / sums["expected"]), [effect, 0.0])
     True
     """
+    names = ShownNames(adata, read_entry(adata, key, "descendants"), gene_symbols)
     step = read_step(adata, key)
     announce_compilation()
-    return expression_table(adata, step, genes, perturbations)
+    table = expression_table(adata, step, names.stored(genes), names.stored(perturbations))
+    return names.rename(table)
 
 
 @takes_mudata
@@ -101,6 +108,7 @@ def sign_check(
     key: str = "argen_dag",
     descendants: str | None = None,
     table: Literal["edges", "summary"] = "edges",
+    gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     r"""Compare the signs of the edges with the effects of the interventions they should explain.
 
@@ -119,6 +127,8 @@ def sign_check(
         Name of the descendant step with the effects; default the one that the network was made from.
     table
         ``"edges"``, or ``"summary"`` with the counts.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -161,7 +171,7 @@ def sign_check(
     1.0
     """
     check_option("table", table, ("edges", "summary"))
-    network = edges(adata, key=key)
+    network = edges(adata, key=key, gene_symbols=gene_symbols)
     step = step_key_of_network(adata, key, can_name=True) if descendants is None else descendants
-    signs = sign_table(network, pairs(adata, key=step))
+    signs = sign_table(network, pairs(adata, key=step, gene_symbols=gene_symbols))
     return signs if table == "edges" else summary_table(signs)

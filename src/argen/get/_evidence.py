@@ -13,7 +13,8 @@ from argen._bridge.evidence.table import evidence_table
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import KINDS, Entry, find_entry, read_entry
 from argen._bridge.runtime import warn_user
-from argen.get._opened import OpenedNetwork, held
+from argen.get._names import ShownNames
+from argen.get._opened import OpenedNetwork
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -39,6 +40,7 @@ def evidence(
     overidentification: str | None = "argen_overidentification",
     check: str | None = CHECK,
     known: "pd.DataFrame | str | Path | None" = None,
+    gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     r"""Everything that speaks for and against each edge, with a grade: one table for a decision.
 
@@ -59,6 +61,8 @@ def evidence(
     known
         A network from the literature, such as :func:`argen.datasets.collectri`: table with ``source``, ``target`` and,
         if it is signed, ``weight``, or the path of such a csv file. It is named and does not change a grade.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def evidence(
     ('strong', 'found by both searches')
     """
     return evidence_of(
-        OpenedNetwork(adata, key),
+        OpenedNetwork(adata, key, gene_symbols=gene_symbols),
         joint=joint,
         stability=stability,
         sensitivity=sensitivity,
@@ -135,28 +139,29 @@ def evidence_of(
     say: Say = lambda _: None,
 ) -> pd.DataFrame:
     """:func:`evidence` of a network that is open; `say` is told of what is older than it and therefore left out."""
-    adata = named.adata
-    literature = read_known(known)
+    adata, names = named.adata, named.names
+    literature = _by_shown_names(read_known(known), names)
     first, second = _searches(named, joint, say)
     shown = first or second
     beside: dict[str, Entry | None] = dict.fromkeys(("stability", "sensitivity", "overidentification"))
     if first is not None:
         named = {"stability": stability, "sensitivity": sensitivity, "overidentification": overidentification}
         beside = {kind: _diagnostic(adata, name, kind, first.entry, say) for kind, name in named.items()}
-    findings, neighbours = (None, None) if check is None else findings_of(adata, shown.step, check, say)
+    found = (None, None) if check is None else findings_of(adata, shown.step, check, say)
+    findings, neighbours = (None if table is None else names.rename(table) for table in found)
     sensitive = beside["sensitivity"]
     return evidence_table(
         Sources(
             two_stage=None if first is None else _candidates(first, beside["overidentification"]),
             joint=None if second is None else second.candidates,
             search="" if first is None else _SEARCHES.get(first.entry.settings["method"], first.entry.key),
-            stability=_edges_of(adata, beside["stability"]),
-            sensitivity=_edges_of(adata, sensitive),
+            stability=_edges_of(names, beside["stability"]),
+            sensitivity=_edges_of(names, sensitive),
             loops_reversed=sensitive is not None and _reverses_loops(sensitive),
             guides_compared=beside["overidentification"] is not None,
             findings=findings,
             neighbours=neighbours,
-            rules=shown.entry.tables.get("prior"),
+            rules=shown.shown.tables.get("prior"),
             known=literature,
         )
     )
@@ -172,7 +177,7 @@ def _searches(named: OpenedNetwork, joint: str | None, say: Say) -> tuple[Opened
     other = None
     if joint is not None and (is_joint or joint != key):
         entry = _optional(adata, TWO_STAGE if is_joint else joint, "network", (TWO_STAGE, JOINT))
-        other = None if entry is None else OpenedNetwork(adata, entry.key)
+        other = None if entry is None else OpenedNetwork(adata, entry.key, gene_symbols=named.names.gene_symbols)
     if other is not None and other.entry.made_from["data"] != named.entry.made_from["data"]:
         say(
             f"adata.uns[{other.entry.key!r}] was made from other data than the network in adata.uns[{key!r}] and is "
@@ -221,14 +226,18 @@ def findings_of(
 def _candidates(network: OpenedNetwork, guides: Entry | None) -> pd.DataFrame:
     """Candidates with the tests of the comparison of guides that is asked for, and of no other."""
     table = network.candidates.drop(columns=_J_COLUMNS, errors="ignore")
-    return table if guides is None else with_tests_of(guides, table)
+    return table if guides is None else with_tests_of(network.names.entry(guides), table)
 
 
-def _edges_of(adata: "AnnData", diagnostic: Entry | None) -> pd.DataFrame | None:
-    if diagnostic is None:
+def _by_shown_names(known: pd.DataFrame | None, names: ShownNames) -> pd.DataFrame | None:
+    """A network of the literature, which may use either names of the genes."""
+    if known is None:
         return None
-    table = diagnostic.tables["edges"]
-    return table[held(adata, table["source"]) & held(adata, table["target"])]
+    return known.assign(**{end: known[end].map(names.given) for end in ("source", "target")})
+
+
+def _edges_of(names: ShownNames, diagnostic: Entry | None) -> pd.DataFrame | None:
+    return None if diagnostic is None else names.table(diagnostic.tables["edges"])
 
 
 def _reverses_loops(sensitivity: Entry) -> bool:

@@ -21,7 +21,9 @@ __all__ = ["decoupler_net", "graph"]
 
 
 @takes_mudata
-def graph(adata: "AnnData | MuData", *, key: str = "argen_dag", selected: bool = True) -> "nx.DiGraph":
+def graph(
+    adata: "AnnData | MuData", *, key: str = "argen_dag", selected: bool = True, gene_symbols: str | None = None
+) -> "nx.DiGraph":
     """Network as a directed graph, with everything that is known about its edges and genes.
 
     Every attribute is a plain Python ``bool``, ``int``, ``float`` or ``str``, so that every writer of networkx takes
@@ -35,6 +37,8 @@ def graph(adata: "AnnData | MuData", *, key: str = "argen_dag", selected: bool =
         Name of the result.
     selected
         Only the edges of the network; ``False`` gives every candidate that was tested.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -77,12 +81,16 @@ def graph(adata: "AnnData | MuData", *, key: str = "argen_dag", selected: bool =
     >>> network.edges["X1", "X2"]["sign"]
     'positive'
     """
-    return OpenedNetwork(adata, key).graph(selected=selected)
+    return OpenedNetwork(adata, key, gene_symbols=gene_symbols).graph(selected=selected)
 
 
 @takes_mudata
 def decoupler_net(
-    adata: "AnnData | MuData", *, key: str = "argen_dag", weight: Literal["coef", "z", "sign"] = "coef"
+    adata: "AnnData | MuData",
+    *,
+    key: str = "argen_dag",
+    weight: Literal["coef", "z", "sign"] = "coef",
+    gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     """Network as the ``net`` of decoupler, which scores from it what each gene does to its targets.
 
@@ -94,6 +102,8 @@ def decoupler_net(
         Name of the result.
     weight
         ``"coef"``: direct effect; ``"z"``: effect by its standard error; ``"sign"``: 1 or −1.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -117,7 +127,7 @@ def decoupler_net(
     0     X1     X2     1.0
     """
     check_option("weight", weight, ("coef", "z", "sign"))
-    table = edges(adata, key=key)
+    table = edges(adata, key=key, gene_symbols=gene_symbols)
     values = np.sign(table["coef"]) if weight == "sign" else table[weight]
     net = table[["source", "target"]].assign(weight=values.astype(np.float64))
     missing = net[~np.isfinite(net["weight"])]

@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from argen._bridge.guides.knockdown import knockdown_tables, read_design, read_guides
+from argen._bridge.gene_names import gene_names
+from argen._bridge.guides.knockdown import KnockdownDesign, knockdown_tables, read_design, read_guides
 from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import check_option
+from argen.get._names import renamed, shown_names
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["guides"]
+__all__ = ["by_symbols", "guides"]
 
 
 @takes_mudata
@@ -27,6 +29,7 @@ def guides(
     depth: str | None = None,
     layer: str | None = None,
     measured_as: Mapping[str, str] | None = None,
+    gene_symbols: str | None = None,
     n_jobs: int | None = None,
 ) -> pd.DataFrame:
     r"""Guides, how they were called, and the knock-down that each achieves.
@@ -61,6 +64,9 @@ def guides(
         Layer with the raw counts; `None` takes ``.X``.
     measured_as
         Gene to look at for targets that are no gene of ``.var_names``, such as ``{"GATA1-enh": "GATA1"}``.
+    gene_symbols
+        Column of ``.var`` with further names of the genes, which targets may have and which are shown. Default: that of
+        an earlier step, else ``.var_names``.
     n_jobs
         Threads. `None` uses all that this process may run on; results do not depend on it.
 
@@ -107,12 +113,20 @@ def guides(
     """
     check_option("by", by, ["guide", "target"])
     if knockdown:
-        design = read_design(adata, covariates, depth, layer, measured_as, n_jobs)
-        return knockdown_tables(adata, key, design)[by == "target"]
+        design = read_design(adata, covariates, depth, layer, measured_as, n_jobs, gene_symbols)
+        return by_symbols(adata, design, knockdown_tables(adata, key, design))[by == "target"]
+    names = shown_names(adata, gene_symbols)
     result = read_guides(adata, key)
     table = result.tables["guides"].assign(target=lambda t: t["target"].astype(str))
     if by == "guide":
-        return table.reset_index(drop=True)
+        return renamed(table, names).reset_index(drop=True)
     cells = adata.obs[result.settings["perturbation_key"]].value_counts()
     targets = table[~table["is_control"].astype(bool)].groupby("target").size().rename("n_guides").reset_index()
-    return targets.assign(n_cells=cells.reindex(targets["target"]).fillna(0).astype(int).to_numpy())
+    table = targets.assign(n_cells=cells.reindex(targets["target"]).fillna(0).astype(int).to_numpy())
+    return renamed(table, names)
+
+
+def by_symbols(adata: "AnnData", design: KnockdownDesign, tables: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, ...]:
+    """Tables of knock-downs with the names of genes that their design has for them."""
+    names = gene_names(adata, design.gene_symbols)
+    return tuple(renamed(table, names) for table in tables)

@@ -8,7 +8,7 @@ import pandas as pd
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry, read_entry
 from argen.errors import InputError
-from argen.get._opened import held
+from argen.get._names import ShownNames
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -18,7 +18,7 @@ __all__ = ["fit", "inclusion"]
 
 
 @takes_mudata
-def inclusion(adata: "AnnData | MuData", *, key: str = "argen_joint") -> pd.DataFrame:
+def inclusion(adata: "AnnData | MuData", *, key: str = "argen_joint", gene_symbols: str | None = None) -> pd.DataFrame:
     """Posterior probability of every edge.
 
     Parameters
@@ -27,6 +27,8 @@ def inclusion(adata: "AnnData | MuData", *, key: str = "argen_joint") -> pd.Data
         After :func:`argen.tl.argen_joint`.
     key
         Name of the result.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -50,6 +52,7 @@ def inclusion(adata: "AnnData | MuData", *, key: str = "argen_joint") -> pd.Data
     (8, 8)
     """
     entry = _joint(adata, key)
+    names = ShownNames(adata, entry, gene_symbols)
     genes = pd.Index([str(gene) for gene in entry.tables["order"]])
     edges = entry.tables["edges"]
     table = pd.DataFrame(np.zeros((len(genes), len(genes))), index=genes, columns=genes)
@@ -59,13 +62,13 @@ def inclusion(adata: "AnnData | MuData", *, key: str = "argen_joint") -> pd.Data
     strengths = entry.tables["strengths"]
     silent = strengths.loc[~strengths["instrument"].astype(bool), "perturbation"].astype(str)
     values[genes.get_indexer(silent)] = np.nan
-    there = held(adata, genes.to_series())
-    table = pd.DataFrame(values, index=genes, columns=genes).loc[there.to_numpy(), there.to_numpy()]
+    there, shown = names.held(genes), genes.map(names.names.show)
+    table = pd.DataFrame(values, index=shown, columns=shown).loc[there, there]
     return table.rename_axis(index="source", columns="target")
 
 
 @takes_mudata
-def fit(adata: "AnnData | MuData", *, key: str = "argen_joint") -> pd.DataFrame:
+def fit(adata: "AnnData | MuData", *, key: str = "argen_joint", gene_symbols: str | None = None) -> pd.DataFrame:
     """Total effects as they were observed, and as the joint network has them.
 
     Parameters
@@ -74,6 +77,8 @@ def fit(adata: "AnnData | MuData", *, key: str = "argen_joint") -> pd.DataFrame:
         After :func:`argen.tl.argen_joint`.
     key
         Name of the result.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -96,9 +101,8 @@ def fit(adata: "AnnData | MuData", *, key: str = "argen_joint") -> pd.DataFrame:
     >>> bool(ag.get.fit(adata)["residual"].abs().is_monotonic_decreasing)
     True
     """
-    table = _joint(adata, key).tables["fit"]
-    table = table[held(adata, table["source"]) & held(adata, table["target"])]
-    table = table.assign(source=table["source"].astype(str), target=table["target"].astype(str))
+    entry = _joint(adata, key)
+    table = ShownNames(adata, entry, gene_symbols).table(entry.tables["fit"])
     worst = table["residual"].abs().sort_values(ascending=False, kind="stable").index
     return table.loc[worst].reset_index(drop=True)
 

@@ -14,12 +14,13 @@ from argen._bridge.intervals import interval_95
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.network import step_of_network
 from argen._bridge.results.tables import WEAK_F
+from argen.get._names import ShownNames
 
 if TYPE_CHECKING:
     import networkx as nx
     from anndata import AnnData
 
-__all__ = ["OpenedNetwork", "held", "held_pairs", "n_left_out", "pairs_of", "perturbations_of", "with_network"]
+__all__ = ["OpenedNetwork", "held_pairs", "pairs_of", "perturbations_of", "with_network"]
 
 # Cytoscape keeps in its own column `selected` what is highlighted, and would overwrite ours at the first click.
 _EDGE_NAMES = {"coef": "weight", "selected": "in_network"}
@@ -39,23 +40,26 @@ _SIGNS = {-1.0: "negative", 1.0: "positive"}
 class OpenedNetwork:
     """The network ``uns[key]`` of an object that does not change meanwhile.
 
-    All tables are those that the `get` functions return, genes as texts, without the genes that `adata` no longer
-    holds. Do not write into them: they are shared.
+    All tables are those that the `get` functions return, genes as texts, by the names to show, without the genes that
+    `adata` no longer holds. Do not write into them: they are shared.
 
     Parameters
     ----------
-    adata, key, power
+    adata, key, power, gene_symbols
         As in :func:`argen.get.edges`.
 
     Attributes
     ----------
     entry
-        What is stored.
+        What is stored, by the names of ``var_names``.
+    names
+        Names of the genes.
     """
 
-    def __init__(self, adata: "AnnData", key: str, *, power: float = 0.8) -> None:
+    def __init__(self, adata: "AnnData", key: str, *, power: float = 0.8, gene_symbols: str | None = None) -> None:
         self.adata = adata
         self.entry = read_entry(adata, key, "network")
+        self.names = ShownNames(adata, self.entry, gene_symbols)
         self.power = power
 
     @cached_property
@@ -64,13 +68,17 @@ class OpenedNetwork:
         return step_of_network(self.adata, self.entry)
 
     @cached_property
+    def shown(self) -> Entry:
+        """What is stored, by the names to show."""
+        return self.names.entry(self.entry)
+
+    @cached_property
     def candidates(self) -> pd.DataFrame:
         """Every edge that was tested, see :func:`argen.get.edges`."""
         # The effects of a baseline are not per unit of log expression, which the counts of the step are translated to.
         step = self.step if self.entry.settings["method"] == "argen" else None
         table = with_guide_tests(self.adata, self.entry, with_edge_mde(self.entry.tables["edges"], step, self.power))
-        table = table[held(self.adata, table["source"]) & held(self.adata, table["target"])]
-        table = table.assign(source=table["source"].astype(str), target=table["target"].astype(str))
+        table = self.names.table(table)
         table["ci_low"], table["ci_high"] = interval_95(table["coef"], table["se"])
         first = ["source", "target", "coef", "se", "ci_low", "ci_high"]
         table = table[[*first, *(c for c in table.columns if c not in first)]]
@@ -87,12 +95,12 @@ class OpenedNetwork:
         """The perturbations with what rests on them, see :func:`argen.get.perturbations`; None without the step."""
         if self.step is None:
             return None
-        return with_network(self.adata, self._knockdowns, self._held_pairs, self.entry)
+        return self.names.rename(with_network(self.names, self._knockdowns, self._held_pairs, self.entry))
 
     @cached_property
     def pairs(self) -> pd.DataFrame | None:
         """The pairs of the step, see :func:`argen.get.pairs`; None without it."""
-        return None if self.step is None else pairs_of(self.adata, self.step, self.power)
+        return None if self.step is None else pairs_of(self.names, self.step, self.power)
 
     @cached_property
     def genes(self) -> pd.DataFrame:
@@ -100,11 +108,11 @@ class OpenedNetwork:
         nodes = self.entry.tables["nodes"]
         genes = nodes["gene"].astype(str)
         table = pd.DataFrame({"gene": genes, "order": np.arange(len(genes)), "layer": nodes["layer"]})
-        table = table[held(self.adata, genes)].reset_index(drop=True)
+        table = self.names.table(table, ("gene",))
         for name, end in (("in_degree", "target"), ("out_degree", "source")):
             table[name] = table["gene"].map(self.edges[end].value_counts()).fillna(0).astype(np.int64)
         if self.step is not None:
-            known = self._knockdowns
+            known = self.names.rename(self._knockdowns)
             known = known[known["status"].astype(str) == "kept"].set_index("perturbation")[list(_KNOCKDOWN_NAMES)]
             table = table.join(known.rename(columns=_KNOCKDOWN_NAMES), on="gene")
         return table
@@ -112,7 +120,7 @@ class OpenedNetwork:
     def n_left_out(self, *, selected: bool = True) -> int:
         """Edges one of whose genes `adata` no longer holds."""
         stored = self.entry.tables["edges"]
-        return n_left_out(self.adata, stored[stored["selected"]] if selected else stored)
+        return self.names.n_left_out(stored[stored["selected"]] if selected else stored)
 
     def graph(self, *, selected: bool = True) -> "nx.DiGraph":
         """See :func:`argen.get.graph`."""
@@ -130,11 +138,11 @@ class OpenedNetwork:
 
     @cached_property
     def _held_pairs(self) -> pd.DataFrame:
-        return held_pairs(self.adata, self.step)
+        return held_pairs(self.names, self.step)
 
     @cached_property
     def _knockdowns(self) -> pd.DataFrame:
-        return perturbations_of(self.adata, self.step, self._held_pairs)
+        return perturbations_of(self.names, self.step, self._held_pairs)
 
 
 def _about(network: Entry) -> dict[str, Any]:
@@ -163,24 +171,22 @@ def _is_value(value: object) -> bool:
     return isinstance(value, (bool, int)) or (isinstance(value, str) and value != "")
 
 
-def pairs_of(adata: "AnnData", step: Entry, power: float) -> pd.DataFrame:
+def pairs_of(names: ShownNames, step: Entry, power: float) -> pd.DataFrame:
     """The pairs of a descendant step, see :func:`argen.get.pairs`."""
     family = {"alpha": step.settings["alpha"], "hc": step.settings["hc"]}
-    table = with_pair_mde(step.tables["pairs"], step.tables["genes"], **family, power=power)
-    table = table[held(adata, table["source"]) & held(adata, table["target"])]
-    return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
+    return names.table(with_pair_mde(step.tables["pairs"], step.tables["genes"], **family, power=power))
 
 
-def held_pairs(adata: "AnnData", step: Entry) -> pd.DataFrame:
-    """The stored pairs whose genes `adata` still holds."""
+def held_pairs(names: ShownNames, step: Entry) -> pd.DataFrame:
+    """The stored pairs whose genes the object still holds."""
     pairs = step.tables["pairs"]
-    return pairs[held(adata, pairs["source"]) & held(adata, pairs["target"])]
+    return pairs[names.held(pairs["source"]) & names.held(pairs["target"])]
 
 
-def perturbations_of(adata: "AnnData", step: Entry, pairs: pd.DataFrame) -> pd.DataFrame:
-    """The perturbations of a step without a network; `pairs` from :func:`held_pairs`."""
+def perturbations_of(names: ShownNames, step: Entry, pairs: pd.DataFrame) -> pd.DataFrame:
+    """The perturbations of a step without a network, by their stored names; `pairs` from :func:`held_pairs`."""
     stored = step.tables["perturbations"]
-    there = held(adata, stored["perturbation"]) | (stored["status"].astype(str) != "kept")
+    there = names.held(stored["perturbation"]) | (stored["status"].astype(str) != "kept")
     table = stored[there].assign(perturbation=stored["perturbation"].astype(str)).reset_index(drop=True)
     at = table.columns.get_loc("se") + 1
     for place, ends in enumerate(interval_95(table["effect"], table["se"])):
@@ -194,12 +200,12 @@ def perturbations_of(adata: "AnnData", step: Entry, pairs: pd.DataFrame) -> pd.D
     return table
 
 
-def with_network(adata: "AnnData", perturbations: pd.DataFrame, pairs: pd.DataFrame, network: Entry) -> pd.DataFrame:
+def with_network(names: ShownNames, perturbations: pd.DataFrame, pairs: pd.DataFrame, network: Entry) -> pd.DataFrame:
     """The same with what rests on each perturbation in a network."""
     edges = network.tables["edges"]
     edges = edges[edges["flags"].astype(str) != "forbidden"]
     table = perturbations.copy()
-    _add_edges(table, pairs, edges[held(adata, edges["source"]) & held(adata, edges["target"])])
+    _add_edges(table, pairs, edges[names.held(edges["source"]) & names.held(edges["target"])])
     return table
 
 
@@ -235,12 +241,3 @@ def _count_indirect(perturbations: pd.Series, pairs: pd.DataFrame, children: pd.
 
 def _count(perturbations: pd.Series, sources: pd.Series) -> np.ndarray:
     return sources.value_counts().reindex(perturbations).fillna(0).to_numpy().astype(np.int64)
-
-
-def held(adata: "AnnData", names: pd.Series) -> pd.Series:
-    return names.astype(str).isin(adata.var_names)
-
-
-def n_left_out(adata: "AnnData", table: pd.DataFrame, ends: tuple[str, str] = ("source", "target")) -> int:
-    """Rows of a stored table one of whose genes `adata` no longer holds."""
-    return int((~(held(adata, table[ends[0]]) & held(adata, table[ends[1]]))).sum())

@@ -9,7 +9,7 @@ from argen._bridge.intervals import interval_95
 from argen._bridge.modality import takes_mudata
 from argen._bridge.responders.total import read_total_effects, total_pairs
 from argen._bridge.results.entries import Entry, read_entry
-from argen.get._opened import held
+from argen.get._names import ShownNames
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["responder_pairs_of", "responders"]
 
 
-def responder_pairs_of(adata: "AnnData", step: Entry, power: float) -> pd.DataFrame:
+def responder_pairs_of(adata: "AnnData", names: ShownNames, step: Entry, power: float) -> pd.DataFrame:
     """Total effects outside the network of a step, see :func:`argen.get.pairs`."""
     entry = read_total_effects(adata, step)
     family = {"alpha": entry.settings["alpha"], "hc": entry.settings["hc"]}
     table = with_pair_mde(total_pairs(entry), entry.tables["genes"], **family, power=power)
-    table = table[held(adata, table["target"])]
-    return table.assign(source=table["source"].astype(str), target=table["target"].astype(str)).reset_index(drop=True)
+    return names.table(table.assign(source=table["source"].astype(str)), ("target",))
 
 
 @takes_mudata
@@ -41,6 +40,8 @@ def responders(adata: "AnnData | MuData", *, key: str = "argen_responders", sele
         Name of the result.
     selected
         Only the selected edges; ``False`` gives every candidate that was tested.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -66,9 +67,8 @@ def responders(adata: "AnnData | MuData", *, key: str = "argen_responders", sele
     >>> bool(ag.get.responders(adata)["selected"].all())
     True
     """
-    table = read_entry(adata, key, "responders").tables["edges"]
-    table = table[held(adata, table["source"]) & held(adata, table["target"])]
-    table = table.assign(source=table["source"].astype(str), target=table["target"].astype(str))
+    entry = read_entry(adata, key, "responders")
+    table = ShownNames(adata, entry, gene_symbols).table(entry.tables["edges"])
     if selected:
         table = table[table["selected"]]
     at = table.columns.get_loc("se") + 1

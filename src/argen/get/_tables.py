@@ -8,7 +8,8 @@ from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.network import named_network, network_of_step
 from argen._bridge.validate import check_level, check_option
-from argen.get._opened import OpenedNetwork, held, held_pairs, pairs_of, perturbations_of, with_network
+from argen.get._names import ShownNames
+from argen.get._opened import OpenedNetwork, held_pairs, pairs_of, perturbations_of, with_network
 from argen.get._responders import responder_pairs_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,12 @@ KINDS_OF_PAIRS = ("network", "responder")
 
 @takes_mudata
 def edges(
-    adata: "AnnData | MuData", *, key: str = "argen_dag", selected: bool = True, power: float = 0.8
+    adata: "AnnData | MuData",
+    *,
+    key: str = "argen_dag",
+    selected: bool = True,
+    power: float = 0.8,
+    gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     r"""Edges of the network, strongest evidence first.
 
@@ -37,6 +43,8 @@ def edges(
         Only the edges of the network; ``False`` gives every candidate that was tested.
     power
         Power of the smallest detectable effect.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -99,12 +107,14 @@ def edges(
     ['X1', 'X2']
     """
     check_level("power", power)
-    network = OpenedNetwork(adata, key, power=power)
+    network = OpenedNetwork(adata, key, power=power, gene_symbols=gene_symbols)
     return network.edges if selected else network.candidates
 
 
 @takes_mudata
-def genes(adata: "AnnData | MuData", *, key: str = "argen_descendants") -> pd.DataFrame:
+def genes(
+    adata: "AnnData | MuData", *, key: str = "argen_descendants", gene_symbols: str | None = None
+) -> pd.DataFrame:
     r"""How over-dispersed each gene is among the control cells, and which family it calls for.
 
     Parameters
@@ -113,6 +123,8 @@ def genes(adata: "AnnData | MuData", *, key: str = "argen_descendants") -> pd.Da
         After :func:`argen.tl.argen_descendants`.
     key
         Name of the result.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -135,8 +147,8 @@ def genes(adata: "AnnData | MuData", *, key: str = "argen_descendants") -> pd.Da
     >>> ag.get.genes(adata)["recommended"].unique().tolist()
     ['negative_binomial']
     """
-    table = read_entry(adata, key, "descendants").tables["genes"]
-    return table[held(adata, table["gene"])].assign(gene=lambda t: t["gene"].astype(str)).reset_index(drop=True)
+    step = read_entry(adata, key, "descendants")
+    return ShownNames(adata, step, gene_symbols).table(step.tables["genes"], ("gene",))
 
 
 @takes_mudata
@@ -147,6 +159,7 @@ def pairs(
     selected: bool = False,
     responders: bool = False,
     power: float = 0.8,
+    gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     r"""Total effects of every perturbation on every other gene.
 
@@ -163,6 +176,8 @@ def pairs(
         no node on any other gene.
     power
         Power of the smallest detectable effects.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -197,11 +212,12 @@ def pairs(
     check_level("power", power)
     check_option("responders", responders, (True, False))
     step = read_entry(adata, key, "descendants")
-    table = pairs_of(adata, step, power)
+    names = ShownNames(adata, step, gene_symbols)
+    table = pairs_of(names, step, power)
     table = table[table["descendant"]].reset_index(drop=True) if selected else table
     if not responders:
         return table
-    further = responder_pairs_of(adata, step, power)
+    further = responder_pairs_of(adata, names, step, power)
     further = further[further["significant"]] if selected else further
     both = table.assign(kind=KINDS_OF_PAIRS[0]), further.assign(kind=KINDS_OF_PAIRS[1])
     return pd.concat([both[0].drop(columns="descendant"), both[1]], ignore_index=True)
@@ -209,7 +225,11 @@ def pairs(
 
 @takes_mudata
 def perturbations(
-    adata: "AnnData | MuData", *, key: str = "argen_descendants", network: str | Literal[False] | None = None
+    adata: "AnnData | MuData",
+    *,
+    key: str = "argen_descendants",
+    network: str | Literal[False] | None = None,
+    gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     r"""Perturbations with the strength of their knock-down, and what rests on it; the dropped ones with the reason.
 
@@ -224,6 +244,8 @@ def perturbations(
         Name of the result.
     network
         Name of a network that was made from it. Default: ``"argen_dag"`` if that was, else none; ``False``: none.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -267,9 +289,10 @@ def perturbations(
     """
     step = read_entry(adata, key, "descendants")
     made = _network_of(adata, key, network)
-    pairs = held_pairs(adata, step)
-    table = perturbations_of(adata, step, pairs)
-    return table if made is None else with_network(adata, table, pairs, made)
+    names = ShownNames(adata, step, gene_symbols)
+    pairs = held_pairs(names, step)
+    table = perturbations_of(names, step, pairs)
+    return names.rename(table if made is None else with_network(names, table, pairs, made))
 
 
 def _network_of(adata: "AnnData", key: str, network: str | Literal[False] | None) -> Entry | None:
@@ -280,7 +303,7 @@ def _network_of(adata: "AnnData", key: str, network: str | Literal[False] | None
 
 
 @takes_mudata
-def qc(adata: "AnnData | MuData", *, key: str = "argen_qc") -> pd.DataFrame:
+def qc(adata: "AnnData | MuData", *, key: str = "argen_qc", gene_symbols: str | None = None) -> pd.DataFrame:
     """Cells and perturbations that each rule of quality control removed.
 
     Parameters
@@ -289,6 +312,8 @@ def qc(adata: "AnnData | MuData", *, key: str = "argen_qc") -> pd.DataFrame:
         After :func:`argen.pp.argen_qc`; of a MuData the RNA modality.
     key
         Name of the result.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -310,4 +335,5 @@ def qc(adata: "AnnData | MuData", *, key: str = "argen_qc") -> pd.DataFrame:
     >>> ag.get.qc(adata)["rule"].tolist()
     ['min_depth', 'no perturbation', 'multiple perturbations', 'kept']
     """
-    return read_entry(adata, key, "qc").tables["rules"].reset_index(drop=True)
+    result = read_entry(adata, key, "qc")
+    return ShownNames(adata, result, gene_symbols).rename(result.tables["rules"]).reset_index(drop=True)

@@ -28,6 +28,7 @@ def write_cyjs(
     key: str = "argen_dag",
     selected: bool = True,
     layout: Literal["layered"] | None = "layered",
+    gene_symbols: str | None = None,
 ) -> Path:
     """Write the network as ``.cyjs``, the JSON of Cytoscape and Cytoscape.js, with the layout of the drawing.
 
@@ -50,6 +51,8 @@ def write_cyjs(
     layout
         ``"layered"``: every gene below all of its parents, as :func:`argen.pl.argen_network` draws it (in a network
         with cycles, those that come before it in the order); ``None``: no positions.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def write_cyjs(
     """
     path = check_path(path, (".cyjs", ".json"), "network.cyjs")
     check_option("layout", layout, ("layered", None))
-    graph = get.graph(adata, key=key, selected=selected)
+    graph = get.graph(adata, key=key, selected=selected, gene_symbols=gene_symbols)
     positions = {} if layout is None else _positions(graph)
     content = {
         "format_version": "1.0",

@@ -24,7 +24,12 @@ _NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 @takes_mudata
 def write_graphml(
-    adata: "AnnData | MuData", path: str | Path, *, key: str = "argen_dag", selected: bool = True
+    adata: "AnnData | MuData",
+    path: str | Path,
+    *,
+    key: str = "argen_dag",
+    selected: bool = True,
+    gene_symbols: str | None = None,
 ) -> Path:
     """Write the network as GraphML, which Cytoscape, Gephi, igraph (Python and R) and networkx read.
 
@@ -43,6 +48,8 @@ def write_graphml(
     selected
         Only the edges of the network; ``False`` writes every candidate that was tested, with the attribute
         ``in_network``.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -74,7 +81,7 @@ def write_graphml(
     True
     """
     path = check_path(path, (".graphml", ".xml"), "network.graphml")
-    graph = get.graph(adata, key=key, selected=selected)
+    graph = get.graph(adata, key=key, selected=selected, gene_symbols=gene_symbols)
     content = _graphml(graph)
     with replaced(path) as temporary:
         temporary.write_bytes(content)

@@ -80,6 +80,7 @@ def write_tables(
     *,
     key: str = "argen_dag",
     format: Literal["csv", "tsv", "parquet"] = "csv",
+    gene_symbols: str | None = None,
 ) -> list[Path]:
     """Write the tables of a network into a folder, all of them or none.
 
@@ -98,6 +99,8 @@ def write_tables(
         Name of the network.
     format
         ``"csv"``, ``"tsv"`` or ``"parquet"``, which is the ending of the files too.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -126,9 +129,14 @@ def write_tables(
     check_option("format", format, FORMATS)
     if format == "parquet":
         check_parquet()
-    tables = _tables(adata, key)
-    folder.mkdir(exist_ok=True)
+    tables = _tables(adata, key, gene_symbols)
     paths = {name: folder / f"{name}.{format}" for name in tables}
+    if taken := [str(path) for path in paths.values() if path.is_dir()]:
+        msg = (
+            f"folder={str(folder)!r}: {', '.join(taken)} would be written, and is a folder. Name another, or remove it."
+        )
+        raise InputError(msg)
+    folder.mkdir(exist_ok=True)
     with ExitStack() as files:  # nothing is replaced before all are written
         temporary = {name: files.enter_context(replaced(path)) for name, path in paths.items()}
         for name, table in tables.items():
@@ -136,8 +144,8 @@ def write_tables(
     return list(paths.values())
 
 
-def _tables(adata: "AnnData", key: str) -> dict[str, pd.DataFrame]:
-    network = OpenedNetwork(adata, key)
+def _tables(adata: "AnnData", key: str, gene_symbols: str | None) -> dict[str, pd.DataFrame]:
+    network = OpenedNetwork(adata, key, gene_symbols=gene_symbols)
     tables = {"edges": network.edges, "candidates": network.candidates, "nodes": network.genes}
     if network.step is None:
         warn_user(f"perturbations and pairs are not written: the descendant step that {key!r} was made from is gone.")
@@ -145,7 +153,7 @@ def _tables(adata: "AnnData", key: str) -> dict[str, pd.DataFrame]:
     if network.entry.settings["method"] == "joint":
         from argen import get
 
-        tables |= {"fit": get.fit(adata, key=key)}
+        tables |= {"fit": get.fit(adata, key=key, gene_symbols=gene_symbols)}
     return tables | {"perturbations": network.perturbations, "pairs": network.pairs}
 
 

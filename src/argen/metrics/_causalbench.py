@@ -7,12 +7,20 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen._bridge.counts import check_counts
-from argen._bridge.validate import check_layer, check_level, name_some
+from argen._bridge.counts import matrix_of, read_counts, tell_of_counts
+from argen._bridge.counts_elsewhere import matrix_name
+from argen._bridge.features import gene_positions, genes_of
+from argen._bridge.gene_names import GeneNames
+from argen._bridge.guides.names import is_named
+from argen._bridge.labels import NO_PERTURBATION
+from argen._bridge.runtime import warn_user
+from argen._bridge.spelling import Asked, cure_of
+from argen._bridge.validate import check_level, name_some
 from argen._core.graphs.reach import transitive_closure
 from argen.errors import DesignError, InputError
+from argen.get._names import shown_names
 
-from ._networks import Network, on_genes, read_network
+from ._networks import Network, given_names, on_genes, read_network
 from ._split import perturbation_labels
 
 if TYPE_CHECKING:
@@ -39,6 +47,7 @@ def causalbench(  # noqa: PLR0913
     control: str | Sequence[str] = "control",
     genes: Sequence[str] | None = None,
     layer: str | None = None,
+    gene_symbols: str | None = None,
     normalize: bool = True,
     alpha: float = 0.05,
     n_omitted: int | None = 1000,
@@ -68,14 +77,18 @@ def causalbench(  # noqa: PLR0913
     key
         Name of the result if `network` is an AnnData.
     perturbation_key, control
-        Column of ``obs`` with the perturbation of each cell, and its label or labels for control cells.
+        Column of ``obs`` with the perturbation of each cell, and its label or labels for control cells, or prefixes
+        with ``*``.
     genes
         Genes of the network, if `network` is a table (by default its genes) or a matrix without labels.
     layer
         Counts to use; ``X`` by default.
+    gene_symbols
+        Column of ``var`` with further names of the genes, which labels and network may have. Default: that of the
+        descendant step of `network`, or of `adata`.
     normalize
-        Scale every cell to the median total count and take log(1 + x), as CausalBench does; cells without counts are
-        left out. ``False``: the values are taken as they are.
+        Scale every cell to the median total count over all genes and take log(1 + x), as CausalBench does; cells
+        without counts are left out. ``False``: the values are taken as they are.
     alpha
         Level of the Mann–Whitney tests.
     n_omitted
@@ -110,10 +123,11 @@ def causalbench(  # noqa: PLR0913
     True
     """
     check_level("alpha", alpha)
-    net = read_network("network", network, key, genes)
-    names = list(genes) if genes is not None else list(net.genes or sorted(net.named))
+    net = read_network("network", network, key, genes, gene_symbols)
+    names = list(given_names(genes, net) or net.genes or sorted(net.named))
     edges = _edges(net, names)
-    cells = _held_out(adata, names, perturbation_labels(adata, perturbation_key), control, layer, normalize=normalize)
+    known = shown_names(adata, gene_symbols or (None if net.names is None else net.names.column))
+    cells = _held_out(adata, known, names, perturbation_key, control, layer, normalize=normalize)
     omitted = np.argwhere(~transitive_closure(edges) & ~np.eye(len(edges), dtype=bool))
     testable = _testable(omitted, cells)
     if n_omitted is not None and n_omitted < len(testable):
@@ -143,51 +157,68 @@ def _edges(network: Network, genes: list[str]) -> np.ndarray:
 
 def _held_out(
     adata: "AnnData",
-    genes: list[str],
-    labels: np.ndarray,
+    known: GeneNames,
+    names: list[str],
+    perturbation_key: str,
     control: str | Sequence[str],
     layer: str | None,
     *,
     normalize: bool,
 ) -> HeldOut:
     """Check and collect what the tests need."""
-    at = adata.var_names.get_indexer(genes) if adata.var_names.is_unique else None
+    labels = perturbation_labels(adata, perturbation_key)
+    genes, there = known.genes(names), genes_of(adata)
+    at = there.get_indexer(genes) if there.is_unique else None
     if at is None or (at < 0).any():
-        wrong = adata.var_names[adata.var_names.duplicated()] if at is None else np.array(genes, dtype=object)[at < 0]
+        wrong = there[there.duplicated()] if at is None else genes[at < 0]
         msg = f"adata.var_names has to hold each gene of the network once; look at {name_some(wrong)}."
         raise InputError(msg)
-    expression, used = _expression(adata, at, layer, normalize=normalize)
-    controls = np.flatnonzero(np.isin(labels, np.atleast_1d(control)) & used)
+    expression, used = _expression(adata, genes, layer, normalize=normalize)
+    found = np.unique(labels)
+    are_controls = [label for label in found if is_named(label, [str(name) for name in np.atleast_1d(control)])]
+    controls = np.flatnonzero(np.isin(labels, are_controls) & used)
     if not controls.size:
-        msg = f"No held-out cell that can be used has control={control!r}; labels: {name_some(np.unique(labels))}."
+        some = name_some(map(repr, found.tolist()))
+        msg = f"No held-out cell that can be used has control={control!r}; labels: {some}."
         raise DesignError(msg)
-    perturbed = {j: np.flatnonzero((labels == gene) & used) for j, gene in enumerate(genes)}
+    perturbed_gene = known.genes(labels)
+    perturbed = {j: np.flatnonzero((perturbed_gene == gene) & used) for j, gene in enumerate(genes)}
     kept = {j: cells for j, cells in perturbed.items() if cells.size}
+    if not kept:
+        _warn_unperturbed(adata, known, sorted({*found} - {*are_controls, *NO_PERTURBATION, ""}), perturbation_key)
     return HeldOut(expression, controls, kept)
 
 
+def _warn_unperturbed(adata: "AnnData", known: GeneNames, labels: list[str], perturbation_key: str) -> None:
+    """Labels that are no gene, if it can be told why: without a perturbed gene of the network there is no figure."""
+    unknown = [label for label in map(str, labels) if known.gene(label) not in known.var_names]
+    if cure := cure_of(Asked(unknown, adata, known, perturbation_key)):
+        warn_user(f"No gene of the network is perturbed in a held-out cell: {cure}.")
+
+
 def _expression(
-    adata: "AnnData", columns: np.ndarray, layer: str | None, *, normalize: bool
+    adata: "AnnData", genes: list[str], layer: str | None, *, normalize: bool
 ) -> tuple[sparse.csc_array, np.ndarray]:
     """Values of some genes, and which cells can be used."""
-    check_layer(adata, layer)
-    matrix = adata.X if layer is None else adata.layers[layer]
-    where = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
-    if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):
-        msg = f"{where} is a {type(matrix).__name__}: name the layer that holds the values, in memory."
-        raise InputError(msg)
     if not normalize:
-        values = sparse.csc_array(matrix[:, columns])
-        if not np.isfinite(values.data).all():
-            msg = f"{where} holds NaN or infinite values."
-            raise InputError(msg)
-        return values, np.ones(adata.n_obs, dtype=bool)
-    check_counts(matrix, where, "Name the layer with the counts; if these are normalised values, give normalize=False.")
-    total = np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
+        return _values(adata, genes, layer), np.ones(adata.n_obs, dtype=bool)
+    counts = read_counts(adata, layer, " If these are normalised values, give normalize=False.")
+    tell_of_counts(adata, layer)
+    total = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     used = total > 0
     scale = np.divide(np.median(total[used]) if used.any() else 1.0, total, out=np.zeros_like(total), where=used)
-    scaled = sparse.csc_array(sparse.diags_array(scale) @ sparse.csr_array(matrix[:, columns]))
-    return scaled.log1p(), used
+    own = sparse.csr_array(counts[:, genes_of(adata).get_indexer(genes)])
+    return sparse.csc_array(sparse.diags_array(scale) @ own).log1p(), used
+
+
+def _values(adata: "AnnData", genes: list[str], layer: str | None) -> sparse.csc_array:
+    """Values as they are."""
+    own = matrix_of(adata, layer)[:, gene_positions(adata, genes)]
+    values = sparse.csc_array(own.astype(np.float64) if own.dtype == np.float16 else own)
+    if not np.isfinite(values.data).all():
+        msg = f"{matrix_name('adata', layer)} holds NaN or infinite values."
+        raise InputError(msg)
+    return values
 
 
 def _testable(pairs: np.ndarray, cells: HeldOut) -> np.ndarray:

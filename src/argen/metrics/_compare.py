@@ -18,7 +18,7 @@ from argen._core.graphs.metrics import (
 from argen._core.normal import log_p_two_sided
 from argen.errors import InputError
 
-from ._networks import Network, check_acyclic, on_genes, read_network, shared_genes
+from ._networks import Network, by_names_of, check_acyclic, given_names, on_genes, read_network, shared_genes
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -125,6 +125,7 @@ def compare(
     check_level("alpha", alpha)
     check_level("level", level)
     est, tru = _read_both(estimate, truth, key, truth_key, genes)
+    genes, order = (given_names(names, est, tru) for names in (genes, order))
     names = shared_genes(est, tru, genes)
     true_edges, effects = on_genes(tru, names)
     edges, _ = on_genes(est, names)
@@ -148,9 +149,11 @@ def _read_both(
     """Read both; rows of a matrix without labels are `genes`, else the genes of the other network."""
     if isinstance(estimate, pd.DataFrame) or hasattr(estimate, "varp"):
         est = read_network("estimate", estimate, key)
-        return est, read_network("truth", truth, truth_key, genes if genes is not None else est.genes)
+        tru = read_network("truth", truth, truth_key, genes if genes is not None else est.genes)
+        return by_names_of(est, tru), by_names_of(tru, est)
     tru = read_network("truth", truth, truth_key, genes)
-    return read_network("estimate", estimate, key, genes if genes is not None else tru.genes), tru
+    est = read_network("estimate", estimate, key, genes if genes is not None else tru.genes)
+    return by_names_of(est, tru), tru
 
 
 def _positions(order: Sequence[str] | None, genes: Sequence[str]) -> np.ndarray | None:

@@ -1,23 +1,35 @@
 """Networks in any of their forms, read into one table of edges; two of them brought onto the same genes."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.features import gene_columns, genes_of
+from argen._bridge.gene_names import GeneNames
 from argen._bridge.results.entries import read_entry
 from argen._bridge.validate import check_anndata, name_some
 from argen._core.simulate import find_cycle, marginal_effects
 from argen.errors import InputError, MissingResultError
+from argen.get._names import ShownNames, shown_names
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import ArrayLike
 
-__all__ = ["Network", "NetworkTable", "check_acyclic", "on_genes", "read_network", "shared_genes"]
+__all__ = [
+    "Network",
+    "NetworkTable",
+    "by_names_of",
+    "check_acyclic",
+    "given_names",
+    "on_genes",
+    "read_network",
+    "shared_genes",
+]
 
 NetworkTable = pd.DataFrame  # source, target, selected and the numeric columns coef, se, z, p (NaN where not known)
 
@@ -40,12 +52,15 @@ class Network:
         All genes, those without an edge included; `None` if the source cannot tell.
     order
         Causal order, roots to sinks, if there is one.
+    names
+        Names of the genes of the AnnData that it is from.
     """
 
     name: str
     edges: NetworkTable
     genes: tuple[str, ...] | None = None
     order: tuple[str, ...] | None = None
+    names: GeneNames | None = None
 
     @property
     def named(self) -> set[str]:
@@ -59,11 +74,16 @@ class Network:
 
 
 def read_network(
-    name: str, network: "AnnData | pd.DataFrame | ArrayLike", key: str, genes: Sequence[str] | None = None
+    name: str,
+    network: "AnnData | pd.DataFrame | ArrayLike",
+    key: str,
+    genes: Sequence[str] | None = None,
+    gene_symbols: str | None = None,
 ) -> Network:
     """Read an AnnData (result or varp matrix under `key`), a table of edges, or a matrix [parent, child].
 
-    `genes` names the rows of a matrix without labels.
+    `genes` names the rows of a matrix without labels. Genes of an AnnData have the names of its column `gene_symbols`,
+    by default of the one that the descendant step was given.
     """
     if isinstance(network, pd.DataFrame):
         if not _is_labelled_matrix(network):
@@ -72,7 +92,7 @@ def read_network(
         aligned = network.set_axis(labels, axis=0).set_axis(network.columns.astype(str), axis=1)[labels]
         return _read_matrix(name, aligned.to_numpy(), labels)
     if hasattr(network, "varp"):
-        return _read_anndata(name, network, key)
+        return _read_anndata(name, network, key, gene_symbols)
     return _read_matrix(name, network, genes)
 
 
@@ -80,24 +100,46 @@ def _is_labelled_matrix(table: pd.DataFrame) -> bool:
     return table.shape[0] == table.shape[1] and set(table.index.astype(str)) == set(table.columns.astype(str))
 
 
-def _read_anndata(name: str, adata: "AnnData", key: str) -> Network:
+def _read_anndata(name: str, adata: "AnnData", key: str, gene_symbols: str | None) -> Network:
     """Take ``uns[key]`` if it is a result with edges, else ``varp[key]``; edges of genes that are gone are left out."""
     check_anndata(adata)
-    held = [str(gene) for gene in adata.var_names]
-    if not adata.var_names.is_unique:
+    there = genes_of(adata)
+    if not there.is_unique:
         msg = f"{name}: var_names holds duplicates. Call adata.var_names_make_unique() first."
         raise InputError(msg)
     if key not in adata.uns and key in adata.varp:
-        return _read_matrix(name, adata.varp[key], held)
+        names, matrix, genes = shown_names(adata, gene_symbols), adata.varp[key], gene_columns(adata)
+        matrix = matrix if genes is None else matrix[genes][:, genes]
+        return replace(_read_matrix(name, matrix, list(map(names.show, there))), names=names)
     if key not in adata.uns:
         found = sorted({*adata.uns, *adata.varp})
         msg = f"{name} has no network {key!r} in uns or varp. Run ag.tl.argen_dag, or name one of {name_some(found)}."
         raise MissingResultError(msg)
-    tables = read_entry(adata, key, "network").tables
-    table = tables["edges"]
-    here = table["source"].astype(str).isin(held) & table["target"].astype(str).isin(held)
-    order = tuple(gene for gene in map(str, tables["order"]) if gene in set(held))
-    return Network(name, _read_table(name, table[here]), order or tuple(held), order)
+    entry = read_entry(adata, key, "network")
+    shown = ShownNames(adata, entry, gene_symbols)
+    stored = np.array(list(map(str, entry.tables["order"])), dtype=object)
+    order = tuple(map(shown.names.show, stored[shown.held(stored)]))
+    edges = _read_table(name, shown.table(entry.tables["edges"]))
+    return Network(name, edges, order or tuple(map(shown.names.show, adata.var_names)), order, shown.names)
+
+
+def by_names_of(network: Network, other: Network) -> Network:
+    """A table or matrix by the names that the other network, of an AnnData, shows: it may use either of its names."""
+    if network.names is not None or other.names is None or not other.names.shown:
+        return network
+    edges = network.edges.assign(**{end: given_names(network.edges[end], other) for end in ("source", "target")})
+    genes, order = (
+        None if names is None else tuple(given_names(names, other)) for names in (network.genes, network.order)
+    )
+    return replace(network, edges=edges, genes=genes, order=order)
+
+
+def given_names(names: Sequence[str] | None, *networks: Network) -> Sequence[str] | None:
+    """Names that a user gives as the network of an AnnData shows them."""
+    known = next((network.names for network in networks if network.names is not None), None)
+    if names is None or known is None or not known.shown:
+        return names
+    return [known.show(known.gene(str(name))) for name in names]
 
 
 def _read_table(name: str, table: pd.DataFrame) -> NetworkTable:

@@ -9,7 +9,7 @@ import pandas as pd
 from argen._bridge.validate import check_option, name_some
 from argen.errors import InputError
 
-from ._networks import Network, read_network
+from ._networks import Network, by_names_of, read_network
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -74,7 +74,8 @@ def prior_overlap(
     [12.0, 2.0, 0.5]
     """
     check_option("background", background, _BACKGROUNDS)
-    net, known = read_network("estimate", estimate, key), _read_prior(prior)
+    net = read_network("estimate", estimate, key)
+    known = _read_prior(prior, net)
     genes = sorted(net.genes or net.named)
     pairs = _background(net, genes, background)
     if prior_genes:
@@ -119,7 +120,8 @@ def prior_edges(
     >>> ag.metrics.prior_edges(estimate, prior)["status"].tolist()
     ['both', 'outside', 'estimate only', 'prior only']
     """
-    net, known = read_network("estimate", estimate, key), _read_prior(prior)
+    net = read_network("estimate", estimate, key)
+    known = _read_prior(prior, net)
     genes = sorted(net.genes or net.named)
     table = net.selected[["source", "target", "coef"]].merge(
         known.drop(columns="in_prior"), how="outer", on=["source", "target"], indicator="status"
@@ -130,7 +132,7 @@ def prior_edges(
     return table.sort_values(["source", "target"]).reset_index(drop=True)
 
 
-def _read_prior(prior: "pd.DataFrame | str | Path") -> pd.DataFrame:
+def _read_prior(prior: "pd.DataFrame | str | Path", estimate: Network) -> pd.DataFrame:
     """Columns source, target, weight (NaN if not signed) and in_prior; loops are left out."""
     if isinstance(prior, str | Path):
         if not Path(prior).is_file():
@@ -145,7 +147,7 @@ def _read_prior(prior: "pd.DataFrame | str | Path") -> pd.DataFrame:
             msg = f"prior has no column {column!r}; its columns: {name_some(prior.columns)}."
             raise InputError(msg)
     proper = prior[prior["source"].astype(str) != prior["target"].astype(str)]
-    edges = read_network("prior", proper, "").edges
+    edges = by_names_of(read_network("prior", proper, ""), estimate).edges
     return edges[["source", "target"]].assign(weight=edges["coef"], in_prior=True)
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from argen._bridge.validate import check_anndata, check_level, read_column
+from argen._bridge.labels import label_texts
+from argen._bridge.validate import check_anndata, check_level
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -63,7 +64,6 @@ def hold_out(
 
 
 def perturbation_labels(adata: "AnnData", perturbation_key: str) -> np.ndarray:
-    """Perturbation of each cell as text, '' where missing."""
+    """Label of each cell as the tools read it, '' where missing."""
     check_anndata(adata)
-    column = read_column(adata.obs, perturbation_key, f"perturbation_key={perturbation_key!r}")
-    return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=str)
+    return label_texts(adata.obs, perturbation_key).astype(str)

@@ -51,6 +51,7 @@ def argen_degree(
     key: str = "argen_dag",
     kind: Literal["in_degree", "out_degree", "layer", "katz_out", "katz_in"] | None = None,
     attenuation: float = 0.1,
+    gene_symbols: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | list[Axes] | None":
@@ -73,6 +74,8 @@ def argen_degree(
         Which picture; `None` draws all of them into a new figure.
     attenuation
         What a further step of a walk costs, as in :func:`argen.get.centrality`.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
     ax
         Axes to draw into; needs a `kind`.
     show
@@ -109,7 +112,7 @@ def argen_degree(
         msg = f"ax holds one picture: name its kind, one of {', '.join(map(repr, KINDS))}."
         raise InputError(msg)
     check_positive("attenuation", attenuation)
-    network = get.graph(adata, key=key)
+    network = get.graph(adata, key=key, gene_symbols=gene_symbols)
     table = centrality_of(network, attenuation)
     table.attrs["n_edges_left_out"] = network.graph.get("n_edges_left_out", 0)
     if kind is None:

@@ -38,6 +38,7 @@ def argen_descendants(
     *,
     key: str = "argen_descendants",
     network: str | Literal[False] | None = None,
+    gene_symbols: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
@@ -59,6 +60,8 @@ def argen_descendants(
     network
         Name of a network that was made from it. Default: ``"argen_dag"`` if that was, else none; ``False``: none.
         Without one all descendants have one colour, which the heading says.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
     ax
         Axes to draw into; names stand to its left. Default: a new figure of the size that the perturbations need.
     show
@@ -90,7 +93,7 @@ def argen_descendants(
     """
     from argen import get
 
-    table = get.perturbations(adata, key=key, network=network)
+    table = get.perturbations(adata, key=key, network=network, gene_symbols=gene_symbols)
     return finish(draw_descendants(table, ax, networks=networks_of_step(adata, key)), show)
 
 

@@ -22,7 +22,7 @@ def parents_of(edges: pd.DataFrame, gene: str, key: str, known: Sequence[str]) -
         The gene is not in the network, or has no parents there.
     """
     if gene not in known:
-        msg = f"gene={gene!r} is not in the network of adata.uns[{key!r}], which {_which(known)}."
+        msg = f"gene={gene!r} is not in the network of adata.uns[{key!r}], which has {name_some(known)}."
         raise InputError(msg)
     own = edges[edges["target"] == gene]
     if own.empty:
@@ -36,24 +36,21 @@ def parents_of(edges: pd.DataFrame, gene: str, key: str, known: Sequence[str]) -
     return own.set_index("source")["coef"]
 
 
-def _which(known: Sequence[str]) -> str:
-    return f"has {name_some(known)}" if known else "has no gene that adata still holds"
-
-
 def choose_perturbations(perturbations: object, gene: str, pairs: pd.DataFrame) -> list[str]:
     """The named perturbations, each once; all must be perturbed genes of the step other than `gene`."""
     several = isinstance(perturbations, Iterable) and not isinstance(perturbations, str)
     chosen = [str(name) for name in dict.fromkeys(perturbations)] if several else [str(perturbations)]
     known = sorted(set(pairs["source"]))
     if gene not in known:
-        msg = f"gene={gene!r} is not a gene of the descendant step, which {_which(known)}."
+        msg = f"gene={gene!r} is not a gene of the descendant step, which has {name_some(known)}."
         raise InputError(msg)
     if not chosen:
         msg = "perturbations names no gene; leave it None to see the parents of the network."
         raise InputError(msg)
     if unknown := [name for name in chosen if name not in known]:
         msg = (
-            f"perturbations names {name_some(unknown)}, no perturbations of the descendant step, which {_which(known)}."
+            f"perturbations names {name_some(unknown)}, no perturbations of the descendant step, which has "
+            f"{name_some(known)}."
         )
         raise InputError(msg)
     if gene in chosen:

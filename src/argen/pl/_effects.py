@@ -11,9 +11,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from argen._bridge.modality import takes_mudata
+from argen._bridge.results.entries import read_entry
 from argen._bridge.results.network import step_key_of_network
 from argen._bridge.validate import check_anndata, counted
 from argen.errors import InputError
+from argen.get._names import ShownNames
 from argen.pl import _style as style
 from argen.pl._axes import on_paper
 from argen.pl._densities import RIDGE_HEIGHT, Curve, curves_of, draw_curve, draw_zeros, log_limits
@@ -47,6 +49,7 @@ def argen_effects(
     reverse: bool = False,
     perturbations: str | Sequence[str] | None = None,
     descendants: str | None = None,
+    gene_symbols: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
@@ -83,6 +86,8 @@ def argen_effects(
     descendants
         Name of the descendant step; default the one that the network was made from, ``"argen_descendants"`` if there is
         no network.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
     ax
         Axes to draw the curves into. They are narrowed and lowered so that strips, words, labels and key stand in their
         place too, and the names as far as the room on their left is not enough; in small axes letters are smaller,
@@ -127,12 +132,14 @@ def argen_effects(
     # A network that is named has to be there.
     has_network = key in adata.uns or perturbations is None or key != _DEFAULT_KEY
     step = descendants or (step_key_of_network(adata, key, can_name=True) if has_network else "argen_descendants")
-    pairs = get.pairs(adata, key=step)
+    names = ShownNames(adata, read_entry(adata, step, "descendants"), gene_symbols)
+    gene, perturbations = names.given(gene), names.given(perturbations)
+    pairs = get.pairs(adata, key=step, gene_symbols=gene_symbols)
     coef, limit = None, MAX_PARENTS
     if perturbations is not None:
         others, limit = choose_perturbations(perturbations, gene, pairs), MAX_PERTURBATIONS
     if has_network:
-        edges = get.edges(adata, key=key)
+        edges = get.edges(adata, key=key, gene_symbols=gene_symbols)
         edges = edges[edges["target"] == gene]
         coef = (
             edges.set_index("source")["coef"]
@@ -142,7 +149,7 @@ def argen_effects(
     others = others if perturbations is not None else coef.index.tolist()
     rows, n_all = effect_rows(pairs, gene, others, coef, reverse=reverse, limit=limit, by_p=perturbations is not None)
     looked_at, perturbed = (rows["name"].tolist(), [gene]) if reverse else ([gene], rows["name"].tolist())
-    cells = get.expression(adata, genes=looked_at, perturbations=perturbed, key=step)
+    cells = get.expression(adata, genes=looked_at, perturbations=perturbed, key=step, gene_symbols=gene_symbols)
     what = "parents" if perturbations is None else "perturbations"
     return finish(draw_effects(cells, rows, gene=gene, reverse=reverse, what=what, n_all=n_all, ax=ax), show)
 

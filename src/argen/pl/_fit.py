@@ -29,7 +29,12 @@ _ROOM = 0.04  # of the range, on either side
 @takes_mudata
 @on_paper
 def argen_fit(
-    adata: "AnnData | MuData", *, key: str = "argen_joint", ax: "Axes | None" = None, show: bool | None = None
+    adata: "AnnData | MuData",
+    *,
+    key: str = "argen_joint",
+    gene_symbols: str | None = None,
+    ax: "Axes | None" = None,
+    show: bool | None = None,
 ) -> "Axes | None":
     """Draw every total effect as it was observed against what the joint network predicts.
 
@@ -43,6 +48,8 @@ def argen_fit(
         After :func:`argen.tl.argen_joint`.
     key
         Name of the result.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
     ax
         Axes to draw into. Default: a new figure.
     show
@@ -72,7 +79,7 @@ def argen_fit(
     """
     from argen import get
 
-    return finish(draw_fit(get.fit(adata, key=key), ax), show)
+    return finish(draw_fit(get.fit(adata, key=key, gene_symbols=gene_symbols), ax), show)
 
 
 def draw_fit(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":

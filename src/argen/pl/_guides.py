@@ -7,11 +7,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from argen._bridge.gene_names import GeneNames
 from argen._bridge.guides.knockdown import knockdown_tables, read_design, read_guides
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry
 from argen._bridge.validate import check_option, name_some
 from argen.errors import InputError
+from argen.get._guides import by_symbols
+from argen.get._names import shown_names
 from argen.pl import _style as style
 from argen.pl._axes import on_paper, plain
 from argen.pl._show import finish
@@ -38,7 +41,7 @@ _TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_00
 
 @takes_mudata
 @on_paper
-def argen_guides(
+def argen_guides(  # noqa: PLR0913
     adata: "AnnData | MuData",
     *,
     kind: Literal["counts", "cells", "guides_per_cell", "knockdown"] | None = None,
@@ -48,6 +51,7 @@ def argen_guides(
     depth: str | None = None,
     layer: str | None = None,
     measured_as: Mapping[str, str] | None = None,
+    gene_symbols: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | list[Axes] | None":
@@ -73,7 +77,7 @@ def argen_guides(
         50 called cells (among all fits if there are none); without fits the guide with the median number of cells.
     key
         Name of the result.
-    covariates, depth, layer, measured_as
+    covariates, depth, layer, measured_as, gene_symbols
         For the knock-downs, as in :func:`argen.get.guides`.
     ax
         Axes to draw into; needs a `kind`.
@@ -108,21 +112,23 @@ def argen_guides(
         msg = f"ax holds one picture: name its kind, one of {', '.join(map(repr, KINDS))}."
         raise InputError(msg)
     result = read_guides(adata, key)
-    table = get.guides(adata, key=key, knockdown=False)
-    shown = [kind] if kind else _possible(adata, result, table, measured_as)
+    table = get.guides(adata, key=key, knockdown=False, gene_symbols=gene_symbols)
+    names = shown_names(adata, gene_symbols)
+    shown = [kind] if kind else _possible(names, result, table, measured_as)
     if guide is not None and kind not in (None, "counts"):
         msg = f"guide={guide!r} is for kind='counts', not for {kind!r}."
         raise InputError(msg)
     histogram = _histogram_of(result, *_guide_of_counts(table, guide)) if "counts" in shown else None
     knockdowns = None
     if "knockdown" in shown:
-        knockdowns = knockdown_tables(adata, key, read_design(adata, covariates, depth, layer, measured_as))
+        design = read_design(adata, covariates, depth, layer, measured_as, gene_symbols=gene_symbols)
+        knockdowns = by_symbols(adata, design, knockdown_tables(adata, key, design))
     axes = [ax] if ax is not None else _new_axes(shown, table, knockdowns)
     for name, one in zip(shown, axes, strict=True):
         if name == "counts":
             draw_counts(one, *histogram)
         elif name == "cells":
-            draw_cells(one, adata.obs[result.settings["perturbation_key"]].value_counts())
+            draw_cells(one, adata.obs[result.settings["perturbation_key"]].value_counts().rename(index=names.show))
         elif name == "guides_per_cell":
             draw_guides_per_cell(one, np.diff(adata.obsm[key].indptr))
         else:
@@ -130,9 +136,9 @@ def argen_guides(
     return finish(axes[0] if kind else axes, show)
 
 
-def _possible(adata: "AnnData", result: Entry, table: pd.DataFrame, measured_as: Mapping[str, str] | None) -> list[str]:
+def _possible(names: GeneNames, result: Entry, table: pd.DataFrame, measured_as: Mapping[str, str] | None) -> list[str]:
     """Pictures for which there are data."""
-    measured = table["target"].isin(adata.var_names) | table["target"].isin(list(measured_as or {}))
+    measured = np.isin(names.genes(table["target"]), list(names.var_names | set(measured_as or {})))
     there = {"counts": "histogram" in result.tables, "knockdown": bool(measured.any())}
     return [kind for kind in KINDS if there.get(kind, True)]
 

@@ -14,7 +14,7 @@ from argen._bridge.modality import takes_mudata
 from argen._bridge.results.network import step_key_of_network
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
-from argen.get._opened import n_left_out
+from argen.get._opened import OpenedNetwork
 from argen.pl import _style as style
 from argen.pl._axes import make_room, on_paper
 from argen.pl._limits import whisker, without_counts
@@ -58,6 +58,7 @@ def argen_heatmap(
     effects: Literal["direct", "total"] = "direct",
     selected: bool = True,
     genes: Genes = None,
+    gene_symbols: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
@@ -89,6 +90,8 @@ def argen_heatmap(
         estimate.
     genes
         Genes to draw, in whatever order. Default: all genes of the network.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
     ax
         Axes to draw into; they are narrowed so that the colour bar stands in their place too, names stand to the left
         and above. Default: a new figure of the size that the genes need.
@@ -122,15 +125,17 @@ def argen_heatmap(
     if not selected and effects == "direct":
         msg = "selected=False is for effects='total': of the candidate edges, use ag.pl.argen_volcano."
         raise InputError(msg)
-    graph = get.graph(adata, key=key)
-    chosen = Views(genes=genes).chosen(graph)
+    network = OpenedNetwork(adata, key, gene_symbols=gene_symbols)
+    graph, names = network.graph(), network.names
+    chosen = Views(genes=names.given(genes)).chosen(graph)
     step = step_key_of_network(adata, key) if effects == "total" else None
-    table = effects_table(graph, None if step is None else get.pairs(adata, key=step), selected=selected)
+    pairs = None if step is None else get.pairs(adata, key=step, gene_symbols=gene_symbols)
+    table = effects_table(graph, pairs, selected=selected)
     table.attrs["n_left_out"] = graph.graph.get("n_edges_left_out", 0)
     if step is not None:
         stored = adata.uns[step]["tables"]["pairs"]
         related = stored["significant"].to_numpy(bool) | stored["descendant"].to_numpy(bool)
-        table.attrs["n_left_out"] = n_left_out(adata, stored[related])
+        table.attrs["n_left_out"] = names.n_left_out(stored[related])
     return finish(draw_heatmap(graph.subgraph(chosen), table, ax), show)
 
 

@@ -30,7 +30,12 @@ _ROOM = 0.08  # of the range
 @takes_mudata
 @on_paper
 def argen_shifts(
-    adata: "AnnData | MuData", *, key: str = "argen_descendants", ax: "Axes | None" = None, show: bool | None = None
+    adata: "AnnData | MuData",
+    *,
+    key: str = "argen_descendants",
+    gene_symbols: str | None = None,
+    ax: "Axes | None" = None,
+    show: bool | None = None,
 ) -> "Axes | None":
     """Draw how far the effects of each perturbation, and those on each gene, are shifted as a whole.
 
@@ -45,6 +50,8 @@ def argen_shifts(
         After :func:`argen.tl.argen_descendants`.
     key
         Name of the descendant step.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
     ax
         Axes to draw into. Default: a new figure.
     show
@@ -73,7 +80,7 @@ def argen_shifts(
     """
     from argen import get
 
-    return finish(draw_shifts(get.shifts(adata, key=key, taken_out=False), ax), show)
+    return finish(draw_shifts(get.shifts(adata, key=key, taken_out=False, gene_symbols=gene_symbols), ax), show)
 
 
 def draw_shifts(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":

@@ -41,6 +41,7 @@ def argen_sign_check(
     key: str = "argen_dag",
     reverse: bool = False,
     descendants: str | None = None,
+    gene_symbols: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
@@ -66,6 +67,8 @@ def argen_sign_check(
         Perturb the targets and look at the sources.
     descendants
         Name of the descendant step with the effects; default the one that the network was made from.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
     ax
         Axes to draw into. Default: a new figure.
     show
@@ -95,7 +98,7 @@ def argen_sign_check(
     """
     from argen import get
 
-    table = get.sign_check(adata, key=key, descendants=descendants)
+    table = get.sign_check(adata, key=key, descendants=descendants, gene_symbols=gene_symbols)
     return finish(draw_sign_check(table, reverse=reverse, ax=ax), show)
 
 

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.modality import takes_mudata
+from argen._bridge.results.entries import read_entry
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
-from argen.get._opened import OpenedNetwork, n_left_out
+from argen.get._names import ShownNames
+from argen.get._opened import OpenedNetwork
 from argen.pl import _style as style
 from argen.pl._axes import on_paper, plain
 from argen.pl._labels import label_points
@@ -49,6 +51,7 @@ def argen_volcano(
     table: Literal["edges", "pairs"] = "edges",
     sources: Genes = None,
     targets: Genes = None,
+    gene_symbols: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
@@ -73,6 +76,8 @@ def argen_volcano(
         Gene or genes whose effects are drawn (parents, perturbed genes). Default: all.
     targets
         Gene or genes on which effects are drawn (children, genes that are looked at). Default: all.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
     ax
         Axes to draw into. Default: a new figure.
     show
@@ -102,7 +107,8 @@ def argen_volcano(
     check_option("table", table, TABLES)
     key = _KEYS[table] if key is None else key
     if table == "edges":
-        network = OpenedNetwork(adata, key)
+        network = OpenedNetwork(adata, key, gene_symbols=gene_symbols)
+        names = network.names
         tests, genes = network.candidates, network.genes["gene"].tolist()
         where, gone = "the network", network.n_left_out(selected=False)
         if tests["p"].isna().all() and len(tests) and "threshold" not in tests:
@@ -112,10 +118,13 @@ def argen_volcano(
             )
             raise InputError(msg)
     else:
-        tests, genes = get.pairs(adata, key=key), get.genes(adata, key=key)["gene"].tolist()
+        step = read_entry(adata, key, "descendants")
+        names = ShownNames(adata, step, gene_symbols)
+        tests, genes = (read(adata, key=key, gene_symbols=gene_symbols) for read in (get.pairs, get.genes))
+        genes = genes["gene"].tolist()
         where = f"the descendant step in adata.uns[{key!r}]"
-        gone = n_left_out(adata, adata.uns[key]["tables"]["pairs"], ("source", "target"))
-    ends = {"sources": sources, "targets": targets}
+        gone = names.n_left_out(step.tables["pairs"])
+    ends = {"sources": names.given(sources), "targets": names.given(targets)}
     chosen = {name: _chosen(genes, name, value, where) for name, value in ends.items() if value is not None}
     drawn = volcano_table(tests, **chosen)
     drawn.attrs["n_left_out"] = gone

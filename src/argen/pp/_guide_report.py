@@ -1,15 +1,20 @@
 """What a run of guide calling tells its user."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from argen._bridge import log
+from argen._bridge.guides.calls import GuideCounts
+from argen._bridge.guides.combinations import find_joined
 from argen._bridge.guides.names import GuideTargets
 from argen._bridge.guides.slots import n_guides, perturbation_key, posterior_key
-from argen._bridge.validate import counted, name_some
+from argen._bridge.runtime import warn_user
+from argen._bridge.validate import counted, name_quoted
 from argen._core.guides import CONTROL, MULTIPLE, UNASSIGNED, CellTargets, Fallback, GuideFits, Misfit, Reason
-from argen.errors import DesignError
+from argen.errors import DesignError, InputError
 
-__all__ = ["describe", "hint_separator", "report_fallbacks", "report_misfit", "report_targets"]
+__all__ = ["describe", "hint_separator", "report_fallbacks", "report_misfit", "report_mismatches", "report_targets"]
 
 # Fewer cells with one perturbation than this share of all: more likely a high-MOI screen than a low-MOI one.
 _FEW_SINGLE = 0.5
@@ -22,14 +27,16 @@ def report_targets(targets: GuideTargets, cells: CellTargets, *, detected: bool)
         int(np.sum(cells.target == code)) for code in (CONTROL, MULTIPLE, UNASSIGNED)
     )
     how = "detected by their spelling" if detected else "as given"
-    log.info(f"    controls, {how}: {name_some(targets.control)}")
+    log.info(f"    controls, {how}: {name_quoted(targets.control)}")
     if targets.control_like:
-        log.warning(f"spelled like controls, but taken as perturbations: {name_some(targets.control_like)}")
+        log.warning(f"spelled like controls, but taken as perturbations: {name_quoted(targets.control_like)}")
     n_perturbations = counted(int(np.sum(n_cells > 0)), "perturbation")
     counts = f"{n_cells.sum()} cells with one of {n_perturbations}, {n_control} control"
     counts += f", {n_multiple} multiple, {n_unassigned} unassigned"
     if n_control == 0:
-        msg = f"No cell is a control ({counts}); the controls are {name_some(targets.control)}. Name others in control."
+        msg = (
+            f"No cell is a control ({counts}); the controls are {name_quoted(targets.control)}. Name others in control."
+        )
         raise DesignError(msg)
     log.info(f"    {counts}")
     beside = int(np.sum((cells.reason == Reason.BESIDE_CONTROL) & (cells.target >= 0)))
@@ -46,7 +53,7 @@ def report_targets(targets: GuideTargets, cells: CellTargets, *, detected: bool)
             "the cells called control may carry guides against other genes: argen needs one perturbation per cell."
         )
     if empty := [name for name, n in zip(targets.targets, n_cells, strict=True) if n == 0]:
-        log.info(f"    perturbations without a cell: {name_some(empty)}")
+        log.info(f"    perturbations without a cell: {name_quoted(empty)}")
 
 
 def report_fallbacks(fits: GuideFits | None, guides: list[str], min_umi: int) -> None:
@@ -57,7 +64,7 @@ def report_fallbacks(fits: GuideFits | None, guides: list[str], min_umi: int) ->
         names = [guides[g] for g in np.flatnonzero(fits.fallback == reason)]
         log.warning(
             f"{counted(len(names), 'guide')} called from {min_umi} UMIs on instead of a fit "
-            f"({Fallback(reason).text}): {name_some(names)}"
+            f"({Fallback(reason).text}): {name_quoted(names)}"
         )
 
 
@@ -68,17 +75,42 @@ def report_misfit(misfit: Misfit | None, guides: list[str]) -> None:
     flagged = np.flatnonzero(misfit.flag)
     worst = flagged[np.argsort(-misfit.share[flagged], kind="stable")]
     n_fits = int(np.isfinite(misfit.p).sum())
+    named = name_quoted([guides[g] for g in worst], 3)
     log.warning(
         f"the fit does not expect the UMI counts of {len(flagged)} of {counted(n_fits, 'guide')}, in a median of "
-        f"{np.median(misfit.share[flagged]):.0%} of their cells: {name_some([guides[g] for g in worst], 3)}. Calls of "
+        f"{np.median(misfit.share[flagged]):.0%} of their cells: {named}. Calls of "
         "few UMIs are less certain than their posterior; misfit in the table of guides and pl.argen_guides show more"
     )
 
 
-def hint_separator(names: list[str], separator: str | None) -> None:
-    """Log that labels look like combinations."""
-    if separator is None and (joined := [name for name in names if "+" in name]):
-        log.warning(f"labels such as {joined[0]} are taken as one perturbation each; separator='+' splits them")
+def hint_separator(
+    labels: Collection[str], genes: Collection[str], separator: str | None, *, strict: bool = False
+) -> None:
+    """Log that labels, of cells or of guides, look like combinations; if `strict`, of names that are known only."""
+    others, known = [label for label in labels if label not in genes], {*labels, *genes}
+    joined = find_joined(others, known) or find_joined(others, known, strict=strict)
+    if joined is None or joined.separator == separator:
+        return
+    if joined.n_labels == 1:
+        taken, them = f"label {joined.label!r} is taken as one perturbation", "it"
+    else:
+        taken, them = f"{joined.n_labels} labels such as {joined.label!r} are taken as one perturbation each", "them"
+    log.warning(f"{taken}; separator={joined.separator!r} splits {them}")
+
+
+def report_mismatches(found: GuideCounts, on_mismatch: str) -> None:
+    """Raise for what does not fit together, or warn of it."""
+    if not found.mismatches:
+        return
+    if on_mismatch == "warn":
+        for text in found.mismatches:
+            warn_user(f"{text}.")
+        return
+    msg = (
+        f"Guides and cells do not match: {'; '.join(found.mismatches)}. Correct or leave them out, or pass "
+        "on_mismatch='warn' to go on: such cells are then unassigned, such guides have no cells."
+    )
+    raise InputError(msg)
 
 
 def describe(key_added: str, *, has_posterior: bool) -> str:

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from argen._bridge import log
+from argen._bridge.features import genes_of
 from argen._bridge.guides import calls as bridge
-from argen._bridge.guides.mapping import GuideTargetMap, mapped_guides, read_mapping
-from argen._bridge.guides.names import GuideTargets, name_targets, split_labels, stays_whole
+from argen._bridge.guides.combinations import check_labels, counted_labels, parts_of, split_targets
+from argen._bridge.guides.mapping import GuideTargetMap, as_pattern, mapped_guides, read_mapping
+from argen._bridge.guides.names import GuideLabel, GuideTargets, control_names, name_targets, split_labels, stays_whole
 from argen._bridge.guides.slots import fits_table, histogram_table, perturbation_key, write_guides
 from argen._bridge.modality import find_rna, modality
 from argen._bridge.mudatas import copied
-from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
+from argen._bridge.runtime import progress_bars, resolve_n_jobs
+from argen._bridge.storage import check_takes_results
 from argen._bridge.validate import check_count, check_key, check_level, check_number, check_option
 from argen._core.guides import (
-    CALLERS,
     Caller,
     CallOptions,
     GuideCalls,
@@ -30,7 +32,15 @@ from argen._core.guides import (
 )
 from argen._core.parallel import worker_pool
 from argen.errors import InputError
-from argen.pp._guide_report import describe, hint_separator, report_fallbacks, report_misfit, report_targets
+from argen.pp._guide_method import caller_of, take_calls, used_by
+from argen.pp._guide_report import (
+    describe,
+    hint_separator,
+    report_fallbacks,
+    report_misfit,
+    report_mismatches,
+    report_targets,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +56,10 @@ _AMBIGUOUS_LABELS = ("negative", "neg")
 def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     data: "AnnData | MuData",
     *,
+    rna: str | None = None,
     guides: str | None = None,
     guide_target: "str | Path | re.Pattern | Mapping[str, str] | pd.Series | pd.DataFrame | None" = None,
+    guide_layer: str | None = None,
     labels: str | None = None,
     control: str | Iterable[str] | None = None,
     method: Literal["mixture", "gaussian", "poisson_gauss", "threshold", "max", "labels"] | None = None,
@@ -66,8 +78,9 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
 ) -> "AnnData | MuData | None":
     r"""Call the guides of each cell, and the one perturbation that they make.
 
-    The guides come from UMI counts (`guides`: a modality of a MuData or an obsm entry of an AnnData) or are
-    called already (`labels`: an obs column with one label per cell).
+    The guides come from UMI counts (`guides`: a modality of a MuData, or an obsm entry or a type of features of an
+    AnnData) or are called already (`labels`: an obs column with one label per cell; or a matrix of 0 and 1 in the place
+    of the counts).
 
     ``method="mixture"`` fits to the UMIs :math:`x_{ig}` of each guide :math:`g` a mixture of two Poisson regressions,
 
@@ -113,28 +126,39 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     Parameters
     ----------
     data
-        Cells with counts. Of a MuData only the RNA modality is changed: the one called rna, gex or gene, else the
-        only one that does not hold guides. Cells are matched by name.
+        Cells with counts. Of a MuData only the RNA modality is changed. Cells are matched by name.
+    rna
+        Modality of a MuData with the RNA. `None` takes the one called so (rna, gex, gene, Gene Expression, ...), else
+        the only one that neither is `guides` nor called like guides, antibodies, hashtags or peaks.
     guides
-        Modality (MuData) or obsm entry (AnnData) with guide UMI counts, cells × guides, sparse or dense. `None` takes
-        the only modality called guide, guides, gdo, grna or crispr.
+        Modality (MuData) or obsm entry (AnnData) with guide UMI counts, cells × guides, sparse or dense; or a type of
+        features (AnnData), as ``var["feature_types"]`` has it beside ``"Gene Expression"``. `None` takes the only
+        modality called so (guide, guides, gdo, grna, sgrna, crispr, CRISPR Guide Capture, ...), or the features of a
+        type that says CRISPR or guide. A matrix of nothing but 0 and 1 holds calls, not counts: each 1 is a called
+        guide. Counts that are off by rounding are rounded, with a line in the log.
     guide_target
-        Target of each guide: a column of the guide modality's var; a dict, Series, DataFrame or CSV/TSV file (a column
-        ``guide`` or the index, and ``target``, ``gene_target``, ``target_gene`` or ``grna_target``); or a regular
-        expression on the guide's name with one group, compiled or as a text, such as ``r"^(.+)g\d+$"``. `None` takes
-        the first of these columns that the var of the modality has. An obsm entry needs one of the others; if it is
-        no DataFrame, a mapping also names its columns, in their order. With `labels`, a mapping from label to target,
-        or `None` if labels are targets.
+        Target of each guide: a column of the guide modality's var; a dict, Series, DataFrame, CSV or Excel file, such
+        as Cell Ranger's feature reference; or a regular expression on the guide's name with one group, compiled or as
+        a text, such as ``r"^(.+)g\d+$"``. Columns are known by the names that programs give them (``target``,
+        ``gene_target``, ``grna_target``, ``target_gene_name``, ``intended_target_name``, ...), see the page on guides;
+        the log says which were taken. A guide with several targets, in several rows or in a list, makes its cells
+        *multiple*. `None` takes such a column of the var of the modality, or of the features. An obsm entry needs one
+        of the others; if it is no DataFrame, a mapping also names its columns, in their order. With `labels`, a mapping
+        from label to target, or `None` if labels are targets.
+    guide_layer
+        Layer with the guide counts, of the modality or, for features, of the AnnData; `None` takes ``.X``.
     labels
         obs column with one label per cell, of the AnnData, the RNA modality or the MuData. NaN, an empty text and
         the text of a NaN mean unassigned.
     control
         Targets, guides or labels that are controls; a name that ends in ``*`` stands for all that start so. `None`
         looks for the usual spellings (non-targeting, NT, NTC, control, ctrl, safe-targeting, negative, scrambled; any
-        case, with or without a number) and reports them. A bare "negative" among `labels` has to be named, since some
+        case, with or without a number) among targets, names of guides without a target, and IGVF's columns
+        ``targeting`` and ``type``, and reports them. A bare "negative" among `labels` has to be named, since some
         tools write it for cells without a guide.
     method
-        How guides are called. `None` is ``"labels"`` if `labels` are given, else ``"mixture"``.
+        How guides are called. `None` is ``"labels"`` if `labels` are given, ``"threshold"`` with ``min_umi=1`` for a
+        matrix of 0 and 1, else ``"mixture"``.
     probability
         Posterior probability from which a guide is called, between 0 and 1.
     min_umi
@@ -153,8 +177,9 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     ignore_control_partner
         Whether guides of one target beside control guides are that perturbation; else such a cell is *multiple*.
     separator
-        Splits labels, or targets of guides, such as "A+B" or "A_ctrl". A label that is a control, or a key of
-        `guide_target`, stays whole; a guide against several targets makes its cells *multiple*.
+        Splits labels, targets, and names of guides under a regular expression, such as "A+B", "A|B" or "A_ctrl",
+        before `guide_target` is applied. A label that is a control, or a key of `guide_target`, stays whole; a guide
+        against several targets makes its cells *multiple*, one whose parts have the same target is of that target.
     on_mismatch
         What to do about guides without a UMI in any cell, RNA cells without guide counts, and targets of the mapping
         without a guide: ``"raise"`` an error, or ``"warn"`` and go on (such cells are unassigned).
@@ -192,7 +217,7 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
         If an argument, a name or a label cannot be used, no control is found, a guide has no target, a target is
         called like a status, or guides and cells do not match (see `on_mismatch`).
     argen.errors.CountsError
-        If the guide counts are not counts.
+        If the guide counts are not counts; the message says which layer has some.
     argen.errors.DesignError
         If no cell is a control.
 
@@ -224,12 +249,12 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     >>> adata.obs["argen_perturbation"].tolist()
     ['STAT1', 'control', 'multiple', 'MYC']
     """
-    caller = _caller(method, labels)
-    _check_arguments(guides, labels, separator, key_added)
+    caller = caller_of(method, labels)
+    _check_arguments(guides, labels, guide_layer, separator, key_added)
     check_option("on_mismatch", on_mismatch, ["raise", "warn"])
     check_option("dispersion", dispersion, ["none", "auto"])
     check_level("probability", probability)
-    given = {
+    options = {
         "min_umi": check_count("min_umi", min_umi, 1),
         "probability": float(probability),
         "min_fraction": check_number("min_fraction", min_fraction, 0.0, 1.0),
@@ -237,17 +262,24 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
         "batch": None if batch is None else [batch] if isinstance(batch, str) else list(batch),
         "guide_depth": guide_depth,
     }
-    params = _used_by(caller, given)
-    controls = _control_names(control)
+    used_by(caller, options)
+    controls = control_names(control)
     threads = resolve_n_jobs(n_jobs)
 
     start = log.info("calling guides" if labels is None else f"reading guides from labels {labels!r}")
-    rna = find_rna(data, guides)
+    rna = find_rna(data, guides, rna)
+    check_takes_results(modality(data, rna), copy=copy, name="data" if rna is None else f"data.mod[{rna!r}]")
     if labels is None:
-        found = bridge.read_guide_counts(data, rna, guides, guide_target)
-        _report_mismatches(found, on_mismatch)
-        targets = name_targets(found.guides, found.labels, controls, separator=separator)
-        called = _call_counts(found, targets, caller, params, threads)
+        found = bridge.read_guide_counts(data, rna, guides, guide_target, guide_layer)
+        if found.are_calls:
+            caller, options = take_calls(found.source, method, options)
+        report_mismatches(found, on_mismatch)
+        genes, whole = set(genes_of(modality(data, rna))), stays_whole(controls)
+        pattern = as_pattern(guide_target, modality(data, None if rna is None else found.source).var)
+        given = counted_labels(found.guides, found.labels, pattern, genes, separator, whole)
+        targets = name_targets(found.guides, given, controls, separator=separator)
+        hint_separator(targets.targets, genes, separator)
+        called = _call_counts(found, targets, caller, used_by(caller, options), threads)
     else:
         called = _call_labels(data, rna, labels, guide_target, controls, separator=separator)
     targets, calls = called.targets, called.calls
@@ -261,6 +293,8 @@ def argen_guides(  # noqa: PLR0913 - all but the first are keyword-only
     }
     if separator is not None:
         record["separator"] = separator
+    if guide_layer is not None:
+        record["guide_layer"] = guide_layer
     table = targets.table.assign(n_cells=calls.assignment.sum(axis=0, dtype=np.int64), **called.columns)
     details = {"settings": called.params | record, "tables": {"guides": table, **called.tables}}
     data = copied(data) if copy else data
@@ -322,68 +356,29 @@ def _call_labels(
     separator: str | None,
 ) -> _Called:
     cell_label, names = bridge.read_labels(data, rna, labels)
-    named = split_labels(names, separator, stays_whole(controls, mapped_guides(guide_target)))
-    given = named.guides if guide_target is None else read_mapping(guide_target, named.guides, None, labels)[0]
+    genes = set(genes_of(modality(data, rna)))
+    mapped = mapped_guides(guide_target, parts_of(names, separator))
+    named = split_labels(names, separator, stays_whole(controls, mapped))
+    check_labels(named.guides, guide_target, mapped, genes)
+    given = [GuideLabel((name,)) for name in named.guides]
+    if guide_target is not None:
+        given = split_targets(read_mapping(guide_target, named.guides, None, labels)[0], separator, genes)
     targets = name_targets(named.guides, given, controls, _AMBIGUOUS_LABELS)
-    hint_separator(names, separator)
+    if as_pattern(guide_target) is None:
+        hint_separator(targets.targets, genes, separator, strict=guide_target is not None)
     return _Called(targets, call_labels(cell_label, named.label_guides), {"method": "labels", "labels": labels}, {}, {})
 
 
-def _report_mismatches(found: bridge.GuideCounts, on_mismatch: str) -> None:
-    if not found.mismatches:
-        return
-    if on_mismatch == "warn":
-        for text in found.mismatches:
-            warn_user(f"{text}.")
-        return
-    msg = (
-        f"Guides and cells do not match: {'; '.join(found.mismatches)}. Correct or leave them out, or pass "
-        "on_mismatch='warn' to go on: such cells are then unassigned, such guides have no cells."
-    )
-    raise InputError(msg)
-
-
-def _caller(method: str | None, labels: str | None) -> Caller:
-    """The caller of that name, or the first that takes what there is."""
-    check_option("method", method, (None, *CALLERS))
-    if method is None:
-        return next(caller for caller in CALLERS.values() if (caller.call is None) == (labels is not None))
-    caller = CALLERS[method]
-    if caller.call is None and labels is None:
-        msg = f"method={method!r} needs labels=..., the obs column with one label per cell."
-        raise InputError(msg)
-    if caller.call is not None and labels is not None:
-        msg = f"method={method!r} calls guides from counts, but labels={labels!r} is given: leave one of them out."
-        raise InputError(msg)
-    return caller
-
-
-def _check_arguments(guides: str | None, labels: str | None, separator: str | None, key_added: str) -> None:
+def _check_arguments(
+    guides: str | None, labels: str | None, guide_layer: str | None, separator: str | None, key_added: str
+) -> None:
     if guides is not None and labels is not None:
         msg = f"guides={guides!r} and labels={labels!r} are two sources of guides: give one of them."
+        raise InputError(msg)
+    if guide_layer is not None and labels is not None:
+        msg = f"guide_layer={guide_layer!r} is for guide counts, but labels={labels!r} is given: leave one of them out."
         raise InputError(msg)
     if separator is not None and not separator:
         msg = "separator='' splits nothing: give what stands between the perturbations in a label, such as '+'."
         raise InputError(msg)
     check_key("key_added", key_added)
-
-
-def _used_by(caller: Caller, given: dict[str, object]) -> dict[str, object]:
-    """Arguments that have a part in it, as they are recorded; those that nobody gives by chance are refused."""
-    for name in ("batch", "guide_depth"):
-        if given[name] is not None and name not in caller.uses:
-            others = " or ".join(f"method={other.name!r}" for other in CALLERS.values() if name in other.uses)
-            msg = f"{name} is for {others}, not for {caller.name!r}: leave it out."
-            raise InputError(msg)
-    return {name: given[name] for name in caller.uses if given[name] is not None}
-
-
-def _control_names(control: str | Iterable[str] | None) -> list[str] | None:
-    """Names as a list of texts, so that control=0 finds the label 0 of an integer column."""
-    if control is None:
-        return None
-    names = list(control) if isinstance(control, Iterable) and not isinstance(control, str) else [control]
-    if not names:
-        msg = "control=[] names no control: give at least one, or None to look for the usual spellings."
-        raise InputError(msg)
-    return [str(name).strip() for name in names]

@@ -13,8 +13,10 @@ _Data = TypeVar("_Data", AnnData, MuData)
 def argen_guides(
     data: _Data,
     *,
+    rna: str | None = None,
     guides: str | None = None,
     guide_target: str | Path | re.Pattern | Mapping[str, str] | pd.Series | pd.DataFrame | None = None,
+    guide_layer: str | None = None,
     labels: str | None = None,
     control: str | Iterable[str] | None = None,
     method: Literal["mixture", "gaussian", "poisson_gauss", "threshold", "max", "labels"] | None = None,
@@ -35,8 +37,10 @@ def argen_guides(
 def argen_guides(
     data: _Data,
     *,
+    rna: str | None = None,
     guides: str | None = None,
     guide_target: str | Path | re.Pattern | Mapping[str, str] | pd.Series | pd.DataFrame | None = None,
+    guide_layer: str | None = None,
     labels: str | None = None,
     control: str | Iterable[str] | None = None,
     method: Literal["mixture", "gaussian", "poisson_gauss", "threshold", "max", "labels"] | None = None,
@@ -57,8 +61,10 @@ def argen_guides(
 def argen_guides(
     data: _Data,
     *,
+    rna: str | None = None,
     guides: str | None = None,
     guide_target: str | Path | re.Pattern | Mapping[str, str] | pd.Series | pd.DataFrame | None = None,
+    guide_layer: str | None = None,
     labels: str | None = None,
     control: str | Iterable[str] | None = None,
     method: Literal["mixture", "gaussian", "poisson_gauss", "threshold", "max", "labels"] | None = None,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from argen._bridge import log
 from argen._bridge.guides.knockdown import read_design
 from argen._bridge.guides.qc import QcLimits, QcResult, apply_rules, write_qc
-from argen._bridge.modality import find_rna, modality
-from argen._bridge.mudatas import columns_stay, copied
+from argen._bridge.modality import find_analysed, modality
+from argen._bridge.mudatas import columns_stay, copied, naming_columns
 from argen._bridge.remembered import REMEMBERED
+from argen._bridge.storage import check_takes_results
 from argen._bridge.validate import check_key
 from argen.errors import InputError
 
@@ -23,6 +24,7 @@ __all__ = ["argen_qc"]
 def argen_qc(  # noqa: PLR0913
     data: "AnnData | MuData",
     *,
+    rna: str | None = None,
     min_depth: float | None = None,
     max_depth: float | None = None,
     min_genes: float | None = None,
@@ -37,6 +39,7 @@ def argen_qc(  # noqa: PLR0913
     covariates: str | Sequence[str] | None = None,
     layer: str | None = None,
     measured_as: Mapping[str, str] | None = None,
+    gene_symbols: str | None = None,
     guides: str = "argen_guides",
     subset: bool = True,
     key_added: str = "argen_qc",
@@ -52,7 +55,11 @@ def argen_qc(  # noqa: PLR0913
     Parameters
     ----------
     data
-        Cells with raw counts; of a MuData the RNA modality is used.
+        Cells with raw counts; of a MuData the RNA modality is used. Features that are no genes by
+        ``var["feature_types"]`` are left out, as in :func:`argen.tl.argen_descendants`.
+    rna
+        Modality of a MuData with the RNA. `None` takes the one that holds results of argen, else looks for it as
+        :func:`argen.pp.argen_guides` does.
     min_depth, max_depth
         Limits of the sequencing depth, both included.
     min_genes, max_genes
@@ -76,6 +83,9 @@ def argen_qc(  # noqa: PLR0913
     covariates, layer, measured_as
         For the knock-downs and the counts, as in :func:`argen.get.guides`. Layer, depth and covariates are kept:
         later steps take them unless they are given others.
+    gene_symbols
+        Column of ``var`` with further names of the genes, such as ``"gene_name"`` where ``var_names`` are Ensembl
+        identifiers: targets may have either, and mitochondrial genes are found by it. Kept as those are.
     guides
         Key of :func:`argen.pp.argen_guides`; needed for the rules on perturbations.
     subset
@@ -132,10 +142,12 @@ def argen_qc(  # noqa: PLR0913
     )
     _check_limits(limits)
     start = log.info("quality control")
-    rna = find_rna(data, None)
-    design = read_design(modality(data, rna), covariates, depth, layer, measured_as)
+    rna = find_analysed(data, rna)
+    check_takes_results(modality(data, rna), copy=copy, name="data" if rna is None else f"data.mod[{rna!r}]")
     columns = {"n_genes": n_genes, "percent_mito": percent_mito}
-    result = apply_rules(modality(data, rna), limits, guides, columns, design)
+    with naming_columns(data, rna):
+        design = read_design(modality(data, rna), covariates, depth, layer, measured_as, gene_symbols=gene_symbols)
+        result = apply_rules(modality(data, rna), limits, guides, columns, design)
     _report(result)
     given = {name: getattr(limits, name) for name in QcLimits.__slots__}
     used = {name: getattr(design, name) for name in REMEMBERED}

@@ -10,6 +10,7 @@ _Data = TypeVar("_Data", AnnData, MuData)
 def argen_qc(
     data: _Data,
     *,
+    rna: str | None = None,
     min_depth: float | None = None,
     max_depth: float | None = None,
     min_genes: float | None = None,
@@ -24,6 +25,7 @@ def argen_qc(
     covariates: str | Sequence[str] | None = None,
     layer: str | None = None,
     measured_as: Mapping[str, str] | None = None,
+    gene_symbols: str | None = None,
     guides: str = "argen_guides",
     subset: bool = True,
     key_added: str = "argen_qc",
@@ -33,6 +35,7 @@ def argen_qc(
 def argen_qc(
     data: _Data,
     *,
+    rna: str | None = None,
     min_depth: float | None = None,
     max_depth: float | None = None,
     min_genes: float | None = None,
@@ -47,6 +50,7 @@ def argen_qc(
     covariates: str | Sequence[str] | None = None,
     layer: str | None = None,
     measured_as: Mapping[str, str] | None = None,
+    gene_symbols: str | None = None,
     guides: str = "argen_guides",
     subset: bool = True,
     key_added: str = "argen_qc",
@@ -56,6 +60,7 @@ def argen_qc(
 def argen_qc(
     data: _Data,
     *,
+    rna: str | None = None,
     min_depth: float | None = None,
     max_depth: float | None = None,
     min_genes: float | None = None,
@@ -70,6 +75,7 @@ def argen_qc(
     covariates: str | Sequence[str] | None = None,
     layer: str | None = None,
     measured_as: Mapping[str, str] | None = None,
+    gene_symbols: str | None = None,
     guides: str = "argen_guides",
     subset: bool = True,
     key_added: str = "argen_qc",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 import numpy as np
 
 from argen._bridge import log
+from argen._bridge.gene_names import gene_names
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results import slots
 from argen._bridge.results.network import diagnostics_of
@@ -184,7 +185,7 @@ def argen_dag(  # noqa: PLR0913
     names = {"descendants": descendants, "key_added": key_added, "kind": "network"}
     step = open_step(adata, argen_dag, given, **names, n_jobs=n_jobs)
     screen = step.screen
-    known, prior_table = read_prior(prior, screen.genes)
+    known, prior_table = read_prior(prior, screen.genes, gene_names(adata, step.settings.gene_symbols))
     relation = step.relation_with(known)
     start = log.info("searching the causal network")
     placed = place_genes(relation.descendant, step.tests.neg_log10_p, before=known.before)

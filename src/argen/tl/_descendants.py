@@ -40,6 +40,7 @@ def argen_descendants(  # noqa: PLR0913
     min_cells: int = 10,
     responders: Literal["auto", "all"] | str | Sequence[str] | None = "auto",
     min_counts: int = 20,
+    gene_symbols: str | None = None,
     n_jobs: int | None = None,
     key_added: str = "argen_descendants",
     copy: bool = False,
@@ -78,22 +79,29 @@ def argen_descendants(  # noqa: PLR0913
     Parameters
     ----------
     adata
-        Cells × genes with raw UMI counts in ``X`` or in `layer` (dense or any sparse format).
+        Cells × genes with raw UMI counts in ``X`` or in `layer` (dense or any sparse format), in memory. Features whose
+        ``var["feature_types"]`` is not ``"Gene Expression"`` (guides, antibodies, hashtags) are no genes and no part of
+        the depth. Counts that are off by rounding are rounded; what looks scaled to a common total is warned of.
     perturbation_key
         Column of ``obs`` with the perturbed gene of each cell, as :func:`argen.pp.argen_guides` writes it or as a
-        published file has it. Cells labelled ``"multiple"`` or ``"unassigned"``, or without a label, are left out.
+        published file has it, in the names of ``var_names`` or of `gene_symbols`; blanks round a label do not count.
+        Cells labelled ``"multiple"`` or ``"unassigned"``, or without a label, are left out.
     control
-        Label or labels of the control cells in `perturbation_key`.
+        Label or labels of the control cells in `perturbation_key`, or prefixes with ``*``, such as ``"NT-*"``.
     covariates
         Columns of ``obs``, or a formula over them such as ``"~ batch + percent_mito"`` (with ``C(x)``, ``a:b``,
         ``a*b``). Categorical, string and boolean columns become one-hot, numeric ones are standardised (before they
-        enter an interaction); a batch that is coded by integers needs ``C(batch)`` or a categorical column. No part of
-        a formula is evaluated as code. What :func:`argen.pp.argen_qc` was given, of this and the two below, is the
-        default; ``[]`` is none.
+        enter an interaction); a batch that is coded by integers needs ``C(batch)`` or a categorical column. Texts and
+        categories that are measurements (all numbers, with decimals and more than 20 different ones, or more than 50,
+        of which one in twenty belongs to a single cell) are taken as numbers, with a warning; ``C(x)`` makes a factor
+        of anything. No part of a formula is evaluated as code. Perturbed cells in a level without control cells tell
+        nothing: a warning counts them, ``n_supported`` of :func:`argen.get.perturbations` the others. What
+        :func:`argen.pp.argen_qc` was given, of this and the two below, is the default; ``[]`` is none.
     depth
         Column of ``obs`` with each cell's sequencing depth. Default: the total count over *all* genes of the matrix.
-        Give the depth of the full transcriptome when `adata` holds only some genes. ``"unaffected"`` (unless ``obs``
-        has a column of that name): the count over the genes that are not perturbed and that no perturbation moves at
+        Give the depth of the full transcriptome when `adata` holds only some genes. Counts will do, and size factors;
+        the log names a depth that the counts do not follow, such as a logarithm. ``"unaffected"`` (unless ``obs`` has
+        a column of that name): the count over the genes that are not perturbed and that no perturbation moves at
         an adjusted p of .1, for a depth that is not composed of the effects; they are in the table ``depth_genes``.
         It takes the bulk of the measured genes to be unaffected, which a regulator of most of them is not.
     layer
@@ -151,6 +159,10 @@ def argen_descendants(  # noqa: PLR0913
         depends on them. See :func:`argen.get.pairs` with ``responders=True`` and :func:`argen_responders`.
     min_counts
         Fewest counts that a responder must have in the control cells, and in the other cells.
+    gene_symbols
+        Column of ``var`` with further names of the genes, such as ``"gene_name"`` where ``var_names`` are Ensembl
+        identifiers: the labels of the cells, `perturbations` and prior knowledge may use either. What is stored uses
+        ``var_names``; tables, plots and files show the names of this column unless they are told another.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
     key_added
@@ -218,6 +230,7 @@ def argen_descendants(  # noqa: PLR0913
         "min_cells": min_cells,
         "responders": responders,
         "min_counts": min_counts,
+        "gene_symbols": gene_symbols,
     }
     settings = DescendantSettings.read(with_remembered(adata, given, ["qc"]))
     step = compute_step(adata, settings, key_added, n_jobs)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge import log
+from argen._bridge.gene_names import gene_names
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.joint import joint_entry, write_joint
 from argen._bridge.results.network import diagnostics_of
@@ -161,7 +162,7 @@ def argen_joint(  # noqa: PLR0913
             f"{name_some(screen.genes)}. ag.tl.argen_dag searches with two."
         )
         raise DesignError(msg)
-    known, prior_table = read_prior(prior, screen.genes)
+    known, prior_table = read_prior(prior, screen.genes, gene_names(adata, step.settings.gene_symbols))
     start = log.info("searching the causal network, all total effects at once")
     announce_compilation(joint=True)
     chains = chains or usual_chains(screen.n_genes)

@@ -61,11 +61,11 @@ def argen_overidentification(
     Parameters
     ----------
     adata
-        After :func:`argen.pp.argen_guides` and :func:`argen_dag`.
+        After :func:`argen_dag`, with the guide of each cell.
     key
         Name of the network.
     guides
-        Name of the guide calls.
+        Name of the guide calls of :func:`argen.pp.argen_guides`, or a column of `obs` with the guide of each cell.
     min_cells
         Fewest cells of a guide.
     alpha
@@ -136,7 +136,7 @@ def argen_overidentification(
     threads = resolve_n_jobs(n_jobs)
     network = open_network(adata, argen_overidentification, key, key_added=key_added, kind="overidentification")
     step = network.step
-    carried = carried_guides(adata, guides, step.screen)
+    carried = carried_guides(adata, guides, step.screen, step.settings.gene_symbols)
     split = split_by_guides(step.screen, carried.of_cell, min_cells)
     check_split(split, carried, min_cells)
     equations = estimable_equations(network.dag)

@@ -78,7 +78,8 @@ def argen_sensitivity(
         Name of the guide calls (:func:`argen.pp.argen_guides`), or a column of `obs` with the guide of each cell.
     replicate
         Column of `obs` with the replicate of each cell (donor, library, day); a replicate is what could have been left
-        undone as a whole. A covariate that does not vary any more without one of them is left out.
+        undone as a whole. Perturbations in one replicate alone leave the network with it, as the log says; it is an
+        error if all of them are. A covariate that does not vary any more without one of them is left out.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
     key_added

@@ -6,7 +6,7 @@ from scipy import stats
 from screens import random_screen
 
 from argen._core.checks.balance import imbalance
-from argen._core.checks.depth import depth_slope
+from argen._core.checks.depth import depth_slope, unfollowed_spread
 from argen._core.checks.guides import groups_against_rest, moved_genes, unequal
 from argen._core.checks.responses import common_responses, programmes
 from argen._core.measured.shifts import estimate_shifts
@@ -77,6 +77,16 @@ def test_depth_slope():
     assert depth_slope(depth, panel) == pytest.approx(1.0, abs=0.1)
     assert np.isnan(depth_slope(depth[:100], total[:100]))
     assert np.isnan(depth_slope(np.ones(3000), total))
+
+
+def test_totals_that_a_constant_depth_does_not_follow():
+    rng = np.random.default_rng(1)
+    same = np.full(3000, 7.0)
+    assert unfollowed_spread(same, rng.poisson(500 * rng.lognormal(0, 0.4, 3000))) == pytest.approx(0.4, abs=0.03)
+    assert unfollowed_spread(same, rng.poisson(30, 3000)) == 0.0  # Poisson alone: counts that were brought to one depth
+    varying = rng.lognormal(0, 0.4, 3000)
+    assert unfollowed_spread(varying, rng.poisson(500 * varying)) == 0.0
+    assert unfollowed_spread(same[:100], rng.poisson(500 * varying)[:100]) == 0.0
 
 
 def _sums(effect, se=0.05, control=0.01):

@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.checks.findings import Finding
+from argen._bridge.columns import holds_measurements, is_number
+from argen._bridge.design import numeric_columns, parse_covariates
+from argen._bridge.design_hints import unsupported_words
 from argen._bridge.measured import MeasuredScreen, own_genes, read_measured
 from argen._bridge.settings import DescendantSettings
 from argen._bridge.validate import counted, name_some
@@ -61,7 +64,9 @@ def balance_table(adata: "AnnData", measured: MeasuredScreen, settings: Descenda
 def _levels(values: pd.Series) -> tuple[np.ndarray, pd.Index]:
     """Codes and levels of what may be a batch; none for measurements and for what is no plain value."""
     none = np.full(len(values), -1), pd.Index([])
-    if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+    if holds_measurements(values):
+        return none
+    if is_number(values):
         known = values.dropna()
         if known.nunique() > MOST_CODES or not (known == np.round(known)).all():
             return none
@@ -80,8 +85,6 @@ def _names_perturbations(group: np.ndarray, level: np.ndarray) -> bool:
 
 
 def _columns(settings: DescendantSettings, adata: "AnnData") -> Collection[str]:
-    from argen._bridge.design import parse_covariates
-
     return set(parse_covariates(settings.covariates, adata.obs).columns.values())
 
 
@@ -112,7 +115,7 @@ def check_balance(table: pd.DataFrame) -> list[Finding]:
     return found
 
 
-def check_supported(measured: MeasuredScreen) -> list[Finding]:
+def check_supported(adata: "AnnData", measured: MeasuredScreen, settings: DescendantSettings) -> list[Finding]:
     """Perturbations with cells in covariate levels without control cells: they count but carry no information."""
     screen = measured.screen
     n, supported = screen.n_per_group[:-1], screen.n_supported[:-1]
@@ -122,11 +125,18 @@ def check_supported(measured: MeasuredScreen) -> list[Finding]:
         return []
     at = at[np.argsort(share[at], kind="stable")]
     names = [f"{measured.perturbations[i]} {supported[i]} of {n[i]}" for i in at[:5]]
+    spec = parse_covariates(settings.covariates, adata.obs)
+    words = unsupported_words(
+        spec,
+        adata.obs.iloc[screen.cell],
+        screen.group == screen.n_groups,
+        screen.design.stratum_supported[screen.stratum],
+    )
     return [
         Finding(
             "controls",
-            f"{counted(int((n - supported).sum()), 'cell')} are in covariate levels without control cells and carry no "
-            f"information; of {counted(len(at), 'perturbation')} more than a fifth ({name_some(names)} are left)",
+            f"{words} and tell nothing; of {counted(len(at), 'perturbation')} these are more than a fifth "
+            f"({name_some(names)} are left)",
             float(share[at[0]]),
             "smallest share of cells with controls",
             "Trust n_supported, not n_cells. Leave the covariate out if its levels do not matter, or add controls.",
@@ -160,18 +170,14 @@ def check_covariates(
     adata: "AnnData", measured: MeasuredScreen, settings: DescendantSettings, map_: Map
 ) -> list[Finding]:
     """Numeric covariates that take in the perturbation: knock-downs lose z² when they enter."""
-    from argen._bridge.design import parse_covariates
-
     spec = parse_covariates(settings.covariates, adata.obs)
-    numeric = [
-        name for name in dict.fromkeys(spec.columns.values())
-        if pd.api.types.is_numeric_dtype(adata.obs[name].dtype) and f"C({name})" not in spec.columns
-    ]  # fmt: skip
+    numeric = numeric_columns(spec, adata.obs)
     others = [name for name in dict.fromkeys(spec.columns.values()) if name not in numeric]
     if not numeric or (measured.own >= 0).sum() == 0:
         return []
     with_all = _strengths(measured, map_)
-    without = _strengths(read_measured(adata, replace(settings, covariates=tuple(others) or None)), map_)
+    factors = " + ".join(f"C(`{name}`)" for name in others)
+    without = _strengths(read_measured(adata, replace(settings, covariates=f"~ {factors}" if others else None)), map_)
     both = with_all.join(without.add_suffix("_without"), how="inner").dropna()
     both = both[both["z2_without"] > STRONG]
     if both.empty:

@@ -1,21 +1,17 @@
 """Checks of the effects on all measured genes: composition, common responses, shared programmes, depth."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
+from argen._bridge.checks.depth_scale import LARGEST_SHARE
 from argen._bridge.checks.findings import Finding
 from argen._bridge.measured import MeasuredScreen
 from argen._bridge.validate import counted, name_some
-from argen._core.checks.depth import depth_slope
 from argen._core.checks.responses import common_responses, programmes, remaining
 from argen._core.measured.shifts import CERTAIN_PERTURBATION, Shifts
 from argen._core.measured.sums import MeasuredSums
 
 __all__ = [
-    "LARGEST_SHARE",
-    "check_depth_scale",
     "check_responses",
     "check_shares",
     "check_shifts",
@@ -23,13 +19,11 @@ __all__ = [
     "effect_tables",
 ]
 
-# Shares of the counts of the controls that one gene, and all perturbed ones, may carry; genes of a panel.
-LARGEST_SHARE, LARGEST_PERTURBED = 0.1, 0.2
+# Share of the counts of the controls that all perturbed genes may carry; genes of a panel.
+LARGEST_PERTURBED = 0.2
 PANEL = 1000
 # A depth that differs by less from the total is the total.
 SAME = 1e-3
-# A right depth has slope 1; size factors and depths of the whole transcriptome above a panel stay within these.
-SLOPES = (0.5, 1.6)
 _NAMED = 10
 
 
@@ -95,26 +89,6 @@ def _is_proportional(depth: np.ndarray, total: np.ndarray) -> bool:
     """Whether the depth is the total but for a factor, in nearly all cells."""
     ratio = total / depth
     return bool(np.mean(np.abs(ratio / np.median(ratio) - 1.0) < SAME) > 0.95)
-
-
-def check_depth_scale(measured: MeasuredScreen, totals: Sequence[np.ndarray], depth: str | None) -> list[Finding]:
-    """A depth column that follows none of the `totals` of counts."""
-    if depth is None:
-        return []
-    slopes = [depth_slope(measured.screen.design.depth, total[measured.screen.cell]) for total in totals]
-    slope = min(slopes, key=lambda s: abs(s - 1.0) if np.isfinite(s) else 0.0)
-    if not np.isfinite(slope) or SLOPES[0] <= slope <= SLOPES[1]:
-        return []
-    kind = "a logarithm" if slope > SLOPES[1] else "something that is not proportional to the counts"
-    return [
-        Finding(
-            "depth scale",
-            f"depth={depth!r} looks like {kind}: the counts of a cell change with its power {slope:.1f}, not 1",
-            slope,
-            "slope of log counts on log depth",
-            "Give the total count of each cell, or size factors, not their logarithm.",
-        )
-    ]
 
 
 def common_genes(sums: MeasuredSums, shifts: Shifts) -> np.ndarray:

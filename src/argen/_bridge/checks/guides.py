@@ -19,7 +19,7 @@ from argen._core.screen import CONTROL, regroup
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["GuideOfCell", "check_control_guides", "check_unequal_guides", "guide_of_cell"]
+__all__ = ["GuideOfCell", "check_control_guides", "check_unequal_guides", "guide_names", "guide_of_cell"]
 
 NONE, SEVERAL = -1, -2
 ENOUGH_GUIDES = 4
@@ -55,12 +55,17 @@ def guide_of_cell(adata: "AnnData", guides: str | None, measured: MeasuredScreen
         number[n == 1] = calls.indices[calls.indptr[:-1][n == 1]]
         return GuideOfCell(names, number)
     column = read_column(adata.obs, guides, f"guides={guides!r}", " Or name the calls of ag.pp.argen_guides.")
-    text = column.astype(object).where(column.notna(), "").astype(str).str.strip().to_numpy(dtype=object)[cell]
+    return GuideOfCell(*guide_names(column.iloc[cell]))
+
+
+def guide_names(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Names of the guides in a column with the guide of each cell, and the number of each cell's name, −1 for none."""
+    text = column.astype(object).where(column.notna(), "").astype(str).str.strip().to_numpy(dtype=object)
     empty = np.isin(np.char.lower(text.astype(str)), _EMPTY)
     names, number = np.unique(text[~empty], return_inverse=True)
-    of_cell = np.full(len(cell), NONE)
+    of_cell = np.full(len(column), NONE)
     of_cell[~empty] = number
-    return GuideOfCell(names, of_cell)
+    return names, of_cell
 
 
 def check_control_guides(

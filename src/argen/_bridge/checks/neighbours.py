@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.checks.findings import Finding
+from argen._bridge.features import gene_columns, genes_of
 from argen._bridge.measured import MeasuredScreen
 from argen._bridge.validate import counted, name_some
 from argen._core.fdr import adjusted
@@ -25,7 +26,8 @@ LEVEL = 0.01
 
 def read_positions(adata: "AnnData", positions: pd.DataFrame | None) -> pd.DataFrame | None:
     """Chromosome and start by gene, from a table or from the columns of var that hold them; None where none does."""
-    table = adata.var if positions is None else positions
+    genes = gene_columns(adata)
+    table = positions if positions is not None else adata.var if genes is None else adata.var[genes]
     if not isinstance(table, pd.DataFrame):
         msg = (
             f"positions is a {type(positions).__name__}; give a data frame with the genes as index, chromosome, start."
@@ -44,7 +46,7 @@ def read_positions(adata: "AnnData", positions: pd.DataFrame | None) -> pd.DataF
     if positions is not None and "gene" in positions:
         table.index = pd.Index(positions["gene"])
     table.index = table.index.astype(str)
-    if positions is not None and not table.index.isin(adata.var_names).any():
+    if positions is not None and not table.index.isin(genes_of(adata)).any():
         msg = f"positions names none of the genes of adata.var_names, but {name_some(table.index[:3])}."
         raise InputError(msg)
     table = table.assign(start=pd.to_numeric(table["start"], errors="coerce")).dropna()

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge import log
+from argen._bridge.checks.depth_scale import LARGEST_SHARE, depth_finding, totals_of
 from argen._bridge.checks.design import (
     balance_table,
     check_balance,
@@ -16,8 +17,6 @@ from argen._bridge.checks.design import (
     check_survivors,
 )
 from argen._bridge.checks.effects import (
-    LARGEST_SHARE,
-    check_depth_scale,
     check_responses,
     check_shares,
     check_shifts,
@@ -26,7 +25,8 @@ from argen._bridge.checks.effects import (
 from argen._bridge.checks.findings import Finding, findings_table
 from argen._bridge.checks.guides import GuideOfCell, check_control_guides, check_unequal_guides
 from argen._bridge.checks.neighbours import check_neighbours
-from argen._bridge.counts import UNAFFECTED, read_counts
+from argen._bridge.counts import UNAFFECTED, read_counts, read_depth
+from argen._bridge.features import genes_of
 from argen._bridge.measured import MeasuredScreen, read_measured
 from argen._bridge.results.tables import SHIFTED
 from argen._bridge.settings import DescendantSettings
@@ -119,10 +119,10 @@ def quick_findings(
     return [
         *check_shifts(measured, shifts, seen.taken_out[0]),
         *check_shares(measured, sums, totals[0]),
-        *check_depth_scale(measured, totals, settings.depth),
+        *_depth_scale(adata, settings, measured, totals),
         *check_responses(measured, sums, shifts, seen.taken_out[1]),
         *check_balance(balance_table(adata, measured, settings) if balance is None else balance),
-        *check_supported(measured),
+        *check_supported(adata, measured, settings),
         *check_survivors(measured),
     ]
 
@@ -130,11 +130,20 @@ def quick_findings(
 def _totals(
     adata: "AnnData", settings: DescendantSettings, measured: MeasuredScreen, sums: MeasuredSums
 ) -> list[np.ndarray]:
-    """Counts of each cell, and those without the genes that carry more than a tenth: a depth may leave these out."""
+    """Counts of each cell, and those without the genes that carry more than a tenth of the counts of the controls."""
     names = np.array(measured.screen.genes, dtype=object)[sums.S[-1] <= LARGEST_SHARE * sums.S[-1].sum()]
-    counts = read_counts(adata, settings.layer)
-    usual = counts[:, adata.var_names.get_indexer(list(names))]
-    return [np.asarray(some.sum(axis=1), dtype=float).ravel() for some in (counts, usual)]
+    return totals_of(read_counts(adata, settings.layer), genes_of(adata).isin(names))
+
+
+def _depth_scale(
+    adata: "AnnData", settings: DescendantSettings, measured: MeasuredScreen, totals: list[np.ndarray]
+) -> list[Finding]:
+    if settings.depth not in adata.obs:  # the counts themselves
+        return []
+    cells = measured.screen.cell
+    depth = read_depth(adata.obs, settings.depth, None)[cells]
+    found = depth_finding(settings.depth, depth, [total[cells] for total in totals])
+    return [] if found is None else [found]
 
 
 def full_check(

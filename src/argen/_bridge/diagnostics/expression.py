@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from argen._bridge.features import genes_of
 from argen._bridge.responders.blocks import GeneReader
 from argen._bridge.results.steps import DescendantStep
 from argen._bridge.validate import name_some
@@ -56,7 +57,8 @@ def _screen(
     nodes = list(step.screen.genes)
     if set(genes) | set(groups) <= set(nodes):
         return nodes, [nodes.index(name) for name in genes], step.screen, step.phi
-    if unknown := [name for name in genes if name not in adata.var_names]:
+    measured = genes_of(adata)
+    if unknown := [name for name in genes if name not in measured]:
         msg = f"genes names {name_some(map(repr, unknown))}, not among adata.var_names."
         raise InputError(msg)
     reader = GeneReader(adata, step.settings, step.depth_genes, step.entry.tables["shifts"])
@@ -66,7 +68,7 @@ def _screen(
             f"adata.obs[{step.settings.perturbation_key!r}]. There are: {name_some(reader.perturbations)}."
         )
         raise InputError(msg)
-    screen = reader.screen(adata.var_names.get_indexer(genes))
+    screen = reader.screen(measured.get_indexer(genes))
     needs = FAMILIES[step.settings.family].needs_dispersion
     phi = estimate_dispersions(screen).phi if needs else np.zeros(screen.n_genes)
     return list(reader.perturbations), list(range(len(genes))), screen, phi

@@ -9,14 +9,18 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge import log
 from argen._bridge.checks.screen import ENOUGH_GENES
+from argen._bridge.design import parse_covariates, with_fixed_types
 from argen._bridge.diagnostics.calibration import Notes
+from argen._bridge.gene_names import gene_names
 from argen._bridge.guides.knockdown import read_guides
 from argen._bridge.inputs import read_screen
+from argen._bridge.labels import read_labels
 from argen._bridge.measured import read_measured
 from argen._bridge.results.steps import DescendantStep, shifted
 from argen._bridge.results.tables import shifts_table
-from argen._bridge.validate import counted, name_some
+from argen._bridge.validate import counted, name_some, read_column
 from argen._core.descendants.prior import Prior
 from argen._core.measured.shifts import estimate_shifts
 from argen._core.measured.sums import measured_sums
@@ -63,8 +67,12 @@ class OwnCells:
 
         screen = step.screen
         counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=(screen.n_cells, screen.n_genes))
-        obs = adata.obs.iloc[screen.cell].assign(**{_DEPTH: step.unshifted.design.depth})
-        self.settings: DescendantSettings = step.settings
+        read = read_labels(adata, step.settings)  # genes by the names of the screen, controls one by one
+        labels, key = read.of_cell[screen.cell], step.settings.perturbation_key
+        spec = parse_covariates(step.settings.covariates, adata.obs)
+        obs = with_fixed_types(spec, adata.obs.iloc[screen.cell])
+        obs = obs.assign(**{_DEPTH: step.unshifted.design.depth, key: labels})
+        self.settings: DescendantSettings = replace(read.settings, gene_symbols=None)
         self.adata = AnnData(sparse.csr_matrix(counts), obs=obs, var=pd.DataFrame(index=list(screen.genes)))
         self._rows, self._map = screen.cell, map_
         adjusts = step.settings.adjust is not None
@@ -120,7 +128,7 @@ def without_guides(
     sizes = screen.n_per_group
     found: dict[bool, list[CellsLeftOut]] = {False: [], True: []}
     few: dict[bool, list[str]] = {False: [], True: []}
-    carriers = list(_carriers(adata, guides, screen))
+    carriers = list(_carriers(adata, guides, step))
     times = Counter(name for name, group, _ in carriers if group != screen.n_groups)
     for guide, group, cells in carriers:
         is_control = group == screen.n_groups
@@ -141,10 +149,10 @@ def without_guides(
     return found[False], found[True]
 
 
-def _carriers(adata: "AnnData", guides: str, screen: Screen) -> Iterator[tuple[str, int, np.ndarray]]:
+def _carriers(adata: "AnnData", guides: str, step: DescendantStep) -> Iterator[tuple[str, int, np.ndarray]]:
     """Name of each guide, the group it belongs to, and the positions of the cells of that group that carry it."""
-    names, calls = _calls(adata, guides, screen)
-    group = screen.group
+    names, calls = _calls(adata, guides, step)
+    group = step.screen.group
     calls = sparse.csc_array(calls)
     for j, name in enumerate(names):
         cells = calls.indices[calls.indptr[j] : calls.indptr[j + 1]]
@@ -152,12 +160,14 @@ def _carriers(adata: "AnnData", guides: str, screen: Screen) -> Iterator[tuple[s
             yield name, own, cells[group[cells] == own]
 
 
-def _calls(adata: "AnnData", guides: str, screen: Screen) -> tuple[list[str], sparse.sparray]:
+def _calls(adata: "AnnData", guides: str, step: DescendantStep) -> tuple[list[str], sparse.sparray]:
     """Names of the guides, and which sorted cell of `screen` carries which; only guides of the cell's own gene."""
+    screen = step.screen
     if guides in adata.uns:
         table = read_guides(adata, guides).tables["guides"]
         position = {gene: j for j, gene in enumerate(screen.genes)}
-        group = table["target"].astype(str).map(position).fillna(-1).to_numpy(dtype=np.int64)
+        genes = gene_names(adata, step.settings.gene_symbols).genes(table["target"])
+        group = np.array([position.get(gene, -1) for gene in genes], dtype=np.int64)
         group[table["is_control"].to_numpy(dtype=bool)] = screen.n_groups
         calls = sparse.coo_array(sparse.csr_array(adata.obsm[guides])[screen.cell])
         own = (calls.data != 0) & (group[calls.col] == screen.group[calls.row])
@@ -173,10 +183,7 @@ def _calls(adata: "AnnData", guides: str, screen: Screen) -> tuple[list[str], sp
 def without_replicates(adata: "AnnData", replicate: str, step: DescendantStep, notes: Notes) -> list[CellsLeftOut]:
     """Each value of the column `replicate` whose control cells are not needed; cells without one are always kept."""
     screen, least = step.screen, step.settings.min_cells
-    if replicate not in adata.obs:
-        msg = f"replicate={replicate!r} is not a column of adata.obs. Columns: {name_some(adata.obs.columns, 30)}."
-        raise InputError(msg)
-    column = adata.obs[replicate].iloc[screen.cell]
+    column = read_column(adata.obs, replicate, f"replicate={replicate!r}").iloc[screen.cell]
     labels = column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)
     values = sorted(set(labels) - {""})
     if not 2 <= len(values) <= screen.n_cells // 2:
@@ -189,4 +196,24 @@ def without_replicates(adata: "AnnData", replicate: str, step: DescendantStep, n
     needed = [value for value in values if (labels[controls] != value).sum() < least]
     if needed:
         notes.add("replicates", f"fewer than {least} control cells without it: {name_some(needed)}", len(needed))
+    _check_crossed(labels, replicate, screen)
     return [CellsLeftOut(value, labels != value) for value in values if value not in needed]
+
+
+def _check_crossed(labels: np.ndarray, replicate: str, screen: Screen) -> None:
+    """A perturbation in one replicate alone goes with it: leaving that out tells nothing of its edges."""
+    alone = [
+        gene
+        for k, gene in enumerate(screen.genes)
+        if len(found := set(labels[screen.group == k])) == 1 and "" not in found
+    ]
+    if not alone:
+        return
+    words = f"{len(alone)} of {counted(screen.n_groups, 'perturbation')} in a single level of {replicate!r}"
+    if len(alone) == screen.n_groups:
+        msg = (
+            f"replicate={replicate!r}: {words}, so that without one its perturbations are gone, and no edge is "
+            "compared. A replicate holds cells of most perturbations and of the controls (donor, library, day)."
+        )
+        raise InputError(msg)
+    log.warning(f"{words}, without which they leave the network, too: {name_some(alone)}")

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.checks.guides import guide_names
+from argen._bridge.gene_names import gene_names
 from argen._bridge.guides.knockdown import read_guides
 from argen._bridge.validate import name_some
 from argen._core.diagnostics.guide_split import NO_GUIDE, GuideSplit
@@ -52,11 +54,17 @@ class CarriedGuides:
         return np.bincount(self.of_cell[self.of_cell != NO_GUIDE], minlength=len(self.names))
 
 
-def carried_guides(adata: "AnnData", key: str, screen: Screen) -> CarriedGuides:
-    """Guides of the cells of `screen` from the calls under `key`."""
+def carried_guides(adata: "AnnData", key: str, screen: Screen, gene_symbols: str | None = None) -> CarriedGuides:
+    """Guides of the cells of `screen` from the calls under `key`, or from an obs column of that name.
+
+    The column `gene_symbols` of var may name the targets of the calls.
+    """
+    if key not in adata.uns and key in adata.obs:
+        return _guides_of_column(adata, key, screen)
     table = read_guides(adata, key).tables["guides"]
     position = {gene: j for j, gene in enumerate(screen.genes)}
-    against = table["target"].astype(str).map(position).fillna(-1).to_numpy(dtype=np.int64)
+    genes = gene_names(adata, gene_symbols).genes(table["target"])
+    against = np.array([position.get(gene, -1) for gene in genes], dtype=np.int64)
     against = np.where(table["is_control"].to_numpy(dtype=bool), -1, against)
     if (against < 0).all():
         targets = sorted(set(table["target"].astype(str)[~table["is_control"].to_numpy(dtype=bool)]))
@@ -72,6 +80,21 @@ def carried_guides(adata: "AnnData", key: str, screen: Screen) -> CarriedGuides:
     of_cell[cell] = guide
     of_cell[np.bincount(cell, minlength=screen.n_cells) > 1] = NO_GUIDE
     return CarriedGuides(table["guide"].astype(str).to_numpy(dtype=object), against, of_cell)
+
+
+def _guides_of_column(adata: "AnnData", column: str, screen: Screen) -> CarriedGuides:
+    """The guide of each cell that a column names, as a guide against the gene that the cell perturbs.
+
+    Where cells of several perturbations have one name, it stands for a guide of each of them.
+    """
+    names, number = guide_names(adata.obs[column].iloc[screen.cell])
+    known = (number >= 0) & (screen.group < screen.n_groups)
+    pairs, of_known = np.unique(np.column_stack([number, screen.group])[known], axis=0, return_inverse=True)
+    of_cell = np.full(screen.n_cells, NO_GUIDE)
+    of_cell[known] = of_known.ravel()
+    times = np.bincount(pairs[:, 0], minlength=len(names))
+    called = [names[g] if times[g] == 1 else f"{names[g]} of {screen.genes[k]}" for g, k in pairs.tolist()]
+    return CarriedGuides(np.array(called, dtype=object), pairs[:, 1], of_cell)
 
 
 def check_split(split: GuideSplit, guides: CarriedGuides, min_cells: int) -> None:

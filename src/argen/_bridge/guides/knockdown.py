@@ -8,14 +8,20 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge import log
+from argen._bridge.checks.depth_scale import depth_finding, totals_of
 from argen._bridge.counts import read_counts
 from argen._bridge.design import build_covariates, parse_covariates
+from argen._bridge.design_hints import design_hints, supported_cells, unsupported_words
+from argen._bridge.features import check_gene_names, genes_of
+from argen._bridge.gene_names import gene_names
 from argen._bridge.intervals import interval_95
 from argen._bridge.remembered import remembered_depth, with_remembered
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
-from argen._bridge.validate import name_some
+from argen._bridge.spelling import Asked, cure_of
+from argen._bridge.validate import name_quoted
 from argen._core.fdr import adjusted
 from argen._core.guides import KnockdownTask, fit_knockdowns
 from argen._core.parallel import worker_pool
@@ -42,6 +48,7 @@ class KnockdownDesign:
     covariates: str | Sequence[str] | None = None
     depth: str | None = None
     layer: str | None = None
+    gene_symbols: str | None = None
     measured_as: Mapping[str, str] = field(default_factory=dict)
     n_jobs: int | None = None
 
@@ -53,9 +60,11 @@ def read_design(
     layer: str | None,
     measured_as: Mapping[str, str] | None,
     n_jobs: int | None = None,
+    gene_symbols: str | None = None,
 ) -> KnockdownDesign:
     """The design as a user gives it, with what an earlier step was given in the place of None."""
-    known = with_remembered(adata, {"covariates": covariates, "depth": depth, "layer": layer})
+    given = {"covariates": covariates, "depth": depth, "layer": layer, "gene_symbols": gene_symbols}
+    known = with_remembered(adata, given)
     return KnockdownDesign(**known, measured_as=dict(measured_as or {}), n_jobs=n_jobs)
 
 
@@ -103,7 +112,7 @@ def _knockdowns(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     groups = _groups(adata, key, read_guides(adata, key))
     groups.perturbation[~among] = "unassigned"
-    genes = _genes(adata, groups, design.measured_as)
+    genes = _genes(adata, groups, design)
     counts = read_counts(adata, design.layer)
     usable, depth, covariates = _cells(adata, groups, counts, design)
     names = [name for name, gene in genes.items() if gene]
@@ -128,20 +137,24 @@ def _groups(adata: "AnnData", key: str, result: Entry) -> _Groups:
     return _Groups(guides.assign(target=guides["target"].astype(str)), perturbation, carried)
 
 
-def _genes(adata: "AnnData", groups: _Groups, measured_as: Mapping[str, str]) -> dict[str, str]:
+def _genes(adata: "AnnData", groups: _Groups, design: KnockdownDesign) -> dict[str, str]:
     """Gene that each target is measured by, empty where none is."""
-    guides = groups.guides
+    check_gene_names(adata)
+    guides, measured_as, names = groups.guides, design.measured_as, gene_names(adata, design.gene_symbols)
     targets = sorted(set(guides["target"][~guides["is_control"].astype(bool)]) - {"multiple"})
     if unknown := sorted(set(measured_as) - set(targets)):
-        msg = (
-            f"measured_as names {name_some(unknown)}, which are no targets; the targets are: {name_some(targets, 30)}."
-        )
+        there = name_quoted(targets, 30)
+        msg = f"measured_as names {name_quoted(unknown)}, which are no targets; the targets are: {there}."
         raise InputError(msg)
-    if absent := sorted(set(measured_as.values()) - set(adata.var_names)):
-        msg = f"measured_as names genes that are not in adata.var_names: {name_some(absent)}."
+    if absent := sorted(gene for gene in measured_as.values() if names.gene(gene) not in names.var_names):
+        where = "adata.var_names" if names.column is None else f"adata.var_names or adata.var[{names.column!r}]"
+        msg = f"measured_as names genes that are not in {where}: {name_quoted(absent)}."
         raise InputError(msg)
-    named = {target: measured_as.get(target, target) for target in targets}
-    return {target: gene if gene in adata.var_names else "" for target, gene in named.items()}
+    genes = {target: names.gene(measured_as.get(target, target)) for target in targets}
+    measured = {target: gene if gene in names.var_names else "" for target, gene in genes.items()}
+    if targets and not any(measured.values()) and (cure := cure_of(Asked(targets, adata, names, None))):
+        log.warning(f"no target of a guide is measured: {cure}")
+    return measured
 
 
 def _cells(
@@ -151,6 +164,9 @@ def _cells(
     depth = remembered_depth(adata, design.depth, lambda: counts)
     usable = ~np.isin(groups.perturbation, ["multiple", "unassigned", "nan"]) & (depth > 0)
     spec = parse_covariates(design.covariates, adata.obs)
+    hints = design_hints(spec, adata.obs[usable], design.depth)
+    if design.depth in adata.obs and (found := depth_finding(design.depth, depth, totals_of(counts))):
+        hints.notes.append(f"{found.what}. {found.advice}")
     while True:
         if not (usable & (groups.perturbation == "control")).any():
             msg = "No control cell with positive depth is left: knock-downs have nothing to be compared with."
@@ -159,6 +175,10 @@ def _cells(
         if not alone.any():
             break
         usable[np.flatnonzero(usable)[alone]] = False
+    control = groups.perturbation[usable] == "control"
+    if not (supported := supported_cells(covariates, control)).all():
+        hints.guesses.append(f"{unsupported_words(spec, adata.obs[usable], control, supported)} and tell nothing")
+    hints.say()
     own = depth[usable]
     return usable, own / own.mean() if design.depth is None else own, covariates
 
@@ -171,7 +191,7 @@ def _task(
     carried = groups.carried[:, own].tocsr()[cells]
     number = np.asarray(carried.argmax(axis=1)).ravel() if len(own) else np.zeros(len(cells), dtype=np.int64)
     guide = np.where(np.diff(carried.indptr) == 1, number, -1)
-    column = counts[:, [adata.var_names.get_loc(gene)]]
+    column = counts[:, [genes_of(adata).get_loc(gene)]]
     column = column.toarray() if sparse.issparse(column) else np.asarray(column)
     return KnockdownTask(column.ravel()[usable].astype(np.float64), position[cells], guide, len(own))
 

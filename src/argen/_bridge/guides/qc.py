@@ -1,19 +1,26 @@
 """Quality control: which cells and perturbations each rule removes, and why."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from argen._bridge.counts import read_counts
+from argen._bridge import log
+from argen._bridge.checks.depth_scale import depth_finding, totals_of
+from argen._bridge.columns import stored_as
+from argen._bridge.counts import read_counts, tell_of_counts
+from argen._bridge.features import genes_of
+from argen._bridge.gene_names import gene_names
 from argen._bridge.guides.knockdown import KnockdownDesign, read_guides, target_knockdowns
 from argen._bridge.guides.names import STATUS_WORDS
 from argen._bridge.remembered import remembered_depth
 from argen._bridge.results.entries import new_entry, write_entry
-from argen._bridge.validate import name_some, read_column, read_numbers
+from argen._bridge.validate import name_quoted, read_column, read_numbers
 from argen.errors import DesignError, InputError
 
 if TYPE_CHECKING:
@@ -79,7 +86,13 @@ def apply_rules(
         Depth, layer, covariates and names of genes for the knock-downs.
     """
     perturbation = _perturbation_of_cells(adata, guides) if _needs_perturbations(limits) else None
-    rules = _cell_rules(adata, limits, columns, design)
+
+    @cache
+    def counts():
+        tell_of_counts(adata, design.layer)
+        return read_counts(adata, design.layer)
+
+    rules = _cell_rules(adata, limits, columns, design, counts)
     if limits.one_perturbation:
         rules += _status_rules(perturbation)
     passes = ~np.logical_or.reduce([rule.fails for rule in rules] or [np.zeros(adata.n_obs, dtype=bool)])
@@ -88,6 +101,7 @@ def apply_rules(
         passes &= ~rules[-1].fails
     if limits.min_knockdown_z is not None:
         _check_controls(perturbation, passes)
+        counts()  # what is odd about them is said before they are used
         table = target_knockdowns(adata, guides, design, passes)
         rules.append(_weak_knockdown(perturbation, table, limits.min_knockdown_z))
         passes &= ~rules[-1].fails
@@ -108,21 +122,15 @@ def _perturbation_of_cells(adata: "AnnData", guides: str) -> np.ndarray:
 
 
 def _cell_rules(
-    adata: "AnnData", limits: QcLimits, columns: dict[str, str | None], design: KnockdownDesign
+    adata: "AnnData", limits: QcLimits, columns: dict[str, str | None], design: KnockdownDesign, counts: Callable
 ) -> list[_Rule]:
     """Rules on depth, number of genes and mitochondrial share; each quantity is computed only if it is needed."""
-    counts = None
-
-    def needed():
-        nonlocal counts
-        counts = read_counts(adata, design.layer) if counts is None else counts
-        return counts
-
     quantities: dict[str, Callable[[], np.ndarray]] = {
-        "depth": lambda: remembered_depth(adata, design.depth, needed),
-        "genes": lambda: _n_genes(adata, columns["n_genes"], needed),
-        "percent_mito": lambda: _percent_mito(adata, columns["percent_mito"], needed),
+        "depth": lambda: _depth(adata, design.depth, counts),
+        "genes": lambda: _n_genes(adata, columns["n_genes"], counts),
+        "percent_mito": lambda: _percent_mito(adata, columns["percent_mito"], counts, design.gene_symbols),
     }
+    known: dict[str, np.ndarray] = {}
     words = {"depth": "depth", "genes": "detected genes", "percent_mito": "percent of mitochondrial counts"}
     rules = []
     for name in ("min_depth", "max_depth", "min_genes", "max_genes", "max_percent_mito"):
@@ -130,11 +138,23 @@ def _cell_rules(
         if limit is None:
             continue
         side, _, quantity = name.partition("_")
-        values = quantities[quantity]()
+        if quantity not in known:  # what is said of a column is said once
+            known[quantity] = quantities[quantity]()
+        values = known[quantity]
         fails = values < limit if side == "min" else values > limit
         why = f"{words[quantity]} {'below' if side == 'min' else 'above'} {limit:g}"
         rules.append(_Rule(name, float(limit), why, fails, []))
     return rules
+
+
+def _depth(adata: "AnnData", column: str | None, counts: Callable) -> np.ndarray:
+    values = remembered_depth(adata, column, counts)
+    if column in adata.obs:
+        _say_stored(adata, column, "depth")
+        with suppress(InputError):  # a rule on this column needs no counts
+            if found := depth_finding(column, values, totals_of(counts())):
+                log.warning(f"{found.what}. {found.advice}")
+    return values
 
 
 def _n_genes(adata: "AnnData", column: str | None, counts: Callable) -> np.ndarray:
@@ -146,16 +166,18 @@ def _n_genes(adata: "AnnData", column: str | None, counts: Callable) -> np.ndarr
     return (matrix > 0).sum(axis=1)
 
 
-def _percent_mito(adata: "AnnData", column: str | None, counts: Callable) -> np.ndarray:
+def _percent_mito(adata: "AnnData", column: str | None, counts: Callable, gene_symbols: str | None) -> np.ndarray:
     if column is None and "percent_mito" in adata.obs:
         column = "percent_mito"
     if column is not None:
         return _column(adata, column, "percent_mito")
-    is_mito = adata.var_names.str.startswith(_MITO_PREFIXES)
+    names = gene_names(adata, gene_symbols)
+    is_mito = np.array([names.show(gene).startswith(_MITO_PREFIXES) for gene in genes_of(adata)], dtype=bool)
     if not is_mito.any():
         msg = (
-            "max_percent_mito needs mitochondrial genes (names that start with MT-), or an obs column with the "
-            f"percentage: name it in percent_mito=.... Columns: {name_some(adata.obs.columns, 30) or 'none'}."
+            "max_percent_mito needs mitochondrial genes (names that start with MT-, in adata.var_names or the column "
+            "gene_symbols=...), or an obs column with the "
+            f"percentage: name it in percent_mito=.... Columns: {name_quoted(adata.obs.columns, 30) or 'none'}."
         )
         raise InputError(msg)
     matrix = counts()
@@ -166,7 +188,14 @@ def _percent_mito(adata: "AnnData", column: str | None, counts: Callable) -> np.
 
 def _column(adata: "AnnData", name: str, argument: str) -> np.ndarray:
     what = f"{argument}={name!r}"
-    return read_numbers(read_column(adata.obs, name, what), what)
+    values = read_numbers(read_column(adata.obs, name, what), what)
+    _say_stored(adata, name, argument)
+    return values
+
+
+def _say_stored(adata: "AnnData", name: str, argument: str) -> None:
+    if stored := stored_as(adata.obs[name]):
+        log.warning(f"{argument}={name!r} is stored as {stored}, and read as numbers")
 
 
 def _status_rules(perturbation: np.ndarray) -> list[_Rule]:

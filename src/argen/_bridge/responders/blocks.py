@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.features import genes_of
 from argen._bridge.measured import read_cells
 from argen._bridge.results.tables import SHIFTED
 from argen._bridge.settings import DescendantSettings
@@ -29,6 +30,13 @@ class GeneReader:
         As for :func:`~argen._bridge.measured.read_cells`.
     shifts
         The step's table of shifts; those that were taken out are taken out here too.
+
+    Attributes
+    ----------
+    cells
+        Design, cells and counts.
+    genes
+        Names of all genes of the object, which columns are positions in.
     """
 
     def __init__(
@@ -40,7 +48,7 @@ class GeneReader:
     ) -> None:
         cells = read_cells(adata, settings, depth_genes)
         self.cells = cells
-        self._names = adata.var_names
+        self.genes = genes_of(adata)
         self._counts = sparse.csc_array(cells.counts) if sparse.issparse(cells.counts) else cells.counts
         self._rank = np.full(adata.n_obs, -1, dtype=np.int32)
         self._rank[cells.cell] = np.arange(len(cells.cell), dtype=np.int32)
@@ -53,7 +61,7 @@ class GeneReader:
         return self.cells.perturbations
 
     def totals(self) -> tuple[np.ndarray, np.ndarray]:
-        """Counts of every gene of the object in the control cells and in the perturbed ones, shape (n_vars,) each."""
+        """Counts of every gene in the control cells and in the perturbed ones, shape (genes,) each."""
         design = self.cells.design
         first_control = design.seg_start[design.group_seg[-2]]
         parts = self.cells.cell[first_control:], self.cells.cell[:first_control]
@@ -73,7 +81,7 @@ class GeneReader:
         sizes = np.zeros(len(columns), dtype=np.int64)
         sizes[there] = np.add.reduceat(np.append(inside, False), some.indptr[:-1]) * (np.diff(some.indptr) > 0)
         screen = Screen(
-            genes=tuple(self._names[c] if c >= 0 else "" for c in columns),
+            genes=tuple(self.genes[c] if c >= 0 else "" for c in columns),
             indptr=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
             indices=row[inside],
             data=some.data[inside].astype(np.float64),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.features import gene_positions
 from argen._bridge.responders.blocks import GENES_PER_BLOCK, GeneReader
 from argen._bridge.responders.total import KEPT, Family, family_of
 from argen._bridge.results.entries import Entry
@@ -115,7 +116,7 @@ def direct_effects(
     network = data.network
     step, estimator, hc3 = network.step, COVARIANCES[covariance], HC[hc].hc3
     reader = GeneReader(adata, step.settings, step.depth_genes, step.entry.tables["shifts"])
-    own_columns = adata.var_names.get_indexer(list(reader.perturbations))
+    own_columns = reader.genes.get_indexer(list(reader.perturbations))
     own_columns[~np.isin(np.arange(len(own_columns)), data.nodes)] = -1
     needs_dispersion = FAMILIES[step.settings.family].needs_dispersion
     phi_of_nodes = np.zeros(len(own_columns))
@@ -130,7 +131,7 @@ def direct_effects(
         map_=map_,
     )
     wanted = np.flatnonzero(data.candidates.any(axis=0))
-    columns = adata.var_names.get_indexer(data.responders)
+    columns = reader.genes.get_indexer(data.responders)
     equations: list[Equation] = []
     track = bar("responders, blocks of genes", -(-len(wanted) // GENES_PER_BLOCK))
     for lo in track(range(0, len(wanted), GENES_PER_BLOCK)):
@@ -240,6 +241,6 @@ def genes_table(data: ResponderScreen, found: DirectEffects) -> pd.DataFrame:
 def effects_matrix(adata: "AnnData", edges: pd.DataFrame, nodes: Sequence[str]) -> sparse.csr_matrix:
     """Selected direct effects of a table of edges, genes of the object × nodes."""
     chosen = edges[edges["selected"]]
-    rows = adata.var_names.get_indexer(chosen["target"].astype(str))
+    rows = gene_positions(adata, chosen["target"].astype(str))
     columns = pd.Index(nodes).get_indexer(chosen["source"].astype(str))
     return sparse.csr_matrix((chosen["coef"], (rows, columns)), shape=(adata.n_vars, len(nodes)))

@@ -62,7 +62,7 @@ def joint_effects(
     responders = genes.loc[(genes["status"] == KEPT).to_numpy(), "gene"].to_numpy(dtype=object)
     reader = GeneReader(adata, step.settings, step.depth_genes, step.entry.tables["shifts"])
     rows = pd.Index(reader.perturbations).get_indexer(nodes)
-    columns, sigma = adata.var_names.get_indexer(responders), float(network.tables["search"]["sigma"].iloc[0])
+    columns, sigma = reader.genes.get_indexer(responders), float(network.tables["search"]["sigma"].iloc[0])
     parts: list[JointEdges] = []
     track = bar("responders, blocks of genes", -(-len(responders) // GENES_PER_BLOCK))
     for lo in track(range(0, len(responders), GENES_PER_BLOCK)):

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge import log
+from argen._bridge.features import gene_columns, genes_of
+from argen._bridge.gene_names import gene_names
 from argen._bridge.responders.blocks import GeneReader
 from argen._bridge.results.entries import Entry, find_entry, new_entry, read_entry, write_entry
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED, categorical, flags
@@ -50,14 +52,15 @@ def total_key(key: str) -> str:
     return "argen_responder_effects" if key == "argen_descendants" else f"{key}_responder_effects"
 
 
-def chosen_genes(adata: "AnnData", responders: object) -> np.ndarray:
-    """Mask of the genes that a user wants as responders, shape (n_vars,).
+def chosen_genes(adata: "AnnData", responders: object, gene_symbols: str | None) -> np.ndarray:
+    """Mask of the genes that a user wants as responders, shape (genes,).
 
     ``"all"`` (and ``"auto"``), a column of ``var`` with booleans, or names.
     """
+    genes, columns = genes_of(adata), gene_columns(adata)
     if isinstance(responders, str):
         if responders in ("auto", "all"):
-            return np.ones(adata.n_vars, dtype=bool)
+            return np.ones(len(genes), dtype=bool)
         if responders not in adata.var:
             msg = (
                 f"responders={responders!r} is neither 'all' nor a column of adata.var. Columns: "
@@ -68,12 +71,13 @@ def chosen_genes(adata: "AnnData", responders: object) -> np.ndarray:
         if not pd.api.types.is_bool_dtype(column.dtype) or column.isna().any():
             msg = f"responders={responders!r} is a column of type {column.dtype}: it has to hold True and False."
             raise InputError(msg)
-        return column.to_numpy(dtype=bool)
-    unknown = [name for name in responders if name not in adata.var_names]
-    if unknown:
+        chosen = column.to_numpy(dtype=bool)
+        return chosen if columns is None else chosen[columns]
+    wanted = gene_names(adata, gene_symbols).genes(responders)
+    if unknown := [name for name in wanted if name not in genes]:
         msg = f"responders names genes that are not in adata.var_names: {name_some(map(repr, unknown))}."
         raise InputError(msg)
-    return adata.var_names.isin(list(responders))
+    return genes.isin(wanted)
 
 
 def compute_total_effects(
@@ -84,7 +88,7 @@ def compute_total_effects(
     wanted = settings.responders if asked is None else asked
     if wanted is None:
         return None
-    chosen = chosen_genes(adata, wanted)
+    chosen = chosen_genes(adata, wanted, settings.gene_symbols)
     cost = float(step.screen.n_cells) * chosen.sum()
     if wanted == "auto" and cost > CHEAP:
         log.warning(
@@ -93,7 +97,7 @@ def compute_total_effects(
         )
         return None
     reader = GeneReader(adata, settings, step.depth_genes, step.entry.tables["shifts"])
-    genes = _genes_table(adata, reader, step, chosen)
+    genes = _genes_table(reader, step, chosen)
     columns = np.flatnonzero(_is_tested(genes, with_nodes=set(reader.perturbations) > set(step.screen.genes)))
     matrices = {name: np.empty((len(columns), len(reader.perturbations)), kind) for name, kind in _MATRICES.items()}
     genes["mean_control"], genes["dispersion"] = np.nan, np.nan
@@ -122,11 +126,11 @@ def _is_tested(genes: pd.DataFrame, *, with_nodes: bool) -> np.ndarray:
     return ((status == KEPT) | ((status == NODE) & with_nodes)).to_numpy()
 
 
-def _genes_table(adata: "AnnData", reader: GeneReader, step: "DescendantStep", chosen: np.ndarray) -> pd.DataFrame:
+def _genes_table(reader: GeneReader, step: "DescendantStep", chosen: np.ndarray) -> pd.DataFrame:
     """Every gene of the object, and whether it is a responder, a node, or why it is left out."""
     control, perturbed = reader.totals()
     least = step.settings.min_counts
-    is_node = adata.var_names.isin(step.screen.genes)
+    is_node = reader.genes.isin(step.screen.genes)
     few_control, few = control < least, perturbed < least
     statuses = np.select(
         [is_node, ~chosen, few_control, few],
@@ -135,7 +139,7 @@ def _genes_table(adata: "AnnData", reader: GeneReader, step: "DescendantStep", c
     )
     return pd.DataFrame(
         {
-            "gene": adata.var_names.to_numpy(dtype=object),
+            "gene": reader.genes.to_numpy(dtype=object),
             "status": pd.Categorical(statuses),
             "count_control": control,
             "count_perturbed": perturbed,

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.settings import plain, to_uns
+from argen._bridge.storage import check_takes_results
 from argen._bridge.validate import check_anndata
 from argen.errors import InputError, MissingResultError, StaleResultError
 
@@ -29,6 +30,7 @@ __all__ = [
     "entries",
     "find_entry",
     "is_entry",
+    "is_leftover",
     "new_entry",
     "read_entry",
     "write_entry",
@@ -41,26 +43,38 @@ _VERSIONED = ("argen", "anndata", "numpy", "scipy", "numba", "pandas", "scikit-l
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What an entry may be: in words, and the function that writes it."""
+    """What an entry may be: in words, the function that writes it, and the tables that it always has."""
 
     words: str
     function: str
+    tables: tuple[str, ...]
 
 
 KINDS = {
-    "guides": Kind("guide calls", "ag.pp.argen_guides"),
-    "qc": Kind("quality control", "ag.pp.argen_qc"),
-    "descendants": Kind("a descendant step", "ag.tl.argen_descendants"),
-    "total_effects": Kind("total effects on responders", "ag.tl.argen_descendants"),
-    "network": Kind("a network", "ag.tl.argen_dag"),
-    "responders": Kind("direct effects on responders", "ag.tl.argen_responders"),
-    "check": Kind("a check of the assumptions", "ag.tl.argen_check"),
-    "calibration": Kind("a calibration", "ag.tl.argen_calibration"),
-    "sensitivity": Kind("a sensitivity analysis", "ag.tl.argen_sensitivity"),
-    "stability": Kind("a stability analysis", "ag.tl.argen_stability"),
-    "overidentification": Kind("a comparison of guides", "ag.tl.argen_overidentification"),
-    "simulation": Kind("a simulation", "ag.datasets.simulate"),
+    "guides": Kind("guide calls", "ag.pp.argen_guides", ("guides", "cells")),
+    "qc": Kind("quality control", "ag.pp.argen_qc", ("rules",)),
+    "descendants": Kind(
+        "a descendant step",
+        "ag.tl.argen_descendants",
+        ("perturbations", "pairs", "genes", "dropped_pairs", "components", "cells", "covariates", "shifts", "findings"),
+    ),
+    "total_effects": Kind(
+        "total effects on responders",
+        "ag.tl.argen_descendants",
+        ("genes", "perturbations", "effect", "se", "log_p", "count", "status"),
+    ),
+    "network": Kind("a network", "ag.tl.argen_dag", ("edges", "nodes", "order")),
+    "responders": Kind("direct effects on responders", "ag.tl.argen_responders", ("edges", "genes", "nodes")),
+    "check": Kind("a check of the assumptions", "ag.tl.argen_check", ("findings", "not_checked")),
+    "calibration": Kind("a calibration", "ag.tl.argen_calibration", ("summary", "qq", "positive_controls")),
+    "sensitivity": Kind("a sensitivity analysis", "ag.tl.argen_sensitivity", ("edges", "variations", "searches")),
+    "stability": Kind("a stability analysis", "ag.tl.argen_stability", ("edges",)),
+    "overidentification": Kind(
+        "a comparison of guides", "ag.tl.argen_overidentification", ("perturbations", "guides", "pairs", "edges")
+    ),
+    "simulation": Kind("a simulation", "ag.datasets.simulate", ("edges",)),
 }
+_PARTS = ("id", "made_from", "settings", "tables", "versions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,8 @@ def read_entry(adata: "AnnData", key: str, kind: str, *, function: str | None = 
     if key not in adata.uns:
         msg = f"adata.uns[{key!r}] is missing. Run {function} first, or name the key it wrote to."
         raise MissingResultError(msg)
+    if (left := _leftover(adata.uns[key])) is not None:
+        raise MissingResultError(_of_leftover(key, left, function))
     entry = find_entry(adata, key, function=function)
     if entry is None or entry.kind != kind:
         found = "something that argen did not write" if entry is None else KINDS[entry.kind].words
@@ -134,9 +150,12 @@ def read_entry(adata: "AnnData", key: str, kind: str, *, function: str | None = 
 
 
 def find_entry(adata: "AnnData", key: str, *, function: str = "its step") -> Entry | None:
-    """The entry ``uns[key]``, None if there is none that argen wrote; `function` renews one of an older layout."""
+    """The entry ``uns[key]``, None if there is none that argen wrote, or parts of one alone.
+
+    `function` renews one of an older layout.
+    """
     stored = adata.uns.get(key)
-    version = _layout(stored)
+    version = None if _leftover(stored) is not None else _layout(stored)
     if version is None:
         return None
     if version != SCHEMA_VERSION:
@@ -159,9 +178,44 @@ def entries(adata: "AnnData", kind: str | None = None) -> Iterator[Entry]:
             yield entry
 
 
+def is_leftover(adata: "AnnData", key: str) -> bool:
+    """Whether ``uns[key]`` holds some parts of an entry and lacks others, as :func:`anndata.concat` leaves it."""
+    return _leftover(adata.uns.get(key)) is not None
+
+
+def _leftover(stored: object) -> str | None:
+    """The kind of an entry that lacks parts or tables, '' where even that is gone; None for anything else.
+
+    Of an older layout nothing is known to be missing: that it is old comes first.
+    """
+    if not isinstance(stored, Mapping) or not _is_argens(stored) or _layout(stored) not in (None, SCHEMA_VERSION):
+        return None
+    kind = str(stored.get("kind", ""))
+    tables = stored.get("tables") or {}
+    wanted = KINDS[kind].tables if kind in KINDS else ()
+    whole = kind and all(part in stored for part in ("schema_version", *_PARTS)) and all(t in tables for t in wanted)
+    return None if whole else kind if kind in KINDS else ""
+
+
+def _is_argens(stored: Mapping) -> bool:
+    """Whether something in an entry of ``uns`` is what argen alone writes."""
+    versions = stored.get("versions")
+    by_argen = isinstance(versions, Mapping) and "argen" in versions
+    return by_argen or ("schema_version" in stored and str(stored.get("kind", "")) in KINDS)
+
+
+def _of_leftover(key: str, kind: str, function: str) -> str:
+    what = KINDS[kind].words if kind else "a result of argen"
+    function = KINDS[kind].function if kind not in ("", "network") else function
+    return (
+        f"adata.uns[{key!r}] is what anndata.concat, or another change of uns, left of {what}: parts of it are "
+        f"missing. Run {function} again, which replaces it, or del adata.uns[{key!r}]."
+    )
+
+
 def is_entry(stored: object) -> bool:
     """Whether argen wrote it, in whatever layout."""
-    return _layout(stored) is not None
+    return _layout(stored) is not None and _leftover(stored) is None
 
 
 def _layout(stored: object) -> int | None:
@@ -183,16 +237,22 @@ def _check_matrix_free(adata: "AnnData", key: str, kind: str) -> None:
         msg = f"key_added={key!r} is a name that argen's own slots have. Choose another."
         raise InputError(msg)
     if key in adata.varp and key not in _USUAL:
-        msg = f"key_added={key!r}: adata.varp[{key!r}] is there, and argen did not write it. Choose another name."
+        msg = (
+            f"key_added={key!r}: adata.varp[{key!r}] is there without a result in adata.uns[{key!r}]: it is of another "
+            f"program, or was left of a result that is gone. Choose another name, or del adata.varp[{key!r}]."
+        )
         raise InputError(msg)
 
 
 def check_free(adata: "AnnData", key: str, kind: str) -> None:
-    """Raise unless ``adata.uns[key]`` is free or holds an entry of the kind that is to be written."""
+    """Raise unless an entry of this kind can be written: ``adata.uns[key]`` is free, or holds another of the kind."""
+    check_takes_results(adata)
     if key not in adata.uns:
         _check_matrix_free(adata, key, kind)
         return
     stored = adata.uns[key]
+    if _leftover(stored) is not None:
+        return
     found = str(stored.get("kind", "")) if isinstance(stored, Mapping) else ""
     if (
         found != kind and (_layout(stored) or SCHEMA_VERSION) >= SCHEMA_VERSION

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from argen._bridge.gene_names import GeneNames
 from argen._bridge.results.entries import Entry
 from argen._bridge.validate import name_some
 from argen._core.descendants.prior import Prior, build_prior, no_prior
@@ -17,15 +18,15 @@ PRIOR_COLUMNS = ("source", "target", "rule")
 RULES = ("forbidden", "required", "before")
 
 
-def read_prior(table: object, genes: Sequence[str]) -> tuple[Prior, pd.DataFrame]:
-    """Arrays over the genes of the network, and the table as it is stored."""
+def read_prior(table: object, genes: Sequence[str], names: GeneNames | None = None) -> tuple[Prior, pd.DataFrame]:
+    """Arrays over the genes of the network, and the table as it is stored; `names` are those it may have for genes."""
     if table is None:
         return no_prior(len(genes)), _tidy({name: [] for name in PRIOR_COLUMNS})
     if not isinstance(table, pd.DataFrame) or not set(PRIOR_COLUMNS) <= set(table.columns):
         found = f"columns {name_some(table.columns)}" if isinstance(table, pd.DataFrame) else type(table).__name__
         msg = f"prior has to be a DataFrame with the columns source, target and rule, not {found}."
         raise InputError(msg)
-    tidy = _tidy(table)
+    tidy = _tidy(table, names)
     if unknown := sorted(set(tidy["rule"]) - set(RULES)):
         msg = f"prior has the rule {name_some(map(repr, unknown))}; the rules are {', '.join(map(repr, RULES))}."
         raise InputError(msg)
@@ -51,8 +52,10 @@ def stored_prior(entry: Entry, genes: Sequence[str]) -> Prior:
     return read_prior(entry.tables.get("prior"), genes)[0]
 
 
-def _tidy(table: Any) -> pd.DataFrame:
+def _tidy(table: Any, names: GeneNames | None = None) -> pd.DataFrame:
     columns = {name: pd.Series(np.asarray(table[name], dtype=object)).astype(str) for name in PRIOR_COLUMNS}
+    if names is not None:
+        columns |= {end: columns[end].map(names.gene) for end in ("source", "target")}
     return pd.DataFrame(columns).drop_duplicates(ignore_index=True)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.features import gene_positions
 from argen._bridge.inputs import ScreenReport
 from argen._bridge.results.entries import Entry, new_entry, write_entry
 from argen._bridge.results.prior import read_prior
@@ -55,7 +56,7 @@ __all__ = [
 
 def on_genes(adata: "AnnData", genes: Sequence[str], rows: np.ndarray, columns: np.ndarray, values: np.ndarray):
     """Gene × gene CSR over all var_names from indices into `genes`."""
-    at = adata.var_names.get_indexer(list(genes))
+    at = gene_positions(adata, genes)
     shape = (adata.n_vars, adata.n_vars)
     return sparse.csr_matrix((values, (at[rows], at[columns])), shape=shape)
 
@@ -184,7 +185,7 @@ def write_network(adata: "AnnData", entry: Entry, step: "DescendantStep", dag: D
 
 def write_places(adata: "AnnData", key: str, genes: Sequence[str], order: np.ndarray, layer: np.ndarray) -> None:
     """Columns of var with position and layer of each gene in the network under `key`, −1 for the others."""
-    at = adata.var_names.get_indexer(list(genes))
+    at = gene_positions(adata, genes)
     for name, values in (("order", np.argsort(order)), ("layer", layer)):
         column = np.full(adata.n_vars, -1)
         column[at] = values

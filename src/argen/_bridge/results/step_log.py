@@ -25,11 +25,13 @@ def warn_dropped(report: ScreenReport) -> None:
     parts = [
         f"{counted(len(names), 'perturbation')} dropped, {why}: {name_some(names)}" for why, names in by_reason.items()
     ]
-    parts += [f"{counted(n, 'cell')} dropped, {what}" for what, n in report.cells.items() if n and what in _LOST_CELLS]
+    lost = {what: n for what, n in report.cells.items() if n and what in _LOST_CELLS}
+    levels = name_some(report.hints.alone, 3)
+    where = {"alone in a covariate level": f" ({levels})" if levels else ""}
+    parts += [f"{counted(n, 'cell')} dropped, {what}{where.get(what, '')}" for what, n in lost.items()]
     if parts:
         warn_user("; ".join(parts) + ". See uns[key_added]['tables']: 'perturbations', 'cells'.")
-    for hint in report.hints:
-        warn_user(hint[0].upper() + hint[1:] + ".")
+    report.hints.say()
 
 
 def warn_untested(screen: Screen, tests: DescendantTests) -> None:
@@ -60,7 +62,9 @@ def design(screen: Screen) -> str:
 
 
 def log_findings(findings: pd.DataFrame) -> None:
-    """One line that says where to look."""
+    """One line that says where to look, and what is wrong with a depth, on which every number rests."""
+    for row in findings[findings["check"] == "depth scale"].itertuples():
+        log.warning(f"{row.what}. {row.advice}")
     if len(findings):
         log.warning(f"look here before you believe an edge: {headline(findings)}; see ag.get.check(adata)")
 

@@ -11,17 +11,18 @@ import pandas as pd
 from argen._bridge import log
 from argen._bridge.checks.findings import findings_table
 from argen._bridge.checks.screen import Seen, choose_depth_genes, look_at, quick_findings
-from argen._bridge.counts import check_in_memory
+from argen._bridge.counts import tell_of_counts
 from argen._bridge.inputs import read_screen
 from argen._bridge.remembered import with_remembered
 from argen._bridge.responders.total import compute_total_effects, write_total_effects
 from argen._bridge.results import slots
-from argen._bridge.results.entries import Entry, check_free, read_entry
+from argen._bridge.results.entries import Entry, check_free, is_leftover, read_entry
 from argen._bridge.results.fingerprint import fingerprint
 from argen._bridge.results.step_log import design, log_findings, log_shifts, summary, warn_dropped, warn_untested
 from argen._bridge.results.tables import SHIFTED, shifts_table
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
 from argen._bridge.settings import DescendantSettings, from_uns
+from argen._bridge.storage import check_in_memory
 from argen._bridge.validate import check_anndata, check_key, name_some
 from argen._core.descendants.closure import descendant_relation
 from argen._core.descendants.dispersion import estimate_dispersions
@@ -99,6 +100,7 @@ def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_job
         depth_genes = choose_depth_genes(adata, settings, map_, bar)
     screen, report = read_screen(adata, settings, depth_genes)
     data = fingerprint(screen, adata.obs_names)
+    tell_of_counts(adata, settings.layer)
     warn_dropped(report)
     log.info(design(screen))
     with worker_pool(threads) as map_, progress_bars() as bar:
@@ -193,7 +195,7 @@ def open_step(
         raise InputError(msg)
     check_free(adata, key_added, kind)
     _check_known(function, given)
-    if descendants in adata.uns:
+    if descendants in adata.uns and not is_leftover(adata, descendants):
         _check_same(read_entry(adata, descendants, "descendants"), given)
         announce_compilation()
         return read_step(adata, descendants)
@@ -211,7 +213,11 @@ def write_step(adata: "AnnData", step: DescendantStep) -> None:
 
 
 def fits_data(adata: "AnnData", entry: Entry) -> bool:
-    """Whether a step was made from the cells, counts, perturbations and covariates that the object holds now."""
+    """Whether a step was made from the cells, counts, perturbations and covariates that the object holds now.
+
+    Counts that are not in memory are an error, as in :func:`read_step`.
+    """
+    check_in_memory(adata, from_uns(DescendantSettings, entry.settings).layer)
     try:
         read_step(adata, entry.key)
     except ArgenError:

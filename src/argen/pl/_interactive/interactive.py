@@ -60,6 +60,7 @@ def argen_interactive(
     grade: bool = False,
     max_genes: int = MAX_GENES,
     title: str | None = None,
+    gene_symbols: str | None = None,
 ) -> "Path | InteractivePage":
     """Make a page to explore the network in a browser: zoom, search, filter, neighbours of a gene, numbers of an edge.
 
@@ -87,6 +88,8 @@ def argen_interactive(
         Of a larger network only so many genes are drawn, those with the most edges, and the page says so.
     title
         Heading; default ``"Causal gene network"``.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
@@ -123,10 +126,10 @@ def argen_interactive(
         msg = f"title={title!r} is not a text."
         raise InputError(msg)
     check_option("grade", grade, (True, False))
-    network = OpenedNetwork(adata, key)
+    network = OpenedNetwork(adata, key, gene_symbols=gene_symbols)
     graph, edges = network.graph(), network.edges
     if grade:
-        graph, edges = _with_evidence(graph, edges, evidence(adata, key=key))
+        graph, edges = _with_evidence(graph, edges, evidence(adata, key=key, gene_symbols=gene_symbols))
     page = draw_interactive(graph, edges, network.perturbations, max_genes=max_genes, title=title)
     if path is None:
         return InteractivePage(page)

@@ -7,6 +7,7 @@ import networkx as nx
 
 from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import check_count, check_option, name_some
+from argen.get._opened import OpenedNetwork
 from argen.pl._axes import on_paper
 from argen.pl._network.compose import LAYOUTS, Request, compose
 from argen.pl._network.draw import draw_picture, room_of
@@ -46,6 +47,7 @@ def argen_network(  # noqa: PLR0913
     color: Mapping[str, object] | str | None = None,
     grade: bool = False,
     max_genes: int = MAX_GENES,
+    gene_symbols: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
@@ -96,6 +98,8 @@ def argen_network(  # noqa: PLR0913
         that the widest line is always one of the best grade that is drawn.
     max_genes
         Of more genes than this the ones with the most edges are drawn, with the edges among them; a note says so.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
     ax
         Axes to draw into; everything shrinks, text too, if they are small, and genes become dots where their
         names could not be read. Default: a new figure of the size that the network needs.
@@ -126,21 +130,22 @@ def argen_network(  # noqa: PLR0913
 
     check_option("layout", layout, tuple(LAYOUTS))
     check_option("grade", grade, (True, False))
-    graph = get.graph(adata, key=key)
+    network = OpenedNetwork(adata, key, gene_symbols=gene_symbols)
+    graph, given = network.graph(), network.names.given
     if grade:
-        graph = with_grades(graph, get.evidence(adata, key=key))
+        graph = with_grades(graph, get.evidence(adata, key=key, gene_symbols=gene_symbols))
     ax = draw_network(
         graph,
-        genes=genes,
-        parents_of=parents_of,
-        children_of=children_of,
-        ego=ego,
+        genes=given(genes),
+        parents_of=given(parents_of),
+        children_of=given(children_of),
+        ego=given(ego),
         radius=radius,
-        between=between,
+        between=given(between),
         min_abs_coef=min_abs_coef,
         layout=layout,
         edge_labels=edge_labels,
-        color=color,
+        color=color if isinstance(color, str) else given(color),
         max_genes=max_genes,
         ax=ax,
     )
