@@ -8,7 +8,7 @@ from ._evidence import evidence
 from ._graph import decoupler_net, graph
 from ._guides import guides
 from ._joint import fit, inclusion
-from ._responders import responders
+from ._responders import regulated, regulators, responders
 from ._tables import edges, genes, pairs, perturbations, qc
 
 __all__ = [
@@ -28,6 +28,8 @@ __all__ = [
     "pairs",
     "perturbations",
     "qc",
+    "regulated",
+    "regulators",
     "responders",
     "sensitivity",
     "shifts",

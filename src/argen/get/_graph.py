@@ -22,7 +22,12 @@ __all__ = ["decoupler_net", "graph"]
 
 @takes_mudata
 def graph(
-    adata: "AnnData | MuData", *, key: str = "argen_dag", selected: bool = True, gene_symbols: str | None = None
+    adata: "AnnData | MuData",
+    *,
+    key: str = "argen_dag",
+    selected: bool = True,
+    responders: bool | str = False,
+    gene_symbols: str | None = None,
 ) -> "nx.DiGraph":
     """Network as a directed graph, with everything that is known about its edges and genes.
 
@@ -37,6 +42,9 @@ def graph(
         Name of the result.
     selected
         Only the edges of the network; ``False`` gives every candidate that was tested.
+    responders
+        Also the edges to genes that are no nodes: ``True``, or the name of the result of
+        :func:`argen.tl.argen_responders`. They are leaves with the attribute ``kind="responder"``.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
@@ -81,7 +89,7 @@ def graph(
     >>> network.edges["X1", "X2"]["sign"]
     'positive'
     """
-    return OpenedNetwork(adata, key, gene_symbols=gene_symbols).graph(selected=selected)
+    return OpenedNetwork(adata, key, gene_symbols=gene_symbols).graph(selected=selected, responders=responders)
 
 
 @takes_mudata
@@ -90,6 +98,7 @@ def decoupler_net(
     *,
     key: str = "argen_dag",
     weight: Literal["coef", "z", "sign"] = "coef",
+    responders: bool | str = False,
     gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     """Network as the ``net`` of decoupler, which scores from it what each gene does to its targets.
@@ -102,6 +111,8 @@ def decoupler_net(
         Name of the result.
     weight
         ``"coef"``: direct effect; ``"z"``: effect by its standard error; ``"sign"``: 1 or −1.
+    responders
+        Also the edges to responders, as in :func:`graph`.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
@@ -127,7 +138,7 @@ def decoupler_net(
     0     X1     X2     1.0
     """
     check_option("weight", weight, ("coef", "z", "sign"))
-    table = edges(adata, key=key, gene_symbols=gene_symbols)
+    table = edges(adata, key=key, responders=responders, gene_symbols=gene_symbols)
     values = np.sign(table["coef"]) if weight == "sign" else table[weight]
     net = table[["source", "target"]].assign(weight=values.astype(np.float64))
     missing = net[~np.isfinite(net["weight"])]

@@ -15,6 +15,7 @@ from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.network import step_of_network
 from argen._bridge.results.tables import WEAK_F
 from argen.get._names import ShownNames
+from argen.get._responders import KINDS, edges_to_responders
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -122,7 +123,7 @@ class OpenedNetwork:
         stored = self.entry.tables["edges"]
         return self.names.n_left_out(stored[stored["selected"]] if selected else stored)
 
-    def graph(self, *, selected: bool = True) -> "nx.DiGraph":
+    def graph(self, *, selected: bool = True, responders: bool | str = False) -> "nx.DiGraph":
         """See :func:`argen.get.graph`."""
         import networkx as nx
 
@@ -134,7 +135,26 @@ class OpenedNetwork:
             network.add_node(gene.pop("gene"), **_scalars(gene))
         for edge in _named_for_graphs(self.edges if selected else self.candidates).to_dict("records"):
             network.add_edge(edge.pop("source"), edge.pop("target"), **_scalars(edge))
+        if responders is not False:
+            self._add_responders(network, responders, selected=selected)
         return network
+
+    def _add_responders(self, network: "nx.DiGraph", responders: object, *, selected: bool) -> None:
+        """Leaves for the genes that are no nodes, behind all nodes in the order, a layer below their last parent."""
+        table = edges_to_responders(self.adata, self.names, self.entry, responders, selected=selected)
+        found = table[table["selected"]]
+        degree, depth = found["target"].value_counts(), dict(network.nodes(data="layer", default=0))
+        layer = found["source"].map(depth).groupby(found["target"]).max()
+        nx_nodes = dict.fromkeys(network, KINDS[0])
+        for place, gene in enumerate(sorted(table["target"].unique()), start=len(self.genes)):
+            known = {"order": place, "layer": int(layer.get(gene, -1)) + 1}
+            network.add_node(gene, **known, in_degree=int(degree.get(gene, 0)), out_degree=0, kind=KINDS[1])
+        for gene, kind in nx_nodes.items():
+            network.nodes[gene]["kind"] = kind
+        for source, target in list(network.edges):
+            network.edges[source, target]["kind"] = KINDS[0]
+        for edge in _named_for_graphs(table).to_dict("records"):
+            network.add_edge(edge.pop("source"), edge.pop("target"), **_scalars(edge), kind=KINDS[1])
 
     @cached_property
     def _held_pairs(self) -> pd.DataFrame:

@@ -7,15 +7,21 @@ import pandas as pd
 from argen._bridge.diagnostics.power import with_pair_mde
 from argen._bridge.intervals import interval_95
 from argen._bridge.modality import takes_mudata
-from argen._bridge.responders.total import read_total_effects, total_pairs
-from argen._bridge.results.entries import Entry, read_entry
+from argen._bridge.responders.total import read_total_effects, total_key, total_pairs
+from argen._bridge.results.entries import Entry, find_entry, read_entry
+from argen._bridge.results.network import step_key_of_network
+from argen._bridge.validate import name_some
+from argen.errors import InputError, StaleResultError
 from argen.get._names import ShownNames
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["responder_pairs_of", "responders"]
+__all__ = ["KINDS", "edges_to_responders", "regulated", "regulators", "responder_pairs_of", "responders"]
+
+KINDS = ("network", "responder")
+_USUAL = "argen_responders"
 
 
 def responder_pairs_of(adata: "AnnData", names: ShownNames, step: Entry, power: float) -> pd.DataFrame:
@@ -26,8 +32,47 @@ def responder_pairs_of(adata: "AnnData", names: ShownNames, step: Entry, power: 
     return names.table(table.assign(source=table["source"].astype(str)), ("target",))
 
 
+def _edges(names: ShownNames, entry: Entry, *, selected: bool) -> pd.DataFrame:
+    table = names.table(entry.tables["edges"])
+    table = table[table["selected"]] if selected else table
+    at = table.columns.get_loc("se") + 1
+    for place, ends in enumerate(interval_95(table["coef"], table["se"])):
+        table.insert(at + place, ("ci_low", "ci_high")[place], ends)
+    strength = table["z"].abs().fillna(-1.0)
+    return table.iloc[strength.argsort(kind="stable")[::-1]].reset_index(drop=True)
+
+
+def edges_to_responders(
+    adata: "AnnData",
+    names: ShownNames,
+    network: Entry,
+    responders: object,
+    *,
+    selected: bool = True,
+) -> pd.DataFrame:
+    """Edges from the genes of a network to responders; `responders` names the result, True the usual one."""
+    key = _USUAL if responders is True else responders
+    if not isinstance(key, str):
+        msg = f"responders={responders!r}: give True, False, or the name of a result of ag.tl.argen_responders."
+        raise InputError(msg)
+    entry = read_entry(adata, key, "responders")
+    if entry.made_from.get("network") != network.id:
+        msg = (
+            f"adata.uns[{key!r}] was not made from the network in adata.uns[{network.key!r}]. Run "
+            f"ag.tl.argen_responders(network={network.key!r}) again, or name another result in responders=."
+        )
+        raise StaleResultError(msg)
+    return _edges(names, entry, selected=selected)
+
+
 @takes_mudata
-def responders(adata: "AnnData | MuData", *, key: str = "argen_responders", selected: bool = True) -> pd.DataFrame:
+def responders(
+    adata: "AnnData | MuData",
+    *,
+    key: str = "argen_responders",
+    selected: bool = True,
+    gene_symbols: str | None = None,
+) -> pd.DataFrame:
     """Direct effects of the genes of a network on responders, strongest evidence first.
 
     *Direct* is relative to the genes of the network: a path through genes that are no nodes of it is direct.
@@ -48,7 +93,9 @@ def responders(adata: "AnnData | MuData", *, key: str = "argen_responders", sele
     One row per edge: ``source`` (node), ``target`` (responder), ``coef``, ``se``, ``ci_low``, ``ci_high`` (95 %),
     ``z``, ``p``, ``padj`` (Benjamini–Hochberg over all candidates), ``threshold`` (of the p-values), ``selected``,
     ``F``, ``weak``, ``condition``, ``p_robust``, ``ci_low_robust``, ``ci_high_robust``, ``robust_set`` (as in
-    :func:`argen.get.edges`), ``significant`` (whether the total effect of the source on the target is) and ``flags``.
+    :func:`argen.get.edges`), ``significant`` (whether the total effect of the source on the target is), ``loop`` (pairs
+    of candidates whose order was decided although the data lead both ways: had the loop been cut elsewhere, the edge
+    would be another) and ``flags``.
     With a joint network ``inclusion`` (probability of the edge) in place of the columns from ``threshold`` on but
     ``selected`` and ``significant``, and only pairs with an inclusion of .01 or a p of .05.
     Genes that `adata` no longer holds are left out.
@@ -68,11 +115,134 @@ def responders(adata: "AnnData | MuData", *, key: str = "argen_responders", sele
     True
     """
     entry = read_entry(adata, key, "responders")
-    table = ShownNames(adata, entry, gene_symbols).table(entry.tables["edges"])
-    if selected:
-        table = table[table["selected"]]
-    at = table.columns.get_loc("se") + 1
-    for place, ends in enumerate(interval_95(table["coef"], table["se"])):
-        table.insert(at + place, ("ci_low", "ci_high")[place], ends)
-    strength = table["z"].abs().fillna(-1.0)
-    return table.iloc[strength.argsort(kind="stable")[::-1]].reset_index(drop=True)
+    return _edges(ShownNames(adata, entry, gene_symbols), entry, selected=selected)
+
+
+@takes_mudata
+def regulators(
+    adata: "AnnData | MuData",
+    gene: str,
+    *,
+    network: str = "argen_dag",
+    responders: bool | str = True,
+    gene_symbols: str | None = None,
+) -> pd.DataFrame:
+    """Everything that acts on one measured gene: total effects of all perturbations, and the direct ones among them.
+
+    Parameters
+    ----------
+    adata
+        After :func:`argen.tl.argen_dag`, and :func:`argen.tl.argen_responders` for genes that are no nodes.
+    gene
+        A node or a responder.
+    network
+        Name of the network.
+    responders
+        Name of the result for responders; ``True`` is ``"argen_responders"``, if it is there; ``False``: nodes alone.
+    gene_symbols
+        Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
+
+    Returns
+    -------
+    One row per perturbation, direct ones first, then by the strength of the total effect: ``source``, ``target``,
+    ``effect`` (total, natural log fold change), ``effect_se``, ``effect_padj``, ``significant``; ``coef`` (direct, per
+    unit of the source's log expression), ``coef_se``, ``coef_padj``, ``direct`` (a selected edge). Direct effects are
+    missing where there is no candidate edge. The gene's own perturbation is not among them.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No network.
+    argen.errors.StaleResultError
+        The descendant step of the network is gone.
+    argen.errors.InputError
+        The gene has no tested effect.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
+    >>> ag.get.regulators(adata, "X3")["source"].head(2).tolist()
+    ['X1', 'X2']
+    """
+    return _of_gene(adata, "target", gene, network, responders, gene_symbols)
+
+
+@takes_mudata
+def regulated(
+    adata: "AnnData | MuData",
+    perturbation: str,
+    *,
+    network: str = "argen_dag",
+    responders: bool | str = True,
+    gene_symbols: str | None = None,
+) -> pd.DataFrame:
+    """Everything that one perturbed gene acts on: total effects on all tested genes, and the direct ones among them.
+
+    Parameters
+    ----------
+    adata, network, responders, gene_symbols
+        As in :func:`regulators`.
+    perturbation
+        A perturbed gene, measured or not.
+
+    Returns
+    -------
+    The columns of :func:`regulators`, one row per gene that is not its own.
+
+    Raises
+    ------
+    argen.errors.MissingResultError
+        No network.
+    argen.errors.StaleResultError
+        The descendant step of the network is gone.
+    argen.errors.InputError
+        The perturbation has no tested effect.
+
+    Examples
+    --------
+    >>> import argen as ag
+    >>> adata = ag.datasets.simulate("paper_fig2")
+    >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
+    >>> ag.get.regulated(adata, "X1")["target"].head(2).tolist()
+    ['X2', 'X3']
+    """
+    return _of_gene(adata, "source", perturbation, network, responders, gene_symbols)
+
+
+def _of_gene(
+    adata: "AnnData",
+    end: str,
+    name: str,
+    network: str,
+    responders: object,
+    gene_symbols: str | None,
+) -> pd.DataFrame:
+    """Total and direct effects of the pairs at one end of which a gene is."""
+    from argen import get
+
+    entry = read_entry(adata, network, "network")
+    names = ShownNames(adata, entry, gene_symbols)
+    step = step_key_of_network(adata, network)
+    has_totals = responders is not False and find_entry(adata, total_key(step)) is not None
+    totals = get.pairs(adata, key=step, responders=has_totals, gene_symbols=gene_symbols)
+    edges = [get.edges(adata, key=network, selected=False, gene_symbols=gene_symbols)]
+    if isinstance(responders, str) or (responders and find_entry(adata, _USUAL) is not None):
+        edges.append(edges_to_responders(adata, names, entry, responders, selected=False))
+    direct = pd.concat([table[["source", "target", "coef", "se", "padj", "selected"]] for table in edges])
+    shown = names.given(name)
+    if not (totals[end] == shown).any():
+        what = "gene" if end == "target" else "perturbation"
+        there = name_some(map(repr, totals[end].unique()))
+        more = "" if has_totals else " Effects on further genes: ag.tl.argen_descendants(responders='all')."
+        msg = f"{what}={name!r} has no tested effect; there are {there}.{more}"
+        raise InputError(msg)
+    columns = {"effect": "effect", "se": "effect_se", "padj": "effect_padj", "significant": "significant"}
+    table = totals.loc[totals[end] == shown, ["source", "target", *columns]].rename(columns=columns)
+    found = direct.rename(columns={"se": "coef_se", "padj": "coef_padj", "selected": "direct"})
+    table = table.merge(found, on=["source", "target"], how="left")
+    table["direct"] = table["direct"].eq(other=True)
+    strength = (table["effect"] / table["effect_se"]).abs().fillna(-1.0)
+    order = table.assign(strength=strength).sort_values(["direct", "strength"], ascending=False, kind="stable").index
+    return table.loc[order].reset_index(drop=True)

@@ -10,7 +10,7 @@ from argen._bridge.results.network import named_network, network_of_step
 from argen._bridge.validate import check_level, check_option
 from argen.get._names import ShownNames
 from argen.get._opened import OpenedNetwork, held_pairs, pairs_of, perturbations_of, with_network
-from argen.get._responders import responder_pairs_of
+from argen.get._responders import KINDS, edges_to_responders, responder_pairs_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["edges", "genes", "pairs", "perturbations", "qc"]
 
 _NETWORK = "argen_dag"
-KINDS_OF_PAIRS = ("network", "responder")
 
 
 @takes_mudata
@@ -28,6 +27,7 @@ def edges(
     *,
     key: str = "argen_dag",
     selected: bool = True,
+    responders: bool | str = False,
     power: float = 0.8,
     gene_symbols: str | None = None,
 ) -> pd.DataFrame:
@@ -41,6 +41,9 @@ def edges(
         Name of the result.
     selected
         Only the edges of the network; ``False`` gives every candidate that was tested.
+    responders
+        Also the edges to genes that are no nodes, of :func:`argen.get.responders`: ``True``, or the name of the result
+        of :func:`argen.tl.argen_responders`. The column ``kind`` then tells ``"network"`` from ``"responder"``.
     power
         Power of the smallest detectable effect.
     gene_symbols
@@ -108,7 +111,11 @@ def edges(
     """
     check_level("power", power)
     network = OpenedNetwork(adata, key, power=power, gene_symbols=gene_symbols)
-    return network.edges if selected else network.candidates
+    table = network.edges if selected else network.candidates
+    if responders is False:
+        return table
+    further = edges_to_responders(adata, network.names, network.entry, responders, selected=selected)
+    return pd.concat([table.assign(kind=KINDS[0]), further.assign(kind=KINDS[1])], ignore_index=True)
 
 
 @takes_mudata
@@ -219,7 +226,7 @@ def pairs(
         return table
     further = responder_pairs_of(adata, names, step, power)
     further = further[further["significant"]] if selected else further
-    both = table.assign(kind=KINDS_OF_PAIRS[0]), further.assign(kind=KINDS_OF_PAIRS[1])
+    both = table.assign(kind=KINDS[0]), further.assign(kind=KINDS[1])
     return pd.concat([both[0].drop(columns="descendant"), both[1]], ignore_index=True)
 
 

@@ -27,6 +27,7 @@ def write_cyjs(
     *,
     key: str = "argen_dag",
     selected: bool = True,
+    responders: bool | str = False,
     layout: Literal["layered"] | None = "layered",
     gene_symbols: str | None = None,
 ) -> Path:
@@ -48,6 +49,8 @@ def write_cyjs(
     selected
         Only the edges of the network; ``False`` writes every candidate that was tested, with the attribute
         ``in_network``. Positions are the same.
+    responders
+        Also the edges to responders, as in :func:`argen.get.graph`.
     layout
         ``"layered"``: every gene below all of its parents, as :func:`argen.pl.argen_network` draws it (in a network
         with cycles, those that come before it in the order); ``None``: no positions.
@@ -83,7 +86,7 @@ def write_cyjs(
     """
     path = check_path(path, (".cyjs", ".json"), "network.cyjs")
     check_option("layout", layout, ("layered", None))
-    graph = get.graph(adata, key=key, selected=selected, gene_symbols=gene_symbols)
+    graph = get.graph(adata, key=key, selected=selected, responders=responders, gene_symbols=gene_symbols)
     positions = {} if layout is None else _positions(graph)
     content = {
         "format_version": "1.0",

@@ -29,6 +29,7 @@ def write_graphml(
     *,
     key: str = "argen_dag",
     selected: bool = True,
+    responders: bool | str = False,
     gene_symbols: str | None = None,
 ) -> Path:
     """Write the network as GraphML, which Cytoscape, Gephi, igraph (Python and R) and networkx read.
@@ -48,6 +49,8 @@ def write_graphml(
     selected
         Only the edges of the network; ``False`` writes every candidate that was tested, with the attribute
         ``in_network``.
+    responders
+        Also the edges to responders, as in :func:`argen.get.graph`.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
@@ -81,7 +84,7 @@ def write_graphml(
     True
     """
     path = check_path(path, (".graphml", ".xml"), "network.graphml")
-    graph = get.graph(adata, key=key, selected=selected, gene_symbols=gene_symbols)
+    graph = get.graph(adata, key=key, selected=selected, responders=responders, gene_symbols=gene_symbols)
     content = _graphml(graph)
     with replaced(path) as temporary:
         temporary.write_bytes(content)

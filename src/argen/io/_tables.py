@@ -12,6 +12,7 @@ from argen._bridge.runtime import warn_user
 from argen._bridge.validate import check_option
 from argen.errors import InputError
 from argen.get._opened import OpenedNetwork
+from argen.get._responders import edges_to_responders
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -80,6 +81,7 @@ def write_tables(
     *,
     key: str = "argen_dag",
     format: Literal["csv", "tsv", "parquet"] = "csv",
+    responders: bool | str = False,
     gene_symbols: str | None = None,
 ) -> list[Path]:
     """Write the tables of a network into a folder, all of them or none.
@@ -99,6 +101,9 @@ def write_tables(
         Name of the network.
     format
         ``"csv"``, ``"tsv"`` or ``"parquet"``, which is the ending of the files too.
+    responders
+        Also ``responders``, every candidate edge to genes that are no nodes (:func:`argen.get.responders`): ``True``,
+        or the name of the result of :func:`argen.tl.argen_responders`.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
@@ -129,7 +134,7 @@ def write_tables(
     check_option("format", format, FORMATS)
     if format == "parquet":
         check_parquet()
-    tables = _tables(adata, key, gene_symbols)
+    tables = _tables(adata, key, responders, gene_symbols)
     paths = {name: folder / f"{name}.{format}" for name in tables}
     if taken := [str(path) for path in paths.values() if path.is_dir()]:
         msg = (
@@ -144,9 +149,17 @@ def write_tables(
     return list(paths.values())
 
 
-def _tables(adata: "AnnData", key: str, gene_symbols: str | None) -> dict[str, pd.DataFrame]:
+def _tables(
+    adata: "AnnData",
+    key: str,
+    responders: object,
+    gene_symbols: str | None,
+) -> dict[str, pd.DataFrame]:
     network = OpenedNetwork(adata, key, gene_symbols=gene_symbols)
     tables = {"edges": network.edges, "candidates": network.candidates, "nodes": network.genes}
+    if responders is not False:
+        found = edges_to_responders(adata, network.names, network.entry, responders, selected=False)
+        tables["responders"] = found
     if network.step is None:
         warn_user(f"perturbations and pairs are not written: the descendant step that {key!r} was made from is gone.")
         return tables

@@ -10,6 +10,7 @@ from ._heatmap import argen_heatmap
 from ._interactive import argen_interactive
 from ._network import argen_network
 from ._perturbations import argen_perturbations
+from ._responders import argen_responders
 from ._shifts import argen_shifts
 from ._sign_check import argen_sign_check
 from ._volcano import argen_volcano
@@ -25,6 +26,7 @@ __all__ = [
     "argen_interactive",
     "argen_network",
     "argen_perturbations",
+    "argen_responders",
     "argen_shifts",
     "argen_sign_check",
     "argen_volcano",

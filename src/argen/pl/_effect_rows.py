@@ -41,8 +41,9 @@ def choose_perturbations(perturbations: object, gene: str, pairs: pd.DataFrame) 
     several = isinstance(perturbations, Iterable) and not isinstance(perturbations, str)
     chosen = [str(name) for name in dict.fromkeys(perturbations)] if several else [str(perturbations)]
     known = sorted(set(pairs["source"]))
-    if gene not in known:
-        msg = f"gene={gene!r} is not a gene of the descendant step, which has {name_some(known)}."
+    if gene not in known and gene not in set(pairs["target"]):
+        there = sorted(set(pairs["target"]) | set(known))
+        msg = f"gene={gene!r} has no tested effect in the descendant step, which has {name_some(there)}."
         raise InputError(msg)
     if not chosen:
         msg = "perturbations names no gene; leave it None to see the parents of the network."
@@ -91,7 +92,12 @@ def effect_rows(
     ``n_perturbed`` and, with a network, ``coef``, and how many there would be.
     """
     looked_at, perturbed = ("source", "target") if reverse else ("target", "source")
-    own = pairs[pairs[looked_at] == gene].set_index(perturbed).loc[list(others)]
+    own = pairs[pairs[looked_at] == gene].set_index(perturbed)
+    if unknown := [name for name in others if name not in own.index]:
+        what = f"perturbing {gene} on {name_some(unknown)}" if reverse else f"perturbing {name_some(unknown)} on {gene}"
+        msg = f"There is no tested effect of {what}: a gene that is not perturbed, or not measured, has none."
+        raise InputError(msg)
+    own = own.loc[list(others)]
     table = own[["effect", "se", "p", "significant", "flags", "n_perturbed"]].rename_axis("name").reset_index()
     table["gene"], table["group"] = (table["name"], gene) if reverse else (gene, table["name"])
     if coef is not None:

@@ -11,7 +11,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from argen._bridge.modality import takes_mudata
-from argen._bridge.results.entries import read_entry
+from argen._bridge.responders.total import total_key
+from argen._bridge.results.entries import find_entry, read_entry
 from argen._bridge.results.network import step_key_of_network
 from argen._bridge.validate import check_anndata, counted
 from argen.errors import InputError
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["argen_effects", "draw_effects"]
 
 _CONTROL = "control"
-_DEFAULT_KEY = "argen_dag"
+_DEFAULT_KEY, _RESPONDERS = "argen_dag", "argen_responders"
 _NAME_AT = 0.33  # of a row: between the name and what stands below
 _USUAL_WIDTH = 216.0  # points: of the curves, for which their ticks are chosen
 _LONGEST_NAME = 18
@@ -75,7 +76,7 @@ def argen_effects(
     adata
         After :func:`argen.tl.argen_dag`, with the cells and counts that the descendant step was run on.
     gene
-        The child.
+        The child: a node, or with total effects on responders any measured gene.
     key
         Name of the network. With `perturbations` it may be missing if none is named; edges are then not spoken of.
     reverse
@@ -134,12 +135,14 @@ def argen_effects(
     step = descendants or (step_key_of_network(adata, key, can_name=True) if has_network else "argen_descendants")
     names = ShownNames(adata, read_entry(adata, step, "descendants"), gene_symbols)
     gene, perturbations = names.given(gene), names.given(perturbations)
-    pairs = get.pairs(adata, key=step, gene_symbols=gene_symbols)
+    pairs = get.pairs(
+        adata, key=step, responders=find_entry(adata, total_key(step)) is not None, gene_symbols=gene_symbols
+    )
     coef, limit = None, MAX_PARENTS
     if perturbations is not None:
         others, limit = choose_perturbations(perturbations, gene, pairs), MAX_PERTURBATIONS
     if has_network:
-        edges = get.edges(adata, key=key, gene_symbols=gene_symbols)
+        edges = get.edges(adata, key=key, responders=_has_responders(adata, key), gene_symbols=gene_symbols)
         edges = edges[edges["target"] == gene]
         coef = (
             edges.set_index("source")["coef"]
@@ -155,7 +158,13 @@ def argen_effects(
 
 
 def _genes(pairs: pd.DataFrame) -> list[str]:
-    return sorted(set(pairs["source"]))
+    return sorted({*pairs["source"], *pairs["target"]})
+
+
+def _has_responders(adata: "AnnData", key: str) -> bool:
+    """Whether direct effects of this very network on responders are there, under the usual name."""
+    entry, network = find_entry(adata, _RESPONDERS), find_entry(adata, key)
+    return None not in (entry, network) and entry.made_from.get("network") == network.id
 
 
 def draw_effects(

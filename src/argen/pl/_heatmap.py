@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from mudata import MuData
 
-__all__ = ["EFFECTS", "argen_heatmap", "draw_heatmap", "effects_table"]
+__all__ = ["EFFECTS", "argen_heatmap", "draw_heatmap", "effects_colormap", "effects_table"]
 
 EFFECTS = ("direct", "total")
 # Paler than any colour of an effect, so that a weak effect differs from none.
@@ -208,7 +208,7 @@ def _norm(matrix: np.ndarray) -> Normalize:
     return Normalize(-limit, limit)
 
 
-def _colormap() -> LinearSegmentedColormap:
+def effects_colormap() -> LinearSegmentedColormap:
     """Vermillion to blue; both ends fade to a tint that is not white."""
     white = np.ones(3)
     low, high = (np.array(to_rgba(color)[:3]) for color in (style.NEGATIVE_COLOR, style.POSITIVE_COLOR))
@@ -241,7 +241,7 @@ def _draw_cells(ax: "Axes", matrix: np.ndarray, empty: np.ndarray, norm: Normali
     """Coloured cells, the diagonal, and in large cells what the colour says in words."""
     n = len(matrix)
     matrix = np.where(empty, -np.inf, matrix)
-    image = _colormap()(norm(np.clip(np.nan_to_num(matrix), norm.vmin, norm.vmax)))
+    image = effects_colormap()(norm(np.clip(np.nan_to_num(matrix), norm.vmin, norm.vmax)))
     image[np.isnan(matrix)] = to_rgba("white")
     image[np.diag_indices(n)] = to_rgba(_OWN)
     ax.set_aspect("equal", adjustable="box")
@@ -293,7 +293,7 @@ def _draw_bar(ax: "Axes", matrix: np.ndarray, norm: Normalize, label: str) -> No
     low, high = int((values < norm.vmin).sum()), int((values > norm.vmax).sum())
     extend = {(False, False): "neither", (True, False): "min", (False, True): "max"}.get((low > 0, high > 0), "both")
     bar_axes = ax.inset_axes([1.0 + 12.0 / points_of(ax)[0], 0.1, 10.0 / points_of(ax)[0], 0.8])
-    bar = ax.figure.colorbar(ScalarMappable(norm, _colormap()), cax=bar_axes, extend=extend, extendfrac=0.05)
+    bar = ax.figure.colorbar(ScalarMappable(norm, effects_colormap()), cax=bar_axes, extend=extend, extendfrac=0.05)
     bar.outline.set(edgecolor=style.ISOLATED_EDGE, linewidth=0.6)
     bar.ax.tick_params(labelsize=style.SMALL_FONT_SIZE)
     bar.set_label(label, fontsize=style.SMALL_FONT_SIZE)

@@ -51,6 +51,7 @@ def argen_volcano(
     table: Literal["edges", "pairs"] = "edges",
     sources: Genes = None,
     targets: Genes = None,
+    responders: bool | str = False,
     gene_symbols: str | None = None,
     ax: "Axes | None" = None,
     show: bool | None = None,
@@ -76,6 +77,9 @@ def argen_volcano(
         Gene or genes whose effects are drawn (parents, perturbed genes). Default: all.
     targets
         Gene or genes on which effects are drawn (children, genes that are looked at). Default: all.
+    responders
+        Also effects on genes that are no nodes. Of edges: ``True``, or the name of the result of
+        :func:`argen.tl.argen_responders`; of pairs: ``True``.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
     ax
@@ -117,13 +121,18 @@ def argen_volcano(
                 "ag.pl.argen_heatmap draws its effects."
             )
             raise InputError(msg)
+        if responders is not False:
+            tests = get.edges(adata, key=key, selected=False, responders=responders, gene_symbols=gene_symbols)
     else:
+        check_option("responders", responders, (True, False))
         step = read_entry(adata, key, "descendants")
         names = ShownNames(adata, step, gene_symbols)
-        tests, genes = (read(adata, key=key, gene_symbols=gene_symbols) for read in (get.pairs, get.genes))
-        genes = genes["gene"].tolist()
+        tests = get.pairs(adata, key=key, responders=responders, gene_symbols=gene_symbols)
+        genes = get.genes(adata, key=key, gene_symbols=gene_symbols)["gene"].tolist()
         where = f"the descendant step in adata.uns[{key!r}]"
         gone = names.n_left_out(step.tables["pairs"])
+    if responders is not False:
+        genes = sorted({*genes, *tests["source"], *tests["target"]})
     ends = {"sources": names.given(sources), "targets": names.given(targets)}
     chosen = {name: _chosen(genes, name, value, where) for name, value in ends.items() if value is not None}
     drawn = volcano_table(tests, **chosen)

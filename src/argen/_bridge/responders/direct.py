@@ -13,9 +13,11 @@ from argen._bridge.responders.blocks import GENES_PER_BLOCK, GeneReader
 from argen._bridge.responders.total import KEPT, Family, family_of
 from argen._bridge.results.entries import Entry
 from argen._bridge.results.searched import SearchedNetwork
-from argen._bridge.results.tables import EDGE_FLAGS, ROBUST_SETS, WEAK_F, categorical, flags
+from argen._bridge.results.tables import EDGE_FLAGS, ROBUST_SETS, WEAK_F, categorical, flags, loop_name
+from argen._bridge.validate import name_some
 from argen._core.dag.covariance import COVARIANCES, Covariance
 from argen._core.dag.influence import CellInfluence
+from argen._core.dag.loops import loop_pairs
 from argen._core.descendants.dispersion import estimate_dispersions
 from argen._core.glm.families import FAMILIES
 from argen._core.glm.sandwich import HC
@@ -220,9 +222,20 @@ def edges_table(data: ResponderScreen, found: DirectEffects, alpha: float) -> pd
             "ci_high_robust": found.instruments.high,
             "robust_set": flags(found.instruments.shape, ROBUST_SETS),
             "significant": data.significant[found.source, found.target],
+            "loop": _loops(data)[found.target],
             "flags": flags(found.status, EDGE_FLAGS),
         }
     )
+
+
+def _loops(data: ResponderScreen) -> np.ndarray:
+    """Names of the loops of the network of which the equation of each responder holds both genes."""
+    genes = data.network.step.screen.genes
+    pairs = loop_pairs(data.network.relation, data.network.dag.order)
+    held = [data.candidates[a] & data.candidates[b] for a, b in pairs.tolist()]
+    names = [loop_name(genes, pair) for pair in pairs.tolist()]
+    texts = [name_some([n for n, h in zip(names, held, strict=True) if h[r]]) for r in range(len(data.responders))]
+    return np.array(texts, dtype=object)
 
 
 def genes_table(data: ResponderScreen, found: DirectEffects) -> pd.DataFrame:

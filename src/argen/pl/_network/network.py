@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import networkx as nx
+import numpy as np
 
 from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import check_count, check_option, name_some
@@ -13,6 +14,7 @@ from argen.pl._network.compose import LAYOUTS, Request, compose
 from argen.pl._network.draw import draw_picture, room_of
 from argen.pl._network.grades import with_grades
 from argen.pl._network.most_connected import MAX_GENES, hidden_genes_note, hubs
+from argen.pl._network.responders import strongest_responders, with_responders
 from argen.pl._network.select import node_colors, shown_part
 from argen.pl._network.sheet import hidden_note
 from argen.pl._network.views import Genes, Views
@@ -46,6 +48,7 @@ def argen_network(  # noqa: PLR0913
     edge_labels: bool | None = None,
     color: Mapping[str, object] | str | None = None,
     grade: bool = False,
+    responders: int = 0,
     max_genes: int = MAX_GENES,
     gene_symbols: str | None = None,
     ax: "Axes | None" = None,
@@ -96,6 +99,10 @@ def argen_network(  # noqa: PLR0913
         Draw what the edges are worth, too (``grade`` in :func:`argen.get.evidence`): solid lines are strong, long
         dashes moderate, short dashes weak, dots doubtful. The lower the grade, the thinner a line may be at most, so
         that the widest line is always one of the best grade that is drawn.
+    responders
+        Genes that are no nodes to draw below each gene: so many of those that it regulates with the strongest evidence,
+        and all that are named by `genes` or `parents_of`, of :func:`argen.tl.argen_responders`. They are white and have
+        every edge to what is drawn; a note says how many more each gene regulates.
     max_genes
         Of more genes than this the ones with the most edges are drawn, with the edges among them; a note says so.
     gene_symbols
@@ -131,7 +138,10 @@ def argen_network(  # noqa: PLR0913
     check_option("layout", layout, tuple(LAYOUTS))
     check_option("grade", grade, (True, False))
     network = OpenedNetwork(adata, key, gene_symbols=gene_symbols)
-    graph, given = network.graph(), network.names.given
+    given = network.names.given
+    graph = network.graph(responders=check_count("responders", responders, 0) > 0)
+    named = [name for view in (genes, parents_of) if view is not None for name in np.atleast_1d(given(view))]
+    graph, more = strongest_responders(graph, responders, named)
     if grade:
         graph = with_grades(graph, get.evidence(adata, key=key, gene_symbols=gene_symbols))
     ax = draw_network(
@@ -147,6 +157,7 @@ def argen_network(  # noqa: PLR0913
         edge_labels=edge_labels,
         color=color if isinstance(color, str) else given(color),
         max_genes=max_genes,
+        note=more,
         ax=ax,
     )
     return finish(ax, show)
@@ -160,21 +171,27 @@ def draw_network(
     edge_labels: bool | None = None,
     color: Mapping[str, object] | str | None = None,
     max_genes: int = MAX_GENES,
+    note: str = "",
     ax: "Axes | None" = None,
     **asked: object,
 ) -> "Axes":
-    """Draw a graph as :func:`argen.get.graph` returns it; see :func:`argen_network`, also for the views in `asked`."""
+    """Draw a graph as :func:`argen.get.graph` returns it; see :func:`argen_network`, also for the views in `asked`.
+
+    `note` is written below the drawing.
+    """
     views = Views(**asked)
     check_option("edge_labels", edge_labels, (None, True, False))
     shown, n_hidden = shown_part(graph, views.chosen(graph), min_abs_coef)
     shown, few = _few_enough(shown, check_count("max_genes", max_genes, 1))
     faces, explained = node_colors(shown, color)
+    faces, explained = with_responders(shown, faces, explained)
     numbers = edge_labels
     if numbers is None and (not views.any or shown.number_of_edges() > _MOST_NUMBERS):
         numbers = False
     gone = graph.graph.get("n_edges_left_out", 0) if graph.number_of_edges() else 0  # the heading says it if all are
     notes = [
         few,
+        note,
         hidden_note(n_hidden, min_abs_coef),
         left_out_words(gone),
         _loops_note(shown),
