@@ -130,7 +130,8 @@ def test_cells_that_the_controls_say_nothing_about():
     adata = toy()
     alone = (adata.obs["gene"] == "A") & (np.arange(adata.n_obs) % 4 == 0)
     adata.obs["batch"] = pd.Categorical(np.where(alone, "b9", adata.obs["batch"].astype(str)))
-    run(adata)
+    with pytest.warns(ArgenWarning, match=r"15 of 240 perturbed cells .* without control cells \('b9'\)"):
+        run(adata)
     table = ag.get.expression(adata, genes="B", perturbations=["A", "C"]).set_index("cell")
     assert set(table.index[table["expected"].isna()]) == set(adata.obs_names[alone])
     used = table[table["group"].eq("A") & table["expected"].notna()]

@@ -14,7 +14,7 @@ from scipy.stats import gaussian_kde
 from toy import GENES, KWARGS, set_count, toy
 
 import argen as ag
-from argen.errors import InputError, MissingResultError, StaleResultError
+from argen.errors import ArgenWarning, InputError, MissingResultError, StaleResultError
 from argen.pl import _style as style
 from argen.pl._densities import curves_of, log_limits
 from argen.pl._effect_rows import MAX_PARENTS, MAX_PERTURBATIONS
@@ -307,7 +307,8 @@ def test_cells_of_a_row_are_those_of_its_estimate():
     adata = toy()
     alone = (adata.obs["gene"] == "A") & (np.arange(adata.n_obs) % 4 == 0)
     adata.obs["batch"] = pd.Categorical(np.where(alone, "b9", adata.obs["batch"].astype(str)))
-    ag.tl.argen_descendants(adata, **KWARGS)
+    with pytest.warns(ArgenWarning, match=r"15 of 240 perturbed cells .* without control cells \('b9'\)"):
+        ag.tl.argen_descendants(adata, **KWARGS)
     ax = ag.pl.argen_effects(adata, gene="B", perturbations=["A", "C"], show=False)
     n = int(alone.sum())
     assert [text.get_text() for text in ax.texts][1::2] == [f"{60 - n} of 60 cells", "60 cells", "200 cells"]

@@ -51,6 +51,7 @@ def composed():
         ("depth on a log scale", "depth scale"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.* without control cells .* and tell nothing")  # which the step says, too
 def test_the_check_speaks(case, check):
     found = finding(checked(case), check)
     assert np.isfinite(found["strength"])
@@ -308,8 +309,13 @@ def test_later_steps_take_that_depth(composed):
 
 def test_cells_without_controls_are_counted():
     adata = artefacts.CASES["unbalanced batches with controls missing in some"](0)
-    ag.tl.argen_descendants(adata, **artefacts.settings("clean"))
+    words = (
+        r"^537 of 1222 perturbed cells are in levels of 'batch' without control cells \('b5', 'b6'\) and tell nothing"
+    )
+    with pytest.warns(ArgenWarning, match=words):
+        ag.tl.argen_descendants(adata, **artefacts.settings("clean"))
     table = ag.get.perturbations(adata).set_index("perturbation")
+    assert (table["n_cells"] - table["n_supported"]).sum() == 537
     obs = adata.obs.astype({"batch": str, "perturbation": str})
     with_controls = set(obs.loc[obs["perturbation"] == "control", "batch"])
     supported = obs[obs["batch"].isin(with_controls)].groupby("perturbation").size()

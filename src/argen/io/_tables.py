@@ -137,9 +137,7 @@ def write_tables(
     tables = _tables(adata, key, responders, gene_symbols)
     paths = {name: folder / f"{name}.{format}" for name in tables}
     if taken := [str(path) for path in paths.values() if path.is_dir()]:
-        msg = (
-            f"folder={str(folder)!r}: {', '.join(taken)} would be written, and is a folder. Name another, or remove it."
-        )
+        msg = f"folder={str(folder)!r}: {', '.join(taken)} would be written, and is a folder. Remove it."
         raise InputError(msg)
     folder.mkdir(exist_ok=True)
     with ExitStack() as files:  # nothing is replaced before all are written

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from argen._bridge import log
 from argen._bridge.checks.findings import Finding
 from argen._core.checks.depth import depth_slope, unfollowed_spread
 
-__all__ = ["LARGEST_SHARE", "depth_finding", "say_of_depth", "totals_of"]
+__all__ = ["LARGEST_SHARE", "depth_finding", "totals_of"]
 
 # Share of the counts that one gene may carry: depths are given without those that carry more.
 LARGEST_SHARE = 0.1
@@ -53,9 +52,3 @@ def depth_finding(name: str, depth: np.ndarray, totals: Sequence[np.ndarray]) ->
         "slope of log counts on log depth",
         "Give the total count of each cell, or size factors, not their logarithm and not those of other cells.",
     )
-
-
-def say_of_depth(finding: Finding | None) -> None:
-    """A line of the log about a depth that follows no counts."""
-    if finding is not None:
-        log.warning(f"{finding.what}. {finding.advice}")
