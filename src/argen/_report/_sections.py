@@ -18,6 +18,8 @@ from argen._report._edges import edge_tables, prior_rules
 from argen._report._evidence import evidence_section, first_looks, graded_edges
 from argen._report._html import Section, Text, figure, notice, page, paragraph, table, values
 from argen._report._joint import fit_section, joint_words
+from argen._report._power import power_section
+from argen._report._responders import responders_section
 from argen._report._results import Results, read_results
 from argen.pl._axes import on_paper
 from argen.pl._network import draw_network
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["write_page"]
 
 _MOST_DRAWN = 150  # edges of a network that can be read as a picture
-_MDE_OF_SIGNS = ("mde_negative", "mde_positive", "mde_decrease", "mde_increase")
 _SEEDS = ("seed", "rng", "random_state")
 # Columns of the edges of the sensitivity analysis that say nothing about an edge of the network.
 _NOT_SHOWN = ["selected", "stable", "found_in"]
@@ -70,10 +71,11 @@ def _sections(results: Results, edges: pd.DataFrame) -> Iterator[Section]:
     if joint:
         yield Section("fit", "Fit: what the network does not explain", *fit_section(results, _drawn))
     yield Section("edges", "Strongest edges", *edge_tables(results, edges))
+    yield Section("responders", "Genes that the network regulates", *responders_section(results))
     yield Section("prior", "Prior knowledge", *prior_rules(results))
     if not joint:
         yield from _two_stage_sections(results)
-    yield Section("power", "What was not found, and could have been", *_power(results))
+    yield Section("power", "What was not found, and could have been", *power_section(results, is_joint=joint))
     yield Section("parameters", "Parameters, seeds and versions", *_parameters(results))
     yield Section("citation", "How to cite", *_citation())
 
@@ -307,46 +309,6 @@ def _overidentification(results: Results) -> Iterator[Text]:
         if isinstance(part, pd.DataFrame) and len(part):
             part = part.sort_values("p", kind="stable") if "p" in part else part
             yield table(part, caption=name, limit=20, where=f"adata.uns[{found.entry.key!r}]['tables'][{name!r}]")
-
-
-def _power(results: Results) -> Iterator[Text]:
-    tables = {"candidate edges": results.opened.candidates}
-    if results.step is not None:
-        tables["pairs"] = results.pairs
-    for name, part in tables.items():
-        if "verdict" not in part:
-            if _is_joint(results):
-                yield paragraph(
-                    "Smallest detectable effects of edges are known for the two-stage search only.", "missing"
-                )
-                continue
-            yield paragraph(f"No p-values of {name}, hence nothing about what they could have found.", "missing")
-            continue
-        counts = part["verdict"].astype(str).value_counts()
-        missed = part[part["verdict"].astype(str) == "tested"]
-        tested = missed["mde"]
-        of_signs = missed[[name for name in _MDE_OF_SIGNS if name in missed]]
-        words = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("found", "tested", "not testable"))
-        yield paragraph(f"{len(part)} {name}: {words}.")
-        if len(tested):
-            n_blind = np.isinf(of_signs).sum(axis=1)
-            quartiles = np.quantile(tested, [0.25, 0.5, 0.75], method="nearest")
-            yield values(
-                {
-                    "smallest detectable effect (power .8) of the tested: lower quartile": quartiles[0],
-                    "median": quartiles[1],
-                    "upper quartile": quartiles[2],
-                    "neither a positive nor a negative effect could have been found": int(
-                        np.isinf(of_signs).all(axis=1).sum()
-                    ),
-                    "of one sign none could have been found": int((n_blind == 1).sum()),
-                },
-                caption=f"Of the {name} that were not found",
-            )
-    yield paragraph(
-        "Effects are on the natural log scale, of either sign; where few counts are expected no decrease can be found.",
-        "note",
-    )
 
 
 def _parameters(results: Results) -> Iterator[Text]:

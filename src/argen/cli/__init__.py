@@ -138,16 +138,35 @@ def _run(options: argparse.Namespace) -> None:
         labels = _labels(options, data, adata)
         ag.tl.argen_descendants(adata, **given(options, STEP) | labels | {"alpha": options.descendants_alpha})
     ag.tl.argen_dag(adata, **given(options, DAG))
+    has_responders = _find_responders(adata, options.n_jobs)
     if report is not None:
         _diagnose(adata, options.n_jobs, options.replicate)
     out = _make_folder(options.out)
     _write_results(adata, out)  # before anything is printed: a closed pipe must not lose it
+    if has_responders:
+        _write_csv(ag.get.responders(adata, selected=False), out / _RESPONDERS)
     for name in exports:
         _EXPORTS[name](adata, out)
     if report is not None:
         with _announced(report):
             ag.report(adata, report)
     _print_network(adata)
+    if has_responders:
+        edges = ag.get.responders(adata)
+        print(f"{len(edges)} edges to {edges['target'].nunique()} genes that are not perturbed, see {_RESPONDERS}")
+
+
+def _find_responders(adata: "AnnData", n_jobs: int | None) -> bool:
+    """Direct effects on genes that nobody perturbed, if there are any and total effects on them."""
+    import argen as ag
+    from argen._bridge.responders.total import KEPT, total_key
+    from argen._bridge.results.entries import find_entry
+
+    effects = find_entry(adata, total_key("argen_descendants"))
+    if effects is None or not (effects.tables["genes"]["status"] == KEPT).any():
+        return False
+    ag.tl.argen_responders(adata, n_jobs=n_jobs)
+    return True
 
 
 def _check_replicate(options: argparse.Namespace, adata: "AnnData") -> None:
@@ -355,7 +374,8 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 
 _TABLES = ("edges", "candidates", "nodes", "perturbations", "pairs")
-_WRITTEN = (*(f"{name}.csv" for name in _TABLES), "network.png", "result.h5ad")
+_RESPONDERS = "responders.csv"
+_WRITTEN = (*(f"{name}.csv" for name in _TABLES), _RESPONDERS, "network.png", "result.h5ad")
 _EXPORTED = {
     "graphml": ("network.graphml",),
     "cyjs": ("network.cyjs",),
