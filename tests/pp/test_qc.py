@@ -180,5 +180,5 @@ def test_counts_and_mitochondrial_genes_are_needed(screen):
     with pytest.raises(CountsError):
         ag.pp.argen_qc(screen, min_genes=3)
     part = screen[:, [name for name in screen.var_names if "MT-" not in name]].copy()
-    with pytest.raises(InputError, match=r"genes \(names that start with MT-\), or an obs column"):
+    with pytest.raises(InputError, match=r"genes \(names that start with MT-, in adata.var_names or the column"):
         ag.pp.argen_qc(part, max_percent_mito=5)

@@ -204,7 +204,7 @@ def test_a_target_beside_a_control_in_a_label():
     with pytest.warns(ArgenWarning) as record:
         run(adata)
     messages = [str(warning.message) for warning in record]
-    assert "Labels such as 'B+ctrl' name several perturbations" in messages[1]
+    assert "Labels such as 'B+ctrl' name a gene and a control" in messages[1]
     assert "separator='+'" in messages[1]
     assert len(messages) == 2
 

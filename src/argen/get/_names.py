@@ -76,7 +76,10 @@ class ShownNames:
 
     def held(self, names: Iterable[str]) -> np.ndarray:
         """Which of these stored names `adata` still holds."""
-        return pd.Index(np.asarray(names, dtype=object).astype(str)).isin(self._held)
+        column = pd.Series(names, dtype=None if hasattr(names, "dtype") else object).reset_index(drop=True)
+        codes, found = pd.factorize(column)
+        known = [str(name) in self._held for name in found]  # texts of numpy would lose a null at their end
+        return np.array([*known, False], dtype=bool)[codes]
 
     def n_left_out(self, table: pd.DataFrame, ends: tuple[str, ...] = _ENDS) -> int:
         """Rows of a stored table one of whose genes `adata` no longer holds."""
@@ -85,7 +88,7 @@ class ShownNames:
     def table(self, table: pd.DataFrame, ends: tuple[str, ...] = _ENDS) -> pd.DataFrame:
         """Rows of a stored table whose genes `adata` holds, by the names to show, which are texts."""
         kept = table[self._rows(table, ends)]
-        return self.rename(kept.assign(**{end: kept[end].astype(str) for end in ends})).reset_index(drop=True)
+        return self.rename(kept.assign(**{end: kept[end].astype(object).astype(str) for end in ends})).reset_index(drop=True)
 
     def _rows(self, table: pd.DataFrame, ends: tuple[str, ...]) -> np.ndarray:
         rows = np.ones(len(table), dtype=bool)
