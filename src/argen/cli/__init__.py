@@ -151,9 +151,6 @@ def _run(options: argparse.Namespace) -> None:
         with _announced(report):
             ag.report(adata, report)
     _print_network(adata)
-    if has_responders:
-        edges = ag.get.responders(adata)
-        print(f"{len(edges)} edges to {edges['target'].nunique()} genes that are not perturbed, see {_RESPONDERS}")
 
 
 def _find_responders(adata: "AnnData", n_jobs: int | None) -> bool:
@@ -243,6 +240,11 @@ def _print_network(adata: "AnnData") -> None:
         f"{len(edges)} edges selected of {n_candidates} candidates; {perturbations['status'].eq('kept').sum()} of "
         f"{len(perturbations)} perturbations in the network"
     )
+    if "argen_responders" in adata.uns:
+        import argen as ag
+
+        found = ag.get.responders(adata)
+        print(f"{len(found)} edges to {found['target'].nunique()} genes that are not perturbed, see {_RESPONDERS}")
 
 
 def _shown(table: "pd.DataFrame", columns: list[str]) -> str:

@@ -88,7 +88,9 @@ class ShownNames:
     def table(self, table: pd.DataFrame, ends: tuple[str, ...] = _ENDS) -> pd.DataFrame:
         """Rows of a stored table whose genes `adata` holds, by the names to show, which are texts."""
         kept = table[self._rows(table, ends)]
-        return self.rename(kept.assign(**{end: kept[end].astype(object).astype(str) for end in ends})).reset_index(drop=True)
+        return self.rename(kept.assign(**{end: kept[end].astype(object).astype(str) for end in ends})).reset_index(
+            drop=True
+        )
 
     def _rows(self, table: pd.DataFrame, ends: tuple[str, ...]) -> np.ndarray:
         rows = np.ones(len(table), dtype=bool)

@@ -121,8 +121,8 @@ def responders(
 @takes_mudata
 def regulators(
     adata: "AnnData | MuData",
-    gene: str,
     *,
+    gene: str,
     network: str = "argen_dag",
     responders: bool | str = True,
     gene_symbols: str | None = None,
@@ -163,8 +163,8 @@ def regulators(
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
     >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
-    >>> ag.get.regulators(adata, "X3")["source"].head(2).tolist()
-    ['X1', 'X2']
+    >>> sorted(ag.get.regulators(adata, gene="X3").query("direct")["source"])
+    ['X1', 'X2', 'X7']
     """
     return _of_gene(adata, "target", gene, network, responders, gene_symbols)
 
@@ -172,8 +172,8 @@ def regulators(
 @takes_mudata
 def regulated(
     adata: "AnnData | MuData",
-    perturbation: str,
     *,
+    perturbation: str,
     network: str = "argen_dag",
     responders: bool | str = True,
     gene_symbols: str | None = None,
@@ -205,7 +205,7 @@ def regulated(
     >>> import argen as ag
     >>> adata = ag.datasets.simulate("paper_fig2")
     >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth")
-    >>> ag.get.regulated(adata, "X1")["target"].head(2).tolist()
+    >>> ag.get.regulated(adata, perturbation="X1")["target"].head(2).tolist()
     ['X2', 'X3']
     """
     return _of_gene(adata, "source", perturbation, network, responders, gene_symbols)

@@ -140,8 +140,8 @@ def argen_responders(
     >>> adata = ag.datasets.simulate(genes=40, perturbations=10, rng=2)
     >>> ag.tl.argen_dag(adata, perturbation_key="perturbation", depth="depth")
     >>> ag.tl.argen_responders(adata)
-    >>> sorted(ag.get.responders(adata).columns)[:3]
-    ['ci_high', 'ci_high_robust', 'ci_low']
+    >>> ag.get.responders(adata).columns[:4].tolist()
+    ['source', 'target', 'coef', 'se']
     """
     check_level("alpha", alpha)
     check_option("first_stage", first_stage, FIRST_STAGES)
