@@ -16,8 +16,8 @@ from argen.errors import ArgenWarning, InputError, MissingResultError
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 SECTIONS = [
-    "evidence", "look", "data", "design", "calibration", "instruments", "network", "edges", "prior", "equations",
-    "cycles", "sensitivity", "stability", "overidentification", "power", "parameters", "citation",
+    "evidence", "look", "data", "design", "calibration", "instruments", "network", "edges", "responders", "prior",
+    "equations", "cycles", "sensitivity", "stability", "overidentification", "power", "parameters", "citation",
 ]  # fmt: skip
 EVIL = "<script>alert(1)</script>\"'&"
 

@@ -234,7 +234,7 @@ def _of_gene(
     shown = names.given(name)
     if not (totals[end] == shown).any():
         what = "gene" if end == "target" else "perturbation"
-        there = name_some(map(repr, totals[end].unique()))
+        there = name_some(map(repr, sorted(totals[end].unique())))
         more = "" if has_totals else " Effects on further genes: ag.tl.argen_descendants(responders='all')."
         msg = f"{what}={name!r} has no tested effect; there are {there}.{more}"
         raise InputError(msg)
