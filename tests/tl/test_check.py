@@ -405,3 +405,11 @@ def test_shares_are_those_of_the_whole_matrix():
         total = np.asarray(adata.X.sum(axis=1)).ravel()
         (found,) = check_shares(measured, measured_sums(measured.screen), total)
         assert found.strength == pytest.approx(controls[:, perturbed].sum() / controls.sum())
+
+
+def test_depth_of_unaffected_genes_beside_numeric_covariates():
+    """The comparison without the covariates has the same depth."""
+    adata = toy(n_others=60)
+    ag.tl.argen_descendants(adata, **KWARGS, depth="unaffected")
+    ag.tl.argen_check(adata)
+    assert "covariates" not in set(ag.get.check(adata)["check"])

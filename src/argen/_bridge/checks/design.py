@@ -167,7 +167,11 @@ def check_survivors(measured: MeasuredScreen) -> list[Finding]:
 
 
 def check_covariates(
-    adata: "AnnData", measured: MeasuredScreen, settings: DescendantSettings, map_: Map
+    adata: "AnnData",
+    measured: MeasuredScreen,
+    settings: DescendantSettings,
+    depth_genes: np.ndarray | None,
+    map_: Map,
 ) -> list[Finding]:
     """Numeric covariates that take in the perturbation: knock-downs lose z² when they enter."""
     spec = parse_covariates(settings.covariates, adata.obs)
@@ -177,7 +181,8 @@ def check_covariates(
         return []
     with_all = _strengths(measured, map_)
     factors = " + ".join(f"C(`{name}`)" for name in others)
-    without = _strengths(read_measured(adata, replace(settings, covariates=f"~ {factors}" if others else None)), map_)
+    fewer = replace(settings, covariates=f"~ {factors}" if others else None)
+    without = _strengths(read_measured(adata, fewer, depth_genes), map_)
     both = with_all.join(without.add_suffix("_without"), how="inner").dropna()
     both = both[both["z2_without"] > STRONG]
     if both.empty:

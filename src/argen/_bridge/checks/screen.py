@@ -51,12 +51,16 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Measured genes under all perturbations, their sums, the shifts in them, and which of these are taken out."""
+    """Measured genes under all perturbations, their sums, the shifts in them, and which of these are taken out.
+
+    `depth_genes` make up the depth with ``depth="unaffected"``.
+    """
 
     measured: MeasuredScreen
     sums: MeasuredSums
     shifts: Shifts
     taken_out: tuple[np.ndarray, np.ndarray]
+    depth_genes: np.ndarray | None = None
 
     def as_taken_out(self, table: pd.DataFrame) -> "Seen":
         """The same with what a stored table of shifts says was taken out."""
@@ -79,7 +83,7 @@ def look_at(
     measured = read_measured(adata, settings, depth_genes, most=most)
     sums = measured_sums(measured.screen, map_, bar("measured genes", measured.screen.n_genes))
     shifts = estimate_shifts(sums, measured.own, settings.adjust)
-    return Seen(measured, sums, shifts, shifts.taken_out(settings.adjust))
+    return Seen(measured, sums, shifts, shifts.taken_out(settings.adjust), depth_genes)
 
 
 def choose_depth_genes(adata: "AnnData", settings: DescendantSettings, map_: Map, bar: Callable) -> np.ndarray | None:
@@ -159,7 +163,8 @@ def full_check(
     """All checks that the data allow: ``findings``, the signals behind them, and what was ``not_checked``."""
     measured = seen.measured
     balance = balance_table(adata, measured, settings)
-    findings = [*quick_findings(adata, settings, seen, balance), *check_covariates(adata, measured, settings, map_)]
+    findings = quick_findings(adata, settings, seen, balance)
+    findings += check_covariates(adata, measured, settings, seen.depth_genes, map_)
     tables = effect_tables(measured, seen.sums, seen.shifts, seen.taken_out)
     tables["columns"] = balance
     skipped = []
