@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from common import scores
-from toy import assert_equal
+from toy import KWARGS, assert_equal, toy
 
 import argen as ag
 from argen.errors import ArgenWarning, DesignError, InputError, MissingResultError
