@@ -431,7 +431,7 @@ def test_errors(done):
         InputError, match=r"A has no parents .* no edge to it was selected.* perturbations=\[\.\.\.\].* B, C, D"
     ):
         ag.pl.argen_effects(done, gene="A")
-    with pytest.raises(InputError, match=r"gene='other1' is not in the network .* A, B, C, D"):
+    with pytest.raises(InputError, match="other1 has no parents in"):
         ag.pl.argen_effects(done, gene="other1")
     with pytest.raises(InputError, match="gene='other1' is not a gene of the descendant step"):
         ag.pl.argen_effects(done, gene="other1", perturbations="A")

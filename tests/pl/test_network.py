@@ -300,7 +300,7 @@ class TestPublicFunction:
             def __init__(self, adata, key, *, gene_symbols):
                 calls.append((adata, key, gene_symbols))
 
-            def graph(self):
+            def graph(self, **options):
                 return ifn
 
         monkeypatch.setattr("argen.pl._network.network.OpenedNetwork", Opened)

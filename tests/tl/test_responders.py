@@ -174,7 +174,7 @@ def test_genes_that_are_left_out_are_listed_with_the_reason(screen):
         ("nowhere", "'nowhere' is neither 'all' nor a column of adata.var"),
         ("score", "has to hold True and False"),
         (["D", "nobody"], "not in adata.var_names: 'nobody'"),
-        ([], "names nothing"),
+        ([], "responders=\\[\\]: give 'all'"),
     ],
 )
 def test_bad_responders(screen, responders, words):

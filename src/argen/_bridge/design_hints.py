@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge import log
-from argen._bridge.columns import LONELY, MOST_CODES, as_float, numbers_in, stored_as
+from argen._bridge.columns import LONELY, MOST_CODES, MOST_DECIMALS, as_float, numbers_in, parsed, stored_as
 from argen._bridge.design import CovariateSpec, factor_levels, numeric_columns
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import counted, name_some
@@ -18,6 +18,8 @@ __all__ = ["DesignHints", "crowded_cure", "design_hints", "supported_cells", "un
 FEWEST_PER_LEVEL = 5
 # A few levels with a single cell are an accident.
 FEWEST_ALONE = 3
+# Share of the levels that may be words in a column that is meant to hold numbers.
+MOST_STRAY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,14 @@ def design_hints(spec: CovariateSpec, obs: pd.DataFrame, depth: str | None = Non
         sizes = levels.value_counts()
         alone = sizes.index[sizes == 1].astype(str)
         hints.alone.extend(f"{level!r} of {name!r}" for level in alone)
-        if words := _crowded(name, levels, int((sizes > 0).sum()), len(alone)):
+        n_levels = int((sizes > 0).sum())
+        if words := _crowded(name, levels, n_levels, len(alone)):
             hints.guesses.append(words)
+        elif n_levels > MOST_DECIMALS and numbers_in(levels) is not None:
+            hints.notes.append(
+                f"covariate {name!r} is taken as a factor of {n_levels} levels, all of which are numbers. "
+                f"{crowded_cure(name, levels)}"
+            )
     if depth in obs and (stored := stored_as(obs[depth])):
         hints.notes.append(f"depth={depth!r} is stored as {stored}, and read as numbers")
     return hints
@@ -106,9 +114,21 @@ def crowded_cure(name: str, levels: pd.Series) -> str:
     """What helps against a factor with too many levels."""
     if numbers_in(levels) is not None:
         return f"If it is a measurement, {as_float(name)} makes it a number"
+    if stray := _stray(levels):
+        return (
+            f"All but {len(stray)} of its levels are numbers: correct {name_some(map(repr, stray), 3)}, or "
+            f"make it missing and drop the cells; then {as_float(name)}"
+        )
     if numbers_in(levels.astype(str).str.replace(",", ".", regex=False)) is not None:
         return f"Its numbers have decimal commas: adata.obs[{name!r}].str.replace(',', '.').astype(float) has them"
     return "Merge its small levels, or leave it out"
+
+
+def _stray(levels: pd.Series) -> list[str]:
+    """Levels that are no numbers where nearly all are."""
+    names = [str(level) for level in levels.unique()]
+    stray = sorted(name for name in names if parsed(name) is None)
+    return stray if 0 < len(stray) <= MOST_STRAY * len(names) else []
 
 
 def _as_factor(name: str) -> str:

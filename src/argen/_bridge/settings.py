@@ -73,7 +73,7 @@ class DescendantSettings:
                 "perturbations": _names("perturbations", value["perturbations"]),
                 "min_cells": check_count("min_cells", value["min_cells"], 2),
                 "hc": value["hc"] or USUAL_HC[value["test"]],
-                "responders": responders if isinstance(responders, str) else _names("responders", responders),
+                "responders": _responders(responders),
                 "min_counts": check_count("min_counts", value["min_counts"], 1),
             }
         )
@@ -170,6 +170,18 @@ def _storable(value: Any) -> Any:
         is_text = not value or isinstance(value[0], str)
         return np.array(value, dtype=object if is_text else None)
     return value
+
+
+def _responders(value: object) -> str | tuple[str, ...] | None:
+    if value is None or isinstance(value, str):
+        return value
+    if not isinstance(value, Iterable) or not list(value) or any(isinstance(one, bool | np.bool_) for one in value):
+        msg = (
+            f"responders={value!r}: give 'all', names of genes, or the name of a column of adata.var with True and "
+            "False."
+        )
+        raise InputError(msg)
+    return tuple(str(name) for name in value)
 
 
 def _names(argument: str, value: object) -> tuple[str, ...] | None:

@@ -19,6 +19,7 @@ _USUAL_COLUMNS = (
     "gene_name", "gene_names", "gene_symbol", "gene_symbols", "feature_name", "symbol", "SYMBOL", "gene_short_name",
     "gene_id", "gene_ids", "ensembl_id", "feature_id",
 )  # fmt: skip
+MOST_LISTED = 5  # labels that a cure names one by one
 _VERSION = r"\.\d+$"
 _BEFORE_A_GENE = re.compile(r"^([A-Za-z][A-Za-z0-9.]*?[:_|]+|s?gRNA[_-]?|sg[_-]?)(.+)$")
 _AFTER_A_GENE = re.compile(r"^(.+?)([-_ ](?:KO|KD|OE|ko|kd|oe|CRISPRi|CRISPRa|sgRNA|guide)|i)$")
@@ -69,7 +70,7 @@ class Asked:
         if self.column is None:
             return f"measured_as={{{example!r}: {gene!r}, ...}}"
         column = f"adata.obs[{self.column!r}]"
-        return f'{column} = {column}.astype(str).str.replace(r"{pattern}", "", regex=True)'
+        return f'{column} = {column}.astype(object).str.replace(r"{pattern}", "", regex=True)'
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +188,20 @@ def _case(asked: Asked) -> Iterator[Found]:
     lower = _renamed(asked, str.casefold)
     if hits := [name for name in asked.names if name.casefold() in lower]:
         gene = lower[hits[0].casefold()]
-        way = next((way for way in ("upper", "lower", "capitalize") if getattr(hits[0], way)() == gene), None)
-        column = f"adata.obs[{asked.column!r}]"
-        cure = f"{column} = {column}.astype(str).str.{way}()" if way and asked.column else "write them as the genes"
+        genes = {name: lower[name.casefold()] for name in hits}
+        cure = "write them as the genes" if asked.column is None else _as_genes(asked.column, genes)
         yield _found(asked, hits, gene, "are written with other capitals", f"{cure}, if they are of the same species")
+
+
+def _as_genes(key: str, genes: dict[str, str]) -> str:
+    """The line that replaces labels by genes, and nothing else: controls and missing labels stay as they are."""
+    column = f"adata.obs[{key!r}]"
+    ways = ("upper", "lower", "capitalize")
+    way = next((way for way in ways if all(getattr(gene, way)() == name for name, gene in genes.items())), None)
+    if len(genes) <= MOST_LISTED or way is None:
+        pairs = ", ".join(f"{name!r}: {gene!r}" for name, gene in genes.items())
+        return f"{column} = {column}.astype(object).replace({{{pairs}}})"
+    return f"{column} = {column}.astype(object).replace({{gene.{way}(): gene for gene in adata.var_names}})"
 
 
 def _found(asked: Asked, hits: Sequence[str], gene: str, what: str, cure: str) -> Found:

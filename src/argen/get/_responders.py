@@ -8,8 +8,8 @@ from argen._bridge.diagnostics.power import with_pair_mde
 from argen._bridge.intervals import interval_95
 from argen._bridge.modality import takes_mudata
 from argen._bridge.responders.total import read_total_effects, total_key, total_pairs
-from argen._bridge.results.entries import Entry, find_entry, read_entry
-from argen._bridge.results.network import step_key_of_network
+from argen._bridge.results.entries import Entry, entries, find_entry, read_entry
+from argen._bridge.results.network import step_key_of_network, warn_if_stale
 from argen._bridge.validate import name_some
 from argen.errors import InputError, StaleResultError
 from argen.get._names import ShownNames
@@ -42,6 +42,12 @@ def _edges(names: ShownNames, entry: Entry, *, selected: bool) -> pd.DataFrame:
     return table.iloc[strength.argsort(kind="stable")[::-1]].reset_index(drop=True)
 
 
+def responders_of(adata: "AnnData", network: Entry) -> Entry | None:
+    """The result that was made from this very network, the one with the usual name first; None if there is none."""
+    found = [entry for entry in entries(adata, "responders") if entry.made_from.get("network") == network.id]
+    return min(found, key=lambda entry: (entry.key != _USUAL, entry.key), default=None)
+
+
 def edges_to_responders(
     adata: "AnnData",
     names: ShownNames,
@@ -51,11 +57,12 @@ def edges_to_responders(
     selected: bool = True,
 ) -> pd.DataFrame:
     """Edges from the genes of a network to responders; `responders` names the result, True the usual one."""
-    key = _USUAL if responders is True else responders
-    if not isinstance(key, str):
+    if responders is not True and not isinstance(responders, str):
         msg = f"responders={responders!r}: give True, False, or the name of a result of ag.tl.argen_responders."
         raise InputError(msg)
-    entry = read_entry(adata, key, "responders")
+    found = responders_of(adata, network) if responders is True else None
+    entry = found or read_entry(adata, _USUAL if responders is True else responders, "responders")
+    key = entry.key
     if entry.made_from.get("network") != network.id:
         msg = (
             f"adata.uns[{key!r}] was not made from the network in adata.uns[{network.key!r}]. Run "
@@ -92,7 +99,8 @@ def responders(
     -------
     One row per edge: ``source`` (node), ``target`` (responder), ``coef``, ``se``, ``ci_low``, ``ci_high`` (95 %),
     ``z``, ``p``, ``padj`` (Benjamini–Hochberg over all candidates), ``threshold`` (of the p-values), ``selected``,
-    ``F``, ``weak``, ``condition``, ``p_robust``, ``ci_low_robust``, ``ci_high_robust``, ``robust_set`` (as in
+    ``tested`` (False: a possible mediator, which the equation adjusts for), ``F``, ``weak``, ``condition``,
+    ``p_robust``, ``ci_low_robust``, ``ci_high_robust``, ``robust_set`` (as in
     :func:`argen.get.edges`), ``significant`` (whether the total effect of the source on the target is), ``loop`` (pairs
     of candidates whose order was decided although the data lead both ways: had the loop been cut elsewhere, the edge
     would be another) and ``flags``.
@@ -115,6 +123,7 @@ def responders(
     True
     """
     entry = read_entry(adata, key, "responders")
+    warn_if_stale(adata, entry)
     return _edges(ShownNames(adata, entry, gene_symbols), entry, selected=selected)
 
 
@@ -138,14 +147,16 @@ def regulators(
     network
         Name of the network.
     responders
-        Name of the result for responders; ``True`` is ``"argen_responders"``, if it is there; ``False``: nodes alone.
+        Name of the result for responders; ``True``: the one that was made from this network, if there is one;
+        ``False``: nodes alone.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
     One row per perturbation, direct ones first, then by the strength of the total effect: ``source``, ``target``,
-    ``effect`` (total, natural log fold change), ``effect_se``, ``effect_padj``, ``significant``; ``coef`` (direct, per
+    ``effect`` (total, natural log fold change), ``effect_se``, ``effect_padj`` (in the family of the network or
+    that of responders), ``significant``; ``coef`` (direct, per
     unit of the source's log expression), ``coef_se``, ``coef_padj``, ``direct`` (a selected edge). Direct effects are
     missing where there is no candidate edge. The gene's own perturbation is not among them.
 
@@ -228,9 +239,12 @@ def _of_gene(
     has_totals = responders is not False and find_entry(adata, total_key(step)) is not None
     totals = get.pairs(adata, key=step, responders=has_totals, gene_symbols=gene_symbols)
     edges = [get.edges(adata, key=network, selected=False, gene_symbols=gene_symbols)]
-    if isinstance(responders, str) or (responders and find_entry(adata, _USUAL) is not None):
+    if isinstance(responders, str) or (responders is True and responders_of(adata, entry) is not None):
         edges.append(edges_to_responders(adata, names, entry, responders, selected=False))
     direct = pd.concat([table[["source", "target", "coef", "se", "padj", "selected"]] for table in edges])
+    if not isinstance(name, str):
+        msg = f"{'gene' if end == 'target' else 'perturbation'}={name!r}: give the name of one."
+        raise InputError(msg)
     shown = names.given(name)
     if not (totals[end] == shown).any():
         what = "gene" if end == "target" else "perturbation"

@@ -43,7 +43,8 @@ def edges(
         Only the edges of the network; ``False`` gives every candidate that was tested.
     responders
         Also the edges to genes that are no nodes, of :func:`argen.get.responders`: ``True``, or the name of the result
-        of :func:`argen.tl.argen_responders`. The column ``kind`` then tells ``"network"`` from ``"responder"``.
+        of :func:`argen.tl.argen_responders`. The column ``kind`` then tells ``"network"`` from ``"responder"``; what
+        BatchBH and the smallest detectable effects say is missing for the latter.
     power
         Power of the smallest detectable effect.
     gene_symbols
@@ -115,7 +116,8 @@ def edges(
     if responders is False:
         return table
     further = edges_to_responders(adata, network.names, network.entry, responders, selected=selected)
-    return pd.concat([table.assign(kind=KINDS[0]), further.assign(kind=KINDS[1])], ignore_index=True)
+    further = further.assign(required=False, direction="one way", kind=KINDS[1])
+    return pd.concat([table.assign(kind=KINDS[0]), further], ignore_index=True)
 
 
 @takes_mudata

@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize, to_rgba
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import find_entry, read_entry
 from argen._bridge.validate import check_count, counted
-from argen.errors import InputError
+from argen.errors import InputError, StaleResultError
 from argen.pl import _style as style
 from argen.pl._axes import on_paper
 from argen.pl._heatmap import effects_colormap
@@ -81,6 +81,8 @@ def argen_responders(
     ------
     argen.errors.MissingResultError
         No descendant step, or one without responders.
+    argen.errors.StaleResultError
+        The direct effects were made from another descendant step.
     argen.errors.InputError
         A gene or perturbation has no tested effect, or no effect on a responder is significant.
 
@@ -99,9 +101,16 @@ def argen_responders(
     step = read_entry(adata, descendants, "descendants")
     given = ShownNames(adata, step, gene_symbols, leaves_out=False).given
     pairs = get.pairs(adata, key=descendants, responders=True, gene_symbols=gene_symbols)
-    pairs = pairs[pairs["kind"] == "responder"]
+    nodes = set(pairs.loc[pairs["kind"] == "network", "target"])
+    pairs = pairs[(pairs["kind"] == "responder") & ~pairs["target"].isin(nodes)]
     direct = pd.DataFrame({"source": [], "target": []})
-    if find_entry(adata, key) is not None:
+    if (found := find_entry(adata, key)) is not None:
+        if found.made_from.get("descendants") != step.id:
+            msg = (
+                f"adata.uns[{key!r}] was made from another descendant step than the one in adata.uns[{descendants!r}]. "
+                "Run ag.tl.argen_responders again."
+            )
+            raise StaleResultError(msg)
         direct = get.responders(adata, key=key, gene_symbols=gene_symbols)
     table = responders_table(pairs, direct, top=top, sources=given(sources), genes=given(genes))
     return finish(draw_responders(table, ax), show)
@@ -121,6 +130,7 @@ def responders_table(
     rows = known_genes(set(pairs["source"]), "sources", sources, "the perturbations")
     part = pairs[pairs["target"].isin(columns)]
     rows = rows or sorted(part.loc[part["significant"], "source"].unique())
+    rows = rows or (sorted(part["source"].unique()) if genes is not None else [])
     if not rows or not columns:
         msg = "No effect on a responder is significant; name genes=[...] and sources=[...] to see the matrix of these."
         raise InputError(msg)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge import log
+from argen._bridge.inputs import NOT_MEASURED
 from argen._bridge.modality import takes_mudata
 from argen._bridge.responders.direct import ResponderScreen, direct_effects, edges_table, effects_matrix, genes_table
 from argen._bridge.responders.joint import joint_effects
@@ -18,7 +19,7 @@ from argen._bridge.responders.total import (
     total_key,
     write_total_effects,
 )
-from argen._bridge.results.entries import Entry, new_entry, write_entry
+from argen._bridge.results.entries import Entry, find_entry, new_entry, write_entry
 from argen._bridge.results.searched import SearchedNetwork, open_network, open_with_step
 from argen._bridge.results.steps import DescendantStep
 from argen._bridge.results.tables import WEAK_F
@@ -57,7 +58,8 @@ def argen_responders(
 
     A *responder* is a gene that is measured but no node of the network. Nothing instruments it, so it is a leaf: edges
     lead from nodes to it, none from it. Its candidate parents :math:`A` are the nodes with a significant total effect
-    on it and their ancestors in the relation of the network. With the reduced form of every gene on the indicators of
+    on it and their ancestors in the relation of the network. Descendants of these with p < .2 are possible mediators:
+    they are adjusted for, and not tested. With the reduced form of every gene on the indicators of
     all perturbations,
 
     .. math:: Y_k \sim \text{offset} + 1 + D_1 + \dots + D_P + X,
@@ -149,6 +151,7 @@ def argen_responders(
     threads, seed = resolve_n_jobs(n_jobs), read_seed(rng)
     names = {"key_added": key_added, "kind": "responders"}
     entry, step = open_with_step(adata, argen_responders, network, **names, methods=_METHODS)
+    _check_matrix(adata, key_added)
     start = log.info("direct effects on responders")
     with worker_pool(threads) as map_, progress_bars() as bar:
         effects = None if responders is None else compute_total_effects(adata, step, map_, bar, responders)
@@ -168,11 +171,18 @@ def argen_responders(
     result = new_entry(key_added, "responders", settings, tables, made_from)
     adata = adata.copy() if copy else adata
     if effects is not None:
+        _say_replaced(adata, effects)
         write_total_effects(adata, step.entry.key, effects)
     adata.varm[key_added] = effects_matrix(adata, made.edges, nodes)
     write_entry(adata, result)
     log.info("    finished", time=start, deep=_summary(key_added, made))
     return adata if copy else None
+
+
+def _check_matrix(adata: "AnnData", key: str) -> None:
+    if key in adata.varm and key not in adata.uns:
+        msg = f"key_added={key!r}: adata.varm[{key!r}] is there, and argen did not write it. Choose another name."
+        raise InputError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +236,9 @@ def _warn_unseen(step: DescendantStep) -> None:
     table = step.entry.tables["perturbations"]
     own = table[table["status"].astype(str) == "kept"]
     unseen = own[~((own["effect"] / own["se"]) ** 2 >= WEAK_F)]
+    unmeasured = table.loc[table["reason"].astype(str) == NOT_MEASURED, "perturbation"]
+    if len(unmeasured):
+        log.info(f"    paths through perturbed genes that are not measured count as direct: {name_some(unmeasured)}")
     if len(unseen):
         log.warning(
             f"the own effect of {counted(len(unseen), 'node')} can hardly be seen (z² below {WEAK_F:g}): "
@@ -233,10 +246,19 @@ def _warn_unseen(step: DescendantStep) -> None:
         )
 
 
+def _say_replaced(adata: "AnnData", effects: Entry) -> None:
+    """That total effects which other results were made from are gone now."""
+    if effects.key in adata.uns and (old := find_entry(adata, effects.key)) is not None and old.id != effects.id:
+        n = int((old.tables["genes"]["status"] == KEPT).sum())
+        log.warning(f"replaces the total effects on {counted(n, 'responder')} in adata.uns[{effects.key!r}]")
+
+
 def _summary(key: str, made: _Made) -> str:
     n_edges, n_reached = int(made.edges["selected"].sum()), int((made.genes["n_edges"] > 0).sum())
+    n_loops = int((made.edges["selected"] & made.edges["loop"].astype(str).ne("")).sum())
+    loops = f", {n_loops} of them hang on a loop that the order cut (column loop)" if n_loops else ""
     return (
         f"{counted(n_edges, 'edge')} to {n_reached} of {counted(len(made.genes), 'responder')} selected of "
-        f"{made.n_candidates} candidates\nadded\n    {key!r}, direct effects (adata.varm)\n"
+        f"{made.n_candidates} candidates{loops}\nadded\n    {key!r}, direct effects (adata.varm)\n"
         f"    {key!r}, candidate edges and responders (adata.uns)"
     )

@@ -138,7 +138,15 @@ def test_candidates_are_what_is_significant_and_its_ancestors():
     relation[0, 1] = relation[1, 2] = True
     significant = np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0], [0, 0, 1]], dtype=bool)
     expected = np.array([[1, 0, 1], [1, 0, 0], [1, 0, 0], [0, 0, 1]], dtype=bool)
-    assert (candidates_of(significant, relation) == expected).all()
+    candidates, mediators = candidates_of(significant, relation)
+    assert (candidates == expected).all()
+    assert not mediators.any()
+    # Below 0, which moves responder 2, are 1 and 2: of what cannot be excluded 1 is a possible mediator.
+    p = np.full((4, 3), 0.5)
+    p[1, 2] = p[1, 0] = 0.1
+    candidates, mediators = candidates_of(significant, relation, p)
+    assert (candidates == expected).all()
+    assert np.argwhere(mediators).tolist() == [[1, 2]]
 
 
 def test_singular_systems_say_so(data):

@@ -11,6 +11,7 @@ from argen._bridge.checks.findings import Finding
 from argen._bridge.columns import holds_measurements, is_number
 from argen._bridge.design import numeric_columns, parse_covariates
 from argen._bridge.design_hints import unsupported_words
+from argen._bridge.guides.combinations import find_joined
 from argen._bridge.measured import MeasuredScreen, own_genes, read_measured
 from argen._bridge.settings import DescendantSettings
 from argen._bridge.validate import counted, name_some
@@ -52,6 +53,9 @@ def balance_table(adata: "AnnData", measured: MeasuredScreen, settings: Descenda
         if not 1 < len(levels) <= MOST_LEVELS or not cells.any():
             continue
         found = imbalance(screen.group[cells], level[cells])
+        names = set(map(str, levels)) & {*measured.perturbations, *settings.control}
+        if 2 * len(names) > len(levels):  # the perturbations by another column, such as a coarser one
+            continue
         confounded = found.V > NESTED and not _names_perturbations(screen.group[cells], level[cells])
         if found.V < NESTED or confounded:
             tested = found.chi2, found.df, found.p, found.V
@@ -149,7 +153,11 @@ def check_survivors(measured: MeasuredScreen) -> list[Finding]:
     """Perturbations with far fewer cells than is usual."""
     n = measured.screen.n_per_group[:-1]
     usual = float(np.median(n))
-    at = np.flatnonzero((n < FEW_LEFT * usual) & (usual - n > 4.0 * np.sqrt(usual)))
+    names = measured.perturbations
+    few = (n < FEW_LEFT * usual) & (usual - n > 4.0 * np.sqrt(usual))
+    # Cells with two perturbations are few in any screen, whatever survives.
+    known = {*names, *measured.screen.genes}
+    at = np.array([i for i in np.flatnonzero(few) if find_joined([names[i]], known) is None], dtype=np.int64)
     if len(at) == 0:
         return []
     at = at[np.argsort(n[at], kind="stable")]

@@ -53,9 +53,9 @@ class ResponderScreen:
         Position of each node among the perturbations of `family`, shape (p,).
     responders
         Names of the R responders.
-    significant, candidates, untestable
-        [node, responder]: significant total effects; candidate edges; ancestors whose knock-down is unknown, which can
-        be no candidates. Shape (p, R).
+    significant, candidates, mediators, untestable
+        [node, responder]: significant total effects; candidate edges; nodes that are adjusted for without being tested;
+        ancestors whose knock-down is unknown, which can be no candidates. Shape (p, R).
     """
 
     network: SearchedNetwork
@@ -64,6 +64,7 @@ class ResponderScreen:
     responders: np.ndarray
     significant: np.ndarray
     candidates: np.ndarray
+    mediators: np.ndarray
     untestable: np.ndarray
 
     @classmethod
@@ -75,9 +76,12 @@ class ResponderScreen:
         genes = effects.tables["genes"]
         responders = genes.loc[(genes["status"] == KEPT).to_numpy(), "gene"].to_numpy(dtype=object)
         significant = family.significant_on(responders, screen.genes, effects)
-        above = candidates_of(significant, network.relation.descendant)
+        at = pd.Index(family.genes).get_indexer(responders)
+        p = np.exp(family.log_p[np.ix_(nodes, at)])
+        above, between = candidates_of(significant, network.relation.descendant, p)
         usable = np.isfinite(np.diag(network.step.tests.effect))[:, None]
-        return cls(network, family, nodes, responders, significant, above & usable, above & ~usable)
+        kinds = above & usable, between & usable, above & ~usable
+        return cls(network, family, nodes, responders, significant, *kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class DirectEffects:
     se: np.ndarray
     status: np.ndarray
     instruments: Instruments
+    tested: np.ndarray
     selection: Selection
     equations: tuple[Equation, ...]
 
@@ -162,7 +167,7 @@ class _How:
 
     def solve(self, responder: int, gene: int, own: object) -> Equation:
         """The equation of one responder, with its candidates as nodes again."""
-        A = np.flatnonzero(self.data.candidates[:, responder])
+        A = np.flatnonzero(self.data.candidates[:, responder] | self.data.mediators[:, responder])
         inner = map if self.cells is None else self.map_
         options = {"robust": self.robust, "map_": inner}
         found = solve(int(gene), self.data.nodes[A], own, self.first, self.covariance, self.cells, **options)
@@ -183,14 +188,18 @@ def _joined(data: ResponderScreen, equations: list[Equation], alpha: float) -> D
     coef = np.concatenate([*(e.coef for e in equations), nothing])
     se = np.concatenate([*(e.se for e in equations), nothing])
     status = np.full(len(source), int(EdgeStatus.UNTESTABLE))
+    source = np.concatenate(sources)
+    target = np.concatenate([*(np.full(len(e.coef), e.target) for e in equations), target])
+    tested = data.candidates[source, target]
     return DirectEffects(
-        source=np.concatenate(sources),
-        target=np.concatenate([*(np.full(len(e.coef), e.target) for e in equations), target]),
+        source=source,
+        target=target,
+        tested=tested,
         coef=coef,
         se=se,
         status=np.concatenate([*(e.status for e in equations), status]),
-        instruments=Instruments.joined([*(e.instruments for e in equations), Instruments.nothing(len(source))]),
-        selection=select(coef, se, alpha),
+        instruments=Instruments.joined([*(e.instruments for e in equations), Instruments.nothing(len(nothing))]),
+        selection=select(coef, se, alpha, tested),
         equations=tuple(equations),
     )
 
@@ -200,7 +209,7 @@ def edges_table(data: ResponderScreen, found: DirectEffects, alpha: float) -> pd
     condition = np.full(len(data.responders), np.nan)
     for equation in found.equations:
         condition[equation.target] = equation.condition
-    tested = np.isfinite(found.selection.p)
+    tested = np.isfinite(found.selection.padj)
     rejected = int(found.selection.selected.sum())
     level = alpha * max(rejected, 1) / max(int(tested.sum()), 1)
     return pd.DataFrame(
@@ -214,6 +223,7 @@ def edges_table(data: ResponderScreen, found: DirectEffects, alpha: float) -> pd
             "padj": found.selection.padj,
             "threshold": np.where(tested, level, np.nan),
             "selected": found.selection.selected,
+            "tested": tested,
             "F": found.instruments.strength,
             "weak": found.instruments.strength < WEAK_F,
             "condition": condition[found.target],
@@ -232,7 +242,8 @@ def _loops(data: ResponderScreen) -> np.ndarray:
     """Names of the loops of the network of which the equation of each responder holds both genes."""
     genes = data.network.step.screen.genes
     pairs = loop_pairs(data.network.relation, data.network.dag.order)
-    held = [data.candidates[a] & data.candidates[b] for a, b in pairs.tolist()]
+    inside = data.candidates | data.mediators
+    held = [inside[a] & inside[b] for a, b in pairs.tolist()]
     names = [loop_name(genes, pair) for pair in pairs.tolist()]
     texts = [name_some([n for n, h in zip(names, held, strict=True) if h[r]]) for r in range(len(data.responders))]
     return np.array(texts, dtype=object)

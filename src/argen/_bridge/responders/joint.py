@@ -1,6 +1,6 @@
 """Direct effects on responders given a joint network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,10 @@ import pandas as pd
 from argen._bridge.responders.blocks import GENES_PER_BLOCK, GeneReader
 from argen._bridge.responders.total import KEPT, family_of
 from argen._bridge.results.entries import Entry
+from argen._bridge.results.joint import LOOP
 from argen._bridge.results.steps import DescendantStep
 from argen._bridge.results.tables import categorical
+from argen._bridge.validate import name_some
 from argen._core.joint.sums import group_sums
 from argen._core.joint.table import Noise, noise_of
 from argen._core.parallel import Map
@@ -82,7 +84,7 @@ def joint_effects(
             "n_edges": selected.sum(axis=0),
         }
     )
-    edges = _edges_table(nodes, responders, found, significant, (p, padj, selected), spread)
+    edges = _edges_table(nodes, responders, found, significant, (p, padj, selected), spread, _loops(network))
     return JointResponders(edges, table, int(np.isfinite(p).sum()), spread)
 
 
@@ -116,6 +118,17 @@ def _total_effects(network: Entry, nodes: list[str]) -> tuple[np.ndarray, ...]:
     return T, error, relative, instrument
 
 
+def _loops(network: Entry) -> dict[str, str]:
+    """By node the edges whose reverse the network does not explain: an effect of one end may be that of the other."""
+    edges = network.tables["edges"]
+    edges = edges[edges["selected"] & edges["flags"].astype(str).str.startswith(LOOP)]
+    found: dict[str, list[str]] = {}
+    for source, target in zip(edges["source"].astype(str), edges["target"].astype(str), strict=True):
+        for end in (source, target):
+            found.setdefault(end, []).append(f"{source}⇄{target}")
+    return {node: name_some(loops) for node, loops in found.items()}
+
+
 def _rows_of(noise: Noise, rows: np.ndarray, used: np.ndarray) -> Noise:
     """The rows of the nodes; those not `used` hold nothing."""
     hidden = ~used[:, None]
@@ -137,6 +150,7 @@ def _edges_table(
     significant: np.ndarray,
     selection: tuple[np.ndarray, ...],
     spread: float,
+    loops: Mapping[str, str],
 ) -> pd.DataFrame:
     """All pairs that a draw or a test says anything for."""
     p, padj, selected = selection
@@ -154,5 +168,6 @@ def _edges_table(
             "inclusion": found.inclusion[at],
             "selected": selected[at],
             "significant": significant[at],
+            "loop": np.array([loops.get(nodes[k], "") for k in at[0]], dtype=object),
         }
     )

@@ -1,6 +1,6 @@
 """Total effects of every perturbation on every measured gene: computed, stored, read back as a table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,9 @@ def chosen_genes(adata: "AnnData", responders: object, gene_symbols: str | None)
     ``"all"`` (and ``"auto"``), a column of ``var`` with booleans, or names.
     """
     genes, columns = genes_of(adata), gene_columns(adata)
+    names = gene_names(adata, gene_symbols)
+    if isinstance(responders, str) and responders not in adata.var and names.gene(responders) in genes:
+        responders = [responders]
     if isinstance(responders, str):
         if responders in ("auto", "all"):
             return np.ones(len(genes), dtype=bool)
@@ -68,12 +71,18 @@ def chosen_genes(adata: "AnnData", responders: object, gene_symbols: str | None)
             )
             raise InputError(msg)
         column = adata.var[responders]
-        if not pd.api.types.is_bool_dtype(column.dtype) or column.isna().any():
+        if column.isna().any() or not column.map(lambda value: isinstance(value, bool | np.bool_)).all():
             msg = f"responders={responders!r} is a column of type {column.dtype}: it has to hold True and False."
             raise InputError(msg)
         chosen = column.to_numpy(dtype=bool)
         return chosen if columns is None else chosen[columns]
-    wanted = gene_names(adata, gene_symbols).genes(responders)
+    if not isinstance(responders, Iterable) or len(list(responders)) == 0:
+        msg = f"responders={responders!r}: give 'all', names of genes, or a column of adata.var with True and False."
+        raise InputError(msg)
+    if all(isinstance(name, bool | np.bool_) for name in responders):
+        msg = "responders is a mask: put it into a column of adata.var, and name that."
+        raise InputError(msg)
+    wanted = names.genes(responders)
     if unknown := [name for name in wanted if name not in genes]:
         msg = f"responders names genes that are not in adata.var_names: {name_some(map(repr, unknown))}."
         raise InputError(msg)
@@ -116,7 +125,9 @@ def compute_total_effects(
             matrices[name][rows] = getattr(tests, name).T
         matrices["status"][rows] = (tests.status + _SCORED * tests.scored).T
     entry = _entry(step, reader, genes, matrices)
-    _say(genes, entry)
+    named = not isinstance(wanted, str) or wanted not in ("auto", "all")
+    nodes = genes.loc[(genes["status"] == NODE).to_numpy() & chosen, "gene"].tolist() if named else []
+    _say(genes, entry, nodes)
     return entry
 
 
@@ -168,7 +179,7 @@ def _entry(step: "DescendantStep", reader: GeneReader, genes: pd.DataFrame, matr
     return new_entry(total_key(step.entry.key), "total_effects", settings, tables, step.made_from)
 
 
-def _say(genes: pd.DataFrame, entry: Entry) -> None:
+def _say(genes: pd.DataFrame, entry: Entry, chosen_nodes: Sequence[str]) -> None:
     counts = genes["status"].astype(str).value_counts()
     left = [f"{n} {reason}" for reason, n in counts.items() if reason not in (KEPT, NODE) and n]
     sources = entry.tables["perturbations"]
@@ -179,6 +190,8 @@ def _say(genes: pd.DataFrame, entry: Entry) -> None:
     )
     if len(extra):
         log.info(f"    among them perturbations that are no node of a network: {name_some(extra)}")
+    if chosen_nodes:
+        log.info(f"    nodes of the network, which are no responders: {name_some(chosen_nodes)}")
 
 
 def write_total_effects(adata: "AnnData", key: str, effects: Entry | None) -> None:
