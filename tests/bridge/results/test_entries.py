@@ -14,7 +14,9 @@ KEYS = {
     "argen_guides": "guides",
     "argen_qc": "qc",
     "argen_descendants": "descendants",
+    "argen_responder_effects": "total_effects",
     "argen_dag": "network",
+    "argen_responders": "responders",
     "argen_naive": "network",
     "inspre": "network",
     "argen_calibration": "calibration",
@@ -28,6 +30,7 @@ GETTERS = {
     "qc": ag.get.qc,
     "edges": ag.get.edges,
     "graph": ag.get.graph,
+    "responders": ag.get.responders,
     "centrality": ag.get.centrality,
     "decoupler_net": ag.get.decoupler_net,
     "pairs": ag.get.pairs,
@@ -53,6 +56,7 @@ def analysed(**options):
     ag.pp.argen_guides(adata, labels="guide", guide_target={name: name[:-2] for name in names}, control="ctrl")
     ag.pp.argen_qc(adata, min_depth=1)
     ag.tl.argen_dag(adata, covariates=["batch", "mito"], n_jobs=1, **options)
+    ag.tl.argen_responders(adata)
     ag.tl.argen_naive(adata)
     ag.tl.inspre(adata, lambdas=0.05)
     ag.tl.argen_calibration(adata, n_splits=2)
@@ -92,9 +96,10 @@ def test_what_each_was_made_from(done):
     data = made["argen_descendants"]["data"]
     assert made["argen_guides"] == made["argen_qc"] == {}
     assert made["argen_descendants"] == {"data": data}
-    for key in ("argen_dag", "argen_naive", "inspre"):
+    for key in ("argen_dag", "argen_naive", "inspre", "argen_responder_effects"):
         assert made[key] == {"data": data, "descendants": step}
-    for key in ("argen_calibration", "argen_sensitivity", "argen_stability", "argen_overidentification"):
+    diagnostics = ("argen_calibration", "argen_sensitivity", "argen_stability", "argen_overidentification")
+    for key in (*diagnostics, "argen_responders"):
         assert made[key] == {"data": data, "descendants": step, "network": network}
 
 
