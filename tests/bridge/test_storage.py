@@ -24,6 +24,8 @@ NEEDED = {  # arguments without which a function cannot be called, and what it i
     "report": {"path": "x.html"},
     "expression": {"genes": "A"},
     "argen_effects": {"gene": "A"},
+    "regulators": {"gene": "A"},
+    "regulated": {"perturbation": "A"},
     "causalbench": {"perturbation_key": "gene", "control": "ctrl", "network": "self"},
 }
 MODULES = {"pp": ag.pp, "tl": ag.tl, "get": ag.get, "pl": ag.pl, "io": ag.io}

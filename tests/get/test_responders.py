@@ -4,6 +4,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+from csv_files import read_exact
 from responder_screens import analysed
 from toy import KWARGS
 
@@ -89,7 +90,7 @@ def test_files(done, tmp_path):
     assert '"kind": "responder"' in ag.io.write_cyjs(done, tmp_path / "n.cyjs", responders=True).read_text()
     paths = ag.io.write_tables(done, tmp_path / "tables", responders=True)
     assert "responders.csv" in [path.name for path in paths]
-    written = pd.read_csv(tmp_path / "tables" / "responders.csv", float_precision="round_trip")
+    written = read_exact(tmp_path / "tables" / "responders.csv")
     np.testing.assert_array_equal(written["coef"], ag.get.responders(done, selected=False)["coef"])
 
 

@@ -433,8 +433,8 @@ def test_errors(done):
         ag.pl.argen_effects(done, gene="A")
     with pytest.raises(InputError, match="other1 has no parents in"):
         ag.pl.argen_effects(done, gene="other1")
-    with pytest.raises(InputError, match="gene='other1' is not a gene of the descendant step"):
-        ag.pl.argen_effects(done, gene="other1", perturbations="A")
+    with pytest.raises(InputError, match="gene='nope' has no tested effect in the descendant step, which has A, B"):
+        ag.pl.argen_effects(done, gene="nope", perturbations="A")
     with pytest.raises(InputError, match="perturbations names other1, no perturbations of the descendant step"):
         ag.pl.argen_effects(done, gene="A", perturbations=["B", "other1"])
     with pytest.raises(InputError, match="perturbations names A itself"):

@@ -46,7 +46,7 @@ def argen_responders(
     *,
     network: str = "argen_dag",
     responders: Literal["all"] | str | Sequence[str] | None = None,
-    first_stage: Literal["ancestors", "shared", "shrunk"] = "shared",
+    first_stage: Literal["ancestors", "shared", "shrunk"] = "shrunk",
     alpha: float = 0.05,
     robust: bool | None = None,
     rng: int | np.random.Generator = 0,
@@ -96,10 +96,9 @@ def argen_responders(
         As in :func:`argen_descendants`, if total effects on responders were not computed with the descendant step, or
         others are wanted now: they are then computed first, and written. `None` takes those that are there.
     first_stage
-        What entries of M count for that the relation of the network rules out: ``"shared"`` all, ``"shrunk"`` what
-        is not noise of them, ``"ancestors"`` nothing, see :func:`argen_dag`. A responder rests on all of M at once, and
-        a network that misses a pair makes false edges: in simulated cascades null candidates were rejected at .053,
-        .069 and .098 of .05 (see the page on responders). Not for a joint network.
+        What entries of M count for that the relation of the network rules out: ``"shrunk"`` what is not noise of them,
+        ``"shared"`` all, ``"ancestors"`` nothing, see :func:`argen_dag`. The page on responders has what each costs.
+        Not for a joint network.
     alpha
         False discovery rate of the edges to responders.
     robust
