@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from csv_files import read_exact
 from responder_screens import analysed
+from scipy.stats import norm
 from toy import KWARGS
 
 import argen as ag
@@ -129,3 +130,17 @@ def test_expression_of_any_measured_gene(done):
     assert ratio["D", "C"] == pytest.approx(effect["C", "D"], abs=1e-6)
     assert ratio["B", "C"] == pytest.approx(effect["C", "B"], abs=1e-6)
     assert ratio["D", "control"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_smallest_detectable_effects(done):
+    table = ag.get.responders(done, selected=False, power=0.9)
+    rejected, tested = table["selected"].sum(), table["tested"].sum()
+    at = norm.isf(0.05 * max(rejected, 1) / tested / 2)
+    usable = table[table["tested"]]
+    assert rejected > 0
+    # An effect of this size puts .9 of the distribution of z beyond the critical value.
+    np.testing.assert_allclose(norm.sf(at - usable["mde"] / usable["se"]), 0.9, rtol=1e-9)
+    assert table.loc[~table["tested"], "mde"].isna().all()
+    assert (ag.get.responders(done, selected=False)["mde"] < table["mde"])[table["tested"]].all()
+    with pytest.raises(InputError, match="power=1"):
+        ag.get.responders(done, power=1)

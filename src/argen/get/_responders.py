@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from argen._bridge.diagnostics.power import with_pair_mde
+from argen._bridge.diagnostics.power import with_pair_mde, with_responder_mde
 from argen._bridge.intervals import interval_95
 from argen._bridge.modality import takes_mudata
 from argen._bridge.responders.total import read_total_effects, total_key, total_pairs
 from argen._bridge.results.entries import Entry, entries, find_entry, read_entry
 from argen._bridge.results.network import step_key_of_network, warn_if_stale
-from argen._bridge.validate import name_some
+from argen._bridge.validate import check_level, name_some
 from argen.errors import InputError, StaleResultError
 from argen.get._names import ShownNames
 
@@ -78,6 +78,7 @@ def responders(
     *,
     key: str = "argen_responders",
     selected: bool = True,
+    power: float = 0.8,
     gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     """Direct effects of the genes of a network on responders, strongest evidence first.
@@ -92,6 +93,8 @@ def responders(
         Name of the result.
     selected
         Only the selected edges; ``False`` gives every candidate that was tested.
+    power
+        Probability with which an effect of the size ``mde`` would have been selected.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
@@ -103,13 +106,16 @@ def responders(
     ``p_robust``, ``ci_low_robust``, ``ci_high_robust``, ``robust_set`` (as in
     :func:`argen.get.edges`), ``significant`` (whether the total effect of the source on the target is), ``loop`` (pairs
     of candidates whose order was decided although the data lead both ways: had the loop been cut elsewhere, the edge
-    would be another) and ``flags``.
+    would be another), ``flags``, and ``mde``, the smallest direct effect (absolute) that the test at the level a =
+    ``threshold`` finds with the probability `power`, :math:`(z_{1-a/2} + z_{power}) \\, se`; read it where nothing was found.
     With a joint network ``inclusion`` (probability of the edge) in place of the columns from ``threshold`` on but
     ``selected`` and ``significant``, and only pairs with an inclusion of .01 or a p of .05.
     Genes that `adata` no longer holds are left out.
 
     Raises
     ------
+    argen.errors.InputError
+        `power` is not between 0 and 1.
     argen.errors.MissingResultError
         No result under `key`.
 
@@ -122,9 +128,10 @@ def responders(
     >>> bool(ag.get.responders(adata)["selected"].all())
     True
     """
+    check_level("power", power)
     entry = read_entry(adata, key, "responders")
     warn_if_stale(adata, entry)
-    return _edges(ShownNames(adata, entry, gene_symbols), entry, selected=selected)
+    return with_responder_mde(_edges(ShownNames(adata, entry, gene_symbols), entry, selected=selected), power)
 
 
 @takes_mudata

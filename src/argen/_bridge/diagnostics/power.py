@@ -17,7 +17,7 @@ from argen._core.diagnostics.power import (
 )
 from argen._core.glm.sandwich import HC
 
-__all__ = ["FOUND", "NOT_TESTABLE", "TESTED", "with_edge_mde", "with_pair_mde"]
+__all__ = ["FOUND", "NOT_TESTABLE", "TESTED", "with_edge_mde", "with_pair_mde", "with_responder_mde"]
 
 FOUND, TESTED, NOT_TESTABLE = "found", "tested", "not testable"
 _VERDICTS = (FOUND, TESTED, NOT_TESTABLE)
@@ -48,6 +48,14 @@ def with_edge_mde(edges: pd.DataFrame, step: Entry | None, power: float) -> pd.D
         mde_level=level,
         verdict=_verdicts(edges["p"], edges["selected"]),
     )
+
+
+def with_responder_mde(edges: pd.DataFrame, power: float) -> pd.DataFrame:
+    """Candidate edges to responders with ``mde``; those of a joint network, which have no threshold, as they are."""
+    if "threshold" not in edges:
+        return edges
+    mde, _ = edge_mde(edges["coef"].to_numpy(), edges["se"].to_numpy(), edges["threshold"].to_numpy(), power)
+    return edges.assign(mde=mde)
 
 
 def _edge_counts(edges: pd.DataFrame, step: Entry) -> EdgeCounts:
