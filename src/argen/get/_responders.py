@@ -107,7 +107,7 @@ def responders(
     :func:`argen.get.edges`), ``significant`` (whether the total effect of the source on the target is), ``loop`` (pairs
     of candidates whose order was decided although the data lead both ways: had the loop been cut elsewhere, the edge
     would be another), ``flags``, and ``mde``, the smallest direct effect (absolute) that the test at the level a =
-    ``threshold`` finds with the probability `power`, :math:`(z_{1-a/2} + z_{power}) se`; read it where nothing was found.
+    ``threshold`` finds with probability `power`, :math:`(z_{1-a/2} + z_{power}) se`; read it where nothing was found.
     With a joint network ``inclusion`` (probability of the edge) in place of the columns from ``threshold`` on but
     ``selected`` and ``significant``, and only pairs with an inclusion of .01 or a p of .05.
     Genes that `adata` no longer holds are left out.
