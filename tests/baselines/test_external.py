@@ -149,7 +149,7 @@ def test_files_and_copy(prepared, tmp_path):
 def test_missing_step_is_run():
     adata = toy()
     ag.tl.external_dag(adata, method="ges", **KWARGS)
-    assert set(adata.uns) == {"argen_descendants", KEY}
+    assert set(adata.uns) == {"argen_descendants", "argen_responder_effects", KEY}
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_missing_descendants_are_computed(done):
     alone = toy()
     ag.tl.argen_naive(alone, **KWARGS)
     assert_equal(alone.uns[NAIVE], done.uns[NAIVE], "uns")
-    assert set(alone.uns) == {NAIVE, "argen_descendants"}
+    assert set(alone.uns) == {NAIVE, "argen_descendants", "argen_responder_effects"}
     strict = toy()
     ag.tl.argen_naive(strict, **KWARGS, descendants_alpha=0.001)
     assert strict.uns["argen_descendants"]["settings"]["alpha"] == 0.001

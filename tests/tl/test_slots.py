@@ -17,7 +17,7 @@ import argen as ag
 from argen._bridge.mudatas import columns_stay
 from argen.errors import ArgenWarning
 
-STEP, DAG = "argen_descendants", "argen_dag"
+STEP, DAG, RESPONDERS = "argen_descendants", "argen_dag", "argen_responder_effects"
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,13 @@ def dense(adata, key):
 
 
 def test_slots_and_nothing_else(done):
-    assert set(done.uns) == {STEP, DAG}
+    assert set(done.uns) == {STEP, DAG, RESPONDERS}
     assert set(done.varp) == {STEP, "argen_total_effects", DAG}
     assert set(done.var) == {"argen_order", "argen_layer"}
     assert not done.obsm
     assert not done.layers
     assert set(done.obs) == set(toy().obs)
-    for key in (STEP, DAG):
+    for key in (STEP, DAG, RESPONDERS):
         assert set(done.uns[key]) == {
             "kind", "id", "made_from", "schema_version", "settings", "tables", "versions",
         }  # fmt: skip
@@ -72,6 +72,8 @@ def test_settings_versions_and_ids(done):
         "pooled": False,
         "adjust": "auto",
         "alpha": 0.05,
+        "responders": "auto",
+        "min_counts": 20,
     }
     assert done.uns[DAG]["settings"] == {
         "descendants": STEP, "method": "argen", "first_stage": "shrunk", "covariance": "murphy-topel",
@@ -298,7 +300,7 @@ def test_names_of_results():
     ag.tl.argen_descendants(adata, **KWARGS, closure=True, alpha=0.2, key_added="step")
     ag.tl.argen_dag(adata, descendants="step", key_added="net", first_stage="shared")
     ag.tl.argen_dag(adata, **KWARGS)
-    assert set(adata.uns) == {"step", "net", STEP, DAG}
+    assert set(adata.uns) == {"step", "net", STEP, DAG, "step_responder_effects", RESPONDERS}
     assert set(adata.varp) == {"step", "step_total_effects", "net", STEP, "argen_total_effects", DAG}
     assert set(adata.var) == {"net_order", "net_layer", "argen_order", "argen_layer"}
     assert adata.uns["net"]["settings"]["descendants"] == "step"
