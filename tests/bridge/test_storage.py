@@ -1,6 +1,5 @@
 """Data that are not in memory are refused before any work, with the same cure everywhere."""
 
-import importlib.util
 import inspect
 
 import anndata as ad
@@ -110,8 +109,6 @@ def test_layers_of_an_open_file_are_in_memory(backed):
 
 @pytest.fixture
 def lazy(files):
-    if not hasattr(ad.experimental, "read_lazy") or not all(map(importlib.util.find_spec, ("dask", "xarray"))):
-        pytest.skip("anndata.experimental.read_lazy needs a newer anndata, dask and xarray")
     return ad.experimental.read_lazy(files / "x.zarr")
 
 
@@ -141,7 +138,8 @@ def test_report_and_metrics_refuse_what_is_read_lazily(lazy, tmp_path):
 
 @pytest.mark.parametrize("place", ["X", "counts"])
 def test_dask_arrays_are_refused(place, tmp_path):
-    array = pytest.importorskip("dask.array")
+    from dask import array
+
     adata = toy()
     ag.tl.argen_dag(adata, **KWARGS)
     values = array.from_array(adata.X.toarray(), chunks=(100, 7))
@@ -167,7 +165,8 @@ def test_dask_arrays_are_refused(place, tmp_path):
 
 
 def test_dask_arrays_of_guides_are_refused():
-    array = pytest.importorskip("dask.array")
+    from dask import array
+
     adata = toy()
     adata.obsm["guides"] = array.from_array(np.ones((adata.n_obs, 2)))
     with pytest.raises(InputError, match=r"adata\.obsm\['guides'\] is a dask array .*adata\.to_memory"):

@@ -143,7 +143,6 @@ def test_excel(bare, expected, tmp_path, monkeypatch):
 
 
 def test_excel_file(bare, expected, tmp_path):
-    pytest.importorskip("openpyxl")
     igvf().to_excel(tmp_path / "library.xlsx", index=False)
     ag.pp.argen_guides(bare, method="max", guide_target=tmp_path / "library.xlsx")
     assert perturbations(bare) == expected

@@ -173,11 +173,11 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("taker", TAKERS)
+# Texts are no fault of a covariate: they may be names of levels.
+@pytest.mark.parametrize(
+    ("taker", "fault"), [(t, f) for t in TAKERS for f in FAULTS if not (f == "text" and "covariate" in t)]
+)
 def test_the_same_fault_has_the_same_answer(called, taker, fault):
-    if fault == "text" and "covariate" in taker:
-        pytest.skip("names of levels are what a covariate may be")
     values, words = FAULTS[fault]
     called.obs["x"] = np.array(values, dtype=object)
     before = called.copy()
