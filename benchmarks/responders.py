@@ -1,8 +1,8 @@
 """Time and memory of effects on every measured gene: `python benchmarks/responders.py --genes 1000`.
 
 400 perturbations (150 cells each, 11,000 controls), 48 batches and a numeric covariate, 71,000 cells; so many
-responders, about 20 % of the counts not zero, simulated column by column by another process, so that the peak memory is that
-of the analysis. Processor seconds, by step and per responder,
+responders, about 20 % of the counts not zero, simulated column by column by another process, so that the peak
+memory is that of the analysis. Processor seconds, by step and per responder,
 beside a loop over glum (one regression of a responder on all perturbations and covariates, with its covariance) and
 `scanpy.tl.rank_genes_groups` (Wilcoxon) on the same counts in the same run, both for a few genes and taken per gene.
 """

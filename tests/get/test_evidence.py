@@ -4,13 +4,14 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from responder_screens import analysed
 from toy import KWARGS, assert_same, toy
 
 import argen as ag
 from argen._bridge.evidence.facts import Sources
 from argen._bridge.evidence.rules import GRADES, RULES
 from argen._bridge.evidence.table import COLUMNS, evidence_table
-from argen.errors import ArgenWarning, InputError, MissingResultError
+from argen.errors import ArgenWarning, InputError, MissingResultError, StaleResultError
 
 FINE = {"source": "A", "target": "B", "coef": 0.5, "se": 0.05, "z": 10.0, "p": 1e-20, "selected": True}
 TWO_STAGE = FINE | {
@@ -83,6 +84,9 @@ CASES = {
     ),
     "joint, direction": (
         {"joint": {"flags": "loop, direction undetermined"}}, "weak", "direction undetermined in the joint search",
+    ),
+    "joint, source on a loop": (
+        {"joint": {"loop": "A⇄C"}}, "weak", "the joint search cannot tell A from the other end of a loop",
     ),
     "joint, unstable": ({"joint": {"flags": "unstable"}}, "weak", "unstable in the joint search"),
     "shaky": ({"stability": {"stability": 0.3}, "joint": False}, "weak", "stability 0.30"),
@@ -181,6 +185,21 @@ def test_what_was_not_computed_is_said_and_neither_helps_nor_hurts(missing, word
     assert one_edge(findings=None)["grade"] == "strong"
 
 
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("joint", "responders of a joint network not computed"),
+        ("two_stage", "responders of a two-stage network not computed"),
+        ("stability", "stability not computed"),
+    ],
+)
+def test_of_edges_to_responders_what_could_be_computed_is_said(missing, words):
+    reasons = one_edge(**{missing: False}, share=False, kind="responder")["reasons"].split("; ")
+    assert words in reasons
+    assert "variations not computed" not in reasons
+    assert "agreement of guides not computed" not in reasons
+
+
 def test_ranked_by_grade_then_by_test_statistic():
     rows = [("B", -3, True, 99), ("C", 9, True, 5), ("D", 30, False, 99), ("E", 4, True, 99)]
     two = pd.DataFrame([TWO_STAGE | dict(zip(("target", "z", "selected", "F"), row, strict=True)) for row in rows])
@@ -249,6 +268,39 @@ def test_numbers_are_those_of_the_other_tables(diagnosed):
 
 def test_the_same_from_either_network(diagnosed):
     pd.testing.assert_frame_equal(ag.get.evidence(diagnosed), ag.get.evidence(diagnosed, key="argen_joint"))
+
+
+def test_edges_to_responders_are_graded_beside_those_of_the_network():
+    adata = analysed().copy()
+    network = ag.get.evidence(adata)
+    table = ag.get.evidence(adata, responders=True)
+    of_network = table[table["kind"] == "network"].drop(columns="kind").reset_index(drop=True)
+    pd.testing.assert_frame_equal(of_network, network)
+    leaves = table[table["kind"] == "responder"].set_index(["source", "target"])
+    edges = ag.get.responders(adata, selected=False).query("tested").set_index(["source", "target"])
+    assert set(leaves.index) == set(edges.index)
+    names = ["coef", "se", "ci_low", "ci_high", "p", "padj", "p_robust", "F", "mde", "selected"]
+    pd.testing.assert_frame_equal(leaves.loc[edges.index, names], edges[names])
+    assert str(leaves.loc[("C", "D"), "grade"]) == "moderate"  # nothing but its search was asked about it
+    ag.tl.argen_joint(adata, n_jobs=1)
+    ag.tl.argen_responders(adata, network="argen_joint", n_jobs=1, key_added="leaves")
+    both = ag.get.evidence(adata, responders=True).query("kind == 'responder'").set_index(["source", "target"])
+    assert str(both.loc[("C", "D"), "grade"]) == "strong"
+    assert both.loc[("C", "D"), "reasons"].startswith("found by both searches")
+    inclusion = ag.get.responders(adata, key="leaves", selected=False).set_index(["source", "target"])["inclusion"]
+    pd.testing.assert_series_equal(both.loc[inclusion.index, "inclusion"], inclusion)
+    pd.testing.assert_frame_equal(
+        ag.get.evidence(adata, key="argen_joint", responders="leaves"), ag.get.evidence(adata, responders=True)
+    )
+
+
+def test_edges_to_responders_have_to_be_there():
+    adata = analysed().copy()
+    with pytest.raises(MissingResultError, match="other"):
+        ag.get.evidence(adata, responders="other")
+    ag.tl.argen_dag(adata, **KWARGS, alpha=0.01)
+    with pytest.raises(StaleResultError, match="argen_responders"):
+        ag.get.evidence(adata, responders=True)
 
 
 def test_what_is_named_must_be_there_and_none_leaves_out(diagnosed, done):

@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from argen import get
 from argen._bridge.results.entries import Entry, find_entry
 from argen._bridge.results.network import diagnostics_of
+from argen._report._evidence import graded_edges
 from argen._report._html import Text, paragraph, table
 from argen._report._results import Results
 
 __all__ = ["responders_section"]
 
 _MOST = 30
-_COLUMNS = ["source", "target", "coef", "se", "ci_low", "ci_high", "p", "padj", "F", "p_robust", "inclusion", "loop"]
+_COLUMNS = [
+    "source", "target", "grade", "reasons", "coef", "se", "ci_low", "ci_high", "p", "padj", "F", "p_robust",
+    "inclusion", "loop",
+]  # fmt: skip
 
 
 def responders_section(results: Results) -> Iterator[Text]:
@@ -43,6 +47,8 @@ def _of_result(results: Results, entry: Entry) -> Iterator[Text]:
     )
     if not len(edges):
         return
+    grades = graded_edges(results, responders=entry.key)[["source", "target", "grade", "reasons"]]
+    edges = edges.merge(grades.assign(grade=grades["grade"].astype(str)), on=["source", "target"], how="left")
     counts = edges["source"].value_counts()
     yield paragraph("By source: " + ", ".join(f"{source} {n}" for source, n in counts.items()) + ".")
     where = f"ag.get.responders(adata, key={entry.key!r})"

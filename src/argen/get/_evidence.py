@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from argen._bridge.diagnostics.guide_flags import with_tests_of
+from argen._bridge.diagnostics.power import with_responder_mde
 from argen._bridge.evidence.facts import Sources
 from argen._bridge.evidence.known import read_known
 from argen._bridge.evidence.table import evidence_table
@@ -15,6 +16,8 @@ from argen._bridge.results.entries import KINDS, Entry, find_entry, read_entry
 from argen._bridge.runtime import warn_user
 from argen.get._names import ShownNames
 from argen.get._opened import OpenedNetwork
+from argen.get._responders import KINDS as KINDS_OF_EDGES
+from argen.get._responders import edges_to_responders, responders_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -40,6 +43,7 @@ def evidence(
     overidentification: str | None = "argen_overidentification",
     check: str | None = CHECK,
     known: "pd.DataFrame | str | Path | None" = None,
+    responders: bool | str = False,
     gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     r"""Everything that speaks for and against each edge, with a grade: one table for a decision.
@@ -61,6 +65,10 @@ def evidence(
     known
         A network from the literature, such as :func:`argen.datasets.collectri`: table with ``source``, ``target`` and,
         if it is signed, ``weight``, or the path of such a csv file. It is named and does not change a grade.
+    responders
+        Also the edges to genes that are no nodes: ``True``, or the name of the result of
+        :func:`argen.tl.argen_responders` for `key`. ``kind`` then tells ``"network"`` from ``"responder"``. Responders
+        of the other network are put beside them if they were computed.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
@@ -74,10 +82,10 @@ def evidence(
     hold for it, grade = max :math:`g_r` in the order of the five.
 
     * *doubtful*: the joint search does not find it.
-    * *weak*: only the joint search finds it, or with a probability below .9, as unstable, or without a direction; F
-      below 10; the robust p-value is above .05; guides of the source disagree about it; it hangs on a loop that was not
-      reversed; stability below .5; in less than .9 of the variations; its ends are neighbours, or in one shared
-      programme.
+    * *weak*: only the joint search finds it, or with a probability below .9, as unstable, or without a direction; its
+      source is on a loop that the joint search does not resolve (responders); F below 10; the robust p-value is above
+      .05; guides of the source disagree about it; it hangs on a loop that was not reversed; stability below .5; in less
+      than .9 of the variations; its ends are neighbours, or in one shared programme.
     * *moderate*: probability below .99; stability below .8; not in every variation; guides disagree about the
       equation; found whichever way its loops are cut; required by prior knowledge; another finding of
       :func:`argen.get.check` concerns its source or target; nothing but its own search was asked about it.
@@ -123,6 +131,7 @@ def evidence(
         overidentification=overidentification,
         check=check,
         known=known,
+        responders=responders,
         say=warn_user,
     )
 
@@ -136,12 +145,14 @@ def evidence_of(
     overidentification: str | None = "argen_overidentification",
     check: str | None = CHECK,
     known: "pd.DataFrame | str | Path | None" = None,
+    responders: bool | str = False,
     say: Say = lambda _: None,
 ) -> pd.DataFrame:
     """:func:`evidence` of a network that is open; `say` is told of what is older than it and therefore left out."""
     adata, names = named.adata, named.names
     literature = _by_shown_names(read_known(known), names)
     first, second = _searches(named, joint, say)
+    leaves = _candidates_to_responders(named, first, second, responders)
     shown = first or second
     beside: dict[str, Entry | None] = dict.fromkeys(("stability", "sensitivity", "overidentification"))
     if first is not None:
@@ -150,21 +161,26 @@ def evidence_of(
     found = (None, None) if check is None else findings_of(adata, shown.step, check, say)
     findings, neighbours = (None if table is None else names.rename(table) for table in found)
     sensitive = beside["sensitivity"]
-    return evidence_table(
-        Sources(
-            two_stage=None if first is None else _candidates(first, beside["overidentification"]),
-            joint=None if second is None else second.candidates,
-            search="" if first is None else _SEARCHES.get(first.entry.settings["method"], first.entry.key),
-            stability=_edges_of(names, beside["stability"]),
-            sensitivity=_edges_of(names, sensitive),
-            loops_reversed=sensitive is not None and _reverses_loops(sensitive),
-            guides_compared=beside["overidentification"] is not None,
-            findings=findings,
-            neighbours=neighbours,
-            rules=shown.shown.tables.get("prior"),
-            known=literature,
-        )
+    shared = {
+        "search": "" if first is None else _SEARCHES.get(first.entry.settings["method"], first.entry.key),
+        "findings": findings,
+        "neighbours": neighbours,
+        "known": literature,
+    }
+    of_network = Sources(
+        two_stage=None if first is None else _candidates(first, beside["overidentification"]),
+        joint=None if second is None else second.candidates,
+        stability=_edges_of(names, beside["stability"]),
+        sensitivity=_edges_of(names, sensitive),
+        loops_reversed=sensitive is not None and _reverses_loops(sensitive),
+        guides_compared=beside["overidentification"] is not None,
+        rules=shown.shown.tables.get("prior"),
+        **shared,
     )
+    if responders is False:
+        return evidence_table(of_network)
+    draws = _edges_of(names, beside["stability"], "responders")
+    return evidence_table(of_network, Sources(*leaves, stability=draws, kind=KINDS_OF_EDGES[1], **shared))
 
 
 _SEARCHES = {"argen": "two-stage search"}
@@ -236,8 +252,28 @@ def _by_shown_names(known: pd.DataFrame | None, names: ShownNames) -> pd.DataFra
     return known.assign(**{end: known[end].map(names.given) for end in ("source", "target")})
 
 
-def _edges_of(names: ShownNames, diagnostic: Entry | None) -> pd.DataFrame | None:
-    return None if diagnostic is None else names.table(diagnostic.tables["edges"])
+def _edges_of(names: ShownNames, diagnostic: Entry | None, table: str = "edges") -> pd.DataFrame | None:
+    if diagnostic is None or table not in diagnostic.tables:
+        return None
+    return names.table(diagnostic.tables[table])
+
+
+def _candidates_to_responders(
+    named: OpenedNetwork, first: OpenedNetwork | None, second: OpenedNetwork | None, responders: object
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Candidate edges to responders of either network; those of the one that was `named` have to be there."""
+    tables: list[pd.DataFrame | None] = []
+    for network in (first, second):
+        of_named = network is not None and network.entry.key == named.entry.key
+        is_there = network is not None and responders_of(named.adata, network.entry) is not None
+        if responders is False or not (of_named or is_there):
+            tables.append(None)
+            continue
+        result = responders if of_named else True
+        table = edges_to_responders(named.adata, network.names, network.entry, result, selected=False)
+        table = with_responder_mde(table, network.power)
+        tables.append(table[table["tested"]] if "tested" in table else table)
+    return tables[0], tables[1]
 
 
 def _reverses_loops(sensitivity: Entry) -> bool:

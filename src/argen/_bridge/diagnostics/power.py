@@ -51,11 +51,11 @@ def with_edge_mde(edges: pd.DataFrame, step: Entry | None, power: float) -> pd.D
 
 
 def with_responder_mde(edges: pd.DataFrame, power: float) -> pd.DataFrame:
-    """Candidate edges to responders with ``mde``; those of a joint network, which have no threshold, as they are."""
+    """Candidate edges to responders with ``mde`` and ``verdict``; those of a joint network as they are."""
     if "threshold" not in edges:
         return edges
     mde, _ = edge_mde(edges["coef"].to_numpy(), edges["se"].to_numpy(), edges["threshold"].to_numpy(), power)
-    return edges.assign(mde=mde)
+    return edges.assign(mde=mde, verdict=_verdicts(edges["p"].where(edges["tested"]), edges["selected"]))
 
 
 def _edge_counts(edges: pd.DataFrame, step: Entry) -> EdgeCounts:

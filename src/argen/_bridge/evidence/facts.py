@@ -16,7 +16,7 @@ ENDS = ["source", "target"]
 _ESTIMATE = ("coef", "se", "ci_low", "ci_high", "z", "p", "padj")
 _OF_TWO_STAGE = ("p_robust", "ci_low_robust", "ci_high_robust", "F", "direction", "loop", "required", "J_p", "J_flag",
                  "mde", "verdict", "flags")  # fmt: skip
-_TEXTS = ("direction", "loop", "J_flag", "verdict", "flags", "flags_joint")
+_TEXTS = ("direction", "loop", "J_flag", "verdict", "flags", "flags_joint", "loop_joint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Sources:
         Prior knowledge of the search: ``source``, ``target``, ``rule``.
     known
         A network from the literature: ``source``, ``target``, ``weight``.
+    kind
+        Whether the edges are those of the network or lead to ``"responder"`` genes.
     """
 
     two_stage: pd.DataFrame | None
@@ -54,6 +56,7 @@ class Sources:
     guides_compared: bool = False
     rules: pd.DataFrame | None = None
     known: pd.DataFrame | None = None
+    kind: str = "network"
 
 
 def facts_table(sources: Sources) -> pd.DataFrame:
@@ -61,6 +64,7 @@ def facts_table(sources: Sources) -> pd.DataFrame:
     table = _pairs(sources)
     table = _with_estimates(table, sources)
     table = table.assign(
+        kind=sources.kind,
         search=sources.search,
         has_two_stage=sources.two_stage is not None,
         has_joint=sources.joint is not None,
@@ -89,7 +93,7 @@ def _pairs(sources: Sources) -> pd.DataFrame:
 def _with_estimates(table: pd.DataFrame, sources: Sources) -> pd.DataFrame:
     names = ("selected", *_ESTIMATE, *_OF_TWO_STAGE)
     table = _beside(table, sources.two_stage, dict(zip(names, names, strict=True)))
-    of_joint = {name: f"{name}_joint" for name in ("selected", *_ESTIMATE, "required", "flags")}
+    of_joint = {name: f"{name}_joint" for name in ("selected", *_ESTIMATE, "required", "flags", "loop")}
     table = _beside(table, sources.joint, of_joint | {"inclusion": "inclusion"})
     for name in ("selected", "required"):
         for column in (name, f"{name}_joint"):

@@ -54,7 +54,8 @@ def _both_ran(facts: Facts) -> pd.Series:
 
 def _sure(facts: Facts) -> pd.Series:
     """The joint search, which weighs all orders, has hardly a doubt."""
-    return facts["selected_joint"] & (facts["inclusion"] >= SURE) & (facts["flags_joint"] == "")
+    doubts = (facts["flags_joint"] != "") | (facts["loop_joint"] != "")
+    return facts["selected_joint"] & (facts["inclusion"] >= SURE) & ~doubts
 
 
 def _settled(facts: Facts) -> pd.Series:
@@ -77,6 +78,10 @@ def _unstable(facts: Facts) -> pd.Series:
 
 def _in_most(facts: Facts) -> pd.Series:
     return facts["selected"] & (facts["share"] >= MOST) & (facts["share"] < 1)
+
+
+def _of_network(facts: Facts) -> pd.Series:
+    return facts["kind"] == "network"
 
 
 def _confirmed(facts: Facts) -> pd.Series:
@@ -106,6 +111,7 @@ RULES = (
     Rule(WEAK, lambda f: (f["loop"] != "") & ~_settled(f), "hangs on the direction of {loops}"),
     Rule(MODERATE, lambda f: (f["loop"] != "") & _settled(f), "size hangs on the direction of {loops}"),
     Rule(WEAK, lambda f: f["flags_joint"].str.contains("loop"), "direction undetermined in the joint search"),
+    Rule(WEAK, lambda f: f["loop_joint"] != "", "the joint search cannot tell {source} from the other end of a loop"),
     Rule(WEAK, lambda f: f["flags_joint"].str.contains("unstable"), "unstable in the joint search"),
     # Would it come back: from other cells, with other choices?
     Rule(WEAK, _shaky, "stability {stability:.2f}"),
@@ -137,10 +143,12 @@ SUPPORT = (
 )  # fmt: skip
 
 NOT_COMPUTED = (
-    Rule(STRONG, lambda f: ~f["has_joint"], "joint search not computed"),
-    Rule(STRONG, lambda f: ~f["has_two_stage"], "two-stage search not computed"),
+    Rule(STRONG, lambda f: ~f["has_joint"] & _of_network(f), "joint search not computed"),
+    Rule(STRONG, lambda f: ~f["has_joint"] & ~_of_network(f), "responders of a joint network not computed"),
+    Rule(STRONG, lambda f: ~f["has_two_stage"] & _of_network(f), "two-stage search not computed"),
+    Rule(STRONG, lambda f: ~f["has_two_stage"] & ~_of_network(f), "responders of a two-stage network not computed"),
     Rule(STRONG, lambda f: f["has_two_stage"] & ~f["has_stability"], "stability not computed"),
-    Rule(STRONG, lambda f: f["has_two_stage"] & ~f["has_sensitivity"], "variations not computed"),
-    Rule(STRONG, lambda f: f["has_two_stage"] & ~f["has_guides"], "agreement of guides not computed"),
+    Rule(STRONG, lambda f: f["has_two_stage"] & ~f["has_sensitivity"] & _of_network(f), "variations not computed"),
+    Rule(STRONG, lambda f: f["has_two_stage"] & ~f["has_guides"] & _of_network(f), "agreement of guides not computed"),
     Rule(STRONG, lambda f: ~f["has_checks"], "checks not computed"),
 )  # fmt: skip

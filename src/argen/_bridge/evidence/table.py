@@ -18,11 +18,15 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def evidence_table(sources: Sources) -> pd.DataFrame:
-    """One row per pair with the columns :data:`COLUMNS`, the best grade first, then the largest test statistic."""
-    facts = graded(facts_table(sources))
+def evidence_table(sources: Sources, *further: Sources) -> pd.DataFrame:
+    """One row per pair with the columns :data:`COLUMNS`, the best grade first, then the largest test statistic.
+
+    With `further` sources, which are of another kind of edges, the column ``kind`` tells which row is of which.
+    """
+    facts = pd.concat([graded(facts_table(part)) for part in (sources, *further)], ignore_index=True)
     order = np.lexsort((facts["target"], facts["source"], -facts["z"].abs().fillna(-1.0), facts["grade"].cat.codes))
-    return facts.iloc[order][list(COLUMNS)].reset_index(drop=True)
+    columns = [*COLUMNS[:2], "kind", *COLUMNS[2:]] if further else list(COLUMNS)
+    return facts.iloc[order][columns].reset_index(drop=True)
 
 
 def graded(facts: pd.DataFrame) -> pd.DataFrame:

@@ -68,7 +68,9 @@ class GeneReader:
         masks = np.zeros((2, len(self._rank)))
         for mask, cells in zip(masks, parts, strict=True):
             mask[cells] = 1.0
-        control, perturbed = masks @ self._counts
+        # By blocks: a product of unlike types copies the whole matrix.
+        starts = range(0, self._counts.shape[1], GENES_PER_BLOCK)
+        control, perturbed = np.hstack([masks @ self._counts[:, lo : lo + GENES_PER_BLOCK] for lo in starts])
         return control, perturbed
 
     def screen(self, columns: Sequence[int]) -> Screen:
