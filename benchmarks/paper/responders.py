@@ -10,25 +10,31 @@ The control cells hold e^-1.5 to e^1.5 counts of a gene on average, and direct e
   of them as parents;
 * *few counts*: the same with a quarter of the counts per cell;
 * *low regulators*: cascades of perturbed genes with e^-4 to e^-2 counts, whose knock-down can hardly be seen;
+* *weak knock-downs*: cascades with own effects of -.6 to -.25;
 * *no edge*: cascades, and responders without parents.
 
 The truth are direct effects: a path from a perturbed gene to a responder is one if it runs through no other perturbed
 gene. Edges to responders at a false discovery rate of .05 by `tl.argen_responders` with the network of `tl.argen_dag`
-and with that of `tl.argen_joint`; and, read as edges, the significant total effects of argen, Wilcoxon's test
-(`scanpy.tl.rank_genes_groups` on log-normalised counts), and Welch's test of the log counts per million of pseudobulks
-by batch, each by Benjamini and Hochberg over all pairs. FDR is the mean share of false ones among those found (0 where
-none is). For argen also how often candidates (with the joint network: all pairs) that are no edge have p < .05, and the
-coverage of the 95 % intervals of the selected edges. In brackets standard errors over the screens.
+(also with `first_stage="shared"`) and with that of `tl.argen_joint`; those of either by their grade in `get.evidence`,
+given both; and, read as edges, the significant total effects of argen, Wilcoxon's test (`scanpy.tl.rank_genes_groups`
+on log-normalised counts), and Welch's test of the log counts per million of pseudobulks by batch, each by Benjamini and
+Hochberg over all pairs. FDR is the mean share of false ones among those found (0 where none is). For argen also how
+often candidates (with the joint network: all pairs) that are no edge have p < .05, and the coverage of the 95 %
+intervals of the selected edges. In brackets standard errors over the screens.
 """
 
 import numpy as np
 import pandas as pd
 from common import arguments, run_all, write
 
-POINTS = ("random", "cascades", "few counts", "low regulators", "no edge")
+POINTS = ("random", "cascades", "few counts", "low regulators", "weak knock-downs", "no edge")
 N, RESPONDERS = 25, 200
-TWO_STAGE, JOINT = "argen_dag", "argen_joint"
-METHODS = (TWO_STAGE, JOINT, "total effects", "Wilcoxon", "pseudobulk")
+TWO_STAGE, JOINT, JOINT_RESPONDERS = "argen_dag", "argen_joint", "joint_responders"
+# Screens before this one were used to choose among rules.
+FIRST_SEED = 20
+SHARED = "argen_dag, shared"
+GRADES = ("strong", "moderate", "weak", "doubtful")
+METHODS = (TWO_STAGE, SHARED, JOINT, "total effects", "Wilcoxon", "pseudobulk", *GRADES)
 DESIGN = {"perturbation_key": "perturbation", "covariates": ["batch"], "depth": "depth"}
 ALPHA = 0.05
 
@@ -73,7 +79,7 @@ def simulate(point: str, seed: int):
         batch_covariates={"batch": 4},
         n_confounders=2,
         confounder_effect=(-0.3, 0.3),
-        knockdown=(-2.5, -0.7),
+        knockdown=(-0.6, -0.25) if point == "weak knock-downs" else (-2.5, -0.7),
         dispersion=(0.05, 0.3),
         depth_mean=0.25 if point == "few counts" else 1.0,
     )
@@ -136,26 +142,35 @@ def one(point: str, seed: int) -> list[dict]:
     ag.tl.argen_dag(adata, **DESIGN, responders="all", n_jobs=1)
     ag.tl.argen_joint(adata, n_jobs=1)
     sets, details = {}, {}
-    for network in (TWO_STAGE, JOINT):
-        ag.tl.argen_responders(adata, network=network, robust=False, n_jobs=1)
-        candidates = ag.get.responders(adata, selected=False)
+    for method, options in (
+        (SHARED, {"first_stage": "shared"}),
+        (TWO_STAGE, {}),
+        (JOINT, {"network": JOINT, "key_added": JOINT_RESPONDERS}),
+    ):
+        ag.tl.argen_responders(adata, **options, robust=False, n_jobs=1)
+        candidates = ag.get.responders(adata, key=options.get("key_added", "argen_responders"), selected=False)
         coef = np.array([truth.loc[t, s] for s, t in zip(candidates["source"], candidates["target"], strict=True)])
         chosen = candidates["selected"].to_numpy()
-        sets[network] = set(zip(*(candidates.loc[chosen, end] for end in ("source", "target")), strict=True))
+        sets[method] = set(zip(*(candidates.loc[chosen, end] for end in ("source", "target")), strict=True))
         inside = np.abs(candidates["coef"] - coef) <= 1.96 * candidates["se"]
-        details[network] = {
-            "null": _null(candidates, coef, truth, len(true), listed=network == JOINT),
+        details[method] = {
+            "null": _null(candidates, coef, truth, len(true), listed=method == JOINT),
             "coverage": float(inside[chosen].mean()) if chosen.any() else np.nan,
         }
     pairs = ag.get.pairs(adata, responders=True)
     pairs = pairs[pairs["kind"] == "responder"]
     sets |= {
-        METHODS[2]: found(pairs, truth.index),
-        METHODS[3]: by_wilcoxon(adata, truth.index),
-        METHODS[4]: by_pseudobulk(adata, truth.index),
+        "total effects": found(pairs, truth.index),
+        "Wilcoxon": by_wilcoxon(adata, truth.index),
+        "pseudobulk": by_pseudobulk(adata, truth.index),
     }
+    graded = ag.get.evidence(adata, responders=True).query("kind == 'responder'")
+    for grade in GRADES:
+        some = graded[graded["grade"].astype(str) == grade]
+        sets[grade] = set(zip(some["source"], some["target"], strict=True))
     rows = []
-    for method, edges in sets.items():
+    for method in METHODS:
+        edges = sets[method]
         hits = len(edges & true)
         row = {"screens": point, "method": method, "seed": seed, "found": len(edges), "true": len(true)}
         row |= {"fdr": 1 - hits / len(edges) if edges else 0.0, "recall": hits / len(true) if true else np.nan}
@@ -172,7 +187,8 @@ def _null(candidates: pd.DataFrame, coef: np.ndarray, truth: pd.DataFrame, n_tru
 
 def main() -> None:
     options = arguments(__doc__, replicates=10)
-    runs = run_all(one, [(point, seed) for point in POINTS for seed in range(options.replicates)], options.jobs)
+    seeds = range(FIRST_SEED, FIRST_SEED + options.replicates)
+    runs = run_all(one, [(point, seed) for point in POINTS for seed in seeds], options.jobs)
     columns = ["found", "true", "fdr", "recall", "null", "coverage"]
     groups = runs.groupby(["screens", "method"], sort=False)[columns]
     table, errors = groups.mean().reset_index(), groups.sem().reset_index()

@@ -85,7 +85,7 @@ def test_the_edge_to_the_responder_is_that_of_its_parent(done):
     assert matrix[done.var_names.get_loc("D"), nodes.index("C")] == edges["coef"][0]
     assert matrix.nnz == 1
     genes = done.uns["argen_responders"]["tables"]["genes"].set_index("gene")
-    assert genes.loc["D"].tolist() == [3, 3, 1]
+    assert genes.loc["D"].tolist() == [3, 3, 0, 1]
     candidates = ag.get.responders(done, selected=False)
     assert set(candidates["target"]) <= {"D", *(f"other{i}" for i in range(N_OTHERS))}
     assert (candidates["padj"] <= 0.05).equals(candidates["selected"])

@@ -58,9 +58,9 @@ def argen_responders(
 
     A *responder* is a gene that is measured but no node of the network. Nothing instruments it, so it is a leaf: edges
     lead from nodes to it, none from it. Its candidate parents :math:`A` are the nodes with a significant total effect
-    on it and their ancestors in the relation of the network. Descendants of these with p < .2 are possible mediators:
-    they are adjusted for, and not tested. With the reduced form of every gene on the indicators of
-    all perturbations,
+    on it and their ancestors in the relation of the network. Nodes for which neither an effect of a candidate nor one
+    on the responder can be excluded (p < .2 each) are possible mediators: they are adjusted for, and not tested. With
+    the reduced form of every gene on the indicators of all perturbations,
 
     .. math:: Y_k \sim \text{offset} + 1 + D_1 + \dots + D_P + X,
 

@@ -78,7 +78,7 @@ class ResponderScreen:
         significant = family.significant_on(responders, screen.genes, effects)
         at = pd.Index(family.genes).get_indexer(responders)
         p = np.exp(family.log_p[np.ix_(nodes, at)])
-        above, between = candidates_of(significant, network.relation.descendant, p)
+        above, between = candidates_of(significant, network.relation.descendant, p, network.step.tests.p)
         usable = np.isfinite(np.diag(network.step.tests.effect))[:, None]
         kinds = above & usable, between & usable, above & ~usable
         return cls(network, family, nodes, responders, significant, *kinds)
@@ -257,6 +257,7 @@ def genes_table(data: ResponderScreen, found: DirectEffects) -> pd.DataFrame:
             "gene": data.responders,
             "n_significant": data.significant.sum(axis=0),
             "n_candidates": data.candidates.sum(axis=0),
+            "n_mediators": data.mediators.sum(axis=0),
             "n_edges": np.bincount(found.target[chosen], minlength=len(data.responders)),
         }
     )

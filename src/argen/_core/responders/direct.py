@@ -32,9 +32,12 @@ from argen._core.results import EdgeStatus, Equation, Instruments
 from argen._core.screen import Screen
 
 # A total effect with a smaller p cannot be excluded. *Measured* FDR of the edges in cascades, in those with few counts,
-# and with weak knock-downs, without mediators .09, .15, .26; with them .03, .09, .13;
-# recall .81, .31, .06 and .78, .28, .05 (three screens each).
+# and with weak knock-downs (four screens each): nodes below a candidate in the network's relation alone .032, .085,
+# .117 at a recall of .84, .41, .11; all on which an effect of a candidate cannot be excluded .027, .042, .009 and .83,
+# .38, .07.
 POSSIBLE = 0.2
+# Of one responder: with many nodes chance alone makes many, each of which costs precision.
+MOST_MEDIATORS = 50
 
 __all__ = ["FirstStages", "Selection", "candidates_of", "fit_first_stages", "saturated_forms", "select", "solve"]
 
@@ -122,14 +125,14 @@ def fit_first_stages(
 
 
 def candidates_of(
-    significant: np.ndarray, descendant: np.ndarray, p: np.ndarray | None = None
+    significant: np.ndarray, descendant: np.ndarray, p: np.ndarray | None = None, p_nodes: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Candidate parents of responders, and possible mediators beside them.
 
     Candidates are what moves a responder significantly, and the ancestors of that. A parent with a weak knock-down is
-    not among them, and the effect of what is above it would be taken for direct: so the equation also holds those
-    descendants of a significant source for which an effect on the responder cannot be excluded, p < .2. They are
-    adjusted for, not tested.
+    not among them, and the effect of what is above it would be taken for direct: so the equation also holds the nodes
+    for which neither an effect of a candidate on them nor theirs on the responder can be excluded, p < .2 each, at most
+    :data:`MOST_MEDIATORS`, those for which the larger of both is smallest. They are adjusted for, not tested.
 
     Parameters
     ----------
@@ -137,8 +140,9 @@ def candidates_of(
         [node, responder], shape (p, R).
     descendant
         The network's relation [source, target], shape (p, p).
-    p
-        p-values of the total effects, [node, responder], shape (p, R). Without them there are no mediators.
+    p, p_nodes
+        p-values of the total effects, [node, responder] of shape (p, R) and [node, node] of shape (p, p). Without them
+        there are no mediators.
 
     Returns
     -------
@@ -148,8 +152,18 @@ def candidates_of(
     candidates = (reach @ significant.astype(np.float32)) > 0
     if p is None:
         return candidates, np.zeros_like(candidates)
-    below = (reach.T @ significant.astype(np.float32)) > 0
-    return candidates, below & (np.nan_to_num(p, nan=1.0) < POSSIBLE) & ~candidates
+    return candidates, _mediators(candidates, np.nan_to_num(p, nan=1.0), np.nan_to_num(p_nodes, nan=1.0))
+
+
+def _mediators(candidates: np.ndarray, p: np.ndarray, p_nodes: np.ndarray) -> np.ndarray:
+    mediators = np.zeros_like(candidates)
+    for responder in np.flatnonzero(candidates.any(axis=0)):
+        inside = candidates[:, responder]
+        doubt = np.maximum(p[:, responder], p_nodes[inside].min(axis=0))
+        doubt[inside] = 1.0
+        best = np.argsort(doubt, kind="stable")[:MOST_MEDIATORS]
+        mediators[best[doubt[best] < POSSIBLE], responder] = True
+    return mediators
 
 
 def solve(
