@@ -176,10 +176,17 @@ def test_papalexi_h5mu_gives_what_the_functions_give(tmp_path, capsys):
     same_table(out / "candidates.csv", ag.get.edges(adata, selected=False))
     same_table(out / "perturbations.csv", ag.get.perturbations(adata))
     same_table(out / "pairs.csv", ag.get.pairs(adata))
-    assert sorted(file.name for file in out.iterdir()) == sorted([*RUN_FILES, "responders.csv"])
+    assert sorted(file.name for file in out.iterdir()) == sorted([*RUN_FILES, "responders.csv", "responder_pairs.csv"])
     ag.tl.argen_responders(adata)
     same_table(out / "responders.csv", ag.get.responders(adata, selected=False))
     assert f"{len(ag.get.responders(adata))} edges to " in printed.out
+    pairs = (
+        ag.get.pairs(adata, selected=True, responders=True)
+        .query("kind == 'responder'")
+        .drop(columns="kind")
+        .reset_index(drop=True)
+    )
+    same_table(out / "responder_pairs.csv", pairs)
     pd.testing.assert_frame_equal(ag.get.edges(anndata.read_h5ad(out / "result.h5ad")), ag.get.edges(adata))
 
 

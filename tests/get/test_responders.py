@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from csv_files import read_exact
-from responder_screens import analysed
+from responder_screens import N_OTHERS, analysed
 from scipy.stats import norm
 from toy import KWARGS
 
@@ -93,6 +93,10 @@ def test_files(done, tmp_path):
     assert "responders.csv" in [path.name for path in paths]
     written = read_exact(tmp_path / "tables" / "responders.csv")
     np.testing.assert_array_equal(written["coef"], ag.get.responders(done, selected=False)["coef"])
+    written = read_exact(tmp_path / "tables" / "responder_pairs.csv")
+    pairs = ag.get.pairs(done, responders=True).query("kind == 'responder'")
+    assert len(written) == len(pairs) == 3 * (N_OTHERS + 1)
+    np.testing.assert_array_equal(written["effect"], pairs["effect"])
 
 
 def test_results_of_another_network_are_refused(done):

@@ -12,7 +12,7 @@ from argen._bridge.runtime import warn_user
 from argen._bridge.validate import check_option
 from argen.errors import InputError
 from argen.get._opened import OpenedNetwork
-from argen.get._responders import edges_to_responders
+from argen.get._responders import edges_to_responders, responder_pairs_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -102,8 +102,10 @@ def write_tables(
     format
         ``"csv"``, ``"tsv"`` or ``"parquet"``, which is the ending of the files too.
     responders
-        Also ``responders``, every candidate edge to genes that are no nodes (:func:`argen.get.responders`): ``True``,
-        or the name of the result of :func:`argen.tl.argen_responders`.
+        Also ``responders``, every candidate edge to genes that are no nodes (:func:`argen.get.responders`), and
+        ``responder_pairs``, the total effects outside the network's own family of tests (those of
+        :func:`argen.get.pairs` with the kind ``"responder"``): ``True``, or the name of the result of
+        :func:`argen.tl.argen_responders`.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
@@ -165,7 +167,10 @@ def _tables(
         from argen import get
 
         tables |= {"fit": get.fit(adata, key=key, gene_symbols=gene_symbols)}
-    return tables | {"perturbations": network.perturbations, "pairs": network.pairs}
+    tables |= {"perturbations": network.perturbations, "pairs": network.pairs}
+    if responders is not False:
+        tables["responder_pairs"] = responder_pairs_of(adata, network.names, network.step, network.power)
+    return tables
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
