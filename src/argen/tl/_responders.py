@@ -81,7 +81,8 @@ def argen_responders(
 
     an edge with a probability that is estimated for each responder, and the noise of the joint search. Every row
     speaks, also those of perturbations that are no candidates. Pairs are tested by efficient scores given the edges
-    with a probability above .25, and selected by Benjamini and Hochberg over all of them if the probability is above
+    with a probability above .25, and these edges given the possible mediators (p < .1 on either side) with the observed
+    total effects that T lacks. They are selected by Benjamini and Hochberg over all pairs if the probability is above
     .5. Perturbations that do not move their own gene have no edges.
 
     *Direct* means: not through another gene of the network. A path through genes that are no nodes is direct.

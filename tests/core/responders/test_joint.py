@@ -8,7 +8,7 @@ import pytest
 from scipy.special import betaln
 
 from argen._core.joint.table import Noise
-from argen._core.responders.joint import edges_given_network, select_joint
+from argen._core.responders.joint import Observed, edges_given_network, select_joint
 
 P, SIGMA = 5, 0.3
 
@@ -139,3 +139,27 @@ def test_nodes_without_an_effect_have_no_edges(T):
     found = edges_given_network(silent, *nothing(T), noise, ["A", "B"], sigma=SIGMA, seed=0)
     assert np.isnan(found.z[2]).all()
     assert (found.inclusion[2] == 0).all()
+
+
+def test_a_path_that_the_network_missed_is_no_direct_effect():
+    """0 → 1 → responder, where T lacks 0 → 1: its observed effect takes the place, and 0 has no edge."""
+    T = np.diag([-1.0, -0.3, -1.0])
+    observed = np.array([[-1.0, -0.6, 0.0], [0.0, -0.3, 0.0], [0.0, 0.0, -1.0]])
+    R = 40
+    theta = np.tile([[0.0], [0.5], [0.0]], R)
+    noise = counts(observed, theta, seed=4, level=400.0)
+    p_nodes = np.where(observed != 0, 1e-3, 0.6)
+    known = Observed(observed, p_nodes, np.ones(3, dtype=bool), np.where(observed @ theta != 0, 0.01, 0.6))
+    options = {"sigma": SIGMA, "seed": 0}
+    names = [f"R{i}" for i in range(R)]
+    missed = edges_given_network(T, *nothing(T), noise, names, **options)
+    held = missed.inclusion[0] > 0.5
+    assert held.mean() > 0.8
+    assert (np.abs(missed.z[0, held]) > 2).mean() > 0.9
+    found = edges_given_network(T, *nothing(T), noise, names, observed=known, **options)
+    np.testing.assert_array_equal(found.inclusion, missed.inclusion)
+    rejected = np.abs(found.z[0, held]) > 1.96
+    assert rejected.mean() < 0.05 + 3 * np.sqrt(0.05 * 0.95 / held.sum())
+    unknown = Observed(observed, np.ones((3, 3)), np.ones(3, dtype=bool), known.p_responders)
+    same = edges_given_network(T, *nothing(T), noise, names, observed=unknown, **options)
+    np.testing.assert_array_equal(same.z, missed.z)

@@ -76,8 +76,7 @@ class ResponderScreen:
         genes = effects.tables["genes"]
         responders = genes.loc[(genes["status"] == KEPT).to_numpy(), "gene"].to_numpy(dtype=object)
         significant = family.significant_on(responders, screen.genes, effects)
-        at = pd.Index(family.genes).get_indexer(responders)
-        p = np.exp(family.log_p[np.ix_(nodes, at)])
+        p = family.p_on(responders, screen.genes, effects)
         above, between = candidates_of(significant, network.relation.descendant, p, network.step.tests.p)
         usable = np.isfinite(np.diag(network.step.tests.effect))[:, None]
         kinds = above & usable, between & usable, above & ~usable

@@ -248,9 +248,15 @@ class Family:
 
     def significant_on(self, responders: np.ndarray, nodes: Sequence[str], entry: Entry) -> np.ndarray:
         """Significant effects of nodes on responders, shape (p, R)."""
+        return self._on(self.significant, responders, nodes, entry)
+
+    def p_on(self, responders: np.ndarray, nodes: Sequence[str], entry: Entry) -> np.ndarray:
+        """p-values of the effects of nodes on responders, shape (p, R)."""
+        return np.exp(self._on(self.log_p, responders, nodes, entry))
+
+    def _on(self, values: np.ndarray, responders: np.ndarray, nodes: Sequence[str], entry: Entry) -> np.ndarray:
         sources = pd.Index(entry.tables["perturbations"]["perturbation"].astype(str))
-        at = pd.Index(self.genes).get_indexer(responders)
-        return self.significant[np.ix_(sources.get_indexer(list(nodes)), at)]
+        return values[np.ix_(sources.get_indexer(list(nodes)), pd.Index(self.genes).get_indexer(responders))]
 
 
 def family_of(entry: Entry) -> Family:
