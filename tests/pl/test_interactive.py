@@ -8,13 +8,13 @@ import re
 import subprocess
 import sys
 from base64 import b64encode
-from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 
 import networkx as nx
 import numpy as np
 import pytest
+from interactive_pages import EVIL, Page
 from network_tables import finish, random_dag, tables
 from toy import KWARGS, assert_same
 
@@ -23,32 +23,6 @@ from argen.errors import InputError, MissingResultError
 from argen.pl._interactive import draw_interactive
 from argen.pl._interactive.page import CYTOSCAPE_VERSION
 from argen.pl._interactive.places import NODE_HEIGHT, place_network
-
-EVIL = "</script><img src=x onerror=alert(1)>&\u2028\u2029'\""
-
-
-class Page(HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.scripts, self.attributes, self._script = [], [], None
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.attributes += [(tag, name, value) for name, value in attrs]
-        if tag == "script":
-            self._script = dict(attrs).get("type", "")
-            self.scripts.append([self._script, ""])
-
-    def handle_endtag(self, tag):
-        self._script = None if tag == "script" else self._script
-
-    def handle_data(self, data):
-        if self._script is not None:
-            self.scripts[-1][1] += data
-
-    @property
-    def data(self):
-        return next(text for kind, text in self.scripts if kind)
 
 
 @pytest.fixture(scope="module")

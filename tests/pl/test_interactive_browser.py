@@ -1,11 +1,9 @@
 """The interactive page in a browser: what is drawn, found, shown, hidden and saved, against tables and networkx."""
 
 import io
-import json
 import math
 import re
 import struct
-import time
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
@@ -14,6 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import Opened, browser, opened
+from interactive_pages import (
+    SVG,
+    check_number,
+    drawn_edges,
+    eventually,
+    facts,
+    gene,
+    pair,
+    set_field,
+    spot,
+    text_of,
+    unfaded_genes,
+)
 from matplotlib.image import imread
 from network_tables import finish, random_dag, tables
 from toy import KWARGS, toy
@@ -25,7 +36,6 @@ from argen.pl._interactive.content import page_content
 __all__ = ["browser", "opened"]
 pytestmark = pytest.mark.browser
 
-SVG = "{http://www.w3.org/2000/svg}"
 EVIL = [
     "<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "a\"b'c`${1}", "&amp;&lt;", "$&$1{{title}}",
     "two\nlines", "β-catenin→\u2028x", "node[name]#e0, *", "<!--<script>", "__proto__", "\\u003c",
@@ -41,66 +51,6 @@ def network():
 @pytest.fixture
 def page(opened, network):
     return opened.show(draw_interactive(*network))
-
-
-def pair(edge):
-    return f"[...EDGES].find(e => e.parent.name === {json.dumps(edge[0])} && e.child.name === {json.dumps(edge[1])})"
-
-
-def gene(name):
-    return f"GENES.find(g => g.name === {json.dumps(name)})"
-
-
-def spot(page, name):
-    """Where a gene is on the screen."""
-    frame = page.locator("#view").bounding_box()
-    at = page.evaluate(f"elementOf({gene(name)}).renderedPosition()")
-    return frame["x"] + at["x"], frame["y"] + at["y"]
-
-
-def drawn_edges(page):
-    """Edges that Cytoscape draws, by the names of their ends."""
-    ids = page.evaluate("cy.edges(':visible').map(e => [nameOf(e).parent.name, nameOf(e).child.name])")
-    return {tuple(edge) for edge in ids}
-
-
-def unfaded_genes(page):
-    return set(page.evaluate("cy.nodes('.gene:visible').not('.faded').map(n => nameOf(n).name)"))
-
-
-def facts(page, where):
-    """Field → (value with all digits, text)."""
-    found = page.eval_on_selector_all(
-        f"{where} [data-field]", "all => all.map(e => [e.dataset.field, e.dataset.value, e.textContent])"
-    )
-    return {name: (value, text) for name, value, text in found}
-
-
-def check_number(found, value):
-    exact, text = found
-    if pd.isna(value):
-        assert (exact, text) == ("", "–")
-        return
-    assert float(exact) == float(value)
-    shown = float(text.replace("−", "-").replace("∞", "inf"))
-    assert shown == pytest.approx(value, rel=6e-3)
-
-
-def eventually(get, expected, seconds=10.0):
-    """Mouse and keys reach the page when it has time for them."""
-    end = time.monotonic() + seconds
-    while get() != expected and time.monotonic() < end:
-        time.sleep(0.02)
-    assert get() == expected
-
-
-def text_of(page, selector):
-    return lambda: page.locator(selector).text_content()
-
-
-def set_field(page, field, value):
-    page.fill(field, repr(value))
-    eventually(lambda: page.evaluate("[limits.p, limits.effect]")[field == "#min-effect"], value)
 
 
 class TestLoading:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from argen._bridge.validate import counted
 from argen.pl import _style as style
+from argen.pl._interactive.folded import Folded, drawn_with, fold, leaf_rows
 from argen.pl._interactive.places import NODE_HEIGHT, Places, place_network
 from argen.pl._network.grades import LINES, widths_of
 from argen.pl._network.most_connected import hidden_genes_note, hubs
@@ -24,25 +25,57 @@ _OF_EDGE = (
     "weak", "required", "direction", "loop", "J_flag", "flags", "grade", "reasons",
 )  # fmt: skip
 _OF_PERTURBATION = ("effect", "se", "ci_low", "ci_high", "p", "n_cells", "z_squared", "weak", "flags")
+_NO_ROUTE = ((0.0, -200.0), (0.0, -110.0))  # of an edge to a responder, until the page lays it out: any line
 _DIGITS = 1  # of coordinates, in points
 
 
 def page_content(
-    graph: nx.DiGraph, edges: pd.DataFrame, perturbations: pd.DataFrame | None, max_genes: int
+    graph: nx.DiGraph,
+    edges: pd.DataFrame,
+    perturbations: pd.DataFrame | None,
+    max_genes: int,
+    responders: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
-    """Genes and edges with their places, looks and numbers, and what has to be said about the whole."""
-    ordered = _in_order(graph)
+    """Genes and edges with their places, looks and numbers, and what has to be said about the whole.
+
+    Responders of the graph, with their edges in the table `responders`, come behind the genes of the network.
+    """
+    network, folded = fold(graph)
+    ordered = _in_order(network)
     genes = hubs(ordered, max_genes)
     shown = _part(ordered, genes)
-    places = place_network(shown)
+    places = place_network(shown, folded.rooms())
+    leaves = folded.shown(genes, graph)
+    drawn = drawn_with(shown, graph, leaves) if leaves else shown
+    known = _records(edges, ["source", "target"], _OF_EDGE)
+    if leaves:
+        known |= _records(responders, ["source", "target"], _OF_EDGE)
+    rows = _gene_rows(ordered, genes, places, perturbations)
     return {
-        "genes": _table(_gene_rows(ordered, genes, places, perturbations)),
-        "edges": _table(_edge_rows(shown, edges, places)),
-        "left_out": sorted(set(ordered) - set(genes)),
-        "heading": {"text": block_heading(ordered, shown, places.isolated), "at": _rounded(places.heading)},
-        "notes": _notes(ordered, shown, places, perturbations),
-        "look": _look(shown),
+        "genes": _table([*_with_counts(rows, folded), *leaf_rows(folded, leaves)]),
+        "edges": _table(_edge_rows(drawn, known, places)),
+        "left_out": sorted((set(ordered) | set(folded.n_regulators)) - {*genes, *leaves}),
+        "heading": {"text": _heading(ordered, shown, places, folded), "at": _rounded(places.heading)},
+        "notes": [*_notes(ordered, shown, places, perturbations), *folded.notes(len(leaves))],
+        "look": _look(drawn),
     }
+
+
+def _with_counts(rows: list[dict[str, Any]], folded: Folded) -> list[dict[str, Any]]:
+    """Rows of genes with the number of their responders and the room for it in their boxes, if any gene has one."""
+    if not folded.n_responders:
+        return rows
+    rooms = folded.rooms()
+    return [
+        row | {"n_responders": folded.n_responders.get(row["name"], 0), "room": round(rooms.get(row["name"], 0.0), 1)}
+        for row in rows
+    ]
+
+
+def _heading(graph: nx.DiGraph, shown: nx.DiGraph, places: Places, folded: Folded) -> str:
+    """Why genes stand in a block of their own; they may well have responders."""
+    alone = any(gene in folded.n_responders for gene in places.isolated)
+    return "no edge to another gene of the network" if alone else block_heading(graph, shown, places.isolated)
 
 
 def _in_order(graph: nx.DiGraph) -> nx.DiGraph:
@@ -84,10 +117,11 @@ def _gene_rows(
     return rows
 
 
-def _edge_rows(graph: nx.DiGraph, edges: pd.DataFrame, places: Places) -> list[dict[str, Any]]:
-    """One row per edge, the weakest first, so that the strong ones are drawn over them."""
+def _edge_rows(
+    graph: nx.DiGraph, known: Mapping[tuple[str, str], dict[str, Any]], places: Places
+) -> list[dict[str, Any]]:
+    """One row per edge, the weakest first, so that the strong ones are drawn over them; the network over the rest."""
     number = {gene: i for i, gene in enumerate(graph)}
-    known = _records(edges, ["source", "target"], _OF_EDGE)
     widths = widths_of(graph)
 
     def shown(edge: tuple[str, str]) -> float:
@@ -98,10 +132,10 @@ def _edge_rows(graph: nx.DiGraph, edges: pd.DataFrame, places: Places) -> list[d
             "source": number[u],
             "target": number[v],
             "line": round(style.line_width(shown((u, v)), widths.largest), 2),
-            "route": [number for point in places.routes[u, v] for number in _rounded(point)],
+            "route": [number for point in places.routes.get((u, v), _NO_ROUTE) for number in _rounded(point)],
             **known[u, v],
         }
-        for u, v in sorted(graph.edges, key=shown)
+        for u, v in sorted(graph.edges, key=lambda edge: (edge in places.routes, shown(edge)))
     ]
 
 

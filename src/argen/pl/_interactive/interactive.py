@@ -13,6 +13,7 @@ from argen._bridge.validate import check_count, check_option
 from argen.errors import InputError
 from argen.get import evidence
 from argen.get._opened import OpenedNetwork
+from argen.get._responders import edges_to_responders
 from argen.pl._interactive.content import MAX_GENES, page_content
 from argen.pl._interactive.page import make_page
 from argen.pl._network.grades import with_grades
@@ -58,6 +59,7 @@ def argen_interactive(
     path: str | Path | None = None,
     key: str = "argen_dag",
     grade: bool = False,
+    responders: bool | str = False,
     max_genes: int = MAX_GENES,
     title: str | None = None,
     gene_symbols: str | None = None,
@@ -83,9 +85,17 @@ def argen_interactive(
         Name of the network.
     grade
         Draw what the edges are worth, as in :func:`argen_network`, and tell the reasons at each edge. Dashes then mean
-        grades, not weak instruments.
+        grades, not weak instruments. Edges to responders have none.
+    responders
+        Also the edges to genes that are no nodes: ``True``, or the name of the result of
+        :func:`argen.tl.argen_responders`. They are folded: a gene with responders carries their number, as in
+        ``STAT1 +12``, and a click on it (a double click on the gene, the button in its panel) unfolds them as leaves
+        round the gene and folds them again. A responder of several genes is there once, with edges from those that are
+        unfolded; ``←1`` behind its name counts the others. The search finds it and unfolds all its regulators. Filters
+        hold for these edges too, and the numbers follow.
     max_genes
-        Of a larger network only so many genes are drawn, those with the most edges, and the page says so.
+        Of a larger network only so many genes are drawn, those with the most edges, and the page says so. Responders do
+        not count; those of genes that are not drawn are left out.
     title
         Heading; default ``"Causal gene network"``.
     gene_symbols
@@ -98,7 +108,9 @@ def argen_interactive(
     Raises
     ------
     argen.errors.MissingResultError
-        No network under `key`.
+        No network under `key`, or no such result for `responders`.
+    argen.errors.StaleResultError
+        The result for `responders` was not made from this network.
     argen.errors.InputError
         `path` does not end in ``.html``, is a folder, or is in a folder that is not there; `max_genes` is not a
         positive integer, or `title` no text.
@@ -127,10 +139,12 @@ def argen_interactive(
         raise InputError(msg)
     check_option("grade", grade, (True, False))
     network = OpenedNetwork(adata, key, gene_symbols=gene_symbols)
-    graph, edges = network.graph(), network.edges
+    graph, edges, leaves = network.graph(responders=responders), network.edges, None
+    if responders is not False:
+        leaves = edges_to_responders(network.adata, network.names, network.entry, responders)
     if grade:
         graph, edges = _with_evidence(graph, edges, evidence(adata, key=key, gene_symbols=gene_symbols))
-    page = draw_interactive(graph, edges, network.perturbations, max_genes=max_genes, title=title)
+    page = draw_interactive(graph, edges, network.perturbations, leaves, max_genes=max_genes, title=title)
     if path is None:
         return InteractivePage(page)
     with replaced(path) as temporary:
@@ -149,6 +163,7 @@ def draw_interactive(
     graph: nx.DiGraph,
     edges: pd.DataFrame,
     perturbations: pd.DataFrame | None = None,
+    responders: pd.DataFrame | None = None,
     *,
     max_genes: int = MAX_GENES,
     title: str | None = None,
@@ -160,8 +175,11 @@ def draw_interactive(
     graph
         As :func:`argen.get.graph` returns it.
     edges
-        As :func:`argen.get.edges` returns it, a row for every edge of `graph`.
+        As :func:`argen.get.edges` returns it, a row for every edge of `graph` between genes of the network.
     perturbations
         As :func:`argen.get.perturbations` returns it; None if the knock-downs are not known.
+    responders
+        As :func:`argen.get.responders` returns it, a row for every edge of `graph` to a responder; None without them.
     """
-    return make_page(title or "Causal gene network", page_content(graph, edges, perturbations, max_genes))
+    content = page_content(graph, edges, perturbations, max_genes, responders)
+    return make_page(title or "Causal gene network", content)

@@ -17,15 +17,19 @@ _SCRIPTS = (
     "data.js", "numbers.js", "geometry.js", "drawing.js", "names.js", "details.js", "selection.js", "filters.js",
     "search.js", "export.js", "key.js", "main.js",
 )  # fmt: skip
+# Of pages with responders only: what they add takes the place of functions of the others, before "main.js" starts.
+_RESPONDER_SCRIPTS = ("leaves.js", "folding.js", "responders.js")
 
 
 def make_page(title: str, content: Mapping[str, Any]) -> str:
     """The whole page. Whatever comes from the data is escaped here: as text in HTML, or in JSON."""
-    scripts = [_resource("cytoscape.min.js"), *(_resource(f"scripts/{name}") for name in _SCRIPTS)]
+    folded = "responder" in content["genes"]["columns"]
+    names = (*_SCRIPTS[:-1], *_RESPONDER_SCRIPTS, _SCRIPTS[-1]) if folded else _SCRIPTS
+    scripts = [_resource("cytoscape.min.js"), *(_resource(f"scripts/{name}") for name in names)]
     parts = {
         "policy": _policy(scripts),
         "title": escape(title),
-        "style": _resource("page.css"),
+        "style": _resource("page.css") + (_resource("responders.css") if folded else ""),
         "version": CYTOSCAPE_VERSION,
         "licence": escape(_resource("cytoscape.LICENSE.txt")),
         "data": _json(content),

@@ -1,6 +1,6 @@
 """Where the genes of the page stand and where its edges run; lengths are points, y points down."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
@@ -63,10 +63,13 @@ def label_width(text: str) -> float:
 _FONT_END = 0x250  # Latin letters: beyond, the font of the browser is anybody's guess
 
 
-def place_network(graph: nx.DiGraph) -> Places:
-    """Layers from roots to sinks; exact where that is quick, else rows with straight edges."""
+def place_network(graph: nx.DiGraph, rooms: Mapping[str, float] | None = None) -> Places:
+    """Layers from roots to sinks; exact where that is quick, else rows with straight edges.
+
+    `rooms` are widths that boxes need beside their names.
+    """
     downward, upward = _downward(graph)
-    labels = {gene: label_width(gene) for gene in graph}
+    labels = {gene: label_width(gene) + (rooms or {}).get(gene, 0.0) for gene in graph}
     place = _placed_like_the_figure if _n_pieces(downward) <= _MOST_PIECES else _placed_in_rows
     centers, widths, routes, isolated, top = place(downward, labels)
     for source, target in upward:
