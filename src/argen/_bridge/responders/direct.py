@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.features import gene_positions
-from argen._bridge.responders.blocks import GENES_PER_BLOCK, GeneReader
+from argen._bridge.responders.saturated import SaturatedScreen
 from argen._bridge.responders.total import KEPT, Family, family_of
 from argen._bridge.results.entries import Entry
 from argen._bridge.results.searched import SearchedNetwork
@@ -18,15 +18,12 @@ from argen._bridge.validate import name_some
 from argen._core.dag.covariance import COVARIANCES, Covariance
 from argen._core.dag.influence import CellInfluence
 from argen._core.dag.loops import loop_pairs
-from argen._core.descendants.dispersion import estimate_dispersions
-from argen._core.glm.families import FAMILIES
 from argen._core.glm.sandwich import HC
 from argen._core.parallel import Map
 from argen._core.responders.direct import (
     FirstStages,
     Selection,
     candidates_of,
-    fit_first_stages,
     saturated_forms,
     select,
     solve,
@@ -119,37 +116,19 @@ def direct_effects(
     bar: Callable,
 ) -> DirectEffects:
     """Estimate and test every candidate edge to a responder."""
-    network = data.network
-    step, estimator, hc3 = network.step, COVARIANCES[covariance], HC[hc].hc3
-    reader = GeneReader(adata, step.settings, step.depth_genes, step.entry.tables["shifts"])
-    own_columns = reader.genes.get_indexer(list(reader.perturbations))
-    own_columns[~np.isin(np.arange(len(own_columns)), data.nodes)] = -1
-    needs_dispersion = FAMILIES[step.settings.family].needs_dispersion
-    phi_of_nodes = np.zeros(len(own_columns))
-    phi_of_nodes[data.nodes] = step.phi
-    first = fit_first_stages(
-        reader.screen(own_columns),
-        data.nodes,
-        network.relation.descendant,
-        first_stage,
-        hc3=hc3,
-        phi=phi_of_nodes,
-        map_=map_,
-    )
+    estimator, hc3 = COVARIANCES[covariance], HC[hc].hc3
+    saturated = SaturatedScreen(adata, data.network)
+    first = saturated.first_stages(first_stage, hc3=hc3, map_=map_)
     wanted = np.flatnonzero(data.candidates.any(axis=0))
-    columns = reader.genes.get_indexer(data.responders)
+    needs_influence = robust or estimator.needs_influence
     equations: list[Equation] = []
-    track = bar("responders, blocks of genes", -(-len(wanted) // GENES_PER_BLOCK))
-    for lo in track(range(0, len(wanted), GENES_PER_BLOCK)):
-        block = wanted[lo : lo + GENES_PER_BLOCK]
-        screen = reader.screen([*own_columns, *columns[block]])
-        genes = np.arange(len(own_columns), screen.n_genes)
-        phi = estimate_dispersions(screen, map_).phi if needs_dispersion else np.zeros(screen.n_genes)
-        own = saturated_forms(screen, genes, hc3=hc3, phi=phi, map_=map_)
-        cells = CellInfluence(screen, hc3=hc3) if robust or estimator.needs_influence else None
+    track = bar("responders, blocks of genes", saturated.n_blocks(len(wanted)))
+    for block in track(saturated.blocks(data.responders, wanted, map_, with_nodes=True)):
+        own = saturated_forms(block.screen, block.genes, hc3=hc3, phi=block.phi, map_=map_)
+        cells = CellInfluence(block.screen, hc3=hc3) if needs_influence else None
         how = _How(data, first, estimator, cells, robust, map_)
         outer = map if cells is not None else map_  # the influence of cells is a sum over threads of its own
-        equations += outer(how.solve, block, genes, own)
+        equations += outer(how.solve, block.responders, block.genes, own)
     return _joined(data, equations, alpha)
 
 
