@@ -7,11 +7,12 @@ import pandas as pd
 from argen._bridge.diagnostics.power import with_pair_mde, with_responder_mde
 from argen._bridge.intervals import interval_95
 from argen._bridge.modality import takes_mudata
+from argen._bridge.responders.stored import read_responders, responders_of
 from argen._bridge.responders.total import read_total_effects, total_key, total_pairs
-from argen._bridge.results.entries import Entry, entries, find_entry, read_entry
+from argen._bridge.results.entries import Entry, find_entry, read_entry
 from argen._bridge.results.network import step_key_of_network, warn_if_stale
 from argen._bridge.validate import check_level, name_some
-from argen.errors import InputError, StaleResultError
+from argen.errors import InputError
 from argen.get._names import ShownNames
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "edges_to_responders", "regulated", "regulators", "responder_pairs_of", "responders"]
 
 KINDS = ("network", "responder")
-_USUAL = "argen_responders"
 
 
 def responder_pairs_of(adata: "AnnData", names: ShownNames, step: Entry, power: float) -> pd.DataFrame:
@@ -42,12 +42,6 @@ def _edges(names: ShownNames, entry: Entry, *, selected: bool) -> pd.DataFrame:
     return table.iloc[strength.argsort(kind="stable")[::-1]].reset_index(drop=True)
 
 
-def responders_of(adata: "AnnData", network: Entry) -> Entry | None:
-    """The result that was made from this very network, the one with the usual name first; None if there is none."""
-    found = [entry for entry in entries(adata, "responders") if entry.made_from.get("network") == network.id]
-    return min(found, key=lambda entry: (entry.key != _USUAL, entry.key), default=None)
-
-
 def edges_to_responders(
     adata: "AnnData",
     names: ShownNames,
@@ -57,18 +51,7 @@ def edges_to_responders(
     selected: bool = True,
 ) -> pd.DataFrame:
     """Edges from the genes of a network to responders; `responders` names the result, True the usual one."""
-    if responders is not True and not isinstance(responders, str):
-        msg = f"responders={responders!r}: give True, False, or the name of a result of ag.tl.argen_responders."
-        raise InputError(msg)
-    found = responders_of(adata, network) if responders is True else None
-    entry = found or read_entry(adata, _USUAL if responders is True else responders, "responders")
-    key = entry.key
-    if entry.made_from.get("network") != network.id:
-        msg = (
-            f"adata.uns[{key!r}] was not made from the network in adata.uns[{network.key!r}]. Run "
-            f"ag.tl.argen_responders(network={network.key!r}) again, or name another result in responders=."
-        )
-        raise StaleResultError(msg)
+    entry = read_responders(adata, network, responders)
     return _edges(names, entry, selected=selected)
 
 
