@@ -25,7 +25,8 @@ from scipy import sparse
 import argen as ag
 from argen._bridge.design import build_covariates, parse_covariates
 from argen._bridge.diagnostics.calibration import Notes, read_control_guides
-from argen._core.diagnostics.calibration import draw_splits, fit_pseudo_perturbations, inflation, rejection_rate
+from argen._core.diagnostics.calibration import draw_splits, fit_pseudo_perturbations
+from argen._core.diagnostics.null_rates import inflation, rejection_rate
 from argen._core.screen import CONTROL, build_screen
 
 SCREENS = {

@@ -17,10 +17,8 @@ from argen._core.diagnostics.calibration import (
     fit_placebo,
     fit_pseudo_perturbations,
     group_sizes,
-    inflation,
-    qq_points,
-    rejection_rate,
 )
+from argen._core.diagnostics.null_rates import inflation, qq_points, rejection_rate
 from argen._core.graphs.reach import transitive_closure
 from argen._core.results import Relation
 from argen._core.screen import CONTROL, regroup

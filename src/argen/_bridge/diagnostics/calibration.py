@@ -10,7 +10,8 @@ from scipy import sparse
 
 from argen._bridge.guides.knockdown import read_guides
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED, categorical
-from argen._core.diagnostics.calibration import Placebo, inflation, qq_points, rejection_rate
+from argen._core.diagnostics.calibration import Placebo
+from argen._core.diagnostics.null_rates import inflation, qq_points, rejection_rate
 from argen._core.diagnostics.power import bh_level, edge_levels
 from argen._core.results import Dag, DescendantTests, PairStatus, Relation
 from argen._core.screen import Screen

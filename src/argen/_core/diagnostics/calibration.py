@@ -25,28 +25,26 @@ from argen._core.dag.search import is_settled
 from argen._core.descendants.tests import fit_descendants
 from argen._core.glm.reduced_form import fit_reduced_form
 from argen._core.glm.sandwich import HC
-from argen._core.normal import log_p_two_sided, size_of_z
+from argen._core.normal import log_p_two_sided
 from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests, Relation
 from argen._core.screen import CONTROL, Screen, regroup
 
 __all__ = [
     "Placebo",
-    "Rate",
+    "controls_of",
     "draw_splits",
     "fit_placebo",
     "fit_pseudo_perturbations",
     "group_sizes",
-    "inflation",
-    "qq_points",
-    "rejection_rate",
+    "placebo_estimates",
+    "shuffles_of",
+    "too_few",
 ]
 
 # Splits take at most this share of the controls: the rest is what they are compared with.
 LARGEST_SHARE = 0.5
 _SPLITS, _PLACEBO = 0, 1  # streams of random numbers
-_MEDIAN_CHI2 = 0.45493642311957283
-_BAND = _UPPER = 0.95
 
 
 def draw_splits(
@@ -211,8 +209,8 @@ def fit_placebo(  # noqa: PLR0913
     settled, hc3 = is_settled(relation, first_stage), HC[hc].hc3
     forms = ReducedForms(screen, keep_fits=not settled, hc3=hc3, phi=phi)
     shares = FirstStageShares() if settled else None
-    controls = regroup(screen, np.full(screen.n_cells, CONTROL), 0, keep=screen.group == screen.n_groups)
-    shuffles = [np.random.default_rng([seed, _PLACEBO, s]).permutation(controls.n_cells) for s in range(n_splits)]
+    controls = controls_of(screen)
+    shuffles = shuffles_of(controls.n_cells, n_splits, seed)
     n_equations = len(dag.equations)
     factor, smallest = np.full(n_equations, np.nan), np.zeros(n_equations, dtype=np.int64)
     reasons, parts = [], []
@@ -220,7 +218,7 @@ def fit_placebo(  # noqa: PLR0913
     starts = np.cumsum([0, *(len(equation.candidates) for equation in dag.equations)])
     for number, step in enumerate(track(steps)):
         sizes, own_factor = group_sizes(screen.n_per_group[step.candidates], controls.n_cells)
-        reason = _unfit(sizes, min_cells)
+        reason = too_few(sizes, min_cells)
         system = None if reason else build_system(step, forms, first_stage, map_)
         inverse = None
         if system is not None:
@@ -230,7 +228,8 @@ def fit_placebo(  # noqa: PLR0913
             continue
         factor[number], smallest[number] = own_factor, sizes.min()
         share = _first_stage_shares(system, inverse, shares, covariance, map_)
-        coef, se = _placebo_of(controls, system, inverse, share, sizes, shuffles, hc3, map_)
+        how = {"hc3": hc3, "phi": system.own.phi, "map_": map_}
+        coef, se = placebo_estimates(controls, system.target, inverse, share, sizes, shuffles, **how)
         # Candidates come first among the edges of an equation, untestable ancestors last.
         parts.append((starts[number] + np.arange(len(sizes)), coef, se, np.full(len(sizes), number)))
     nothing = (np.empty(0, dtype=np.int64), *(np.empty((0, n_splits)),) * 2, np.empty(0, dtype=np.int64))
@@ -240,7 +239,18 @@ def fit_placebo(  # noqa: PLR0913
     return Placebo(edge, coef, se, log_p, equation, factor, smallest, tuple(reasons))
 
 
-def _unfit(sizes: np.ndarray, min_cells: int) -> str:
+def controls_of(screen: Screen) -> Screen:
+    """The control cells alone."""
+    return regroup(screen, np.full(screen.n_cells, CONTROL), 0, keep=screen.group == screen.n_groups)
+
+
+def shuffles_of(n_controls: int, n_splits: int, seed: int) -> list[np.ndarray]:
+    """Order of the control cells in which every split deals them out to the groups."""
+    return [np.random.default_rng([seed, _PLACEBO, s]).permutation(n_controls) for s in range(n_splits)]
+
+
+def too_few(sizes: np.ndarray, min_cells: int) -> str:
+    """Why placebo groups of these sizes cannot be fitted, or nothing."""
     if len(sizes) == 0:
         return "no testable candidate"
     return f"too few controls for placebo groups of {min_cells} cells" if sizes.min() < min_cells else ""
@@ -268,24 +278,38 @@ def _first_stage_shares(
     return np.column_stack(list(map_(lambda form: first_stage_share(inverse, A, form), first)))
 
 
-def _placebo_of(
+def placebo_estimates(
     controls: Screen,
-    system: System,
+    target: int,
     inverse: np.ndarray,
     share: np.ndarray,
     sizes: np.ndarray,
     shuffles: Sequence[np.ndarray],
-    hc3: bool,  # noqa: FBT001
+    *,
+    hc3: bool,
+    phi: float,
     map_: Map,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """θ and its standard error for every split, shape (m, n_splits)."""
-    alone = _one_gene(controls, system.target)
+    """θ and its standard error for every split, shape (m, n_splits).
+
+    Parameters
+    ----------
+    controls, target
+        Control cells, and the child.
+    inverse, share
+        M⁻¹, and the first stages' part of the variance as columns that are multiplied by θ²; shape (m, m).
+    sizes, shuffles
+        Cells of each group, and the order of the control cells from which every split takes them.
+    hc3, phi, map_
+        As :func:`fit_placebo` takes them; the dispersion is that of the child.
+    """
+    alone = _one_gene(controls, target)
     groups = np.arange(len(sizes))
 
     def estimate(shuffle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         group = np.full(controls.n_cells, CONTROL)
         group[shuffle[: sizes.sum()]] = np.repeat(groups, sizes)
-        form = fit_reduced_form(regroup(alone, group, len(sizes)), 0, groups, hc3=hc3, phi=system.own.phi)
+        form = fit_reduced_form(regroup(alone, group, len(sizes)), 0, groups, hc3=hc3, phi=phi)
         if not form.converged:
             return (np.full(len(sizes), np.nan),) * 2
         coef = inverse @ form.effect
@@ -305,91 +329,3 @@ def _one_gene(screen: Screen, gene: int) -> Screen:
         indices=screen.indices[column],
         data=screen.data[column],
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Share of rejected tests.
-
-    Attributes
-    ----------
-    n
-        Number of tests.
-    rate, se
-        Share of them that was rejected; its standard error over the clusters, NaN with fewer than two.
-    high
-        One-sided 95 % upper limit of the rate: that no test was rejected does not make it 0.
-    """
-
-    n: int
-    rate: float
-    se: float
-    high: float
-
-
-def rejection_rate(rejected: np.ndarray, tested: np.ndarray) -> Rate:
-    """Share of rejected tests with a standard error that allows for dependence within a cluster.
-
-    With x_c of n_c tests of cluster c rejected and r = Σ x_c / Σ n_c,  se² = C/(C − 1) Σ_c (x_c − r n_c)² / (Σ n_c)².
-    The upper limit is Clopper and Pearson's, of as many independent tests as have this standard error.
-
-    Parameters
-    ----------
-    rejected, tested
-        Boolean arrays [cluster, test].
-    """
-    from scipy.special import betaincinv
-
-    n_per, x_per = tested.sum(axis=1), (rejected & tested).sum(axis=1)
-    n, clusters = int(n_per.sum()), int((n_per > 0).sum())
-    if n == 0:
-        return Rate(0, np.nan, np.nan, np.nan)
-    rate = float(x_per.sum() / n)
-    spread = float(np.square(x_per - rate * n_per).sum())
-    se = float(np.sqrt(clusters / (clusters - 1) * spread) / n) if clusters > 1 else np.nan
-    independent = min(n, rate * (1.0 - rate) / se**2) if se > 0.0 else n
-    hits = rate * independent
-    high = float(betaincinv(hits + 1.0, independent - hits, _UPPER)) if rate < 1.0 else 1.0
-    return Rate(n, rate, se, high)
-
-
-def inflation(log_p: np.ndarray) -> float:
-    """Genomic control's λ: median of the χ²₁ quantiles of p-values over .455, 1 if they are uniform; NaN of none."""
-    log_p = log_p[np.isfinite(log_p)]
-    if len(log_p) == 0:
-        return np.nan
-    return float(size_of_z(np.median(log_p)) ** 2 / _MEDIAN_CHI2)
-
-
-def qq_points(log_p: np.ndarray, most: int = 500) -> dict[str, np.ndarray]:
-    """Quantile–quantile points of −log₁₀ p against the uniform law, with a pointwise 95 % band.
-
-    The i-th smallest of n independent uniform p-values has the law Beta(i, n − i + 1), with the mean i / (n + 1), which
-    is what is expected. With more than `most` points the smallest p-values are all kept, the others evenly spaced in
-    log rank.
-
-    Parameters
-    ----------
-    log_p
-        Natural logs of p-values; NaN are left out.
-    most
-        Largest number of points.
-
-    Returns
-    -------
-    ``expected``, ``observed``, ``low``, ``high``, each −log₁₀ p from the smallest p to the largest.
-    """
-    from scipy.stats import beta
-
-    ordered = np.sort(log_p[np.isfinite(log_p) | np.isneginf(log_p)])
-    n = len(ordered)
-    rank = np.arange(1, n + 1)
-    if n > most:
-        rank = np.unique(np.geomspace(1, n, most).round().astype(np.int64))
-    tail = (1.0 - _BAND) / 2.0
-    return {
-        "expected": -np.log10(rank / (n + 1)),
-        "observed": -ordered[rank - 1] / np.log(10.0),
-        "low": -np.log10(beta.ppf(1.0 - tail, rank, n - rank + 1)),
-        "high": -np.log10(beta.ppf(tail, rank, n - rank + 1)),
-    }
