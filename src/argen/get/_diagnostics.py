@@ -51,18 +51,21 @@ def calibration(
 
     Returns
     -------
-    ``"summary"``: per kind of ``nulls`` the number of pseudo-perturbations or splits (``n_pseudo``) and of null tests
+    ``"summary"``: per kind of ``nulls`` (``"guides"``, ``"splits"``, ``"edges"``, and ``"responders"`` if they were
+    asked for) the number of pseudo-perturbations or splits (``n_pseudo``) and of null tests
     (``n_tests``), the shares rejected at .05, .01 and .001 (``rate_05``, ``rate_01``, ``rate_001``, each with a
     standard error ``…_se`` over pseudo-perturbations or splits), ``level`` in force (``mde_level`` of the pairs:
-    Benjamini and Hochberg's cut-off max(r, 1) alpha / m; of edges the mean of the thresholds applied), the share
-    rejected there (``rate_level``, ``rate_level_se``, ``rate_level_high``: one-sided 95 % limit; edges each at the
-    threshold of its equation), tests and discoveries of the analysis (``n_real``, ``n_discoveries``), false ones to be
-    expected if all nulls were true (``expected_false`` = ``rate_level`` × ``n_real``, ``expected_false_high``), and
-    ``inflation`` (:math:`\lambda`, median of the :math:`\chi^2_1` quantiles of p over .455).
+    Benjamini and Hochberg's cut-off max(r, 1) alpha / m; of edges the mean of the thresholds applied; of responders the
+    ``threshold`` of their result), the share rejected there (``rate_level``, ``rate_level_se``, ``rate_level_high``:
+    one-sided 95 % limit; edges each at the threshold of its equation), tests and discoveries of the analysis
+    (``n_real``, ``n_discoveries``), false ones to be expected if all nulls were true (``expected_false`` =
+    ``rate_level`` × ``n_real``, ``expected_false_high``), and ``inflation`` (:math:`\lambda`, median of the
+    :math:`\chi^2_1` quantiles of p over .455).
     ``"pseudo_perturbations"``: ``nulls``, ``name``, ``n_cells``, ``n_cells_wanted``, ``n_tests``, ``rate_05``,
     ``min_p``, ``n_below_level``.
     ``"equations"``: ``target``, ``n_candidates``, ``size_factor`` (placebo groups over real ones), ``smallest_group``,
-    ``n_tests``, ``rate_05``, ``n_below_threshold``, ``reason`` (why left out).
+    ``n_tests``, ``rate_05``, ``n_below_threshold``, ``reason`` (why left out); with responders ``kind``
+    (``"network"``, ``"responder"``).
     ``"qq"``: ``nulls``, ``expected``, ``observed``, ``low``, ``high``.
     ``"positive_controls"``: ``perturbation``, ``n_cells``, ``effect`` (natural log fold change), ``se``, ``p``,
     ``test``, ``falls``, ``detected`` (falls with p at most the level in force).

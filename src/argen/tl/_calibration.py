@@ -1,7 +1,7 @@
 """Whether the p-values of the analysis hold what they promise on this very screen."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,9 @@ from argen._bridge.diagnostics.calibration import (
     names_of_splits,
     read_control_guides,
 )
+from argen._bridge.diagnostics.responder_calibration import ResponderPlacebo, fit_responders
 from argen._bridge.modality import takes_mudata
+from argen._bridge.responders.stored import CandidateEdges, asked_responders
 from argen._bridge.results.entries import write_entry
 from argen._bridge.results.searched import SearchedNetwork, open_network
 from argen._bridge.runtime import Bar, announce_compilation, progress_bars, resolve_n_jobs
@@ -38,6 +40,7 @@ def argen_calibration(
     key: str = "argen_dag",
     guides: str = "argen_guides",
     n_splits: int = 20,
+    responders: bool | str = False,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
     key_added: str = "argen_calibration",
@@ -61,6 +64,10 @@ def argen_calibration(
     tested by it: an ancestor that was missed, a wrong order, and causes that depend on the guide (survival, a batch
     that is left out) make false edges while every rate here is at its level.
 
+    *Edges to responders*, if they are asked for, are tested in the same way: the groups of all genes in the equation of
+    a responder are replaced, those that are adjusted for included, and M is that of the stored result, saturated in all
+    perturbations. Tested candidates count. Of more than 300 equations so many are drawn at random.
+
     *Positive controls* are the on-target effects.
 
     Parameters
@@ -74,6 +81,9 @@ def argen_calibration(
         that have ``min_cells`` cells (of the descendant step), there are random splits alone, and the log says so.
     n_splits
         Number of random splits, at least 2.
+    responders
+        ``True``: edges to responders, too, those of the result of :func:`argen_responders` that was made from this
+        network; a text names another one that was. No other number depends on it.
     rng
         Seed of the splits, or a generator that a seed is drawn from.
     n_jobs
@@ -88,11 +98,14 @@ def argen_calibration(
     Returns `None` if `copy=False`, else an `AnnData`. Sets `adata.uns[key_added]`, with the ``tables``
 
     ``summary``
-        Empirical error rates, a row per kind of ``nulls`` (``"guides"``, ``"splits"``, ``"edges"``).
+        Empirical error rates, a row per kind of ``nulls`` (``"guides"``, ``"splits"``, ``"edges"``,
+        ``"responders"``).
     ``pseudo_perturbations``
         One row per non-targeting guide and split.
     ``equations``
-        One row per equation of the network: its placebo tests, or the reason why there are none.
+        One row per equation of the network: its placebo tests, or the reason why there are none. With `responders`
+        those of the equations of responders follow, and the column ``kind`` (``"network"``, ``"responder"``) tells
+        which they are.
     ``qq``
         Expected and observed :math:`-\log_{10} p` with a pointwise 95 % band, at most 500 points per kind.
     ``positive_controls``
@@ -106,13 +119,14 @@ def argen_calibration(
     Raises
     ------
     argen.errors.MissingResultError
-        No network of :func:`argen_dag` under `key`.
+        No network of :func:`argen_dag` under `key`, or no result for responders.
     argen.errors.StaleResultError
-        The data have changed since.
+        The data have changed since, or the result for responders was made from another network.
     argen.errors.DesignError
         Fewer control cells than twice the ``min_cells`` of the descendant step.
     argen.errors.InputError
-        An argument cannot be used, or the slots of the guides have changed.
+        An argument cannot be used, the slots of the guides have changed, or the result for responders was made from a
+        joint network, which has no equations.
 
     See Also
     --------
@@ -138,6 +152,7 @@ def argen_calibration(
     made, screen = network.step.settings, network.step.screen
     min_cells = made.min_cells
     _check_controls(int(screen.n_per_group[-1]), min_cells)
+    edges = asked_responders(adata, network, responders)
     notes = Notes()
     names, members = read_control_guides(adata, screen, guides, min_cells, notes)
     start = log.info("testing pseudo-perturbations and placebo edges")
@@ -147,11 +162,14 @@ def argen_calibration(
     with worker_pool(threads) as map_, progress_bars() as bar:
         pseudo = _fit_pseudo(network, names, members, n_splits, seed, notes, map_, bar)
         placebo = _fit_placebo(network, n_splits, seed, notes, map_, bar)
-    step = network.step
-    tables = calibration_tables(screen, step.tests, network.relation, network.dag, pseudo, placebo, made.alpha, notes)
+        how = {"n_splits": n_splits, "seed": seed, "notes": notes, "map_": map_, "bar": bar}
+        beside = None if edges is None else _fit_responders(adata, network, edges, how)
+    step, found = network.step, (pseudo, placebo, made.alpha, notes, beside)
+    tables = calibration_tables(screen, step.tests, network.relation, network.dag, *found)
     adata = adata.copy() if copy else adata
     covariance = COVARIANCES[network.settings.covariance].of_moments
     settings = {"guides": guides, "n_splits": n_splits, "seed": seed, "covariance": covariance}
+    settings |= {} if edges is None else {"responders": edges.entry.key}
     write_entry(adata, network.diagnostic(key_added, "calibration", settings, tables))
     log.info("    finished", time=start, deep=_report(tables, key_added))
     return adata if copy else None
@@ -216,6 +234,15 @@ def _fit_placebo(network: SearchedNetwork, n_splits: int, seed: int, notes: Note
         map_=map_,
         track=bar("calibration, equations", len(network.dag.equations)),
     )
+
+
+def _fit_responders(
+    adata: "AnnData", network: SearchedNetwork, edges: CandidateEdges, how: Mapping[str, Any]
+) -> ResponderPlacebo:
+    if COVARIANCES[edges.entry.settings["covariance"]].needs_influence:
+        reason = "Murphy–Topel covariance in place of the stacked one: they agree near no effect"
+        how["notes"].add("edges to responders", reason, 0)
+    return fit_responders(adata, network, edges, **how)
 
 
 def _report(tables: Mapping[str, pd.DataFrame], key: str) -> str:

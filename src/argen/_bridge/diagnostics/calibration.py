@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from argen._bridge.diagnostics.responder_calibration import ResponderPlacebo
 from argen._bridge.guides.knockdown import read_guides
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED, categorical
 from argen._core.diagnostics.calibration import Placebo
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NULLS", "Notes", "PseudoPerturbations", "calibration_tables", "read_control_guides"]
 
-# Where null tests come from.
+# Where null tests come from; those of responders if they are asked for.
 NULLS = ("guides", "splits", "edges")
+RESPONDERS = "responders"
+KINDS = ("network", "responder")
 LEVELS = {"rate_05": 0.05, "rate_01": 0.01, "rate_001": 0.001}
 
 
@@ -114,6 +117,7 @@ def calibration_tables(
     placebo: Placebo,
     alpha: float,
     notes: Notes,
+    responders: ResponderPlacebo | None = None,
 ) -> dict[str, pd.DataFrame]:
     """All tables of the result; `pseudo` by kind of null, guides before splits."""
     level = bh_level(relation.padj, int(relation.significant.sum()), alpha)
@@ -129,35 +133,65 @@ def calibration_tables(
         for nulls, group in pseudo.items()
     ]
     tested = dag.batch >= 0  # required edges are in the network without a test
-    levels = edge_levels(dag.batch, dag.alpha, dag.threshold)[placebo.edge]
-    rows = np.isfinite(levels)
-    levels, log_p = levels[rows], placebo.log_p[rows]
-    in_force = float(np.mean(levels)) if len(levels) else np.nan
-    summary.append(
-        _summary_row("edges", log_p.T, np.broadcast_to(levels[:, None], log_p.shape).T, in_force)
-        | _real(int(tested.sum()), int((dag.selected & tested).sum()))
-    )
+    levels = edge_levels(dag.batch, dag.alpha, dag.threshold)
+    of_real = _real(int(tested.sum()), int((dag.selected & tested).sum()))
+    summary.append(_placebo_row("edges", placebo, levels) | of_real)
+    log_ps = {nulls: group.tests.log_p for nulls, group in pseudo.items()} | {"edges": placebo.log_p}
+    equations, kinds = _equations_table(screen, dag, placebo), NULLS
+    if responders is not None:
+        kinds = (*NULLS, RESPONDERS)
+        summary.append(_responders_row(responders))
+        log_ps[RESPONDERS] = responders.placebo.log_p
+        equations = _with_responders(equations, responders)
+        _note_placebo(responders.placebo, notes, " of responders", " to responders")
     table = pd.DataFrame(summary)
     table["expected_false"] = table["rate_level"] * table["n_real"]
     table["expected_false_high"] = table["rate_level_high"] * table["n_real"]
-    table["inflation"] = [
-        inflation(part) for part in (*(g.tests.log_p.ravel() for g in pseudo.values()), placebo.log_p)
-    ]
-    table["nulls"] = pd.Categorical(table["nulls"], NULLS)
-    log_ps = {nulls: group.tests.log_p for nulls, group in pseudo.items()} | {"edges": placebo.log_p}
+    table["inflation"] = [inflation(log_p.ravel()) for log_p in log_ps.values()]
+    table["nulls"] = pd.Categorical(table["nulls"], kinds)
     qq = pd.concat(
         [pd.DataFrame({"nulls": nulls} | qq_points(log_p.ravel())) for nulls, log_p in log_ps.items()],
         ignore_index=True,
     )
-    qq["nulls"] = pd.Categorical(qq["nulls"], NULLS)
+    qq["nulls"] = pd.Categorical(qq["nulls"], kinds)
     return {
         "summary": table,
         "pseudo_perturbations": _pseudo_table(pseudo, level),
-        "equations": _equations_table(screen, dag, placebo),
+        "equations": equations,
         "qq": qq,
         "positive_controls": _positive_controls(screen, tests, level),
         "skipped": notes.table(),
     }
+
+
+def _placebo_row(nulls: str, placebo: Placebo, levels: np.ndarray) -> dict[str, object]:
+    """Rates of placebo edges; `levels` of every edge of the analysis, NaN where there was no test."""
+    levels = levels[placebo.edge]
+    rows = np.isfinite(levels)
+    levels, log_p = levels[rows], placebo.log_p[rows]
+    in_force = float(np.mean(levels)) if len(levels) else np.nan
+    return _summary_row(nulls, log_p.T, np.broadcast_to(levels[:, None], log_p.shape).T, in_force)
+
+
+def _responders_row(responders: ResponderPlacebo) -> dict[str, object]:
+    """The level in force is the cut-off of Benjamini and Hochberg over all candidate edges to responders."""
+    table = responders.edges.table
+    n_real, n_found = int(np.isfinite(table["padj"]).sum()), int(table["selected"].sum())
+    return _placebo_row(RESPONDERS, responders.placebo, table["threshold"].to_numpy()) | _real(n_real, n_found)
+
+
+def _with_responders(equations: pd.DataFrame, responders: ResponderPlacebo) -> pd.DataFrame:
+    """Equations of the network and of responders; `kind` tells which."""
+    edges, drawn = responders.edges, responders.drawn
+    n_candidates = edges.inside(tested=True).sum(axis=0)[drawn]
+    levels = edges.table["threshold"].to_numpy()
+    further = _per_equation(edges.responders[drawn], n_candidates, responders.placebo, levels)
+    both = [equations.assign(target=equations["target"].astype(str)), further]
+    names = np.concatenate([table["target"].to_numpy(dtype=object) for table in both])
+    kinds = np.repeat(KINDS, [len(table) for table in both])
+    joined = pd.concat([table.drop(columns="target") for table in both], ignore_index=True)
+    joined.insert(0, "target", pd.Categorical(names))
+    return joined.assign(kind=pd.Categorical(kinds, KINDS))
 
 
 def _real(n_real: int, n_discoveries: int) -> dict[str, int]:
@@ -207,20 +241,26 @@ def _pseudo_table(pseudo: dict[str, PseudoPerturbations], level: float) -> pd.Da
 
 
 def _equations_table(screen: Screen, dag: Dag, placebo: Placebo) -> pd.DataFrame:
+    targets = categorical(np.array([e.target for e in dag.equations], dtype=np.int64), screen.genes)
+    n_candidates = np.array([e.n_candidates for e in dag.equations], dtype=np.int64)
+    return _per_equation(targets, n_candidates, placebo, edge_levels(dag.batch, dag.alpha, dag.threshold))
+
+
+def _per_equation(targets: object, n_candidates: np.ndarray, placebo: Placebo, levels: np.ndarray) -> pd.DataFrame:
+    """One row per equation; `levels` of every edge of the analysis."""
     tested = np.isfinite(placebo.log_p)
     p = np.exp(placebo.log_p)
     with np.errstate(invalid="ignore"):
-        levels = edge_levels(dag.batch, dag.alpha, dag.threshold)[placebo.edge]
-        below = {"05": p <= LEVELS["rate_05"], "threshold": p <= levels[:, None]}
+        below = {"05": p <= LEVELS["rate_05"], "threshold": p <= levels[placebo.edge][:, None]}
 
     def per_equation(mask: np.ndarray) -> np.ndarray:
-        return np.bincount(placebo.equation, weights=mask.sum(axis=1), minlength=len(dag.equations)).astype(np.int64)
+        return np.bincount(placebo.equation, weights=mask.sum(axis=1), minlength=len(targets)).astype(np.int64)
 
     n_tests = per_equation(tested)
     return pd.DataFrame(
         {
-            "target": categorical(np.array([e.target for e in dag.equations], dtype=np.int64), screen.genes),
-            "n_candidates": np.array([e.n_candidates for e in dag.equations], dtype=np.int64),
+            "target": targets,
+            "n_candidates": n_candidates,
             "size_factor": placebo.factor,
             "smallest_group": placebo.smallest,
             "n_tests": n_tests,
@@ -258,16 +298,15 @@ def _note_untested(nulls: str, tests: DescendantTests, notes: Notes) -> None:
         notes.add(f"tests of {nulls}", PAIR_FLAGS[PairStatus(int(status))] or "no p-value", n)
 
 
-def _note_placebo(placebo: Placebo, notes: Notes) -> None:
+def _note_placebo(placebo: Placebo, notes: Notes, of: str = "", to: str = "") -> None:
     for reason in sorted({reason for reason in placebo.reason if reason}):
-        notes.add("equations", reason, placebo.reason.count(reason))
+        notes.add(f"equations{of}", reason, placebo.reason.count(reason))
     if n_failed := int(np.isnan(placebo.log_p).sum()):
-        notes.add("tests of edges", "not estimable or not converged", n_failed)
+        notes.add(f"tests of edges{to}", "not estimable or not converged", n_failed)
     if n_smaller := int((placebo.factor < 1.0).sum()):
         median = np.median(placebo.factor[placebo.factor < 1.0])
-        notes.add(
-            "equations", f"placebo groups smaller than the real ones (factor {median:.2g} in the median)", n_smaller
-        )
+        reason = f"placebo groups smaller than the real ones (factor {median:.2g} in the median)"
+        notes.add(f"equations{of}", reason, n_smaller)
 
 
 def names_of_splits(n: int) -> Sequence[str]:
