@@ -5,6 +5,7 @@ from itertools import combinations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import responder_screens
 
 import argen as ag
 from argen.errors import InputError, MissingResultError
@@ -85,6 +86,27 @@ def test_without_guides_and_edges(adata):
     assert not [line for line in axes[0].lines if line.get_marker() == "D"]
     with pytest.raises(InputError, match="kind='edges' needs placebo tests"):
         ag.pl.argen_calibration(other, kind="edges", show=False)
+
+
+def test_a_third_picture_for_responders():
+    adata = responder_screens.analysed().copy()
+    with pytest.raises(MissingResultError):
+        ag.pl.argen_calibration(adata, show=False)
+    ag.tl.argen_calibration(adata, n_splits=3)
+    assert len(ag.pl.argen_calibration(adata, show=False)) == 2
+    with pytest.raises(
+        InputError, match=r"kind='responders' needs placebo tests.*argen_calibration\(adata, responders"
+    ):
+        ag.pl.argen_calibration(adata, kind="responders", show=False)
+    ag.tl.argen_calibration(adata, n_splits=3, responders=True)
+    axes = ag.pl.argen_calibration(adata, show=False)
+    assert [ax.get_title() for ax in axes][1:] == ["placebo edges", "placebo edges to responders"]
+    qq, summary = ag.get.calibration(adata, table="qq"), ag.get.calibration(adata).set_index("nulls")
+    line = points(axes[2], "o")
+    np.testing.assert_array_equal(line.get_ydata(), qq.loc[qq["nulls"] == "responders", "observed"])
+    assert f"{summary.loc['responders', 'rate_05']:.3f}" in line.get_label()
+    level = next(line for line in axes[2].lines if line.get_linestyle() == ":")
+    assert level.get_ydata()[0] == pytest.approx(-np.log10(summary.loc["responders", "level"]))
 
 
 def test_own_axes_show_and_bad_input(adata, monkeypatch):

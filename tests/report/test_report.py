@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import responder_screens
 from toy import KWARGS, assert_same, toy
 
 import argen as ag
@@ -192,6 +193,19 @@ def test_everything(diagnosed, tmp_path):
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<h1>My screen</h1>" in text
     assert "2026-11-21" in text
+
+
+def test_calibration_of_responders(tmp_path):
+    adata = responder_screens.analysed().copy()
+    ag.tl.argen_calibration(adata, n_splits=3)
+    page = Page(write(adata, tmp_path))
+    assert "were not calibrated: ag.tl.argen_calibration(responders=True) does it" in page.text("calibration")
+    ag.tl.argen_calibration(adata, n_splits=3, responders=True)
+    page = Page(write(adata, tmp_path))
+    assert "were not calibrated" not in page.text("calibration")
+    summary = page.table("figure", "edges", "responders").set_index("figure")
+    row = ag.get.calibration(adata).set_index("nulls").loc["responders"]
+    assert float(summary.loc["rate_05", "responders"]) == row["rate_05"]
 
 
 def test_begins_with_the_evidence(diagnosed, done, tmp_path):

@@ -12,7 +12,7 @@ from argen import __version__, get, pl
 from argen._bridge.diagnostics.record import DIAGNOSTICS
 from argen._bridge.features import genes_of
 from argen._bridge.results.entries import find_entry
-from argen._bridge.results.network import networks_of_step
+from argen._bridge.results.network import diagnostics_of, networks_of_step
 from argen._bridge.validate import counted
 from argen._report._edges import edge_tables, prior_rules
 from argen._report._evidence import evidence_section, first_looks, graded_edges
@@ -161,6 +161,11 @@ def _calibration(results: Results) -> Iterator[Text]:
         "Rates of the tests on control cells. They cannot show an ancestor that was missed, nor causes that depend on "
         "the guide of a cell (survival, a batch that is left out): these make false edges while all rates are right."
     )
+    has_responders = any(entry.kind == "responders" for entry in diagnostics_of(results.adata, results.key))
+    if has_responders and "responders" not in found.entry.tables["summary"]["nulls"].astype(str).tolist():
+        yield paragraph(
+            "Edges to genes that are no nodes were not calibrated: ag.tl.argen_calibration(responders=True) does it."
+        )
     draw = getattr(pl, "argen_calibration", None)
     if draw is not None:
         yield from _drawn(

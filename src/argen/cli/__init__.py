@@ -140,7 +140,7 @@ def _run(options: argparse.Namespace) -> None:
     ag.tl.argen_dag(adata, **given(options, DAG))
     has_responders = _find_responders(adata, options.n_jobs)
     if report is not None:
-        _diagnose(adata, options.n_jobs, options.replicate)
+        _diagnose(adata, options.n_jobs, options.replicate, has_responders=has_responders)
     out = _make_folder(options.out)
     _write_results(adata, out)  # before anything is printed: a closed pipe must not lose it
     if has_responders:
@@ -180,17 +180,17 @@ def _check_replicate(options: argparse.Namespace, adata: "AnnData") -> None:
     read_column(adata.obs, options.replicate, f"--replicate {options.replicate}")
 
 
-def _diagnose(adata: "AnnData", n_jobs: int | None, replicate: str | None) -> None:
+def _diagnose(adata: "AnnData", n_jobs: int | None, replicate: str | None, *, has_responders: bool) -> None:
     """Run what the report shows; what these data do not allow is said and left out."""
     import argen as ag
     from argen._bridge.diagnostics.record import DIAGNOSTICS
 
     records = DIAGNOSTICS.values()
     kinds = [record.kind for record in records if not record.needs_guides or "argen_guides" in adata.uns]
+    more = {"sensitivity": {"replicate": replicate}, "calibration": {"responders": has_responders}}
     for kind in ("check", *kinds):
         try:
-            more = {"replicate": replicate} if kind == "sensitivity" else {}
-            getattr(ag.tl, f"argen_{kind}")(adata, n_jobs=n_jobs, **more)
+            getattr(ag.tl, f"argen_{kind}")(adata, n_jobs=n_jobs, **more.get(kind, {}))
         except ArgenError as error:
             log.warning(f"argen_{kind} is left out: {error}")
 

@@ -1,4 +1,4 @@
-"""Null p-values against the uniform law, one panel for descendants and one for edges."""
+"""Null p-values against the uniform law, one panel each for descendants, edges, and edges to responders."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -20,14 +20,20 @@ if TYPE_CHECKING:
 
 __all__ = ["argen_calibration", "draw_qq"]
 
-KINDS = ("descendants", "edges")
+KINDS = ("descendants", "edges", "responders")
 # Nulls of each panel with marker and colour: slate and purple differ for all common kinds of colour vision.
 LOOKS = {
     "guides": ("D", style.ALERT_COLOR, "non-targeting guides"),
     "splits": ("o", style.PLAIN_COLOR, "random splits of the controls"),
     "edges": ("o", style.PLAIN_COLOR, "placebo edges"),
+    "responders": ("o", style.PLAIN_COLOR, "placebo edges to responders"),
 }
-OF_KIND = {"descendants": ("splits", "guides"), "edges": ("edges",)}
+OF_KIND = {"descendants": ("splits", "guides"), "edges": ("edges",), "responders": ("responders",)}
+# Why there may be nothing to draw of a kind.
+CURES = {
+    "edges": "see ag.get.calibration(adata, table='skipped')",
+    "responders": "ag.tl.argen_calibration(adata, responders=True) makes them if there are candidate edges",
+}
 BAND_FACE = "#DDE2E6"
 
 
@@ -36,7 +42,7 @@ BAND_FACE = "#DDE2E6"
 def argen_calibration(
     adata: "AnnData | MuData",
     *,
-    kind: Literal["descendants", "edges"] | None = None,
+    kind: Literal["descendants", "edges", "responders"] | None = None,
     key: str = "argen_calibration",
     ax: "Axes | None" = None,
     show: bool | None = None,
@@ -54,7 +60,8 @@ def argen_calibration(
     adata
         After :func:`argen.tl.argen_calibration`.
     kind
-        Which picture; `None` draws both into a new figure, without the edges if the network has none to test.
+        Which picture; `None` draws all that there are into a new figure: edges if the network has some to test, edges
+        to responders if they were asked for.
     key
         Name of the result.
     ax
@@ -71,7 +78,7 @@ def argen_calibration(
     argen.errors.MissingResultError
         No result under `key`.
     argen.errors.InputError
-        An argument cannot be used, or there are no placebo tests of edges to draw.
+        An argument cannot be used, or there are no placebo tests of this kind to draw.
 
     Examples
     --------
@@ -92,11 +99,11 @@ def argen_calibration(
     names = ("summary", "qq", "positive_controls")
     summary, qq, controls = (get.calibration(adata, table=name, key=key) for name in names)
     summary = summary.set_index(summary["nulls"].astype(str))
-    has_edges = summary.loc["edges", "n_tests"] > 0
-    if kind == "edges" and not has_edges:
-        msg = "kind='edges' needs placebo tests, and there are none: see ag.get.calibration(adata, table='skipped')."
+    has_tests = [name for name in KINDS if any(summary["n_tests"].get(nulls, 0) > 0 for nulls in OF_KIND[name])]
+    if kind in CURES and kind not in has_tests:
+        msg = f"kind={kind!r} needs placebo tests, and there are none: {CURES[kind]}."
         raise InputError(msg)
-    shown = [kind] if kind else [name for name in KINDS if name == "descendants" or has_edges]
+    shown = [kind] if kind else [name for name in KINDS if name == "descendants" or name in has_tests]
     axes = [ax] if ax is not None else _new_axes(len(shown))
     for name, one in zip(shown, axes, strict=True):
         draw_qq(one, qq, summary, name)
@@ -104,7 +111,7 @@ def argen_calibration(
             found = f"{int(controls['detected'].sum())} of {len(controls)} knock-downs detected"
             one.set_title(f"pseudo-perturbations; {found}", fontsize=style.FONT_SIZE)
         else:
-            one.set_title("placebo edges", fontsize=style.FONT_SIZE)
+            one.set_title(LOOKS[name][2], fontsize=style.FONT_SIZE)
     return finish(axes[0] if kind else axes, show)
 
 
