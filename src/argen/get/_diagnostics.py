@@ -10,7 +10,9 @@ from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.network import warn_if_stale
 from argen._bridge.validate import check_option
+from argen.errors import MissingResultError
 from argen.get._names import ShownNames
+from argen.get._responders import KINDS
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -199,6 +201,7 @@ def stability(
     *,
     key: str = "argen_stability",
     selected: bool = True,
+    responders: bool = False,
     gene_symbols: str | None = None,
 ) -> pd.DataFrame:
     """Edges of a network with how often draws of the cells find them again.
@@ -211,6 +214,9 @@ def stability(
         Name of the result.
     selected
         Only the edges of the network; ``False`` gives every candidate, and every edge that a draw selected.
+    responders
+        Append the edges to responders, for which :func:`argen.tl.argen_stability` was asked; the column ``kind`` tells
+        which they are.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
@@ -218,12 +224,14 @@ def stability(
     -------
     One row per edge: ``source``, ``target``, ``selected``, ``stability`` (share of the draws, calibrated),
     ``bootstrap_frequency`` (not calibrated: inflated for nulls), ``candidate_frequency``, ``order_frequency``,
-    ``ci_low``, ``ci_high`` (95 % interval of the effect from the draws); the most stable first.
+    ``ci_low``, ``ci_high`` (95 % interval of the effect from the draws); the most stable first. With `responders` also
+    ``kind`` (``"network"``, ``"responder"``); responders, which follow, have no ``bootstrap_frequency`` and
+    ``order_frequency``.
 
     Raises
     ------
     argen.errors.MissingResultError
-        No result under `key`.
+        No result under `key`, or none for responders.
 
     Examples
     --------
@@ -235,8 +243,22 @@ def stability(
     True
     """
     entry = _read(adata, key, "stability")
-    table = ShownNames(adata, entry, gene_symbols).table(entry.tables["edges"])
-    return table[table["selected"]].reset_index(drop=True) if selected else table
+    if responders and "responders" not in entry.tables:
+        msg = (
+            f"adata.uns[{key!r}] has no edges to responders. Run ag.tl.argen_stability(responders=True) after "
+            "ag.tl.argen_responders."
+        )
+        raise MissingResultError(msg)
+    names = ShownNames(adata, entry, gene_symbols)
+
+    def table_of(name: str) -> pd.DataFrame:
+        table = names.table(entry.tables[name])
+        return table[table["selected"]].reset_index(drop=True) if selected else table
+
+    if not responders:
+        return table_of("edges")
+    parts = [table_of("edges").assign(kind=KINDS[0]), table_of("responders").assign(kind=KINDS[1])]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _read(adata: "AnnData", key: str, kind: str) -> Entry:

@@ -1,12 +1,19 @@
 """How often an edge comes back when the cells are drawn again."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from argen._bridge import log
+from argen._bridge.diagnostics.responder_stability import (
+    responders_to_draw,
+    stability_of_responders,
+    stability_table,
+)
 from argen._bridge.modality import takes_mudata
+from argen._bridge.responders.stored import asked_responders
 from argen._bridge.results.entries import write_entry
 from argen._bridge.results.searched import SearchedNetwork, open_network
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
@@ -30,6 +37,7 @@ def argen_stability(
     *,
     key: str = "argen_dag",
     n_draws: int = 200,
+    responders: bool | str = False,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
     key_added: str = "argen_stability",
@@ -48,6 +56,10 @@ def argen_stability(
     in fresh data, true edges as often as with half of the cells. ``bootstrap_frequency`` does not, is inflated for
     nulls, and is there for comparison with other methods only.
 
+    *Edges to responders*, if they are asked for, are drawn with the cells of all perturbations: the relation of the
+    network, the family of total effects, candidates, and :math:`\theta^* = M_A^{*-1} \xi^*_{t,A}` with the saturated
+    regressions and the options of the stored result, every z-score divided by :math:`\sqrt{2}`.
+
     Parameters
     ----------
     adata
@@ -56,6 +68,9 @@ def argen_stability(
         Name of the network.
     n_draws
         Number of draws; the Monte-Carlo error of a share s is :math:`\sqrt{s(1-s)/n}`, at most .035 with 200.
+    responders
+        ``True``: edges to responders, too, those of the result of :func:`argen_responders` that was made from this
+        network; a text names another one that was. No number of the network depends on it.
     rng
         Seed, or a generator that one is drawn from.
     n_jobs
@@ -75,17 +90,22 @@ def argen_stability(
         the source is a candidate parent), ``order_frequency`` (draws in which it comes before the target; arbitrary
         between genes that are not related), ``ci_low``, ``ci_high`` (95 % interval of the effect from the draws, for
         candidates and order as they are).
+    ``responders``
+        If they were asked for, one row per candidate edge to a responder and per pair that a draw selected: ``source``,
+        ``target``, ``selected``, ``stability``, ``candidate_frequency``, ``ci_low``, ``ci_high``.
 
     and ``settings``, ``made_from`` (ids of data, descendant step and network); ``settings["seed"]`` repeats it.
 
     Raises
     ------
     argen.errors.MissingResultError
-        No network of :func:`argen_dag` under `key`.
+        No network of :func:`argen_dag` under `key`, or no result for responders.
     argen.errors.StaleResultError
-        The data or the descendant step have changed since.
+        The data or the descendant step have changed since, or the result for responders was made from another network
+        or other total effects.
     argen.errors.InputError
-        A number of draws that is no positive integer.
+        A number of draws that is no integer of at least 2; a result for responders that was made from a joint network,
+        or more draws times perturbations times responders than fit into memory (2e8; the message has what fits).
 
     See Also
     --------
@@ -110,6 +130,8 @@ def argen_stability(
     threads = resolve_n_jobs(n_jobs)
     network = open_network(adata, argen_stability, key, key_added=key_added, kind="stability")
     step = network.step
+    edges = asked_responders(adata, network, responders)
+    drawn = None if edges is None else responders_to_draw(adata, network, edges, n_draws)
     start = log.info("drawing the cells again")
     draws = Draws(n_draws, seed, hc3=HC[network.settings.edges_hc].hc3)
     with worker_pool(threads) as map_, progress_bars() as bar:
@@ -126,14 +148,25 @@ def argen_stability(
             map_=map_,
             track=bar("stability, draws", n_draws),
         )
-    edges = _table(network, found)
-    entry = network.diagnostic(key_added, "stability", {"n_draws": n_draws, "seed": seed}, {"edges": edges})
+        beside = None if drawn is None else stability_of_responders(adata, network, drawn, draws, map_, bar)
+    tables, settings = {"edges": _table(network, found)}, {"n_draws": n_draws, "seed": seed}
+    if beside is not None:
+        tables["responders"] = stability_table(network, edges, beside)
+        settings["responders"] = edges.entry.key
     adata = adata.copy() if copy else adata
-    write_entry(adata, entry)
-    stable = int((edges["selected"] & (edges["stability"] >= 0.5)).sum())
-    n_edges = int(edges["selected"].sum())
-    log.info("    finished", time=start, deep=f"{stable} of {counted(n_edges, 'edge')} in half of the draws or more")
+    write_entry(adata, network.diagnostic(key_added, "stability", settings, tables))
+    log.info("    finished", time=start, deep=_summary(tables))
     return adata if copy else None
+
+
+def _summary(tables: Mapping[str, pd.DataFrame]) -> str:
+    parts = []
+    for name, table in tables.items():
+        stable = int((table["selected"] & (table["stability"] >= 0.5)).sum())
+        n = int(table["selected"].sum())
+        to = " to responders" if name == "responders" else ""
+        parts.append(f"{stable} of {counted(n, 'edge')}{to} in half of the draws or more")
+    return "\n    ".join(parts)
 
 
 def _options(network: SearchedNetwork) -> SearchOptions:

@@ -31,7 +31,7 @@ from argen._core.parallel import Map
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Relation
 from argen._core.screen import Screen
 
-__all__ = ["Draws", "Stability", "draw_networks", "moves_of", "saturated_forms", "weights_of"]
+__all__ = ["Draws", "Stability", "draw_networks", "interval_of", "moves_of", "saturated_forms", "weights_of"]
 
 _DRAWS = 40  # at a time: bounds the memory; fixed, so that sums do not depend on it
 
@@ -127,7 +127,7 @@ def draw_networks(
         counts["before"] += position[:, None] < position[None, :]
         theta.append(estimates)
     shares = {name: total / draws.n for name, total in counts.items()}
-    low, high = _interval(np.array(theta), effects_of(DrawnNetwork(forms, effect, relation, options)), dag.coef)
+    low, high = interval_of(np.array(theta), effects_of(DrawnNetwork(forms, effect, relation, options)), dag.coef)
     rests_on_stand_ins = dag.status == EdgeStatus.SEPARATED  # which no weight of a cell moves
     low[rests_on_stand_ins] = high[rests_on_stand_ins] = np.nan
     return Stability(**shares, low=low, high=high)
@@ -236,7 +236,8 @@ def _effects(forms: list[ReducedForm], p: int) -> np.ndarray:
     return effect
 
 
-def _interval(theta: np.ndarray, start: np.ndarray, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def interval_of(theta: np.ndarray, start: np.ndarray, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """2.5 % and 97.5 % points of θ* over draws, from its value without a draw moved to θ̂; NaN where any is unknown."""
     known = np.isfinite(theta).all(axis=0) & np.isfinite(start)
     ends = np.full((2, len(coef)), np.nan)
     if known.any():

@@ -1,0 +1,202 @@
+"""Stability of the edges to responders, as a user sees it."""
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+import responder_screens
+from toy import KWARGS, assert_equal, assert_same, toy
+
+import argen as ag
+from argen._bridge.diagnostics import responder_stability
+from argen.errors import InputError, MissingResultError, StaleResultError
+
+COLUMNS = ["source", "target", "selected", "stability", "candidate_frequency", "ci_low", "ci_high"]
+PAIR = ["source", "target"]
+
+
+def stable(adata, **options):
+    table = ag.get.stability(adata, responders=True, **options)
+    return table[table["kind"] == "responder"].reset_index(drop=True)[COLUMNS]
+
+
+@pytest.fixture(scope="module")
+def done():
+    adata = responder_screens.analysed().copy()
+    ag.tl.argen_stability(adata, n_draws=30, responders=True)
+    return adata
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """Eight perturbed genes above eighty that are not, in which most pairs are no edge."""
+    adata = ag.datasets.simulate(
+        genes=8, responders=80, n_controls=1500, cells_per_perturbation=120, intercept=(0.5, 2.0), rng=5,
+        edge_effect=(0.4, 0.9), knockdown=(-2.0, -1.0),
+    )  # fmt: skip
+    ag.tl.argen_dag(adata, perturbation_key="perturbation", depth="depth")
+    ag.tl.argen_responders(adata)
+    return adata
+
+
+def test_table(done):
+    assert list(done.uns["argen_stability"]["tables"]["responders"]) == COLUMNS
+    both = ag.get.stability(done, responders=True, selected=False)
+    network = both[both["kind"] == "network"].drop(columns="kind")
+    assert_equal(network, ag.get.stability(done, selected=False), "network")
+    table, edges = stable(done, selected=False), ag.get.responders(done, selected=False)
+    edges = edges[edges["tested"]].set_index(PAIR)
+    of_candidates = table.set_index(PAIR).loc[edges.index]
+    pd.testing.assert_series_equal(of_candidates["selected"], edges["selected"])
+    assert ((of_candidates["ci_low"] < edges["coef"]) & (edges["coef"] < of_candidates["ci_high"])).all()
+    others = table.set_index(PAIR).drop(edges.index)
+    assert (others["stability"] > 0).all()
+    assert others[["ci_low", "ci_high"]].isna().all(axis=None)
+    assert (table["stability"] <= table["candidate_frequency"]).all()
+    np.testing.assert_allclose(table["stability"] * 30, np.round(table["stability"] * 30), atol=1e-9)
+    assert stable(done)["selected"].all()
+
+
+def test_no_number_of_the_network_depends_on_it(done):
+    without = done.copy()
+    ag.tl.argen_stability(without, n_draws=30)
+    assert_equal(
+        done.uns["argen_stability"]["tables"]["edges"], without.uns["argen_stability"]["tables"]["edges"], "edges"
+    )
+    assert set(without.uns["argen_stability"]["tables"]) == {"edges"}
+    assert "responders" not in without.uns["argen_stability"]["settings"]
+    with pytest.raises(MissingResultError, match=r"no edges to responders\. Run ag\.tl\.argen_stability\(responders"):
+        ag.get.stability(without, responders=True)
+
+
+@pytest.mark.parametrize("covariance", ["murphy-topel", "naive"])
+@pytest.mark.parametrize("first_stage", ["ancestors", "shared", "shrunk"])
+def test_draws_that_move_nothing_are_the_stored_result(simulated, first_stage, covariance, monkeypatch):
+    """With z-scores as they are: candidates, selection and coefficients of the result."""
+    adata = simulated.copy()
+    ag.tl.argen_dag(adata, covariance=covariance)
+    ag.tl.argen_responders(adata, first_stage=first_stage)
+    draw = responder_stability.draw_responders
+    monkeypatch.setattr(responder_stability, "fill_moves", lambda *_: None)
+    monkeypatch.setattr(responder_stability, "draw_responders", lambda *args, **how: draw(*args, **how, scale=1.0))
+    ag.tl.argen_stability(adata, n_draws=2, responders=True)
+    edges = ag.get.responders(adata, selected=False)
+    edges = edges[edges["tested"]].sort_values(PAIR)
+    table = stable(adata, selected=False).sort_values(PAIR)
+    assert edges["selected"].sum() > 20
+    assert table[PAIR].to_numpy().tolist() == edges[PAIR].to_numpy().tolist()
+    assert (table["stability"].to_numpy() == edges["selected"].to_numpy()).all()
+    assert (table["candidate_frequency"] == 1).all()
+    np.testing.assert_allclose(table["ci_low"], edges["coef"])
+    np.testing.assert_allclose(table["ci_high"], edges["coef"])
+
+
+def test_perturbations_that_are_no_nodes_are_in_the_family(monkeypatch):
+    """Without a measured A the family holds its effects on B and C, and the same is found."""
+    adata = toy(n_others=responder_screens.N_OTHERS)
+    adata.obs["gene"] = adata.obs["gene"].where(adata.obs["gene"] != "D", "unassigned")
+    adata = adata[:, adata.var_names != "A"].copy()
+    with pytest.warns(ag.errors.ArgenWarning, match="not measured: A"):
+        ag.tl.argen_dag(adata, **KWARGS, depth="depth")
+    ag.tl.argen_responders(adata)
+    draw = responder_stability.draw_responders
+    monkeypatch.setattr(responder_stability, "fill_moves", lambda *_: None)
+    monkeypatch.setattr(responder_stability, "draw_responders", lambda *args, **how: draw(*args, **how, scale=1.0))
+    ag.tl.argen_stability(adata, n_draws=2, responders=True)
+    edges = ag.get.responders(adata, selected=False).query("tested")
+    table = stable(adata, selected=False)
+    assert len(table) == len(edges) > 0
+    assert table["stability"].sum() == edges["selected"].sum() > 0
+
+
+def test_nulls_come_back_rarely_and_strong_edges_nearly_always(simulated):
+    """A null is found by fresh data in .05 of the discoveries; a strong edge has z far beyond the noise of a draw."""
+    adata = simulated.copy()
+    ag.tl.argen_stability(adata, n_draws=60, responders=True)
+    table = stable(adata, selected=False)
+    truth, nodes = adata.varm["truth"].toarray(), adata.var_names[adata.var["perturbed"]]
+    at = adata.var_names.get_indexer(table["target"]), nodes.get_indexer(table["source"])
+    is_true = truth[at] != 0
+    n_null = int((truth[~adata.var["perturbed"]] == 0).sum())
+    # Fresh data of this kind find .1 × .05 of the nulls at most; an error of three standard errors over pairs.
+    assert table.loc[~is_true, "stability"].sum() / n_null < 0.015
+    strong = table.merge(ag.get.responders(adata)[[*PAIR, "z"]], on=PAIR).query("abs(z) > 6")
+    assert len(strong) > 20
+    assert strong["stability"].mean() > 0.95
+    assert table.loc[is_true & table["selected"], "stability"].mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    "options", [{"covariance": "stacked", "edges_hc": "HC3"}, {"family": "negative_binomial"}], ids=str
+)
+def test_whatever_the_options(options):
+    adata = responder_screens.analysed().copy()
+    ag.tl.argen_descendants(adata, **KWARGS, family=options.pop("family", "poisson"))
+    ag.tl.argen_dag(adata, **options)
+    ag.tl.argen_responders(adata)
+    ag.tl.argen_stability(adata, n_draws=10, responders="argen_responders")
+    assert stable(adata)["stability"].max() > 0.8
+
+
+def test_threads_blocks_and_order_of_genes_change_nothing(done, monkeypatch):
+    from argen._bridge.responders import blocks
+
+    monkeypatch.setattr(blocks, "GENES_PER_BLOCK", 7)
+    again = ag.tl.argen_stability(done, n_draws=30, responders=True, n_jobs=2, copy=True)
+    assert_equal(stable(again, selected=False), stable(done, selected=False), "table")
+    shuffled = done[:, np.random.default_rng(0).permutation(done.n_vars)].copy()
+    ag.tl.argen_responders(shuffled)
+    ag.tl.argen_stability(shuffled, n_draws=30, responders=True)
+    pd.testing.assert_frame_equal(stable(shuffled, selected=False), stable(done, selected=False))
+
+
+@pytest.mark.parametrize("kind", ["h5ad", "zarr"])
+def test_files_keep_everything(done, kind, tmp_path):
+    getattr(done, f"write_{kind}")(tmp_path / "x")
+    again = getattr(ad, f"read_{kind}")(tmp_path / "x")
+    pd.testing.assert_frame_equal(stable(again, selected=False), stable(done, selected=False))
+    ag.tl.argen_stability(again, n_draws=30, responders=True)
+    assert_equal(done.uns["argen_stability"], again.uns["argen_stability"], "uns")
+
+
+def test_what_does_not_fit_is_said_before_the_work(done, monkeypatch):
+    n_responders = len(done.uns["argen_responders"]["tables"]["genes"])
+    size = 3 * (3 + n_responders)  # moves of one draw
+    monkeypatch.setattr(responder_stability, "MOST_MOVES", 40 * size)
+    before = done.copy()
+    fit = 40 * size // (3 * 50) - 3
+    words = rf"50 draws of {n_responders} responders .* fits: n_draws=40, or {fit} responders \(responders="
+    with pytest.raises(InputError, match=words):
+        ag.tl.argen_stability(done, n_draws=50, responders=True)
+    assert_same(before, done)
+    ag.tl.argen_stability(done.copy(), n_draws=40, responders=True)
+    monkeypatch.setattr(responder_stability, "MOST_MOVES", 10)
+    with pytest.raises(InputError, match="What fits: nothing of this size"):
+        ag.tl.argen_stability(done, n_draws=50, responders=True)
+
+
+def test_results_that_cannot_be_used():
+    adata = responder_screens.analysed().copy()
+    ag.tl.argen_joint(adata)
+    ag.tl.argen_responders(adata, network="argen_joint", key_added="of_joint")
+    before = adata.copy()
+    with pytest.raises(InputError, match="was made from a joint network, which has no equations"):
+        ag.tl.argen_stability(adata, responders="of_joint")
+    with pytest.raises(InputError, match="responders=None: give True, False"):
+        ag.tl.argen_stability(adata, responders=None)
+    assert_same(before, adata)
+    ag.tl.argen_responders(adata, responders=["D", "other1"], key_added="few")  # replaces the total effects
+    with pytest.raises(StaleResultError, match=r"total effects on other genes.*Run ag\.tl\.argen_responders"):
+        ag.tl.argen_stability(adata, responders="argen_responders")
+    ag.tl.argen_stability(adata, n_draws=5, responders="few")
+    assert set(stable(adata, selected=False)["target"]) <= {"D", "other1"}
+
+
+def test_without_candidates_the_table_is_empty():
+    adata = responder_screens.analysed().copy()
+    ag.tl.argen_descendants(adata, **KWARGS, alpha=1e-200)
+    ag.tl.argen_dag(adata)
+    ag.tl.argen_responders(adata)
+    ag.tl.argen_stability(adata, n_draws=5, responders=True)
+    assert list(stable(adata, selected=False)) == COLUMNS
+    assert len(stable(adata)) == 0
