@@ -195,13 +195,17 @@ def test_everything(diagnosed, tmp_path):
     assert "2026-11-21" in text
 
 
-def test_calibration_of_responders(tmp_path):
+def test_diagnostics_of_responders(tmp_path):
     adata = responder_screens.analysed().copy()
+    ag.tl.argen_stability(adata, n_draws=5)
     ag.tl.argen_calibration(adata, n_splits=3)
     page = Page(write(adata, tmp_path))
     assert "were not calibrated: ag.tl.argen_calibration(responders=True) does it" in page.text("calibration")
+    assert "no nodes" not in page.text("stability")
+    ag.tl.argen_stability(adata, n_draws=5, responders=True)
     ag.tl.argen_calibration(adata, n_splits=3, responders=True)
     page = Page(write(adata, tmp_path))
+    assert "Edges to genes that are no nodes" in page.text("stability")
     assert "were not calibrated" not in page.text("calibration")
     summary = page.table("figure", "edges", "responders").set_index("figure")
     row = ag.get.calibration(adata).set_index("nulls").loc["responders"]

@@ -200,3 +200,38 @@ def test_without_candidates_the_table_is_empty():
     ag.tl.argen_stability(adata, n_draws=5, responders=True)
     assert list(stable(adata, selected=False)) == COLUMNS
     assert len(stable(adata)) == 0
+
+
+@pytest.mark.slow
+def test_without_the_scale_frequencies_are_those_of_the_bootstrap_over_cells(monkeypatch):
+    """Cells drawn with replacement, and network, total effects and responders made again."""
+    adata = ag.datasets.simulate(
+        genes=6, responders=20, n_controls=600, cells_per_perturbation=80, intercept=(0.0, 1.5), rng=21,
+        edge_effect=(0.2, 0.6), knockdown=(-1.5, -0.8),
+    )  # fmt: skip
+
+    def edges_of(data):
+        ag.tl.argen_dag(data, perturbation_key="perturbation", depth="depth")
+        ag.tl.argen_responders(data, robust=False)
+        return list(zip(*ag.get.responders(data)[PAIR].to_numpy().T, strict=True))
+
+    names, rng, n = adata.var_names, np.random.default_rng(0), 60
+    is_node = adata.var["perturbed"].to_numpy(dtype=bool)
+    counts = pd.Series(0.0, pd.MultiIndex.from_product([names[is_node], names[~is_node]]))
+    plain = ad.AnnData(adata.X, obs=adata.obs, var=adata.var)
+    for _ in range(n):
+        cells = rng.integers(0, adata.n_obs, adata.n_obs)
+        again = ad.AnnData(plain.X[cells], obs=plain.obs.iloc[cells].reset_index(drop=True).rename(index=str))
+        again.var_names = names
+        for pair in edges_of(again):
+            counts[pair] += 1
+    edges_of(adata)
+    draw = responder_stability.draw_responders
+    monkeypatch.setattr(responder_stability, "draw_responders", lambda *args, **how: draw(*args, **how, scale=1.0))
+    ag.tl.argen_stability(adata, n_draws=200, responders=True)
+    drawn = stable(adata, selected=False).set_index(PAIR)["stability"].reindex(counts.index).fillna(0.0)
+    bootstrap = counts / n
+    assert np.corrcoef(drawn, bootstrap)[0, 1] > 0.97
+    error = np.sqrt(np.clip(drawn * (1 - drawn) / 200 + bootstrap * (1 - bootstrap) / n, 1e-3, None))
+    assert np.square((drawn - bootstrap) / error).mean() < 1.5
+    assert drawn.sum() == pytest.approx(bootstrap.sum(), rel=0.15)

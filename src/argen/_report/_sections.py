@@ -301,6 +301,10 @@ def _stability(results: Results) -> Iterator[Text]:
     edges = found.entry.tables["edges"]
     yield paragraph(f"{int(found.entry.settings['n_draws'])} draws. Edges of the network come first.")
     yield table(edges, where=f"adata.uns[{found.entry.key!r}]['tables']['edges']")
+    further = found.entry.tables.get("responders")
+    if further is not None and len(further):
+        where = f"ag.get.stability(adata, key={found.entry.key!r}, responders=True)"
+        yield table(further, caption="Edges to genes that are no nodes", limit=20, where=where)
 
 
 def _overidentification(results: Results) -> Iterator[Text]:
