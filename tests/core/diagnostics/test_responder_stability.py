@@ -134,8 +134,8 @@ def test_every_draw_against_dense_regressions(data, first_stage, naive):
         for t in range(R):
             hit = np.flatnonzero(significant[:, t])
             above = {int(k) for k in range(3) if k in hit or related[k, hit].any()}
-            below = {int(k) for k in range(3) if k in hit or related[hit, k].any()}
-            between = {k for k in below if p_total[NODES[k], 3 + t] < POSSIBLE} - above
+            reached = {k for k in {0, 1, 2} - above if min(p_nodes[a, k] for a in above or {k}) < POSSIBLE}
+            between = {k for k in reached if p_total[NODES[k], 3 + t] < POSSIBLE}
             A = np.array(sorted(above | between), dtype=int)
             candidate[sorted(above), t] += 1
             if not above:

@@ -24,6 +24,7 @@ from argen._core.responders.direct import (
     FirstStages,
     Selection,
     candidates_of,
+    mediators_of,
     saturated_forms,
     select,
     solve,
@@ -74,7 +75,8 @@ class ResponderScreen:
         responders = genes.loc[(genes["status"] == KEPT).to_numpy(), "gene"].to_numpy(dtype=object)
         significant = family.significant_on(responders, screen.genes, effects)
         p = family.p_on(responders, screen.genes, effects)
-        above, between = candidates_of(significant, network.relation.descendant, p, network.step.tests.p)
+        above = candidates_of(significant, network.relation.descendant)
+        between = mediators_of(above, p, network.step.tests.p)
         usable = np.isfinite(np.diag(network.step.tests.effect))[:, None]
         kinds = above & usable, between & usable, above & ~usable
         return cls(network, family, nodes, responders, significant, *kinds)

@@ -21,7 +21,7 @@ from argen._core.fdr import adjusted
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.normal import log_p_two_sided
 from argen._core.parallel import Map
-from argen._core.responders.direct import candidates_of, select
+from argen._core.responders.direct import candidates_of, mediators_of, select
 from argen._core.results import DescendantTests
 from argen._core.screen import Screen
 
@@ -298,8 +298,9 @@ def draw_responders(
         p_total = np.exp(log_p_two_sided(_moved(totals.z, move, totals.se) / scale))
         significant = np.nan_to_num(adjusted(p_total), nan=1.0) < options.total_alpha
         of_nodes = np.ix_(nodes, np.arange(p, p_total.shape[1]))
-        above, between = candidates_of(significant[of_nodes], relation.descendant, p_total[of_nodes])
-        above, between = above & usable, between & usable
+        above = candidates_of(significant[of_nodes], relation.descendant)
+        between = mediators_of(above, p_total[of_nodes], np.exp(log_p_two_sided(z))) & usable
+        above &= usable
         drawn = _Equations(forms, moved, relation.descendant, options, scale)
         return _Draw(_selected(drawn, above, between, options.alpha), above, theta_of(moved))
 

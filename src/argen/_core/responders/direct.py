@@ -39,7 +39,17 @@ POSSIBLE = 0.2
 # Of one responder: with many nodes chance alone makes many, each of which costs precision.
 MOST_MEDIATORS = 50
 
-__all__ = ["FirstStages", "Selection", "candidates_of", "fit_first_stages", "saturated_forms", "select", "solve"]
+__all__ = [
+    "POSSIBLE",
+    "FirstStages",
+    "Selection",
+    "candidates_of",
+    "fit_first_stages",
+    "mediators_of",
+    "saturated_forms",
+    "select",
+    "solve",
+]
 
 
 def saturated_forms(
@@ -124,15 +134,8 @@ def fit_first_stages(
     return FirstStages(tuple(forms), matrix, shrinkage)
 
 
-def candidates_of(
-    significant: np.ndarray, descendant: np.ndarray, p: np.ndarray | None = None, p_nodes: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Candidate parents of responders, and possible mediators beside them.
-
-    Candidates are what moves a responder significantly, and the ancestors of that. A parent with a weak knock-down is
-    not among them, and the effect of what is above it would be taken for direct: so the equation also holds the nodes
-    for which neither an effect of a candidate on them nor theirs on the responder can be excluded, p < .2 each, at most
-    :data:`MOST_MEDIATORS`, those for which the larger of both is smallest. They are adjusted for, not tested.
+def candidates_of(significant: np.ndarray, descendant: np.ndarray) -> np.ndarray:
+    """Candidate parents of responders, shape (p, R): what moves a responder significantly, and the ancestors of that.
 
     Parameters
     ----------
@@ -140,22 +143,26 @@ def candidates_of(
         [node, responder], shape (p, R).
     descendant
         The network's relation [source, target], shape (p, p).
-    p, p_nodes
-        p-values of the total effects, [node, responder] of shape (p, R) and [node, node] of shape (p, p). Without them
-        there are no mediators.
-
-    Returns
-    -------
-    Two of shape (p, R).
     """
     reach = (transitive_closure(descendant) | np.eye(len(descendant), dtype=bool)).astype(np.float32)
-    candidates = (reach @ significant.astype(np.float32)) > 0
-    if p is None:
-        return candidates, np.zeros_like(candidates)
-    return candidates, _mediators(candidates, np.nan_to_num(p, nan=1.0), np.nan_to_num(p_nodes, nan=1.0))
+    return (reach @ significant.astype(np.float32)) > 0
 
 
-def _mediators(candidates: np.ndarray, p: np.ndarray, p_nodes: np.ndarray) -> np.ndarray:
+def mediators_of(candidates: np.ndarray, p: np.ndarray, p_nodes: np.ndarray) -> np.ndarray:
+    """Possible mediators between candidates and responders, which are adjusted for and not tested; shape (p, R).
+
+    A parent with a weak knock-down is no candidate, and the effect of what is above it would be taken for direct. So an
+    equation also holds the nodes for which neither an effect of a candidate on them nor theirs on the responder can be
+    excluded, p < .2 each; at most :data:`MOST_MEDIATORS`, those for which the larger p is smallest.
+
+    Parameters
+    ----------
+    candidates
+        [node, responder], shape (p, R).
+    p, p_nodes
+        p-values of the total effects, [node, responder] of shape (p, R) and [node, node] of shape (p, p).
+    """
+    p, p_nodes = np.nan_to_num(p, nan=1.0), np.nan_to_num(p_nodes, nan=1.0)
     mediators = np.zeros_like(candidates)
     for responder in np.flatnonzero(candidates.any(axis=0)):
         inside = candidates[:, responder]
