@@ -294,6 +294,20 @@ def test_edges_to_responders_are_graded_beside_those_of_the_network():
     )
 
 
+def test_stability_of_edges_to_responders_is_among_the_evidence():
+    adata = analysed().copy()
+    ag.tl.argen_stability(adata, n_draws=20, rng=7, n_jobs=1)
+    before = ag.get.evidence(adata, responders=True).query("kind == 'responder'")
+    assert before["reasons"].str.contains("stability not computed").iloc[0]
+    ag.tl.argen_stability(adata, n_draws=20, rng=7, n_jobs=1, responders=True)
+    table = ag.get.evidence(adata, responders=True).query("kind == 'responder'").set_index(["source", "target"])
+    draws = ag.get.stability(adata, responders=True).query("kind == 'responder'").set_index(["source", "target"])
+    known = draws.index[draws.index.isin(table.index)]
+    assert ("C", "D") in known
+    pd.testing.assert_series_equal(table.loc[known, "stability"], draws.loc[known, "stability"])
+    assert "stability" in table.loc[("C", "D"), "reasons"]
+
+
 def test_edges_to_responders_have_to_be_there():
     adata = analysed().copy()
     with pytest.raises(MissingResultError, match="other"):

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 # Fewer counts than this in all cells are no log ratio of any group.
 LEAST_COUNTS = 20.0
+# Rows or columns of the counts that are taken at a time.
+_PART = 1024
 
-__all__ = ["LEAST_COUNTS", "MeasuredCells", "MeasuredScreen", "own_genes", "read_cells", "read_measured"]
+__all__ = ["LEAST_COUNTS", "MeasuredCells", "MeasuredScreen", "gene_sums", "own_genes", "read_cells", "read_measured"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,12 @@ def read_measured(
     counts. Cells as in :func:`read_cells`.
     """
     cells = read_cells(adata, params, depth_genes)
-    submatrix = sparse.csc_array(cells.counts[cells.cell])
+    used = np.zeros((1, adata.n_obs))
+    used[0, cells.cell] = 1.0
     measured = genes_of(adata)
     at = measured.get_indexer(list(cells.perturbations))
-    genes = _enough(submatrix, measured, at, most)
-    submatrix = submatrix[:, genes]
+    genes = _enough(gene_sums(cells.counts, used)[0], measured, at, most)
+    submatrix = sparse.csc_array(cells.counts[:, genes][cells.cell])
     screen = Screen(
         tuple(measured[genes]),
         submatrix.indptr.astype(np.int64),
@@ -126,9 +129,22 @@ def read_measured(
     return MeasuredScreen(screen, cells.perturbations, own[at])
 
 
-def _enough(counts: sparse.csc_array, names: pd.Index, own: np.ndarray, most: int | None) -> np.ndarray:
+def gene_sums(counts: sparse.csr_array | sparse.csc_array | np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted sums over the cells, `weights` @ `counts`, shape (m, genes); a part at a time.
+
+    A product of unlike types would copy the whole matrix.
+    """
+    if sparse.issparse(counts) and counts.format == "csc":
+        starts = range(0, max(counts.shape[1], 1), _PART)
+        return np.hstack([weights @ counts[:, lo : lo + _PART] for lo in starts])
+    total = np.zeros((len(weights), counts.shape[1]))
+    for lo in range(0, counts.shape[0], _PART):
+        total += weights[:, lo : lo + _PART] @ counts[lo : lo + _PART]
+    return total
+
+
+def _enough(total: np.ndarray, names: pd.Index, own: np.ndarray, most: int | None) -> np.ndarray:
     """Genes with enough counts for an effect, in the order of the matrix; `most` of them, those with most counts."""
-    total = np.asarray(counts.sum(axis=0), dtype=float).ravel()
     total[own[own >= 0]] = np.inf  # whatever they have
     genes = np.flatnonzero(total >= LEAST_COUNTS)
     if most is None or len(genes) <= most:

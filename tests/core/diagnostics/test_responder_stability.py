@@ -127,15 +127,20 @@ def test_every_draw_against_dense_regressions(data, first_stage, naive):
         np.fill_diagonal(p_nodes, np.nan)
         graph = nx.from_numpy_array(rejected(p_nodes, 0.2, strict=True).astype(int), create_using=nx.DiGraph)
         related = nx.to_numpy_array(nx.transitive_closure(graph, reflexive=False)) > 0
-        p_total = 2 * stats.norm.sf(np.abs(totals.z + move / totals.se) / scale)
+        z_total, own = totals.z + move / totals.se, tests.effect + move[NODES][:, :3]
+        p_total = 2 * stats.norm.sf(np.abs(z_total) / scale)
         significant = rejected(p_total, 0.3, strict=True)[NODES][:, 3:]
         pairs, coefs, ses, tested = [], [], [], []
         M, weight = matrix_of(dense, effect, related, first_stage, scale)
         for t in range(R):
             hit = np.flatnonzero(significant[:, t])
             above = {int(k) for k in range(3) if k in hit or related[k, hit].any()}
-            reached = {k for k in {0, 1, 2} - above if min(p_nodes[a, k] for a in above or {k}) < POSSIBLE}
-            between = {k for k in reached if p_total[NODES[k], 3 + t] < POSSIBLE}
+            on_t = z_total[NODES, 3 + t]
+            between = {
+                k for k in {0, 1, 2} - above for a in above
+                if p_nodes[a, k] < POSSIBLE and p_total[NODES[k], 3 + t] < POSSIBLE
+                and np.sign(own[a, k] * on_t[k] * own[k, k]) == np.sign(on_t[a])
+            }  # fmt: skip
             A = np.array(sorted(above | between), dtype=int)
             candidate[sorted(above), t] += 1
             if not above:

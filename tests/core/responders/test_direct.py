@@ -10,7 +10,7 @@ from screens import random_screen
 
 from argen._core.dag.covariance import COVARIANCES
 from argen._core.dag.influence import CellInfluence
-from argen._core.responders.direct import candidates_of, fit_first_stages, mediators_of, saturated_forms, select, solve
+from argen._core.responders.direct import candidates_of, fit_first_stages, saturated_forms, select, solve
 from argen._core.results import EdgeStatus
 from argen._core.screen import CONTROL, regroup
 
@@ -139,21 +139,6 @@ def test_candidates_are_what_is_significant_and_its_ancestors():
     significant = np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0], [0, 0, 1]], dtype=bool)
     expected = np.array([[1, 0, 1], [1, 0, 0], [1, 0, 0], [0, 0, 1]], dtype=bool)
     assert (candidates_of(significant, relation) == expected).all()
-
-
-def test_mediators_are_what_may_lie_between_a_candidate_and_the_responder(monkeypatch):
-    candidates = np.zeros((5, 2), dtype=bool)
-    candidates[0, 0] = True
-    p, p_nodes = np.full((5, 2), 0.1), np.full((5, 5), 0.9)
-    p_nodes[0, [1, 3]] = 0.15, 0.05  # 0 may move 1 and 3
-    p_nodes[1, 2] = 0.01  # which is not asked: 1 is no candidate
-    p[4, 0] = p_nodes[0, 4] = np.nan
-    assert np.argwhere(mediators_of(candidates, p, p_nodes)).tolist() == [[1, 0], [3, 0]]
-    p[3, 0] = 0.3  # an effect of 3 on the responder can be excluded
-    assert np.argwhere(mediators_of(candidates, p, p_nodes)).tolist() == [[1, 0]]
-    p[3, 0] = 0.19
-    monkeypatch.setattr("argen._core.responders.direct.MOST_MEDIATORS", 1)
-    assert np.argwhere(mediators_of(candidates, p, p_nodes)).tolist() == [[1, 0]]
 
 
 def test_singular_systems_say_so(data):

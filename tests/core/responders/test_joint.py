@@ -8,7 +8,8 @@ import pytest
 from scipy.special import betaln
 
 from argen._core.joint.table import Noise
-from argen._core.responders.joint import Observed, edges_given_network, select_joint
+from argen._core.responders.joint import edges_given_network, select_joint
+from argen._core.responders.mediators import Observed
 
 P, SIGMA = 5, 0.3
 
@@ -149,7 +150,7 @@ def test_a_path_that_the_network_missed_is_no_direct_effect():
     theta = np.tile([[0.0], [0.5], [0.0]], R)
     noise = counts(observed, theta, seed=4, level=400.0)
     p_nodes = np.where(observed != 0, 1e-3, 0.6)
-    known = Observed(observed, p_nodes, np.ones(3, dtype=bool), np.where(observed @ theta != 0, 0.01, 0.6))
+    known = Observed(observed, p_nodes, observed @ theta, np.where(observed @ theta != 0, 0.01, 0.6))
     options = {"sigma": SIGMA, "seed": 0}
     names = [f"R{i}" for i in range(R)]
     missed = edges_given_network(T, *nothing(T), noise, names, **options)
@@ -160,6 +161,6 @@ def test_a_path_that_the_network_missed_is_no_direct_effect():
     np.testing.assert_array_equal(found.inclusion, missed.inclusion)
     rejected = np.abs(found.z[0, held]) > 1.96
     assert rejected.mean() < 0.05 + 3 * np.sqrt(0.05 * 0.95 / held.sum())
-    unknown = Observed(observed, np.ones((3, 3)), np.ones(3, dtype=bool), known.p_responders)
+    unknown = Observed(observed, np.ones((3, 3)), observed @ theta, known.p_responders)
     same = edges_given_network(T, *nothing(T), noise, names, observed=unknown, **options)
     np.testing.assert_array_equal(same.z, missed.z)

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import sparse
 
 from argen._bridge.features import genes_of
-from argen._bridge.measured import read_cells
+from argen._bridge.measured import gene_sums, read_cells
 from argen._bridge.results.tables import SHIFTED
 from argen._bridge.settings import DescendantSettings
 from argen._core.screen import Screen, with_shifts
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GENES_PER_BLOCK", "GeneReader"]
 
-GENES_PER_BLOCK = 256  # bounds the memory of their counts
+GENES_PER_BLOCK = 128  # bounds the memory of their counts
 
 
 class GeneReader:
@@ -49,7 +49,7 @@ class GeneReader:
         cells = read_cells(adata, settings, depth_genes)
         self.cells = cells
         self.genes = genes_of(adata)
-        self._counts = sparse.csc_array(cells.counts) if sparse.issparse(cells.counts) else cells.counts
+        self._counts = _by_gene(cells.counts)
         self._rank = np.full(adata.n_obs, -1, dtype=np.int32)
         self._rank[cells.cell] = np.arange(len(cells.cell), dtype=np.int32)
         out = shifts[shifts["taken_out"].astype(bool)]
@@ -68,9 +68,7 @@ class GeneReader:
         masks = np.zeros((2, len(self._rank)))
         for mask, cells in zip(masks, parts, strict=True):
             mask[cells] = 1.0
-        # By blocks: a product of unlike types copies the whole matrix.
-        starts = range(0, self._counts.shape[1], GENES_PER_BLOCK)
-        control, perturbed = np.hstack([masks @ self._counts[:, lo : lo + GENES_PER_BLOCK] for lo in starts])
+        control, perturbed = gene_sums(self._counts, masks)
         return control, perturbed
 
     def screen(self, columns: Sequence[int]) -> Screen:
@@ -102,3 +100,12 @@ class GeneReader:
         for lo in range(0, len(columns), GENES_PER_BLOCK):
             block = columns[lo : lo + GENES_PER_BLOCK]
             yield block, self.screen(block)
+
+
+def _by_gene(counts: sparse.csr_array | sparse.csc_array | np.ndarray) -> sparse.csc_array | np.ndarray:
+    """The same counts, a gene's beside each other; a copy is of the smallest type of integers that holds them."""
+    if not sparse.issparse(counts) or counts.format == "csc":
+        return counts
+    small = np.min_scalar_type(int(counts.data.max(initial=0)))
+    small_counts = sparse.csr_array((counts.data.astype(small), counts.indices, counts.indptr), shape=counts.shape)
+    return sparse.csc_array(small_counts)

@@ -21,14 +21,15 @@ from argen._core.dag.loops import loop_pairs
 from argen._core.glm.sandwich import HC
 from argen._core.parallel import Map
 from argen._core.responders.direct import (
+    POSSIBLE,
     FirstStages,
     Selection,
     candidates_of,
-    mediators_of,
     saturated_forms,
     select,
     solve,
 )
+from argen._core.responders.mediators import Observed
 from argen._core.results import EdgeStatus, Equation, Instruments
 
 if TYPE_CHECKING:
@@ -74,9 +75,10 @@ class ResponderScreen:
         genes = effects.tables["genes"]
         responders = genes.loc[(genes["status"] == KEPT).to_numpy(), "gene"].to_numpy(dtype=object)
         significant = family.significant_on(responders, screen.genes, effects)
-        p = family.p_on(responders, screen.genes, effects)
         above = candidates_of(significant, network.relation.descendant)
-        between = mediators_of(above, p, network.step.tests.p)
+        tests = network.step.tests
+        seen = Observed(tests.effect, tests.p, *family.on(responders, screen.genes, effects))
+        between = seen.mediators(above, POSSIBLE)
         usable = np.isfinite(np.diag(network.step.tests.effect))[:, None]
         kinds = above & usable, between & usable, above & ~usable
         return cls(network, family, nodes, responders, significant, *kinds)
@@ -125,7 +127,7 @@ def direct_effects(
     needs_influence = robust or estimator.needs_influence
     equations: list[Equation] = []
     track = bar("responders, blocks of genes", saturated.n_blocks(len(wanted)))
-    for block in track(saturated.blocks(data.responders, wanted, map_, with_nodes=True)):
+    for block in track(saturated.blocks(data.responders, wanted, map_, with_nodes=needs_influence)):
         own = saturated_forms(block.screen, block.genes, hc3=hc3, phi=block.phi, map_=map_)
         cells = CellInfluence(block.screen, hc3=hc3) if needs_influence else None
         how = _How(data, first, estimator, cells, robust, map_)

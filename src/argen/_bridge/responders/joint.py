@@ -17,7 +17,8 @@ from argen._bridge.validate import name_some
 from argen._core.joint.sums import group_sums
 from argen._core.joint.table import Noise, noise_of
 from argen._core.parallel import Map
-from argen._core.responders.joint import CONSENSUS, JointEdges, Observed, edges_given_network, select_joint
+from argen._core.responders.joint import CONSENSUS, JointEdges, edges_given_network, select_joint
+from argen._core.responders.mediators import Observed
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -65,16 +66,17 @@ def joint_effects(
     reader = GeneReader(adata, step.settings, step.depth_genes, step.entry.tables["shifts"])
     rows = pd.Index(reader.perturbations).get_indexer(nodes)
     family = family_of(effects)
-    p_responders = np.nan_to_num(family.p_on(responders, nodes, effects), nan=1.0)
+    on_responders = family.on(responders, nodes, effects)
     columns, sigma = reader.genes.get_indexer(responders), float(network.tables["search"]["sigma"].iloc[0])
-    among_nodes = (*_observed_effects(network, step, nodes), instrument)
+    among_nodes = _observed_effects(network, step, nodes)
     parts: list[JointEdges] = []
     track = bar("responders, blocks of genes", -(-len(responders) // GENES_PER_BLOCK))
     for lo in track(range(0, len(responders), GENES_PER_BLOCK)):
         block = slice(lo, lo + GENES_PER_BLOCK)
         noise = noise_of(group_sums(reader.screen(columns[block]), map_, correlated=False))
         noise = _rows_of(noise, rows, instrument)
-        how = {"observed": Observed(*among_nodes, p_responders[:, block]), "sigma": sigma, "seed": seed}
+        observed = Observed(*among_nodes, *(values[:, block] for values in on_responders))
+        how = {"observed": observed, "sigma": sigma, "seed": seed}
         parts.append(edges_given_network(T, error, relative, noise, list(responders[block]), **how))
     found = JointEdges(*(np.concatenate([getattr(p, name) for p in parts], axis=-1) for name in JointEdges.__slots__))
     spread = float(np.sqrt(max(1.0, found.misfit.sum() / max(found.df.sum(), 1.0))))
@@ -123,11 +125,11 @@ def _total_effects(network: Entry, nodes: list[str]) -> tuple[np.ndarray, ...]:
 
 
 def _observed_effects(network: Entry, step: DescendantStep, nodes: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Total effects among the nodes without the offsets of the network, and their p-values; no effect if unknown."""
+    """Total effects among the nodes without the offsets of the network, and their p-values."""
     strengths = network.tables["strengths"].set_index("perturbation").loc[nodes]
     effect = step.tests.effect - strengths["row_shift"].to_numpy(float)[:, None]
     effect = effect - strengths["column_offset"].to_numpy(float)
-    return np.nan_to_num(effect), np.nan_to_num(step.tests.p, nan=1.0)
+    return effect, step.tests.p
 
 
 def _loops(network: Entry) -> dict[str, str]:

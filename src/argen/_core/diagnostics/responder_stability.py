@@ -21,7 +21,8 @@ from argen._core.fdr import adjusted
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.normal import log_p_two_sided
 from argen._core.parallel import Map
-from argen._core.responders.direct import candidates_of, mediators_of, select
+from argen._core.responders.direct import POSSIBLE, candidates_of, select
+from argen._core.responders.mediators import Observed
 from argen._core.results import DescendantTests
 from argen._core.screen import Screen
 
@@ -295,11 +296,15 @@ def draw_responders(
         relation = descendant_relation(
             replace(tests, z=z, log_p=log_p_two_sided(z)), options.closure, options.descendants_alpha, options.prior
         )
-        p_total = np.exp(log_p_two_sided(_moved(totals.z, move, totals.se) / scale))
+        z_total = _moved(totals.z, move, totals.se) / scale
+        p_total = np.exp(log_p_two_sided(z_total))
         significant = np.nan_to_num(adjusted(p_total), nan=1.0) < options.total_alpha
         of_nodes = np.ix_(nodes, np.arange(p, p_total.shape[1]))
         above = candidates_of(significant[of_nodes], relation.descendant)
-        between = mediators_of(above, p_total[of_nodes], np.exp(log_p_two_sided(z))) & usable
+        seen = Observed(
+            tests.effect + move[nodes, :p], np.exp(log_p_two_sided(z)), z_total[of_nodes], p_total[of_nodes]
+        )
+        between = seen.mediators(above, POSSIBLE) & usable
         above &= usable
         drawn = _Equations(forms, moved, relation.descendant, options, scale)
         return _Draw(_selected(drawn, above, between, options.alpha), above, theta_of(moved))

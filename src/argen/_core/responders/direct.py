@@ -31,13 +31,10 @@ from argen._core.parallel import Map
 from argen._core.results import EdgeStatus, Equation, Instruments
 from argen._core.screen import Screen
 
-# A total effect with a smaller p cannot be excluded. *Measured* FDR of the edges in cascades, in those with few counts,
-# and with weak knock-downs (four screens each): nodes below a candidate in the network's relation alone .032, .085,
-# .117 at a recall of .84, .41, .11; all on which an effect of a candidate cannot be excluded .027, .042, .009 and .83,
-# .38, .07.
+# α₀ of possible mediators. *Measured* FDR and recall of the edges without them and with them, 25 nodes: few counts
+# .11/.44, .04/.39, weak knock-downs .19/.09, .02/.06, cascades .09/.85, .03/.83 (four screens each); 100 nodes:
+# .15/.40, .02/.32, .16/.04, .05/.02, .12/.82, .06/.81 (two each). With α = .2 at 400 nodes a fifth of the edges was left.
 POSSIBLE = 0.2
-# Of one responder: with many nodes chance alone makes many, each of which costs precision.
-MOST_MEDIATORS = 50
 
 __all__ = [
     "POSSIBLE",
@@ -45,7 +42,6 @@ __all__ = [
     "Selection",
     "candidates_of",
     "fit_first_stages",
-    "mediators_of",
     "saturated_forms",
     "select",
     "solve",
@@ -146,31 +142,6 @@ def candidates_of(significant: np.ndarray, descendant: np.ndarray) -> np.ndarray
     """
     reach = (transitive_closure(descendant) | np.eye(len(descendant), dtype=bool)).astype(np.float32)
     return (reach @ significant.astype(np.float32)) > 0
-
-
-def mediators_of(candidates: np.ndarray, p: np.ndarray, p_nodes: np.ndarray) -> np.ndarray:
-    """Possible mediators between candidates and responders, which are adjusted for and not tested; shape (p, R).
-
-    A parent with a weak knock-down is no candidate, and the effect of what is above it would be taken for direct. So an
-    equation also holds the nodes for which neither an effect of a candidate on them nor theirs on the responder can be
-    excluded, p < .2 each; at most :data:`MOST_MEDIATORS`, those for which the larger p is smallest.
-
-    Parameters
-    ----------
-    candidates
-        [node, responder], shape (p, R).
-    p, p_nodes
-        p-values of the total effects, [node, responder] of shape (p, R) and [node, node] of shape (p, p).
-    """
-    p, p_nodes = np.nan_to_num(p, nan=1.0), np.nan_to_num(p_nodes, nan=1.0)
-    mediators = np.zeros_like(candidates)
-    for responder in np.flatnonzero(candidates.any(axis=0)):
-        inside = candidates[:, responder]
-        doubt = np.maximum(p[:, responder], p_nodes[inside].min(axis=0))
-        doubt[inside] = 1.0
-        best = np.argsort(doubt, kind="stable")[:MOST_MEDIATORS]
-        mediators[best[doubt[best] < POSSIBLE], responder] = True
-    return mediators
 
 
 def solve(

@@ -8,9 +8,8 @@ over the rows l, an edge k → t with probability π and θ ~ N(0, σ²), π ~ B
 perturbations that are no candidates. Chains draw one edge at a time, and exchange one edge for another; the working
 response is renewed during the first sweeps. Tests are efficient scores given the edges with an inclusion above .25.
 
-T knows nothing of a path that the network missed, and the effect of what is above it would be taken for direct. So the
-tests of edges adjust for possible mediators: nodes for which neither an effect of a parent on them nor theirs on the
-responder can be excluded, with the observed total effect where T has none.
+T knows nothing of a path that the network missed, so the tests of edges adjust for possible mediators
+(:mod:`.mediators`), with the observed total effect where T has none.
 """
 
 from dataclasses import dataclass
@@ -22,15 +21,16 @@ from argen._core.fdr import adjusted
 from argen._core.joint.table import Noise
 from argen._core.normal import log_p_two_sided
 from argen._core.parallel import single_threaded
+from argen._core.responders.mediators import Observed
 
-__all__ = ["CONSENSUS", "JointEdges", "Observed", "edges_given_network", "select_joint"]
+__all__ = ["CONSENSUS", "JointEdges", "edges_given_network", "select_joint"]
 
 BURN_IN, KEPT, CHAINS = 40, 60, 2
 CONSENSUS, SELECTED = 0.25, 0.5
 LEAST_INFORMATION = 1e-8
-# A total effect with a smaller p cannot be excluded. *Measured* FDR and recall of edges without mediators, with those
-# of p < .2, < .1, < .05: few counts .08/.46, .04/.35, .04/.39, .07/.43 (six screens), cascades .01/.89, .01/.82,
-# .01/.85, .01/.86, random .06/.36, .05/.30, .05/.34, .06/.35 (four each).
+# α₀ of possible mediators. *Measured* FDR and recall of edges without mediators, with α₀ = .2, .1, .05: few counts
+# .08/.46, .04/.35, .04/.39, .07/.43 (six screens), cascades .01/.89, .01/.82, .01/.85, .01/.86, random .06/.36,
+# .05/.30, .05/.34, .06/.35 (four each).
 POSSIBLE = 0.1
 _SCORINGS = 6
 # A column whose entries are all smaller says nothing.
@@ -62,39 +62,6 @@ class JointEdges:
     z: np.ndarray
     misfit: np.ndarray
     df: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """Total effects as the screen shows them, without the offsets of rows and columns.
-
-    Attributes
-    ----------
-    effect, p
-        Of the nodes on each other, shape (p, p).
-    usable
-        Nodes that can be mediators: those that move their own gene, shape (p,).
-    p_responders
-        Of the nodes on the responders, shape (p, R).
-    """
-
-    effect: np.ndarray
-    p: np.ndarray
-    usable: np.ndarray
-    p_responders: np.ndarray
-
-    def mediators_of(self, parents: np.ndarray, r: int) -> np.ndarray:
-        """Nodes that may lie between any of the `parents` and a responder, shape (p,)."""
-        reached = self.p[parents].min(axis=0) < POSSIBLE
-        return reached & (self.p_responders[:, r] < POSSIBLE) & self.usable & ~parents
-
-    def completed(self, T: np.ndarray, nodes: np.ndarray) -> np.ndarray:
-        """T with what it lacks between some nodes."""
-        block = np.ix_(nodes, nodes)
-        lacking = (np.abs(T[block]) < NEGLIGIBLE) & (self.p[block] < POSSIBLE) & ~np.eye(int(nodes.sum()), dtype=bool)
-        completed = T.copy()
-        completed[block] = np.where(lacking, self.effect[block], T[block])
-        return completed
 
 
 def edges_given_network(
@@ -156,13 +123,23 @@ def _given_mediators(
     T: np.ndarray, error: np.ndarray, noise: Noise, held: np.ndarray, observed: Observed
 ) -> dict[int, tuple]:
     """The fit of each responder with parents, with the possible mediators among them and the T that they may have."""
-    fits = {}
+    speaks = np.abs(T).max(axis=0, initial=0.0) > NEGLIGIBLE
+    fits, mediators = {}, observed.mediators(held, POSSIBLE) & speaks[:, None]
     for r in np.flatnonzero(held.any(axis=0)):
-        support = held[:, r] | observed.mediators_of(held[:, r], r)
-        completed = observed.completed(T, support)
+        support = held[:, r] | mediators[:, r]
+        completed = _completed(T, support, observed)
         if support.sum() > held[:, r].sum() or (completed != T).any():
             fits[r] = _fit(completed, error, noise, r, support)
     return fits
+
+
+def _completed(T: np.ndarray, nodes: np.ndarray, observed: Observed) -> np.ndarray:
+    """T with the observed effects between some nodes that it lacks and that cannot be excluded."""
+    block = np.ix_(nodes, nodes)
+    lacking = (np.abs(T[block]) < NEGLIGIBLE) & (observed.p[block] < POSSIBLE) & ~np.eye(int(nodes.sum()), dtype=bool)
+    completed = T.copy()
+    completed[block] = np.where(lacking, observed.effect[block], T[block])
+    return completed
 
 
 class _Chain:

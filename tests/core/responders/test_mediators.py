@@ -1,0 +1,52 @@
+"""Possible mediators: the rule pair by pair, and how many of them chance makes."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from argen._core.responders.mediators import Observed
+
+
+def by_hand(seen, parents, level):
+    """The rule as it is stated, one triple at a time."""
+    found = np.zeros_like(parents)
+    for a, t in np.argwhere(parents):
+        for k in np.flatnonzero(~parents[:, t]):
+            own = np.sign(seen.effect[a, k] * seen.effect_responders[k, t] / seen.effect[k, k])
+            if (
+                seen.p[a, k] < level
+                and seen.p_responders[k, t] < level
+                and own == np.sign(seen.effect_responders[a, t])
+            ):
+                found[k, t] = True
+    return found
+
+
+def drawn(p, R, seed):
+    rng = np.random.default_rng(seed)
+    z, z_responders = rng.normal(0, 1, (p, p)), rng.normal(0, 1, (p, R))
+    np.fill_diagonal(z, -rng.uniform(1, 9, p))
+    seen = Observed(z, 2 * norm.sf(np.abs(z)), z_responders, 2 * norm.sf(np.abs(z_responders)))
+    return seen, rng.random((p, R)) < 2 / p
+
+
+@pytest.mark.parametrize("p", [3, 25, 200])
+def test_the_rule_pair_by_pair(p):
+    seen, parents = drawn(p, 40, seed=p)
+    seen.p[0, :] = seen.effect_responders[1, :] = np.nan  # unknown: nothing lies between
+    seen.effect[2, 2] = np.nan
+    level = min(0.2, np.sqrt(2 / p))
+    with np.errstate(invalid="ignore"):
+        expected = by_hand(seen, parents, level)
+    np.testing.assert_array_equal(seen.mediators(parents, 0.2), expected)
+    assert not (seen.mediators(parents, 0.2) & parents).any()
+
+
+@pytest.mark.parametrize("p", [50, 400])
+def test_chance_makes_about_one_for_each_parent(p):
+    """However many nodes there are: √(2/p)² p / 2 = 1, less what is a parent itself."""
+    seen, _ = drawn(p, 300, seed=1)
+    parents = np.zeros((p, 300), dtype=bool)
+    parents[np.random.default_rng(2).integers(0, p, 300), np.arange(300)] = True
+    counts = seen.mediators(parents, 1.0).sum(axis=0)
+    assert abs(counts.mean() - (p - 1) / p) < 4 * counts.std() / np.sqrt(300)
