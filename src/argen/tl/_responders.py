@@ -58,9 +58,10 @@ def argen_responders(
 
     A *responder* is a gene that is measured but no node of the network. Nothing instruments it, so it is a leaf: edges
     lead from nodes to it, none from it. Its candidate parents :math:`A` are the nodes with a significant total effect
-    on it and their ancestors in the relation of the network. Nodes for which neither an effect of a candidate nor one
-    on the responder can be excluded (p < .2 each) are possible mediators: they are adjusted for, and not tested. With
-    the reduced form of every gene on the indicators of all perturbations,
+    on it and their ancestors in the relation of the network. Nodes for which neither an effect of a candidate on them
+    nor theirs on the responder can be excluded (p < :math:`\min(.2, \sqrt{2/p})` each, p nodes; and signs that agree)
+    are possible mediators: they are adjusted for, and not tested. With the reduced form of every gene on the indicators
+    of all perturbations,
 
     .. math:: Y_k \sim \text{offset} + 1 + D_1 + \dots + D_P + X,
 
@@ -81,7 +82,7 @@ def argen_responders(
 
     an edge with a probability that is estimated for each responder, and the noise of the joint search. Every row
     speaks, also those of perturbations that are no candidates. Pairs are tested by efficient scores given the edges
-    with a probability above .25, and these edges given the possible mediators (p < .1 on either side) with the observed
+    with a probability above .25, and these edges given the possible mediators (p < .1 at most) with the observed
     total effects that T lacks. They are selected by Benjamini and Hochberg over all pairs if the probability is above
     .5. Perturbations that do not move their own gene have no edges.
 

@@ -12,13 +12,9 @@ def by_hand(seen, parents, level):
     found = np.zeros_like(parents)
     for a, t in np.argwhere(parents):
         for k in np.flatnonzero(~parents[:, t]):
-            own = np.sign(seen.effect[a, k] * seen.effect_responders[k, t] / seen.effect[k, k])
-            if (
-                seen.p[a, k] < level
-                and seen.p_responders[k, t] < level
-                and own == np.sign(seen.effect_responders[a, t])
-            ):
-                found[k, t] = True
+            path = np.sign(seen.effect[a, k] * seen.effect_responders[k, t] / seen.effect[k, k])
+            agrees = path == np.sign(seen.effect_responders[a, t])
+            found[k, t] |= seen.p[a, k] < level and seen.p_responders[k, t] < level and agrees
     return found
 
 
