@@ -111,6 +111,10 @@ def argen_heatmap(
     argen.errors.InputError
         A gene is not in the network, or an argument cannot be used.
 
+    See Also
+    --------
+    argen.pl.argen_responders : all perturbations × the measured genes that respond most, clustered.
+
     Examples
     --------
     >>> import argen as ag
