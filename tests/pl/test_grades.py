@@ -10,6 +10,7 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.patches import FancyArrowPatch
 from network_tables import finish, random_dag, tables
+from responder_screens import analysed
 from toy import KWARGS, toy
 
 import argen as ag
@@ -135,6 +136,19 @@ def test_the_page_tells_grade_and_reasons(done):
     there = set(table.loc[table["selected"], "grade"].astype(str))
     assert [entry["grade"] for entry in data["look"]["grades"]] == [grade for grade in GRADES if grade in there]
     assert content(ag.pl.argen_interactive(done).html)["look"]["grades"] == []
+
+
+def test_edges_to_responders_have_their_grades():
+    adata = analysed()
+    table = ag.get.evidence(adata, responders=True).query("selected").set_index(["source", "target"])
+    grade = str(table.loc[("C", "D"), "grade"])
+    drawn = lines(ag.pl.argen_network(adata, grade=True, responders=3, show=False))
+    assert drawn["D"].get_linestyle() == LINES[grade].style
+    data = content(ag.pl.argen_interactive(adata, grade=True, responders=True).html)
+    rows = [dict(zip(data["edges"]["columns"], row, strict=True)) for row in data["edges"]["rows"]]
+    names = [row[data["genes"]["columns"].index("name")] for row in data["genes"]["rows"]]
+    of_leaf = next(row for row in rows if names[row["target"]] == "D")
+    assert (of_leaf["grade"], of_leaf["reasons"]) == (grade, table.loc[("C", "D"), "reasons"])
 
 
 def test_the_page_caps_widths():

@@ -85,7 +85,7 @@ def argen_interactive(
         Name of the network.
     grade
         Draw what the edges are worth, as in :func:`argen_network`, and tell the reasons at each edge. Dashes then mean
-        grades, not weak instruments. Edges to responders have none.
+        grades, not weak instruments.
     responders
         Also the edges to genes that are no nodes: ``True``, or the name of the result of
         :func:`argen.tl.argen_responders`. They are folded: a gene with responders carries their number, as in
@@ -143,7 +143,9 @@ def argen_interactive(
     if responders is not False:
         leaves = edges_to_responders(network.adata, network.names, network.entry, responders)
     if grade:
-        graph, edges = _with_evidence(graph, edges, evidence(adata, key=key, gene_symbols=gene_symbols))
+        table = evidence(adata, key=key, responders=responders, gene_symbols=gene_symbols)
+        graph, edges = with_grades(graph, table), _graded(edges, table)
+        leaves = None if leaves is None else _graded(leaves, table)
     page = draw_interactive(graph, edges, network.perturbations, leaves, max_genes=max_genes, title=title)
     if path is None:
         return InteractivePage(page)
@@ -152,11 +154,10 @@ def argen_interactive(
     return path
 
 
-def _with_evidence(graph: nx.DiGraph, edges: pd.DataFrame, table: pd.DataFrame) -> tuple[nx.DiGraph, pd.DataFrame]:
-    """Graph and edges with grade and reasons."""
+def _graded(edges: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
+    """Edges with grade and reasons."""
     ends = ["source", "target"]
-    graded = table[[*ends, "grade", "reasons"]].astype(str)
-    return with_grades(graph, table), edges.merge(graded, on=ends, how="left")
+    return edges.merge(evidence[[*ends, "grade", "reasons"]].astype(str), on=ends, how="left")
 
 
 def draw_interactive(

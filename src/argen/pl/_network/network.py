@@ -143,7 +143,8 @@ def argen_network(  # noqa: PLR0913
     named = [name for view in (genes, parents_of) if view is not None for name in np.atleast_1d(given(view))]
     graph, more = strongest_responders(graph, responders, named)
     if grade:
-        graph = with_grades(graph, get.evidence(adata, key=key, gene_symbols=gene_symbols))
+        table = get.evidence(adata, key=key, responders=responders > 0, gene_symbols=gene_symbols)
+        graph = with_grades(graph, table)
     ax = draw_network(
         graph,
         genes=given(genes),
