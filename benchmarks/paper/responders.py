@@ -228,7 +228,13 @@ def main() -> None:
     columns = ["found", "true", "fdr", "recall", "null", "coverage"]
     groups = runs.groupby(["screens", "method"], sort=False)[columns]
     table, errors = groups.mean().reset_index(), groups.sem().reset_index()
-    write(table, options.out, "responders", {name: errors[name] for name in ("fdr", "recall", "null", "coverage")})
+    graded = table["method"].isin(GRADES)
+    for name, some, with_errors in (
+        ("responders", ~graded, ["fdr", "recall", "null", "coverage"]),
+        ("responders_grades", graded, ["fdr", "recall"]),
+    ):
+        part = table.loc[some, ["screens", "method", "found", "true", *with_errors]]
+        write(part, options.out, name, {column: errors.loc[some, column] for column in with_errors})
 
 
 if __name__ == "__main__":
