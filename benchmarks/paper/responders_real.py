@@ -48,12 +48,13 @@ def row_of(name: str) -> tuple[dict, pd.DataFrame]:
     adata, design = SCREENS[name]()
     ag.tl.argen_dag(adata, **design, responders="all")
     pairs = ag.get.pairs(adata, responders=True).query("kind == 'responder'")
+    ag.tl.argen_responders(adata)
     row = {
         "screen": name, "perturbations": pairs["source"].nunique(),
         "nodes": int(ag.get.perturbations(adata)["status"].eq("kept").sum()),
-        "responders": pairs["target"].nunique(), "total effects": int(pairs["significant"].sum()),
+        "responders": len(adata.uns["argen_responders"]["tables"]["genes"]),
+        "total effects": int(pairs["significant"].sum()),
     }  # fmt: skip
-    ag.tl.argen_responders(adata)
     edges = ag.get.responders(adata)
     ag.tl.argen_joint(adata)
     ag.tl.argen_responders(adata, network="argen_joint", key_added="joint_responders")
@@ -78,7 +79,7 @@ def main() -> None:
     rows, strongest = zip(*(row_of(name) for name in SCREENS), strict=True)
     table = pd.DataFrame(rows)
     write(table.drop(columns="se"), args.out, "responders_real", {"placebo": table["se"]})
-    best = pd.concat(strongest, ignore_index=True)
+    best = pd.concat([part for part in strongest if len(part)], ignore_index=True).astype({"joint": bool})
     write(best[["screen", *best.columns.drop("screen")]], args.out, "responders_strongest")
 
 
