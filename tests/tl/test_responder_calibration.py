@@ -21,16 +21,9 @@ def done():
     return adata
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def simulated():
-    """Eight perturbed genes above sixty that are not."""
-    adata = ag.datasets.simulate(
-        genes=8, responders=60, n_controls=1500, cells_per_perturbation=120, intercept=(0.5, 2.0), rng=3,
-        edge_effect=(0.4, 0.9), knockdown=(-2.0, -1.0),
-    )  # fmt: skip
-    ag.tl.argen_dag(adata, perturbation_key="perturbation", depth="depth")
-    ag.tl.argen_responders(adata)
-    return adata
+    return responder_screens.simulated().copy()
 
 
 def table(adata, name="summary", **options):
@@ -76,7 +69,7 @@ def test_no_other_number_depends_on_it(done):
 
 def test_a_responder_whose_group_is_known_has_uniform_p_values(simulated):
     """Within three standard errors over splits, which the tests of one split are not independent in."""
-    adata = simulated.copy()
+    adata = simulated
     ag.tl.argen_calibration(adata, responders=True, n_splits=60)
     row = table(adata).set_index("nulls").loc["responders"]
     assert row["n_tests"] > 3000
@@ -111,7 +104,7 @@ def test_many_equations_are_sampled(simulated, monkeypatch):
         skipped = table(adata, "skipped").set_index("what")
         return table(adata, "equations").query("kind == 'responder'")["target"].tolist(), skipped
 
-    adata = simulated.copy()
+    adata = simulated
     n = ag.get.responders(adata, selected=False).query("tested")["target"].nunique()
     chosen, skipped = drawn(adata, 0)
     assert len(chosen) == 7

@@ -27,16 +27,9 @@ def done():
     return adata
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def simulated():
-    """Eight perturbed genes above eighty that are not, in which most pairs are no edge."""
-    adata = ag.datasets.simulate(
-        genes=8, responders=80, n_controls=1500, cells_per_perturbation=120, intercept=(0.5, 2.0), rng=5,
-        edge_effect=(0.4, 0.9), knockdown=(-2.0, -1.0),
-    )  # fmt: skip
-    ag.tl.argen_dag(adata, perturbation_key="perturbation", depth="depth")
-    ag.tl.argen_responders(adata)
-    return adata
+    return responder_screens.simulated().copy()
 
 
 def test_table(done):
@@ -73,7 +66,7 @@ def test_no_number_of_the_network_depends_on_it(done):
 @pytest.mark.parametrize("first_stage", ["ancestors", "shared", "shrunk"])
 def test_draws_that_move_nothing_are_the_stored_result(simulated, first_stage, covariance, monkeypatch):
     """With z-scores as they are: candidates, selection and coefficients of the result."""
-    adata = simulated.copy()
+    adata = simulated
     ag.tl.argen_dag(adata, covariance=covariance)
     ag.tl.argen_responders(adata, first_stage=first_stage)
     draw = responder_stability.draw_responders
@@ -111,7 +104,7 @@ def test_perturbations_that_are_no_nodes_are_in_the_family(monkeypatch):
 
 def test_nulls_come_back_rarely_and_strong_edges_nearly_always(simulated):
     """A null is found by fresh data in .05 of the discoveries; a strong edge has z far beyond the noise of a draw."""
-    adata = simulated.copy()
+    adata = simulated
     ag.tl.argen_stability(adata, n_draws=60, responders=True)
     table = stable(adata, selected=False)
     truth, nodes = adata.varm["truth"].toarray(), adata.var_names[adata.var["perturbed"]]
