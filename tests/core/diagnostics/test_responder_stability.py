@@ -23,6 +23,7 @@ from argen._core.diagnostics.responder_stability import (
 from argen._core.diagnostics.stability import Draws, weights_of
 from argen._core.parallel import worker_pool
 from argen._core.responders.direct import POSSIBLE, saturated_forms
+from argen._core.responders.mediators import SEEN
 from argen._core.results import DescendantTests
 from argen._core.screen import CONTROL, regroup
 
@@ -138,8 +139,9 @@ def test_every_draw_against_dense_regressions(data, first_stage, naive):
             on_t = z_total[NODES, 3 + t]
             between = {
                 k for k in {0, 1, 2} - above for a in above
-                if p_nodes[a, k] < POSSIBLE and p_total[NODES[k], 3 + t] < POSSIBLE
-                and np.sign(own[a, k] * on_t[k] * own[k, k]) == np.sign(on_t[a])
+                if (p_nodes[a, k] < POSSIBLE and p_total[NODES[k], 3 + t] < POSSIBLE
+                    and np.sign(own[a, k] * on_t[k] * own[k, k]) == np.sign(on_t[a]))
+                or (related[a, k] and (own[k, k] / tests.se[k, k]) ** 2 < SEEN)
             }  # fmt: skip
             A = np.array(sorted(above | between), dtype=int)
             candidate[sorted(above), t] += 1

@@ -150,7 +150,9 @@ def test_a_path_that_the_network_missed_is_no_direct_effect():
     theta = np.tile([[0.0], [0.5], [0.0]], R)
     noise = counts(observed, theta, seed=4, level=400.0)
     p_nodes = np.where(observed != 0, 1e-3, 0.6)
-    known = Observed(observed, p_nodes, observed @ theta, np.where(observed @ theta != 0, 0.01, 0.6))
+    on_responders = observed @ theta, np.where(observed @ theta != 0, 0.01, 0.6)
+    se, nothing_below = np.full((3, 3), 0.02), np.zeros((3, 3), dtype=bool)
+    known = Observed(observed, se, p_nodes, *on_responders, nothing_below)
     options = {"sigma": SIGMA, "seed": 0}
     names = [f"R{i}" for i in range(R)]
     missed = edges_given_network(T, *nothing(T), noise, names, **options)
@@ -161,6 +163,24 @@ def test_a_path_that_the_network_missed_is_no_direct_effect():
     np.testing.assert_array_equal(found.inclusion, missed.inclusion)
     rejected = np.abs(found.z[0, held]) > 1.96
     assert rejected.mean() < 0.05 + 3 * np.sqrt(0.05 * 0.95 / held.sum())
-    unknown = Observed(observed, np.ones((3, 3)), observed @ theta, known.p_responders)
+    unknown = Observed(observed, se, np.ones((3, 3)), *on_responders, nothing_below)
     same = edges_given_network(T, *nothing(T), noise, names, observed=unknown, **options)
     np.testing.assert_array_equal(same.z, missed.z)
+
+
+def test_a_node_that_does_not_move_itself_is_adjusted_for():
+    """0 → 1 → responder, where the knock-down of 1 is no instrument: what 0 does through 1 is not said to be direct."""
+    observed = np.array([[-1.0, -0.6, 0.0], [0.0, -0.1, 0.0], [0.0, 0.0, -1.0]])
+    R = 60
+    noise = counts(observed, np.tile([[0.0], [0.7], [0.0]], R), seed=6, level=300.0)
+    used = np.array([True, False, True])
+    T = np.where(used[:, None] & used, observed, 0.0)
+    below, p_nodes = observed != 0, np.where(observed != 0, 1e-3, 0.6)
+    seen = Observed(observed, np.full((3, 3), 0.04), p_nodes, np.ones((3, R)), np.full((3, R), 0.5), below)
+    names, options = [f"R{i}" for i in range(R)], {"sigma": SIGMA, "seed": 0, "used": used}
+    blind = edges_given_network(T, *nothing(T), noise, names, **options)
+    assert (np.abs(blind.z[0]) > 3).mean() > 0.9
+    found = edges_given_network(T, *nothing(T), noise, names, observed=seen, **options)
+    held = found.inclusion[0] > 0.25
+    assert held.mean() > 0.8
+    assert (np.abs(found.z[0, held]) > 1.96).mean() < 0.05 + 3 * np.sqrt(0.05 * 0.95 / held.sum())

@@ -15,20 +15,23 @@ def by_hand(seen, parents, level):
             path = np.sign(seen.effect[a, k] * seen.effect_responders[k, t] / seen.effect[k, k])
             agrees = path == np.sign(seen.effect_responders[a, t])
             found[k, t] |= seen.p[a, k] < level and seen.p_responders[k, t] < level and agrees
+            found[k, t] |= seen.below[a, k] and not seen.effect[k, k] ** 2 >= 10 * seen.se[k, k] ** 2
     return found
 
 
-def drawn(p, R, seed):
+def drawn(p, R, seed, below_share=0.0):
     rng = np.random.default_rng(seed)
     z, z_responders = rng.normal(0, 1, (p, p)), rng.normal(0, 1, (p, R))
     np.fill_diagonal(z, -rng.uniform(1, 9, p))
-    seen = Observed(z, 2 * norm.sf(np.abs(z)), z_responders, 2 * norm.sf(np.abs(z_responders)))
+    below = rng.random((p, p)) < below_share
+    p_values = (2 * norm.sf(np.abs(values)) for values in (z, z_responders))
+    seen = Observed(z, np.ones((p, p)), next(p_values), z_responders, next(p_values), below)
     return seen, rng.random((p, R)) < 2 / p
 
 
 @pytest.mark.parametrize("p", [3, 25, 200])
 def test_the_rule_pair_by_pair(p):
-    seen, parents = drawn(p, 40, seed=p)
+    seen, parents = drawn(p, 40, seed=p, below_share=0.1)
     seen.p[0, :] = seen.effect_responders[1, :] = np.nan  # unknown: nothing lies between
     seen.effect[2, 2] = np.nan
     level = min(0.2, np.sqrt(2 / p))

@@ -77,7 +77,9 @@ class ResponderScreen:
         significant = family.significant_on(responders, screen.genes, effects)
         above = candidates_of(significant, network.relation.descendant)
         tests = network.step.tests
-        seen = Observed(tests.effect, tests.p, *family.on(responders, screen.genes, effects))
+        on_responders = family.on(responders, screen.genes, effects)
+        below = network.relation.descendant
+        seen = Observed(tests.effect, tests.se, tests.p, *on_responders, below)
         between = seen.mediators(above, POSSIBLE)
         usable = np.isfinite(np.diag(network.step.tests.effect))[:, None]
         kinds = above & usable, between & usable, above & ~usable

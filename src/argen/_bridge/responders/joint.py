@@ -73,10 +73,10 @@ def joint_effects(
     track = bar("responders, blocks of genes", -(-len(responders) // GENES_PER_BLOCK))
     for lo in track(range(0, len(responders), GENES_PER_BLOCK)):
         block = slice(lo, lo + GENES_PER_BLOCK)
-        noise = noise_of(group_sums(reader.screen(columns[block]), map_, correlated=False))
-        noise = _rows_of(noise, rows, instrument)
-        observed = Observed(*among_nodes, *(values[:, block] for values in on_responders))
-        how = {"observed": observed, "sigma": sigma, "seed": seed}
+        noise = _rows_of(noise_of(group_sums(reader.screen(columns[block]), map_, correlated=False)), rows)
+        of_block = (values[:, block] for values in on_responders)
+        observed = Observed(*among_nodes, *of_block, step.relation.descendant)
+        how = {"used": instrument, "observed": observed, "sigma": sigma, "seed": seed}
         parts.append(edges_given_network(T, error, relative, noise, list(responders[block]), **how))
     found = JointEdges(*(np.concatenate([getattr(p, name) for p in parts], axis=-1) for name in JointEdges.__slots__))
     spread = float(np.sqrt(max(1.0, found.misfit.sum() / max(found.df.sum(), 1.0))))
@@ -124,12 +124,12 @@ def _total_effects(network: Entry, nodes: list[str]) -> tuple[np.ndarray, ...]:
     return T, error, relative, instrument
 
 
-def _observed_effects(network: Entry, step: DescendantStep, nodes: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Total effects among the nodes without the offsets of the network, and their p-values."""
+def _observed_effects(network: Entry, step: DescendantStep, nodes: list[str]) -> tuple[np.ndarray, ...]:
+    """Total effects among the nodes without the offsets of the network, with standard errors and p-values."""
     strengths = network.tables["strengths"].set_index("perturbation").loc[nodes]
     effect = step.tests.effect - strengths["row_shift"].to_numpy(float)[:, None]
     effect = effect - strengths["column_offset"].to_numpy(float)
-    return effect, step.tests.p
+    return effect, step.tests.se, step.tests.p
 
 
 def _loops(network: Entry) -> dict[str, str]:
@@ -143,12 +143,11 @@ def _loops(network: Entry) -> dict[str, str]:
     return {node: name_some(loops) for node, loops in found.items()}
 
 
-def _rows_of(noise: Noise, rows: np.ndarray, used: np.ndarray) -> Noise:
-    """The rows of the nodes; those not `used` hold nothing."""
-    hidden = ~used[:, None]
+def _rows_of(noise: Noise, rows: np.ndarray) -> Noise:
+    """The rows of the nodes."""
     return Noise(
-        S=np.where(hidden, 0.0, noise.S[rows]),
-        E=np.where(hidden, 0.0, noise.E[rows]),
+        S=noise.S[rows],
+        E=noise.E[rows],
         kappa=noise.kappa[rows],
         inflation=noise.inflation[rows],
         drift=noise.drift[rows],

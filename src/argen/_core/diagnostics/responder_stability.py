@@ -301,8 +301,8 @@ def draw_responders(
         significant = np.nan_to_num(adjusted(p_total), nan=1.0) < options.total_alpha
         of_nodes = np.ix_(nodes, np.arange(p, p_total.shape[1]))
         above = candidates_of(significant[of_nodes], relation.descendant)
-        on_nodes = tests.effect + move[nodes, :p], np.exp(log_p_two_sided(z))
-        seen = Observed(*on_nodes, z_total[of_nodes], p_total[of_nodes])
+        on_nodes = tests.effect + move[nodes, :p], tests.se, np.exp(log_p_two_sided(z))
+        seen = Observed(*on_nodes, z_total[of_nodes], p_total[of_nodes], relation.descendant)
         between = seen.mediators(above, POSSIBLE) & usable
         above &= usable
         drawn = _Equations(forms, moved, relation.descendant, options, scale)

@@ -9,10 +9,11 @@ perturbations that are no candidates. Chains draw one edge at a time, and exchan
 response is renewed during the first sweeps. Tests are efficient scores given the edges with an inclusion above .25.
 
 T knows nothing of a path that the network missed, so the tests of edges adjust for possible mediators
-(:mod:`.mediators`), with the observed total effect where T has none.
+(:mod:`.mediators`), with the observed total effects where T has none. Nodes that do not move their own gene have no
+part in T, and their rows are left out; as mediators they stand there as observed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zlib import crc32
 
 import numpy as np
@@ -71,9 +72,10 @@ def edges_given_network(
     noise: Noise,
     names: list[str],
     *,
-    observed: Observed | None = None,
     sigma: float,
     seed: int,
+    used: np.ndarray | None = None,
+    observed: Observed | None = None,
 ) -> JointEdges:
     """Edges from the nodes to a block of responders.
 
@@ -89,18 +91,22 @@ def edges_given_network(
         Counts of the responders with their noise, [perturbation, responder], shape (P, R).
     names
         Of the responders: each draws from a stream of its own, whatever block it is in.
-    observed
-        Where possible mediators are found; None: the tests adjust for none.
     sigma, seed
         Scale of the coefficients, and seed.
+    used
+        Rows of T that speak, shape (P,); None: all.
+    observed
+        Where possible mediators are found; None: the tests adjust for none. Its nodes are the rows of T.
     """
+    used = np.ones(len(T), dtype=bool) if used is None else used
     with single_threaded():
         rngs = [np.random.default_rng([seed, crc32(name.encode())]) for name in names]
-        chains = [_Chain(T, error, noise, sigma, rngs).run() for _ in range(CHAINS)]
+        shown = _shown(noise, used)
+        chains = [_Chain(T, error, shown, sigma, rngs).run() for _ in range(CHAINS)]
         inclusion, mean, square = (np.mean(parts, axis=0) for parts in zip(*chains, strict=True))
         held = inclusion > CONSENSUS
-        fits = [_fit(T, error, noise, r, held[:, r]) for r in range(len(names))]
-        given_mediators = {} if observed is None else _given_mediators(T, error, noise, held, observed)
+        fits = [_fit(T, error, noise, r, held[:, r], used) for r in range(len(names))]
+        given_mediators = {} if observed is None else _given_mediators(T, error, noise, held, used, observed)
     coef, se, z = (np.stack([fit[i] for fit in fits], axis=1) for i in range(3))
     presence = np.maximum(inclusion, 1e-9)
     given = mean / presence
@@ -119,27 +125,32 @@ def edges_given_network(
     )
 
 
+def _shown(noise: Noise, rows: np.ndarray) -> Noise:
+    """The noise in which all other rows hold nothing."""
+    return replace(noise, S=np.where(rows[:, None], noise.S, 0.0), E=np.where(rows[:, None], noise.E, 0.0))
+
+
 def _given_mediators(
-    T: np.ndarray, error: np.ndarray, noise: Noise, held: np.ndarray, observed: Observed
+    T: np.ndarray, error: np.ndarray, noise: Noise, held: np.ndarray, used: np.ndarray, observed: Observed
 ) -> dict[int, tuple]:
     """The fit of each responder with parents, with the possible mediators among them and the T that they may have."""
-    speaks = np.abs(T).max(axis=0, initial=0.0) > NEGLIGIBLE
-    fits, mediators = {}, observed.mediators(held, POSSIBLE) & speaks[:, None]
+    fits, mediators = {}, observed.mediators(held, POSSIBLE)
     for r in np.flatnonzero(held.any(axis=0)):
         support = held[:, r] | mediators[:, r]
-        completed = _completed(T, support, observed)
-        if support.sum() > held[:, r].sum() or (completed != T).any():
-            fits[r] = _fit(completed, error, noise, r, support)
+        lacking = _lacking(T, support, used, observed)
+        if support.sum() > held[:, r].sum() or lacking.any():
+            completed = np.where(lacking, observed.effect, T)
+            uncertain = np.where(lacking, observed.se**2, error)
+            fits[r] = _fit(completed, uncertain, noise, r, support, used | mediators[:, r])
     return fits
 
 
-def _completed(T: np.ndarray, nodes: np.ndarray, observed: Observed) -> np.ndarray:
-    """T with the observed effects between some nodes that it lacks and that cannot be excluded."""
-    block = np.ix_(nodes, nodes)
-    lacking = (np.abs(T[block]) < NEGLIGIBLE) & (observed.p[block] < POSSIBLE) & ~np.eye(int(nodes.sum()), dtype=bool)
-    completed = T.copy()
-    completed[block] = np.where(lacking, observed.effect[block], T[block])
-    return completed
+def _lacking(T: np.ndarray, nodes: np.ndarray, used: np.ndarray, observed: Observed) -> np.ndarray:
+    """What T lacks among some nodes: effects that cannot be excluded, and own ones of nodes that it has no part of."""
+    own = np.eye(len(T), dtype=bool)
+    lacking = (np.abs(T) < NEGLIGIBLE) & (observed.p < POSSIBLE) & ~own
+    lacking |= own & ~used
+    return lacking & nodes[:, None] & nodes & np.isfinite(observed.effect) & np.isfinite(observed.se)
 
 
 class _Chain:
@@ -237,8 +248,8 @@ def working(
     return np.where(known, 1.0 / variance, 0.0), np.where(known, response, eta)
 
 
-def _fit(T: np.ndarray, error: np.ndarray, noise: Noise, r: int, support: np.ndarray) -> tuple:
-    """Scoring on the supported edges and the offset; coefficient, standard error and score of every node; χ², df."""
+def _fit(T: np.ndarray, error: np.ndarray, noise: Noise, r: int, support: np.ndarray, rows: np.ndarray) -> tuple:
+    """Scoring on the supported edges and the offset, by `rows`; coef, se and score of every node; χ², df."""
     held = np.flatnonzero(support)
     X = np.column_stack([np.ones(len(T)), T[:, held]])
     ridge = np.zeros(X.shape[1])
@@ -246,9 +257,11 @@ def _fit(T: np.ndarray, error: np.ndarray, noise: Noise, r: int, support: np.nda
     beta = np.zeros(X.shape[1])
     for _ in range(_SCORINGS):
         weight, response = working(noise, X @ beta, error[:, held] @ beta[1:] ** 2, r)
+        weight = np.where(rows, weight, 0.0)
         inverse = np.linalg.pinv((X * weight[:, None]).T @ X + np.diag(ridge), hermitian=True)
         beta = inverse @ (X.T @ (weight * response))
     weight, response = working(noise, X @ beta, error[:, held] @ beta[1:] ** 2, r)
+    weight = np.where(rows, weight, 0.0)
     residual = weight * (response - X @ beta)
     cross = (X * weight[:, None]).T @ T
     g = T.T @ residual - cross.T @ (inverse @ (X.T @ residual - ridge * beta))
