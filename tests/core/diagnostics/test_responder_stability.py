@@ -23,7 +23,6 @@ from argen._core.diagnostics.responder_stability import (
 from argen._core.diagnostics.stability import Draws, weights_of
 from argen._core.parallel import worker_pool
 from argen._core.responders.direct import POSSIBLE, saturated_forms
-from argen._core.responders.mediators import SEEN
 from argen._core.results import DescendantTests
 from argen._core.screen import CONTROL, regroup
 
@@ -136,12 +135,18 @@ def test_every_draw_against_dense_regressions(data, first_stage, naive):
         for t in range(R):
             hit = np.flatnonzero(significant[:, t])
             above = {int(k) for k in range(3) if k in hit or related[k, hit].any()}
-            on_t = z_total[NODES, 3 + t]
+            on_t = scale * z_total[NODES, 3 + t] * totals.se[NODES, 3 + t]
+
+            def path(slope, effect, k, t=t, on_t=on_t):
+                """The largest share of an effect that a path through k can make."""
+                ends = (on_t[k] + side * 1.645 * totals.se[NODES[k], 3 + t] for side in (-1.0, 1.0))
+                return max(slope * end / effect for end in ends)
+
             between = {
                 k for k in {0, 1, 2} - above for a in above
                 if (p_nodes[a, k] < POSSIBLE and p_total[NODES[k], 3 + t] < POSSIBLE
                     and np.sign(own[a, k] * on_t[k] * own[k, k]) == np.sign(on_t[a]))
-                or (related[a, k] and (own[k, k] / tests.se[k, k]) ** 2 < SEEN)
+                or (related[a, k] and path(own[a, k] / own[k, k], on_t[a], k, t) >= 0.5)
             }  # fmt: skip
             A = np.array(sorted(above | between), dtype=int)
             candidate[sorted(above), t] += 1

@@ -150,7 +150,7 @@ def test_a_path_that_the_network_missed_is_no_direct_effect():
     theta = np.tile([[0.0], [0.5], [0.0]], R)
     noise = counts(observed, theta, seed=4, level=400.0)
     p_nodes = np.where(observed != 0, 1e-3, 0.6)
-    on_responders = observed @ theta, np.where(observed @ theta != 0, 0.01, 0.6)
+    on_responders = observed @ theta, np.full((3, R), 0.05), np.where(observed @ theta != 0, 0.01, 0.6)
     se, nothing_below = np.full((3, 3), 0.02), np.zeros((3, 3), dtype=bool)
     known = Observed(observed, se, p_nodes, *on_responders, nothing_below)
     options = {"sigma": SIGMA, "seed": 0}
@@ -176,7 +176,8 @@ def test_a_node_that_does_not_move_itself_is_adjusted_for():
     used = np.array([True, False, True])
     T = np.where(used[:, None] & used, observed, 0.0)
     below, p_nodes = observed != 0, np.where(observed != 0, 1e-3, 0.6)
-    seen = Observed(observed, np.full((3, 3), 0.04), p_nodes, np.ones((3, R)), np.full((3, R), 0.5), below)
+    on_responders = observed @ np.tile([[0.0], [0.7], [0.0]], R), np.full((3, R), 0.06), np.full((3, R), 0.5)
+    seen = Observed(observed, np.full((3, 3), 0.04), p_nodes, *on_responders, below)
     names, options = [f"R{i}" for i in range(R)], {"sigma": SIGMA, "seed": 0, "used": used}
     blind = edges_given_network(T, *nothing(T), noise, names, **options)
     assert (np.abs(blind.z[0]) > 3).mean() > 0.9

@@ -250,10 +250,11 @@ class Family:
         """Significant effects of nodes on responders, shape (p, R)."""
         return self._on(self.significant, responders, nodes, entry)
 
-    def on(self, responders: np.ndarray, nodes: Sequence[str], entry: Entry) -> tuple[np.ndarray, np.ndarray]:
-        """Effects of nodes on responders, and their p-values, shape (p, R) each."""
-        effect, log_p = (self._on(values, responders, nodes, entry) for values in (self.effect, self.log_p))
-        return effect, np.exp(log_p)
+    def on(self, responders: np.ndarray, nodes: Sequence[str], entry: Entry) -> tuple[np.ndarray, ...]:
+        """Effects of nodes on responders, their standard errors and p-values, shape (p, R) each."""
+        values = (self._on(values, responders, nodes, entry) for values in (self.effect, self.se, self.log_p))
+        effect, se, log_p = values
+        return effect, se, np.exp(log_p)
 
     def _on(self, values: np.ndarray, responders: np.ndarray, nodes: Sequence[str], entry: Entry) -> np.ndarray:
         sources = pd.Index(entry.tables["perturbations"]["perturbation"].astype(str))

@@ -302,7 +302,9 @@ def draw_responders(
         of_nodes = np.ix_(nodes, np.arange(p, p_total.shape[1]))
         above = candidates_of(significant[of_nodes], relation.descendant)
         on_nodes = tests.effect + move[nodes, :p], tests.se, np.exp(log_p_two_sided(z))
-        seen = Observed(*on_nodes, z_total[of_nodes], p_total[of_nodes], relation.descendant)
+        se_total = totals.se[of_nodes]
+        on_responders = scale * z_total[of_nodes] * se_total, se_total, p_total[of_nodes]
+        seen = Observed(*on_nodes, *on_responders, relation.descendant)
         between = seen.mediators(above, POSSIBLE) & usable
         above &= usable
         drawn = _Equations(forms, moved, relation.descendant, options, scale)
