@@ -58,10 +58,11 @@ def argen_responders(
 
     A *responder* is a gene that is measured but no node of the network. Nothing instruments it, so it is a leaf: edges
     lead from nodes to it, none from it. Its candidate parents :math:`A` are the nodes with a significant total effect
-    on it and their ancestors in the relation of the network. Nodes for which neither an effect of a candidate on them
-    nor theirs on the responder can be excluded (p < :math:`\min(.2, \sqrt{2/p})` each, p nodes; and signs that agree)
-    are possible mediators: they are adjusted for, and not tested. With the reduced form of every gene on the indicators
-    of all perturbations,
+    on it and their ancestors in the relation of the network. Nodes that could carry what a candidate does are possible
+    mediators, adjusted for and not tested: those for which neither an effect of the candidate on them nor theirs on the
+    responder can be excluded (p < :math:`\min(.2, \sqrt{2/n})` each, n nodes; and signs that agree), and those below it
+    in the relation that could make half of the effect, given their knock-down. With the reduced form of every gene on
+    the indicators of all perturbations,
 
     .. math:: Y_k \sim \text{offset} + 1 + D_1 + \dots + D_P + X,
 
