@@ -61,7 +61,7 @@ def argen_responders(
     on it and their ancestors in the relation of the network. Nodes that could carry what a candidate does are possible
     mediators, adjusted for and not tested: those for which neither an effect of the candidate on them nor theirs on the
     responder can be excluded (p < :math:`\min(.2, \sqrt{2/n})` each, n nodes; and signs that agree), and those below it
-    in the relation that could make half of the effect, given their knock-down. With the reduced form of every gene on
+    in the relation that could make all of the effect, given their knock-down. With the reduced form of every gene on
     the indicators of all perturbations,
 
     .. math:: Y_k \sim \text{offset} + 1 + D_1 + \dots + D_P + X,

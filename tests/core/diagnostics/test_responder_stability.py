@@ -146,7 +146,7 @@ def test_every_draw_against_dense_regressions(data, first_stage, naive):
                 k for k in {0, 1, 2} - above for a in above
                 if (p_nodes[a, k] < POSSIBLE and p_total[NODES[k], 3 + t] < POSSIBLE
                     and np.sign(own[a, k] * on_t[k] * own[k, k]) == np.sign(on_t[a]))
-                or (related[a, k] and path(own[a, k] / own[k, k], on_t[a], k, t) >= 0.5)
+                or (related[a, k] and path(own[a, k] / own[k, k], on_t[a], k, t) >= 1)
             }  # fmt: skip
             A = np.array(sorted(above | between), dtype=int)
             candidate[sorted(above), t] += 1

@@ -6,8 +6,8 @@ T are total effects, p nodes, and paths have the sign of T_at:
 
 * neither an effect of a on k nor one of k on t can be excluded: p_ak < α, p_kt < α, α = min(α₀, √(2 / p)). Chance alone
   makes about one of them for each parent, however many nodes there are;
-* k is below a in the network's relation, and the path could make half of the effect, whatever p_kt is:
-  |T_ak / T_kk| (± T_kt + 1.64 se_kt) ≥ |T_at| / 2. If the knock-down of k can hardly be seen, neither can its effects.
+* k is below a in the network's relation, and the path could make all of the effect, whatever p_kt is:
+  |T_ak / T_kk| (± T_kt + 1.64 se_kt) ≥ |T_at|. If the knock-down of k can hardly be seen, neither can its effects.
 
 Mediators are adjusted for, not tested.
 """
@@ -18,8 +18,8 @@ import numpy as np
 
 __all__ = ["Observed"]
 
-# 95 % one-sided bound of an effect, and the share of a total effect that a path has to be able to make.
-_BOUND, _SHARE = 1.645, 0.5
+# One-sided 95 % bound of an effect.
+_BOUND = 1.645
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,6 @@ class Observed:
                 needed = np.sign(ratio[A]) * np.sign(xi[A])[:, None]
                 likely = moved[A] & acts[:, r] & (needed == np.sign(xi))
                 largest_path = np.abs(ratio[A]) * np.maximum(needed * xi + _BOUND * self.se_responders[:, r], 0.0)
-                could = self.below[A] & ~(largest_path < _SHARE * np.abs(xi[A])[:, None])
+                could = self.below[A] & ~(largest_path < np.abs(xi[A])[:, None])
                 mediators[:, r] = (likely | could).any(axis=0) & ~A
         return mediators
