@@ -308,6 +308,47 @@ def test_stability_of_edges_to_responders_is_among_the_evidence():
     assert "stability" in table.loc[("C", "D"), "reasons"]
 
 
+def test_stability_of_another_result_for_responders_is_left_out():
+    adata = analysed().copy()
+    ag.tl.argen_responders(adata, first_stage="ancestors", key_added="other")
+    ag.tl.argen_stability(adata, n_draws=20, rng=7, n_jobs=1, responders="other")
+    assert ag.get.evidence(adata, responders="other").query("kind == 'responder'")["stability"].notna().any()
+    words = r"made from another result than the one in adata\.uns\['argen_responders'\] and are not used: "
+    with pytest.warns(ArgenWarning, match=words + r"run ag\.tl\.argen_stability\(responders='argen_responders'\)"):
+        table = ag.get.evidence(adata, responders=True)
+    leaves = table[table["kind"] == "responder"]
+    assert leaves["stability"].isna().all()
+    found = leaves[leaves["selected"]]
+    assert len(found) > 0
+    assert found["reasons"].str.contains("stability not computed").all()
+    of_network = table[table["kind"] == "network"].drop(columns="kind").reset_index(drop=True)
+    pd.testing.assert_frame_equal(of_network, ag.get.evidence(adata))  # that of the network counts, and nothing is said
+    assert of_network["stability"].notna().any()
+    del adata.uns["other"]
+    ag.tl.argen_joint(adata, n_jobs=1)
+    ag.tl.argen_responders(adata, network="argen_joint", n_jobs=1)
+    with pytest.warns(
+        ArgenWarning, match=r"a result that is not there any more .*argen_stability\(responders='other'\) again"
+    ):
+        leaves = ag.get.evidence(adata, key="argen_joint", responders=True).query("kind == 'responder'")
+    assert leaves["stability"].isna().all()
+
+
+def test_stability_of_a_result_that_was_replaced_under_its_name_is_left_out():
+    adata = analysed().copy()
+    ag.tl.argen_stability(adata, n_draws=20, rng=7, n_jobs=1, responders=True)
+    before = ag.get.evidence(adata, responders=True)
+    ag.tl.argen_responders(adata)  # the same again
+    pd.testing.assert_frame_equal(ag.get.evidence(adata, responders=True), before)
+    ag.tl.argen_responders(adata, alpha=1e-12)
+    with pytest.warns(ArgenWarning, match="are not used"):
+        table = ag.get.evidence(adata, responders=True)
+    assert table.loc[table["kind"] == "responder", "stability"].isna().all()
+    del adata.uns["argen_stability"]["made_from"]["responders"]
+    with pytest.warns(ArgenWarning, match="are not used"):
+        ag.get.evidence(adata, responders=True)
+
+
 def test_edges_to_responders_have_to_be_there():
     adata = analysed().copy()
     with pytest.raises(MissingResultError, match="other"):

@@ -110,6 +110,30 @@ def test_results_of_another_network_are_refused(done):
         ag.get.edges(done, responders=3)
 
 
+def test_no_direct_effects_because_of_an_older_network_is_said(done):
+    ag.tl.argen_dag(done, alpha=0.2)
+    words = (
+        r"adata\.uns\['argen_responders'\]: made from another network than the one in adata\.uns\['argen_dag'\] now.* "
+        r"Run ag\.tl\.argen_responders\(network='argen_dag'\)\."
+    )
+    with pytest.warns(ArgenWarning, match=words):
+        assert not ag.get.regulators(done, gene="D")["direct"].any()
+    with pytest.warns(ArgenWarning, match=words):
+        ag.get.regulated(done, perturbation="C")
+    ag.get.regulators(done, gene="C")  # edges of the network are all that there can be
+    ag.get.regulated(done, perturbation="C", responders=False)
+    ag.tl.argen_dag(done, alpha=0.1, key_added="other")
+    ag.tl.argen_responders(done, key_added="mine")
+    assert ag.get.regulators(done, gene="D")["direct"].any()
+    # What another network has under the usual name is kept.
+    with pytest.warns(
+        ArgenWarning, match=r"'mine'\].*Run ag\.tl\.argen_responders\(network='other', key_added=\.\.\.\)"
+    ):
+        ag.get.regulators(done, gene="D", network="other")
+    del done.uns["argen_responders"], done.uns["mine"]
+    assert not ag.get.regulators(done, gene="D")["direct"].any()  # without any it is plain
+
+
 def test_symbols_and_genes_that_are_gone(done):
     names = dict(zip(done.var_names, [f"ENSG{i:03d}" for i in range(done.n_vars)], strict=True))
     other = done.copy()

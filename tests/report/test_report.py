@@ -212,6 +212,23 @@ def test_diagnostics_of_responders(tmp_path):
     assert float(summary.loc["rate_05", "responders"]) == row["rate_05"]
 
 
+def test_diagnostics_of_an_older_result_for_responders(tmp_path):
+    adata = responder_screens.analysed().copy()
+    ag.tl.argen_stability(adata, n_draws=5, responders=True)
+    ag.tl.argen_calibration(adata, n_splits=3, responders=True)
+    assert "Stale" not in write(adata, tmp_path)
+    ag.tl.argen_responders(adata, robust=False)
+    with pytest.warns(ArgenWarning, match=r"'argen_calibration'\] was made from a result for responders that is gone"):
+        page = Page(write(adata, tmp_path))
+    for name in ("calibration", "stability"):
+        text = page.text(name)
+        assert f"Stale: the edges to genes that are no nodes in `uns['argen_{name}']`".replace("`", "") in text
+        assert f"Run ag.tl.argen_{name}(responders='argen_responders') again" in text
+    shown = page.table("grade", section="evidence")
+    assert "stability" in shown  # that of the network's own edges counts
+    assert "stability not computed" in " ".join(page.table("grade", section="responders")["reasons"])
+
+
 def test_begins_with_the_evidence(diagnosed, done, tmp_path):
     page = Page(write(diagnosed, tmp_path))
     table = ag.get.evidence(diagnosed)

@@ -9,7 +9,7 @@ from toy import KWARGS, assert_equal, assert_same
 
 import argen as ag
 from argen._bridge.diagnostics import responder_calibration
-from argen.errors import InputError, MissingResultError, StaleResultError
+from argen.errors import ArgenWarning, InputError, MissingResultError, StaleResultError
 
 TABLES = ("summary", "pseudo_perturbations", "equations", "qq", "positive_controls", "skipped")
 
@@ -158,6 +158,36 @@ def test_results_that_cannot_be_used():
     del adata.uns["argen_responders"]
     with pytest.raises(MissingResultError, match=r"ag\.tl\.argen_responders"):
         ag.tl.argen_calibration(adata, responders=True)
+
+
+def test_it_names_the_result_that_it_was_made_from(done):
+    made, network = done.uns["argen_calibration"]["made_from"], done.uns["argen_dag"]
+    of_network = {**network["made_from"], "network": network["id"]}
+    assert made == {**of_network, "responders": done.uns["argen_responders"]["id"]}
+    without = ag.tl.argen_calibration(done, n_splits=2, copy=True)
+    assert without.uns["argen_calibration"]["made_from"] == of_network
+
+
+def test_reading_what_is_of_an_older_result_warns(done):
+    adata = done.copy()
+    ag.tl.argen_responders(adata, alpha=1e-12)
+    words = (
+        r"'argen_calibration'\] was made from a result for responders that is gone or was replaced "
+        r"\(adata\.uns\['argen_responders'\]\): run ag\.tl\.argen_calibration\(responders='argen_responders'\) again"
+    )
+    for name in ("summary", "equations", "qq", "skipped"):
+        with pytest.warns(ArgenWarning, match=words):
+            table(adata, name)
+    for name in ("pseudo_perturbations", "positive_controls"):  # nothing in them is of responders
+        table(adata, name)
+    with pytest.warns(ArgenWarning, match=words):
+        ag.pl.argen_calibration(adata, show=False)
+    del adata.uns["argen_responders"]
+    with pytest.warns(ArgenWarning, match=words):
+        table(adata)
+    ag.tl.argen_calibration(adata, n_splits=2)
+    table(adata)
+    ag.pl.argen_calibration(adata, show=False)
 
 
 def test_without_candidates_there_is_a_note():

@@ -1,5 +1,7 @@
 """Stability of the edges to responders, as a user sees it."""
 
+import io
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ from toy import KWARGS, assert_equal, assert_same, toy
 
 import argen as ag
 from argen._bridge.diagnostics import responder_stability
-from argen.errors import InputError, MissingResultError, StaleResultError
+from argen.errors import ArgenWarning, InputError, MissingResultError, StaleResultError
 
 COLUMNS = ["source", "target", "selected", "stability", "candidate_frequency", "ci_low", "ci_high"]
 PAIR = ["source", "target"]
@@ -18,6 +20,19 @@ PAIR = ["source", "target"]
 def stable(adata, **options):
     table = ag.get.stability(adata, responders=True, **options)
     return table[table["kind"] == "responder"].reset_index(drop=True)[COLUMNS]
+
+
+def log_of(run):
+    """What a call writes into the log."""
+    from scanpy import settings
+
+    before, stream = settings.logfile, io.StringIO()
+    settings.logfile = stream
+    try:
+        run()
+    finally:
+        settings.logfile = before
+    return stream.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +208,71 @@ def test_without_candidates_the_table_is_empty():
     ag.tl.argen_stability(adata, n_draws=5, responders=True)
     assert list(stable(adata, selected=False)) == COLUMNS
     assert len(stable(adata)) == 0
+
+
+def test_it_names_the_result_that_it_was_made_from(done):
+    made, network = done.uns["argen_stability"]["made_from"], done.uns["argen_dag"]
+    of_network = {**network["made_from"], "network": network["id"]}
+    assert made == {**of_network, "responders": done.uns["argen_responders"]["id"]}
+    without = ag.tl.argen_stability(done, n_draws=5, copy=True)
+    assert without.uns["argen_stability"]["made_from"] == of_network
+    assert set(without.uns["argen_stability"]["settings"]) == {"key", "n_draws", "seed"}
+
+
+def test_reading_what_is_of_an_older_result_warns(done):
+    adata = done.copy()
+    ag.tl.argen_responders(adata, key_added="other")
+    assert adata.uns["other"]["id"] == adata.uns["argen_responders"]["id"]
+    del adata.uns["argen_responders"]
+    stable(adata)  # what it was made from is there under another name
+    del adata.uns["other"]
+    words = r"for responders that is gone or was replaced \(adata\.uns\['argen_responders'\]\): "
+    with pytest.warns(
+        ArgenWarning, match=words + r"run ag\.tl\.argen_stability\(responders='argen_responders'\) again"
+    ):
+        stable(adata)
+    ag.get.stability(adata)  # edges of the network hang on no result for responders
+    del adata.varm["argen_responders"]
+    ag.tl.argen_responders(adata, alpha=1e-12)
+    with pytest.warns(ArgenWarning, match=words):
+        stable(adata)
+    ag.tl.argen_stability(adata, n_draws=5, responders=True)
+    stable(adata)
+    ag.tl.argen_dag(adata, alpha=1e-9)
+    ag.tl.argen_responders(adata)
+    with pytest.warns(ArgenWarning, match="from an older network") as record:
+        stable(adata)
+    assert len(record) == 1
+
+
+def test_the_cure_names_a_network_of_another_name(done):
+    adata = done.copy()
+    ag.tl.argen_dag(adata, key_added="mine")
+    ag.tl.argen_responders(adata, network="mine", key_added="leaves")
+    ag.tl.argen_stability(adata, key="mine", n_draws=5, responders="leaves", key_added="draws")
+    del adata.uns["leaves"], adata.uns["argen_responders"]
+    with pytest.warns(ArgenWarning, match=r"run ag\.tl\.argen_stability\(key='mine', responders='leaves'\) again"):
+        stable(adata, key="draws")
+
+
+@pytest.mark.parametrize("responders", ["argen_responders", "nonsense", None, 1])
+def test_the_table_takes_no_names(done, responders):
+    with pytest.raises(InputError, match=rf"responders={responders!r} is not one of True, False"):
+        ag.get.stability(done, responders=responders)
+
+
+def test_replacing_a_result_names_what_was_made_from_it(done):
+    adata = done.copy()
+    ag.tl.argen_stability(adata, n_draws=5, key_added="without")
+    ag.tl.argen_calibration(adata, n_splits=2, responders=True)
+    replaced = "made from the result that is replaced now"
+    assert replaced not in log_of(lambda: ag.tl.argen_responders(adata, alpha=0.01, key_added="other"))
+    assert replaced not in log_of(lambda: ag.tl.argen_responders(adata))  # by the same
+    text = log_of(lambda: ag.tl.argen_responders(adata, alpha=1e-12))
+    assert f"{replaced}, run them again: argen_stability, argen_calibration (adata.uns)" in text
+    ag.tl.argen_stability(adata, n_draws=5, responders=True)
+    text = log_of(lambda: ag.tl.argen_responders(adata, alpha=1e-12))
+    assert f"{replaced}, run them again: argen_calibration (adata.uns)" in text
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ _ABSENT = frozenset(rule.words for rule in NOT_COMPUTED)
 
 def graded_edges(results: Results, *, responders: bool | str = False) -> pd.DataFrame:
     """The table of :func:`argen.get.evidence` with the diagnostics that belong to this network."""
-    names = {kind: found.entry.key for kind, found in results.diagnostics.items() if not found.doubts}
+    names = {kind: found.entry.key for kind, found in results.diagnostics.items() if found.of_network}
     kinds = ("stability", "sensitivity", "overidentification")
     return evidence_of(results.opened, **{kind: names.get(kind) for kind in kinds}, responders=responders)
 

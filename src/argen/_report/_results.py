@@ -8,7 +8,7 @@ import pandas as pd
 
 from argen import get
 from argen._bridge.results.entries import KINDS, Entry, find_entry
-from argen._bridge.results.network import diagnostics_of, is_current
+from argen._bridge.results.network import diagnostics_of, has_its_responders, is_current, run_with_responders
 from argen._bridge.results.steps import fits_data
 from argen.get._names import ShownNames
 from argen.get._opened import OpenedNetwork
@@ -21,10 +21,21 @@ __all__ = ["Diagnostic", "Results", "read_results"]
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """An entry of uns and the reasons to doubt that it belongs to the network."""
+    """An entry of uns and the reasons to doubt it.
+
+    Attributes
+    ----------
+    entry
+        By the names to show.
+    doubts
+        That it belongs to the network, or that what it says of responders does to a result that is there.
+    of_network
+        Whether it belongs to the network.
+    """
 
     entry: Entry
     doubts: tuple[str, ...]
+    of_network: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +141,9 @@ def _diagnostics(adata: "AnnData", network: Entry, names: ShownNames) -> dict[st
     """The diagnostics of this network, one of each kind: that under the usual name, else the first by name."""
     found: dict[str, Diagnostic] = {}
     for entry in sorted(diagnostics_of(adata, network.key), key=lambda e: (e.key != f"argen_{e.kind}", e.key)):
-        found.setdefault(entry.kind, Diagnostic(names.entry(entry), _doubts(entry, network)))
+        doubts = _doubts(entry, network)
+        shown = doubts or _doubts_of_responders(adata, entry)
+        found.setdefault(entry.kind, Diagnostic(names.entry(entry), shown, of_network=not doubts))
     return found
 
 
@@ -145,3 +158,13 @@ def _doubts(entry: Entry, network: Entry) -> tuple[str, ...]:
     if made["network"] != network.id:
         return (f"Stale: {slot} was made from another network than the one that is shown. {cure}",)
     return ()
+
+
+def _doubts_of_responders(adata: "AnnData", entry: Entry) -> tuple[str, ...]:
+    """That the edges to responders of a diagnostic are of a result that is not there; all else in it holds."""
+    if has_its_responders(adata, entry):
+        return ()
+    return (
+        f"Stale: the edges to genes that are no nodes in uns[{entry.key!r}] are of a result for responders that is "
+        f"gone or was replaced (uns[{entry.settings['responders']!r}]). Run {run_with_responders(entry)} again.",
+    )

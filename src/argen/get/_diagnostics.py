@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["calibration", "overidentification", "sensitivity", "stability"]
 
+# Tables of a calibration that have rows of edges to responders, if they were asked for.
+_WITH_RESPONDERS = ("summary", "equations", "qq", "skipped")
 # Columns of the tables of guides that hold names of genes.
 _BY = {
     "perturbation": ("perturbation",),
@@ -80,6 +82,12 @@ def calibration(
     argen.errors.InputError
         There is no such table.
 
+    Warns
+    -----
+    argen.errors.ArgenWarning
+        The network was searched again since, or the table has edges to responders, and the result of
+        :func:`argen.tl.argen_responders` that they are of is gone or was replaced.
+
     Examples
     --------
     >>> import argen as ag
@@ -90,7 +98,7 @@ def calibration(
     True
     """
     check_option("table", table, DIAGNOSTICS["calibration"].tables)
-    entry = _read(adata, key, "calibration")
+    entry = _read(adata, key, "calibration", responders=table in _WITH_RESPONDERS)
     names = ShownNames(adata, entry, gene_symbols, leaves_out=False)
     return names.rename(entry.tables[table]).reset_index(drop=True)
 
@@ -232,6 +240,14 @@ def stability(
     ------
     argen.errors.MissingResultError
         No result under `key`, or none for responders.
+    argen.errors.InputError
+        `responders` is neither ``True`` nor ``False``.
+
+    Warns
+    -----
+    argen.errors.ArgenWarning
+        The network was searched again since, or responders are asked for, and the result of
+        :func:`argen.tl.argen_responders` that they are of is gone or was replaced.
 
     Examples
     --------
@@ -242,13 +258,15 @@ def stability(
     >>> bool(ag.get.stability(adata)["stability"].is_monotonic_decreasing)
     True
     """
-    entry = _read(adata, key, "stability")
+    check_option("responders", responders, (True, False))
+    entry = read_entry(adata, key, "stability")
     if responders and "responders" not in entry.tables:
         msg = (
             f"adata.uns[{key!r}] has no edges to responders. Run ag.tl.argen_stability(responders=True) after "
             "ag.tl.argen_responders."
         )
         raise MissingResultError(msg)
+    warn_if_stale(adata, entry, responders=responders)
     names = ShownNames(adata, entry, gene_symbols)
 
     def table_of(name: str) -> pd.DataFrame:
@@ -261,8 +279,8 @@ def stability(
     return pd.concat(parts, ignore_index=True)
 
 
-def _read(adata: "AnnData", key: str, kind: str) -> Entry:
-    """The result, with a warning if the network was searched again since."""
+def _read(adata: "AnnData", key: str, kind: str, *, responders: bool = False) -> Entry:
+    """The result, with a warning if the network, or what it says of responders, was made again since."""
     entry = read_entry(adata, key, kind)
-    warn_if_stale(adata, entry)
+    warn_if_stale(adata, entry, responders=responders)
     return entry

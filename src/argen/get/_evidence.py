@@ -12,12 +12,14 @@ from argen._bridge.evidence.facts import Sources
 from argen._bridge.evidence.known import read_known
 from argen._bridge.evidence.table import evidence_table
 from argen._bridge.modality import takes_mudata
+from argen._bridge.responders.stored import read_responders, responders_of
 from argen._bridge.results.entries import KINDS, Entry, find_entry, read_entry
+from argen._bridge.results.network import run_with_responders
 from argen._bridge.runtime import warn_user
 from argen.get._names import ShownNames
 from argen.get._opened import OpenedNetwork
 from argen.get._responders import KINDS as KINDS_OF_EDGES
-from argen.get._responders import edges_to_responders, responders_of
+from argen.get._responders import edges_to_responders
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -68,7 +70,8 @@ def evidence(
     responders
         Also the edges to genes that are no nodes: ``True``, or the name of the result of
         :func:`argen.tl.argen_responders` for `key`. ``kind`` then tells ``"network"`` from ``"responder"``. Responders
-        of the other network are put beside them if they were computed.
+        of the other network are put beside them if they were computed. Their stability counts if it was made from
+        the very result that is graded; else it is not used, and a warning says so.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
@@ -107,6 +110,11 @@ def evidence(
         No network under `key`, or nothing under another name that is not the usual one.
     argen.errors.InputError
         `known` is no table with ``source`` and ``target``.
+
+    Warns
+    -----
+    argen.errors.ArgenWarning
+        A diagnostic, the check or the other network was made from something else, and is not used.
 
     See Also
     --------
@@ -152,7 +160,7 @@ def evidence_of(
     adata, names = named.adata, named.names
     literature = _by_shown_names(read_known(known), names)
     first, second = _searches(named, joint, say)
-    leaves = _candidates_to_responders(named, first, second, responders)
+    results = [_result_for_responders(named, network, responders) for network in (first, second)]
     shown = first or second
     beside: dict[str, Entry | None] = dict.fromkeys(("stability", "sensitivity", "overidentification"))
     if first is not None:
@@ -179,8 +187,10 @@ def evidence_of(
     )
     if responders is False:
         return evidence_table(of_network)
-    draws = _edges_of(names, beside["stability"], "responders")
-    return evidence_table(of_network, Sources(*leaves, stability=draws, kind=KINDS_OF_EDGES[1], **shared))
+    leaves = [_candidates_to_responders(*pair) for pair in zip((first, second), results, strict=True)]
+    draws = _draws_of_responders(beside["stability"], results[0], say)
+    edges = _edges_of(names, draws, "responders")
+    return evidence_table(of_network, Sources(*leaves, stability=edges, kind=KINDS_OF_EDGES[1], **shared))
 
 
 _SEARCHES = {"argen": "two-stage search"}
@@ -258,22 +268,37 @@ def _edges_of(names: ShownNames, diagnostic: Entry | None, table: str = "edges")
     return names.table(diagnostic.tables[table])
 
 
-def _candidates_to_responders(
-    named: OpenedNetwork, first: OpenedNetwork | None, second: OpenedNetwork | None, responders: object
-) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """Candidate edges to responders of either network; those of the one that was `named` have to be there."""
-    tables: list[pd.DataFrame | None] = []
-    for network in (first, second):
-        of_named = network is not None and network.entry.key == named.entry.key
-        is_there = network is not None and responders_of(named.adata, network.entry) is not None
-        if responders is False or not (of_named or is_there):
-            tables.append(None)
-            continue
-        result = responders if of_named else True
-        table = edges_to_responders(named.adata, network.names, network.entry, result, selected=False)
-        table = with_responder_mde(table, network.power)
-        tables.append(table[table["tested"]] if "tested" in table else table)
-    return tables[0], tables[1]
+def _result_for_responders(named: OpenedNetwork, network: OpenedNetwork | None, responders: object) -> Entry | None:
+    """The result for responders of either network; that of the one that was `named` has to be there."""
+    if responders is False or network is None:
+        return None
+    if network.entry.key == named.entry.key:
+        return read_responders(named.adata, network.entry, responders)
+    return responders_of(named.adata, network.entry)
+
+
+def _candidates_to_responders(network: OpenedNetwork | None, result: Entry | None) -> pd.DataFrame | None:
+    """Candidate edges to responders that were tested."""
+    if network is None or result is None:
+        return None
+    table = edges_to_responders(network.adata, network.names, network.entry, result.key, selected=False)
+    table = with_responder_mde(table, network.power)
+    return table[table["tested"]] if "tested" in table else table
+
+
+def _draws_of_responders(stability: Entry | None, result: Entry | None, say: Say) -> Entry | None:
+    """A stability analysis, if its edges to responders are of this very result."""
+    if stability is None or "responders" not in stability.tables:
+        return None
+    if result is not None and stability.made_from.get("responders") == result.id:
+        return stability
+    gone = "a result that is not there any more"
+    other = gone if result is None else f"another result than the one in adata.uns[{result.key!r}]"
+    say(
+        f"The edges to responders in adata.uns[{stability.key!r}] were made from {other} and are not used: run "
+        f"{run_with_responders(stability, None if result is None else result.key)} again."
+    )
+    return None
 
 
 def _reverses_loops(sensitivity: Entry) -> bool:

@@ -7,10 +7,11 @@ import pandas as pd
 from argen._bridge.diagnostics.power import with_pair_mde, with_responder_mde
 from argen._bridge.intervals import interval_95
 from argen._bridge.modality import takes_mudata
-from argen._bridge.responders.stored import read_responders, responders_of
+from argen._bridge.responders.stored import USUAL, read_responders, responders_of
 from argen._bridge.responders.total import read_total_effects, total_key, total_pairs
-from argen._bridge.results.entries import Entry, find_entry, read_entry
+from argen._bridge.results.entries import Entry, entries, find_entry, read_entry
 from argen._bridge.results.network import step_key_of_network, warn_if_stale
+from argen._bridge.runtime import warn_user
 from argen._bridge.validate import check_level, name_some
 from argen.errors import InputError
 from argen.get._names import ShownNames
@@ -137,7 +138,8 @@ def regulators(
     network
         Name of the network.
     responders
-        Name of the result for responders; ``True``: the one that was made from this network, if there is one;
+        Name of the result for responders; ``True``: the one that was made from this network, if there is one (where
+        there are others alone, a warning says so);
         ``False``: nodes alone.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
@@ -158,6 +160,12 @@ def regulators(
         The descendant step of the network is gone.
     argen.errors.InputError
         The gene has no tested effect.
+
+    Warns
+    -----
+    argen.errors.ArgenWarning
+        The gene is a responder, and the results for responders that are there were made from other networks, or from
+        what this one was before it was searched again: no direct effect on it is known.
 
     Examples
     --------
@@ -201,6 +209,12 @@ def regulated(
     argen.errors.InputError
         The perturbation has no tested effect.
 
+    Warns
+    -----
+    argen.errors.ArgenWarning
+        The results for responders that are there were made from other networks, or from what this one was before it
+        was searched again: no direct effect on a responder is known.
+
     Examples
     --------
     >>> import argen as ag
@@ -229,7 +243,8 @@ def _of_gene(
     has_totals = responders is not False and find_entry(adata, total_key(step)) is not None
     totals = get.pairs(adata, key=step, responders=has_totals, gene_symbols=gene_symbols)
     edges = [get.edges(adata, key=network, selected=False, gene_symbols=gene_symbols)]
-    if isinstance(responders, str) or (responders is True and responders_of(adata, entry) is not None):
+    has_none = responders is True and responders_of(adata, entry) is None
+    if isinstance(responders, str) or (responders is True and not has_none):
         edges.append(edges_to_responders(adata, names, entry, responders, selected=False))
     direct = pd.concat([table[["source", "target", "coef", "se", "padj", "selected"]] for table in edges])
     if not isinstance(name, str):
@@ -243,10 +258,26 @@ def _of_gene(
         msg = f"{what}={name!r} has no tested effect; there are {there}.{more}"
         raise InputError(msg)
     columns = {"effect": "effect", "se": "effect_se", "padj": "effect_padj", "significant": "significant"}
-    table = totals.loc[totals[end] == shown, ["source", "target", *columns]].rename(columns=columns)
+    totals = totals[totals[end] == shown]
+    if has_none and has_totals and (totals["kind"] == KINDS[1]).any():
+        _warn_of_others(adata, entry)
+    table = totals[["source", "target", *columns]].rename(columns=columns)
     found = direct.rename(columns={"se": "coef_se", "padj": "coef_padj", "selected": "direct"})
     table = table.merge(found, on=["source", "target"], how="left")
     table["direct"] = table["direct"].eq(other=True)
     strength = (table["effect"] / table["effect_se"]).abs().fillna(-1.0)
     order = table.assign(strength=strength).sort_values(["direct", "strength"], ascending=False, kind="stable").index
     return table.loc[order].reset_index(drop=True)
+
+
+def _warn_of_others(adata: "AnnData", network: Entry) -> None:
+    """Warn if there are results for responders, none of which was made from this very network."""
+    others = {entry.key: entry.settings["key"] for entry in entries(adata, "responders")}
+    if others:
+        # The usual result of another network is not to be lost.
+        more = ", key_added=..." if others.get(USUAL, network.key) != network.key else ""
+        warn_user(
+            f"{name_some(f'adata.uns[{key!r}]' for key in others)}: made from another network than the one in "
+            f"adata.uns[{network.key!r}] now, so that no effect on a gene that is no node counts as direct. Run "
+            f"ag.tl.argen_responders(network={network.key!r}{more})."
+        )

@@ -80,6 +80,12 @@ def argen_calibration(
     argen.errors.InputError
         An argument cannot be used, or there are no placebo tests of this kind to draw.
 
+    Warns
+    -----
+    argen.errors.ArgenWarning
+        The network was searched again since, or there are edges to responders, and the result of
+        :func:`argen.tl.argen_responders` that they are of is gone or was replaced.
+
     Examples
     --------
     >>> import argen as ag

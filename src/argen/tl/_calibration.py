@@ -113,8 +113,8 @@ def argen_calibration(
     ``skipped``
         What was left out or done otherwise: ``what``, ``reason``, ``n``.
 
-    and ``settings``, ``made_from`` (ids of data, descendant step and network). The columns are explained in
-    :func:`argen.get.calibration`.
+    and ``settings``, ``made_from`` (ids of data, descendant step, network and, if they were asked for,
+    responders). The columns are explained in :func:`argen.get.calibration`.
 
     Raises
     ------
@@ -169,8 +169,8 @@ def argen_calibration(
     adata = adata.copy() if copy else adata
     covariance = COVARIANCES[network.settings.covariance].of_moments
     settings = {"guides": guides, "n_splits": n_splits, "seed": seed, "covariance": covariance}
-    settings |= {} if edges is None else {"responders": edges.entry.key}
-    write_entry(adata, network.diagnostic(key_added, "calibration", settings, tables))
+    of_responders = None if edges is None else edges.entry
+    write_entry(adata, network.diagnostic(key_added, "calibration", settings, tables, responders=of_responders))
     log.info("    finished", time=start, deep=_report(tables, key_added))
     return adata if copy else None
 

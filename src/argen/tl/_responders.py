@@ -20,6 +20,7 @@ from argen._bridge.responders.total import (
     write_total_effects,
 )
 from argen._bridge.results.entries import Entry, find_entry, new_entry, write_entry
+from argen._bridge.results.network import diagnostics_of_responders
 from argen._bridge.results.searched import SearchedNetwork, open_network, open_with_step
 from argen._bridge.results.steps import DescendantStep
 from argen._bridge.results.tables import WEAK_F
@@ -175,6 +176,7 @@ def argen_responders(
     if effects is not None:
         _say_replaced(adata, effects)
         write_total_effects(adata, step.entry.key, effects)
+    _say_outdated(adata, result)
     adata.varm[key_added] = effects_matrix(adata, made.edges, nodes)
     write_entry(adata, result)
     log.info("    finished", time=start, deep=_summary(key_added, made))
@@ -253,6 +255,14 @@ def _say_replaced(adata: "AnnData", effects: Entry) -> None:
     if effects.key in adata.uns and (old := find_entry(adata, effects.key)) is not None and old.id != effects.id:
         n = int((old.tables["genes"]["status"] == KEPT).sum())
         log.warning(f"replaces the total effects on {counted(n, 'responder')} in adata.uns[{effects.key!r}]")
+
+
+def _say_outdated(adata: "AnnData", result: Entry) -> None:
+    """That diagnostics were made from the result whose place another takes."""
+    made = diagnostics_of_responders(adata, result.key) if result.key in adata.uns else []
+    outdated = [diagnostic.key for diagnostic in made if diagnostic.made_from.get("responders") != result.id]
+    if outdated:
+        log.warning(f"made from the result that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
 
 
 def _summary(key: str, made: _Made) -> str:

@@ -94,7 +94,8 @@ def argen_stability(
         If they were asked for, one row per candidate edge to a responder and per pair that a draw selected: ``source``,
         ``target``, ``selected``, ``stability``, ``candidate_frequency``, ``ci_low``, ``ci_high``.
 
-    and ``settings``, ``made_from`` (ids of data, descendant step and network); ``settings["seed"]`` repeats it.
+    and ``settings``, ``made_from`` (ids of data, descendant step, network and, if they were asked for,
+    responders); ``settings["seed"]`` repeats it.
 
     Raises
     ------
@@ -152,9 +153,9 @@ def argen_stability(
     tables, settings = {"edges": _table(network, found)}, {"n_draws": n_draws, "seed": seed}
     if beside is not None:
         tables["responders"] = stability_table(network, edges, beside)
-        settings["responders"] = edges.entry.key
     adata = adata.copy() if copy else adata
-    write_entry(adata, network.diagnostic(key_added, "stability", settings, tables))
+    of_responders = None if edges is None else edges.entry
+    write_entry(adata, network.diagnostic(key_added, "stability", settings, tables, responders=of_responders))
     log.info("    finished", time=start, deep=_summary(tables))
     return adata if copy else None
 

@@ -90,7 +90,8 @@ class Entry:
     id
         Digest of the tables and of what they were made from.
     made_from
-        Ids by name: ``"data"`` (cells, genes, counts, labels, depth, covariates), ``"descendants"``, ``"network"``.
+        Ids by name: ``"data"`` (cells, genes, counts, labels, depth, covariates), ``"descendants"``, ``"network"``,
+        ``"responders"``.
     settings
         As Python's own types.
     tables

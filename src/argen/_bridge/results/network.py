@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from argen._bridge.results.entries import Entry, entries, find_entry, read_entry
+from argen._bridge.results.entries import KINDS, Entry, entries, find_entry, read_entry
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import name_some
 from argen.errors import InputError, MissingResultError, StaleResultError
@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "diagnostics_of",
+    "diagnostics_of_responders",
+    "has_its_responders",
     "is_current",
     "named_network",
     "network_of_step",
     "networks_of",
     "networks_of_step",
+    "run_with_responders",
     "step_key_of_network",
     "step_of_network",
     "warn_if_stale",
@@ -102,12 +105,39 @@ def diagnostics_of(adata: "AnnData", key: str) -> list[Entry]:
     return [entry for entry in entries(adata) if "network" in entry.made_from and entry.settings["key"] == key]
 
 
-def warn_if_stale(adata: "AnnData", diagnostic: Entry) -> None:
-    """Warn if a diagnostic was made from another network than the one that is there now."""
+def diagnostics_of_responders(adata: "AnnData", key: str) -> list[Entry]:
+    """Diagnostics that were made from a result for responders under `key`, whether it is still the same or not."""
+    made = (entry for entry in entries(adata) if "network" in entry.made_from)
+    return [entry for entry in made if entry.settings.get("responders") == key]
+
+
+def has_its_responders(adata: "AnnData", diagnostic: Entry) -> bool:
+    """Whether the very result for responders that a diagnostic was made from is there; True if it needed none."""
+    made = diagnostic.made_from.get("responders")
+    return "responders" not in diagnostic.settings or any(found.id == made for found in entries(adata, "responders"))
+
+
+def run_with_responders(diagnostic: Entry, responders: str | None = None) -> str:
+    """The call that makes a diagnostic again; from the result for responders that it names unless another is given."""
+    key, name = diagnostic.settings["key"], responders or diagnostic.settings["responders"]
+    network = "" if key == "argen_dag" else f"key={key!r}, "
+    return f"{KINDS[diagnostic.kind].function}({network}responders={name!r})"
+
+
+def warn_if_stale(adata: "AnnData", diagnostic: Entry, *, responders: bool = False) -> None:
+    """Warn if a diagnostic was made from another network than the one that is there now.
+
+    `responders`: also if the result for responders that it was made from is not there any more.
+    """
     name = diagnostic.settings["key"]
     network = find_entry(adata, name)
     if network is not None and network.kind == "network" and network.id != diagnostic.made_from["network"]:
         warn_user(
             f"adata.uns[{diagnostic.key!r}] was made from an older network than the one in adata.uns[{name!r}] now: "
             "run it again."
+        )
+    elif responders and not has_its_responders(adata, diagnostic):
+        warn_user(
+            f"adata.uns[{diagnostic.key!r}] was made from a result for responders that is gone or was replaced "
+            f"(adata.uns[{diagnostic.settings['responders']!r}]): run {run_with_responders(diagnostic)} again."
         )

@@ -41,10 +41,21 @@ class SearchedNetwork:
     dag: Dag
     prior: Prior
 
-    def diagnostic(self, key: str, kind: str, settings: Mapping[str, Any], tables: Mapping[str, Any]) -> Entry:
-        """An entry that is made from this network."""
+    def diagnostic(
+        self,
+        key: str,
+        kind: str,
+        settings: Mapping[str, Any],
+        tables: Mapping[str, Any],
+        *,
+        responders: Entry | None = None,
+    ) -> Entry:
+        """An entry that is made from this network and, if there is one, a result for responders."""
+        settings = {"key": self.entry.key, **settings}
         made_from = self.step.made_from | {"network": self.entry.id}
-        return new_entry(key, kind, {"key": self.entry.key, **settings}, tables, made_from)
+        if responders is not None:
+            settings["responders"], made_from["responders"] = responders.key, responders.id
+        return new_entry(key, kind, settings, tables, made_from)
 
 
 def open_network(adata: "AnnData", function: Callable, key: str, *, key_added: str, kind: str) -> SearchedNetwork:
