@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from boxes import outside, overlaps, texts_of
 from matplotlib.colors import to_hex
+from responder_screens import simulated
 from toy import assert_same, toy
 
 import argen as ag
@@ -157,6 +158,52 @@ def test_pairs_have_one_level():
     assert [line.get_ydata()[0] for line in lines] == [2.0]
     assert "level in force: 0.01" in [text.get_text() for text in ax.get_legend().get_texts()]
     assert not [line for line in draw_volcano(volcano_table(edges_of(8, 20))).lines if line.get_linestyle() == ":"]
+
+
+def levels_of(ax):
+    """Height and look of the lines of levels, by their words in the legend."""
+    words = {text.get_text() for text in ax.get_legend().get_texts()}
+    lines = {line.get_label(): line for line in ax.lines if line.get_label() in words}
+    return {label: (line.get_ydata()[0], line.get_linestyle(), line.get_color()) for label, line in lines.items()}
+
+
+def test_every_family_of_pairs_has_its_level():
+    pairs = pairs_of(edges_of(45, 900))
+    kind = np.where(pairs["target"] < "GENE3", "network", "responder")
+    level = np.where(kind == "network", 0.01, 0.0001)
+    pairs = pairs.assign(kind=kind, mde_level=level)
+    found = levels_of(draw_volcano(volcano_table(pairs)))
+    assert {label: height for label, (height, *_) in found.items()} == {
+        "level in force, network: 0.01": 2.0,
+        "level in force, responders: 0.0001": 4.0,
+    }
+    looks = [look for _, *look in found.values()]
+    assert looks[0][0] != looks[1][0]
+    assert looks[0][1] != looks[1][1]
+    # Of a family without a point there is no line, and one line needs no name.
+    for kind, words, height in (("network", "0.01", 2.0), ("responder", "0.0001", 4.0)):
+        part = pairs[pairs["kind"] == kind]
+        untested = pairs.assign(p=pairs["p"].where(pairs["kind"] == kind))
+        for drawn in (volcano_table(part), volcano_table(pairs, targets=set(part["target"])), volcano_table(untested)):
+            assert levels_of(draw_volcano(drawn)) == {f"level in force: {words}": (height, ":", style.INK)}
+
+
+def test_levels_of_a_result_with_responders():
+    adata = simulated().copy()
+    pairs = ag.get.pairs(adata, responders=True)
+    level = pairs.groupby("kind")["mde_level"].max()
+    assert level["network"] != level["responder"]
+    ax = ag.pl.argen_volcano(adata, table="pairs", responders=True, show=False)
+    heights = {label.split(":")[0]: height for label, (height, *_) in levels_of(ax).items()}
+    assert heights == {
+        "level in force, network": -np.log10(level["network"]),
+        "level in force, responders": -np.log10(level["responder"]),
+    }
+    responder = pairs.loc[pairs["kind"] == "responder", "target"].iloc[0]
+    ax = ag.pl.argen_volcano(adata, table="pairs", responders=True, targets=responder, show=False)
+    assert [height for height, *_ in levels_of(ax).values()] in ([-np.log10(level["responder"])], [])
+    edges = ag.pl.argen_volcano(adata, responders=True, show=False)
+    assert levels_of(edges) == {}
 
 
 def test_all_pairs_of_400_genes():

@@ -1,5 +1,6 @@
 """Effects against p-values, of the candidate edges or of all pairs."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import matplotlib.pyplot as plt
@@ -12,6 +13,7 @@ from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
 from argen.get._names import ShownNames
 from argen.get._opened import OpenedNetwork
+from argen.get._responders import KINDS
 from argen.pl import _style as style
 from argen.pl._axes import on_paper, plain
 from argen.pl._labels import label_points
@@ -36,6 +38,12 @@ _MANY = 2000  # points that a vector file should not hold one by one
 _FOUND_AREA, _OTHER_AREA, _SMALL_AREA = 20.0, 12.0, 3.0  # points squared
 _OTHER = style.ISOLATED_EDGE
 _NEAR = 3.0  # points: of symbols closer than that one stands for all when names seek a place
+# How the level of a family of pairs is drawn, and named, where there are two.
+_FAMILIES = {
+    KINDS[0]: {"linestyle": ":", "color": style.INK, "words": ", network"},
+    KINDS[1]: {"linestyle": "--", "color": style.NOTE_COLOR, "words": ", responders"},
+}
+_ONE_FAMILY = {"linestyle": ":", "color": style.INK, "words": ""}
 _WORDS = {
     "edges": ("selected", "direct effect (log expression of the child per unit of the parent's)"),
     "pairs": ("significant", f"total effect: {style.LOG_FOLD_CHANGE} of the target in the cells of the source"),
@@ -60,10 +68,12 @@ def argen_volcano(
 
     Edges that were selected (pairs that are significant) are filled, blue if positive, vermillion if negative; grey
     rings were tested and not found. The level of online FDR control differs from gene to gene, so that no line parts
-    edges that were selected from the others; of pairs there is one level, the dotted line. Diamonds are edges with weak
-    instruments (F below 10), whose p-values are not to be trusted. The strongest have names. Triangles at the border
-    are values beyond it (more than twice the 99th percentile), effects that stand for −∞ (no count in the perturbed
-    cells) and p-values of 0; notes count them, and what has no p-value. The heading says how many have names.
+    edges that were selected from the others; of pairs there is one level, the dotted line. With `responders` the pairs
+    of the network and the others are two families of tests, each with its own level: where both are drawn, so are both
+    levels, dotted and dashed. Diamonds are edges with weak instruments (F below 10), whose p-values are not to be
+    trusted. The strongest have names. Triangles at the border are values beyond it (more than twice the 99th
+    percentile), effects that stand for −∞ (no count in the perturbed cells) and p-values of 0; notes count them, and
+    what has no p-value. The heading says how many have names.
 
     Parameters
     ----------
@@ -152,8 +162,8 @@ def volcano_table(tests: pd.DataFrame, sources: Genes = None, targets: Genes = N
     """Candidates of :func:`argen.get.edges` or pairs of :func:`argen.get.pairs` with one set of names.
 
     ``source``, ``target``, ``effect``, ``p``, ``found``, ``weak``, ``required``, ``no_counts`` (the effect of a pair
-    stands for −∞); ``attrs`` hold the kind of the table, the level of pairs, and which end all rows share, if one of
-    them.
+    stands for −∞); ``attrs`` hold the kind of the table, the level of each family of pairs that has points, and which
+    end all rows share, if one of them.
     """
     edges = "coef" in tests
     names = (
@@ -164,21 +174,29 @@ def volcano_table(tests: pd.DataFrame, sources: Genes = None, targets: Genes = N
     for name in ("weak", "required"):
         table[name] = tests[name].to_numpy(bool) if edges and name in tests else False
     table["no_counts"] = False if edges else without_counts(tests)
+    if not edges:
+        table["level"] = tests["mde_level"]
+        table["family"] = tests["kind"] if "kind" in tests else KINDS[0]
     for name, genes in (("source", sources), ("target", targets)):
         if genes is not None:
             table = table[table[name].isin(genes)]
-    level = np.nan if edges or tests.empty else float(tests["mde_level"].max())
+    levels = {} if edges else table.loc[_has_place(table)].groupby("family")["level"].max().to_dict()
     ends = [name for name in ("source", "target") if len(table) and table[name].nunique() == 1]
     one_end = ends[0] if len(ends) == 1 else ""
-    table.attrs = {"kind": "edges" if edges else "pairs", "level": level, "one_end": one_end}
-    return table.reset_index(drop=True)
+    table = table.drop(columns=["level", "family"], errors="ignore").reset_index(drop=True)
+    table.attrs = {"kind": "edges" if edges else "pairs", "levels": levels, "one_end": one_end}
+    return table
+
+
+def _has_place(table: pd.DataFrame) -> pd.Series:
+    return table["p"].notna() & table["effect"].notna()
 
 
 def draw_volcano(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
     """Draw a table as :func:`volcano_table` returns it; see :func:`argen_volcano`."""
     words, unit = _WORDS[table.attrs["kind"]]
     ax = ax or plt.figure(figsize=_SIZE, layout="constrained").add_subplot()
-    drawn = table[table["p"].notna() & table["effect"].notna()]
+    drawn = table[_has_place(table)]
     # The strongest last, on top; the same picture whatever the order of the rows.
     drawn = drawn.sort_values(["p", "source", "target"], ascending=[False, True, True], ignore_index=True)
     with np.errstate(divide="ignore"):
@@ -193,7 +211,7 @@ def draw_volcano(table: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
     marker[empty] = "<"
     _set_limits(ax, points, high)
     areas = _draw_points(ax, points, marker, drawn, words)
-    _draw_level(ax, table.attrs["level"])
+    _draw_levels(ax, table.attrs["levels"])
     ax.set_xlabel(unit, fontsize=style.FONT_SIZE)
     ax.set_ylabel("−log10 p", fontsize=style.FONT_SIZE)
     plain(ax)
@@ -257,16 +275,14 @@ def _draw_points(ax: "Axes", points: np.ndarray, marker: np.ndarray, drawn: pd.D
     return areas
 
 
-def _draw_level(ax: "Axes", level: float) -> None:
-    if 0 < level < 1 and -np.log10(level) <= ax.get_ylim()[1]:
-        ax.axhline(
-            -np.log10(level),
-            color=style.INK,
-            linestyle=":",
-            linewidth=1.0,
-            zorder=1,
-            label=f"level in force: {level:.2g}",
-        )
+def _draw_levels(ax: "Axes", levels: Mapping[str, float]) -> None:
+    """A line per family of tests, told apart where there are two."""
+    for family, level in levels.items():
+        if not 0 < level < 1 or -np.log10(level) > ax.get_ylim()[1]:
+            continue
+        look = dict(_FAMILIES[family] if len(levels) > 1 else _ONE_FAMILY)
+        label = f"level in force{look.pop('words')}: {level:.2g}"
+        ax.axhline(-np.log10(level), **look, linewidth=1.0, zorder=1, label=label)
 
 
 def _heading(table: pd.DataFrame, words: str, n_unnamed: int) -> str:
