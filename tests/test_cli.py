@@ -43,6 +43,7 @@ DEMO_TRUTH = {  # the figure of the paper without X7 and X8
     ("X5", "X6"): -0.5,
 }
 RUN_FILES = ["candidates.csv", "edges.csv", "network.png", "nodes.csv", "pairs.csv", "perturbations.csv", "result.h5ad"]
+RESPONDER_FILES = ["responder_candidates.csv", "responder_pairs.csv", "responders.csv"]
 
 
 @pytest.fixture(autouse=True)
@@ -176,9 +177,11 @@ def test_papalexi_h5mu_gives_what_the_functions_give(tmp_path, capsys):
     same_table(out / "candidates.csv", ag.get.edges(adata, selected=False))
     same_table(out / "perturbations.csv", ag.get.perturbations(adata))
     same_table(out / "pairs.csv", ag.get.pairs(adata))
-    assert sorted(file.name for file in out.iterdir()) == sorted([*RUN_FILES, "responders.csv", "responder_pairs.csv"])
+    assert sorted(file.name for file in out.iterdir()) == sorted([*RUN_FILES, *RESPONDER_FILES])
     ag.tl.argen_responders(adata)
-    same_table(out / "responders.csv", ag.get.responders(adata, selected=False))
+    same_table(out / "responders.csv", ag.get.responders(adata))
+    same_table(out / "responder_candidates.csv", ag.get.responders(adata, selected=False))
+    assert len(ag.get.responders(adata)) < len(ag.get.responders(adata, selected=False))
     assert f"{len(ag.get.responders(adata))} edges to " in printed.out
     pairs = (
         ag.get.pairs(adata, selected=True, responders=True)
@@ -477,6 +480,8 @@ def test_what_cannot_be_written_fails_before_the_work(h5ad, design, tmp_path, ca
     (tmp_path / "full" / "edges.csv").mkdir(parents=True)
     (tmp_path / "full" / "network.cyjs").mkdir()
     (tmp_path / "r.html").mkdir()
+    for name in RESPONDER_FILES:
+        (tmp_path / name[:-4] / name).mkdir(parents=True)
     before = sorted(tmp_path.rglob("*"))
     for out, words in {
         "file": "is a file. Give the name of a folder",
@@ -486,6 +491,9 @@ def test_what_cannot_be_written_fails_before_the_work(h5ad, design, tmp_path, ca
     }.items():
         for command in (["demo"], ["run", h5ad, *design]):
             assert words in fails(capsys, *command, "--out", tmp_path / out)
+    for name in RESPONDER_FILES:
+        message = fails(capsys, "run", h5ad, *design, "--out", tmp_path / name[:-4])
+        assert f"{name} would be written, and is a folder" in message
     run = ["run", h5ad, *design, "--out", tmp_path / "new"]
     for report, words in {
         "file/r.html": "is a file, in which nothing can be written",

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from csv_files import read_exact
-from responder_screens import N_OTHERS, analysed
+from responder_screens import N_OTHERS, analysed, simulated
 from scipy.stats import norm
 from toy import KWARGS
 
@@ -69,6 +69,32 @@ def test_what_acts_on_a_gene_and_what_it_acts_on(done):
         ag.get.regulators(done, gene="D", responders=False)
 
 
+def test_what_was_tested_and_what_was_only_adjusted_for():
+    adata = simulated()
+    candidates = ag.get.responders(adata, selected=False).set_index(["source", "target"])["tested"]
+    assert set(candidates) == {True, False}
+    tables = [ag.get.regulators(adata, gene=gene) for gene in candidates.index.unique("target")]
+    table = pd.concat(tables).set_index(["source", "target"])
+    assert table["tested"].dtype == "boolean"
+    found = table["tested"].dropna()
+    assert found.astype(bool).sort_index().equals(candidates.sort_index())
+    assert table.loc[table["tested"].isna(), ["coef", "coef_padj"]].isna().all(axis=None)
+    mediators = table[table["tested"].eq(other=False)]
+    assert mediators["coef"].notna().all()
+    assert mediators["coef_padj"].isna().all()
+    assert not mediators["direct"].any()
+
+
+def test_edges_that_were_required_or_forbidden_were_not_tested(done):
+    rules = [("A", "B", "required"), ("A", "C", "forbidden")]
+    ag.tl.argen_dag(done, prior=pd.DataFrame(rules, columns=["source", "target", "rule"]))
+    table = ag.get.regulated(done, perturbation="A", responders=False).set_index("target")
+    assert table.loc["B", ["direct", "tested"]].tolist() == [True, False]
+    assert table.loc["B", ["coef", "coef_padj"]].notna().tolist() == [True, False]
+    assert table["tested"].isna()["C"]
+    assert ag.get.regulators(done, gene="C", responders=False).set_index("source").loc["B", "tested"]
+
+
 def test_graph_with_leaves(done):
     graph, plain = ag.get.graph(done, responders=True), ag.get.graph(done)
     assert nx.is_directed_acyclic_graph(graph)
@@ -90,9 +116,14 @@ def test_files(done, tmp_path):
     assert graph.nodes["D"]["kind"] == "responder"
     assert '"kind": "responder"' in ag.io.write_cyjs(done, tmp_path / "n.cyjs", responders=True).read_text()
     paths = ag.io.write_tables(done, tmp_path / "tables", responders=True)
-    assert "responders.csv" in [path.name for path in paths]
-    written = read_exact(tmp_path / "tables" / "responders.csv")
-    np.testing.assert_array_equal(written["coef"], ag.get.responders(done, selected=False)["coef"])
+    names = ["responders", "responder_candidates", "responder_pairs"]
+    assert [path.stem for path in paths if "responder" in path.stem] == names
+    for name, selected in (("responders", True), ("responder_candidates", False)):
+        written, table = read_exact(tmp_path / "tables" / f"{name}.csv"), ag.get.responders(done, selected=selected)
+        assert list(written) == list(table)
+        assert len(written) == len(table) == (1 if selected else 3)
+        for column in ("coef", "mde"):
+            np.testing.assert_array_equal(written[column], table[column])
     written = read_exact(tmp_path / "tables" / "responder_pairs.csv")
     pairs = ag.get.pairs(done, responders=True).query("kind == 'responder'")
     assert len(written) == len(pairs) == 3 * (N_OTHERS + 1)

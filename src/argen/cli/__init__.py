@@ -144,7 +144,8 @@ def _run(options: argparse.Namespace) -> None:
     out = _make_folder(options.out)
     _write_results(adata, out)  # before anything is printed: a closed pipe must not lose it
     if has_responders:
-        _write_csv(ag.get.responders(adata, selected=False), out / _RESPONDERS)
+        _write_csv(ag.get.responders(adata), out / _RESPONDERS)
+        _write_csv(ag.get.responders(adata, selected=False), out / _RESPONDER_CANDIDATES)
         pairs = ag.get.pairs(adata, selected=True, responders=True)
         _write_csv(pairs[pairs["kind"] == "responder"].drop(columns="kind"), out / _RESPONDER_PAIRS)
     for name in exports:
@@ -378,8 +379,13 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 
 _TABLES = ("edges", "candidates", "nodes", "perturbations", "pairs")
-_RESPONDERS, _RESPONDER_PAIRS = "responders.csv", "responder_pairs.csv"
-_WRITTEN = (*(f"{name}.csv" for name in _TABLES), _RESPONDERS, _RESPONDER_PAIRS, "network.png", "result.h5ad")
+_RESPONDERS, _RESPONDER_CANDIDATES = "responders.csv", "responder_candidates.csv"
+_RESPONDER_PAIRS = "responder_pairs.csv"
+_WRITTEN = (
+    *(f"{name}.csv" for name in _TABLES),
+    *(_RESPONDERS, _RESPONDER_CANDIDATES, _RESPONDER_PAIRS),
+    *("network.png", "result.h5ad"),
+)
 _EXPORTED = {
     "graphml": ("network.graphml",),
     "cyjs": ("network.cyjs",),

@@ -62,8 +62,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "from their UMI "
         "counts. Writes edges.csv (the network), candidates.csv (every edge that was tested), nodes.csv, "
         "perturbations.csv, "
-        "pairs.csv, responders.csv (edges to genes that nobody perturbed), responder_pairs.csv (significant total "
-        "effects on them), network.png and result.h5ad."
+        "pairs.csv, responders.csv (edges to genes that nobody perturbed), responder_candidates.csv (every candidate), "
+        "responder_pairs.csv (significant total effects on them), network.png and result.h5ad."
     )
     parser.add_argument(
         "file",
@@ -197,7 +197,7 @@ def _add_design_options(group: argparse._ArgumentGroup) -> None:
     add("gene_symbols", STEP, "COL", words)
     add("perturbations", STEP, "A,B", "use these perturbations only")
     add("min_cells", STEP, "N", "cells a perturbation needs")
-    words = "test effects on measured genes that nobody perturbed, auto: if quick (responders.csv, responder_pairs.csv)"
+    words = "test effects on measured genes that nobody perturbed, auto: if quick (responders.csv, responder_*.csv)"
     add("responders", STEP, None, words)
     add("min_counts", STEP, "N", "counts that such a gene needs in the control cells, and in the others")
     words = "transitive closure of the descendants: acyclic leaves out the weakest links of cycles"

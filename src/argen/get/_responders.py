@@ -76,7 +76,8 @@ def responders(
     key
         Name of the result.
     selected
-        Only the selected edges; ``False`` gives every candidate that was tested.
+        Only the selected edges; ``False`` gives every candidate that was tested, and the possible mediators that were
+        only adjusted for (``tested`` is False).
     power
         Probability with which an effect of the size ``mde`` would have been selected.
     gene_symbols
@@ -149,8 +150,10 @@ def regulators(
     One row per perturbation, direct ones first, then by the strength of the total effect: ``source``, ``target``,
     ``effect`` (total, natural log fold change), ``effect_se``, ``effect_padj`` (in the family of the network or
     that of responders), ``significant``; ``coef`` (direct, per
-    unit of the source's log expression), ``coef_se``, ``coef_padj``, ``direct`` (a selected edge). Direct effects are
-    missing where there is no candidate edge. The gene's own perturbation is not among them.
+    unit of the source's log expression), ``coef_se``, ``coef_padj``, ``direct`` (a selected edge), ``tested`` (True:
+    the direct effect was tested; False: it was adjusted for without a test, as that of a possible mediator, which has a
+    ``coef`` but no ``coef_padj``; missing: neither, the source stands in no equation of the target). The gene's own
+    perturbation is not among them.
 
     Raises
     ------
@@ -247,6 +250,7 @@ def _of_gene(
     if isinstance(responders, str) or (responders is True and not has_none):
         edges.append(edges_to_responders(adata, names, entry, responders, selected=False))
     direct = pd.concat([table[["source", "target", "coef", "se", "padj", "selected"]] for table in edges])
+    direct["tested"] = direct["padj"].notna().astype("boolean").where(direct["coef"].notna())
     if not isinstance(name, str):
         msg = f"{'gene' if end == 'target' else 'perturbation'}={name!r}: give the name of one."
         raise InputError(msg)

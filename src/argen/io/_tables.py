@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from argen._bridge.diagnostics.power import with_responder_mde
 from argen._bridge.files import check_folder, check_path, replaced
 from argen._bridge.modality import takes_mudata
 from argen._bridge.runtime import warn_user
@@ -102,7 +103,8 @@ def write_tables(
     format
         ``"csv"``, ``"tsv"`` or ``"parquet"``, which is the ending of the files too.
     responders
-        Also ``responders``, every candidate edge to genes that are no nodes (:func:`argen.get.responders`), and
+        Also ``responders``, the selected edges to genes that are no nodes (:func:`argen.get.responders`),
+        ``responder_candidates`` (the same with ``selected=False``: every candidate, and the possible mediators), and
         ``responder_pairs``, the total effects outside the network's own family of tests (those of
         :func:`argen.get.pairs` with the kind ``"responder"``): ``True``, or the name of the result of
         :func:`argen.tl.argen_responders`.
@@ -159,7 +161,9 @@ def _tables(
     tables = {"edges": network.edges, "candidates": network.candidates, "nodes": network.genes}
     if responders is not False:
         found = edges_to_responders(adata, network.names, network.entry, responders, selected=False)
-        tables["responders"] = found
+        found = with_responder_mde(found, network.power)
+        tables["responders"] = found[found["selected"]].reset_index(drop=True)
+        tables["responder_candidates"] = found
     if network.step is None:
         warn_user(f"perturbations and pairs are not written: the descendant step that {key!r} was made from is gone.")
         return tables
