@@ -1,14 +1,20 @@
 """Total and direct effects on genes that are measured but no nodes: against the network's own numbers and the truth."""
 
+import io
+
 import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from scanpy import settings
 from scipy import sparse
 from toy import KWARGS, assert_same, toy
 
 import argen as ag
 from argen._bridge.responders import blocks
+from argen._bridge.responders.total import compute_total_effects
+from argen._bridge.results.steps import read_step
+from argen._core.parallel import worker_pool
 from argen.errors import InputError, MissingResultError, StaleResultError
 
 N_OTHERS = 60  # so many that the depth is not composed of the effects
@@ -184,6 +190,73 @@ def test_bad_responders(screen, responders, words):
     with pytest.raises(InputError, match=words):
         ag.tl.argen_descendants(adata, **KWARGS, responders=responders)
     assert_same(adata, before)
+
+
+@pytest.mark.parametrize("function", [ag.tl.argen_descendants, ag.tl.argen_dag, ag.tl.argen_responders])
+def test_a_mask_is_named_as_such_in_a_short_message(done, function):
+    adata = done.copy()
+    design = {} if function is ag.tl.argen_responders else KWARGS
+    for mask in (np.ones(adata.n_vars, dtype=bool), [True, False], pd.Series([True] * 5), [np.True_, "D"]):
+        with pytest.raises(InputError, match=f"a mask of {len(mask)} values, .* responders='chosen'") as raised:
+            function(adata, **design, responders=mask)
+        assert len(str(raised.value)) < 200
+    with pytest.raises(InputError, match="responders names nothing: give 'all'"):
+        function(adata, **design, responders=(name for name in ()))
+    assert_same(adata, done)
+    adata.var["chosen"] = adata.var_names == "D"
+    ag.tl.argen_responders(adata, responders="chosen")
+    assert adata.uns["argen_responders"]["tables"]["genes"]["gene"].tolist() == ["D"]
+
+
+def test_names_from_a_generator(screen):
+    adata, other = screen.copy(), screen.copy()
+    names = ["D", "other3", "other1"]
+    ag.tl.argen_dag(adata, **KWARGS, responders=names)
+    ag.tl.argen_descendants(other, **KWARGS, responders=(name for name in names))
+    assert list(other.uns["argen_descendants"]["settings"]["responders"]) == names
+    ag.tl.argen_dag(other, **KWARGS, responders=iter(names))
+    for result in (adata, other):
+        assert set(ag.get.pairs(result, responders=True).query("kind == 'responder'")["target"]) == set(names)
+    ag.tl.argen_responders(other, responders=(name for name in names[:2]))
+    assert set(other.uns["argen_responders"]["tables"]["genes"]["gene"]) == set(names[:2])
+
+
+def test_the_bar_counts_the_blocks(done, monkeypatch):
+    monkeypatch.setattr(blocks, "GENES_PER_BLOCK", 7)
+    counts = []
+
+    def bar(_, total):
+        def track(blocks_read):
+            blocks_read = list(blocks_read)
+            counts.append((total, len(blocks_read)))
+            return blocks_read
+
+        return track
+
+    with worker_pool(1) as map_:
+        compute_total_effects(done, read_step(done, "argen_descendants"), map_, bar, "all")
+    assert counts == [(9, 9)]  # of 61 genes
+
+
+@pytest.fixture
+def logged():
+    before, stream = settings.logfile, io.StringIO()
+    settings.logfile = stream
+    yield stream
+    settings.logfile = before
+
+
+def test_networks_stay_where_the_step_is_the_same_but_for_its_responders(done, logged):
+    adata = done.copy()
+    ag.tl.argen_descendants(adata, **KWARGS, responders=["D", "other1"])
+    assert "run them again" not in logged.getvalue()
+    assert adata.uns["argen_descendants"]["id"] == done.uns["argen_descendants"]["id"]
+    ag.tl.argen_responders(adata)
+    assert set(adata.uns["argen_responders"]["tables"]["genes"]["gene"]) == {"D", "other1"}
+    ag.tl.argen_descendants(adata, **KWARGS | {"covariates": []}, responders=["D", "other1"])
+    assert "run them again: argen_dag (adata.uns)" in logged.getvalue()
+    with pytest.raises(StaleResultError, match=r"Run ag\.tl\.argen_dag again"):
+        ag.tl.argen_responders(adata)
 
 
 def test_what_is_missing_or_stale_is_an_error(screen, done):

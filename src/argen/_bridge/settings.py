@@ -1,12 +1,12 @@
 """Settings of the steps: as a user gives them, as frozen records, and as ``uns`` keeps them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypedDict, TypeVar
 
 import numpy as np
 
-from argen._bridge.validate import check_count, check_level, check_option
+from argen._bridge.validate import check_count, check_level, check_option, counted
 from argen._core.descendants.tests import TESTS
 from argen._core.glm.families import FAMILIES
 from argen._core.glm.sandwich import HC
@@ -22,6 +22,7 @@ __all__ = [
     "NetworkSettings",
     "from_uns",
     "plain",
+    "read_responders",
     "to_uns",
     "with_level",
 ]
@@ -73,7 +74,7 @@ class DescendantSettings:
                 "perturbations": _names("perturbations", value["perturbations"]),
                 "min_cells": check_count("min_cells", value["min_cells"], 2),
                 "hc": value["hc"] or USUAL_HC[value["test"]],
-                "responders": _responders(responders),
+                "responders": read_responders(responders),
                 "min_counts": check_count("min_counts", value["min_counts"], 1),
             }
         )
@@ -95,7 +96,7 @@ class DescendantOptions(TypedDict, total=False):
     pooled: bool
     adjust: Literal["auto", "perturbations", "genes", "both"] | None
     min_cells: int
-    responders: Literal["auto", "all"] | str | Sequence[str] | None
+    responders: Literal["auto", "all"] | str | Iterable[str] | None
     min_counts: int
     gene_symbols: str | None
 
@@ -172,16 +173,22 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def _responders(value: object) -> str | tuple[str, ...] | None:
+def read_responders(value: object) -> str | tuple[str, ...] | None:
+    """The argument `responders` as it is stored; names may come from any iterable, which is read once."""
     if value is None or isinstance(value, str):
         return value
-    if not isinstance(value, Iterable) or not list(value) or any(isinstance(one, bool | np.bool_) for one in value):
+    given = list(value) if isinstance(value, Iterable) else []
+    if any(isinstance(one, bool | np.bool_) for one in given):
         msg = (
-            f"responders={value!r}: give 'all', names of genes, or the name of a column of adata.var with True and "
-            "False."
+            f"responders is a mask of {counted(len(given), 'value')}, and masks are not taken. Make it a column of "
+            "adata.var, and name that: adata.var['chosen'] = mask and responders='chosen'."
         )
         raise InputError(msg)
-    return tuple(str(name) for name in value)
+    if not given:
+        what = f"responders={value!r}" if isinstance(value, Sized) or np.isscalar(value) else "responders names nothing"
+        msg = f"{what}: give 'all', names of genes, or the name of a column of adata.var with True and False."
+        raise InputError(msg)
+    return tuple(str(name) for name in given)
 
 
 def _names(argument: str, value: object) -> tuple[str, ...] | None:

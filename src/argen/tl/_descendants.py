@@ -1,13 +1,13 @@
 """Descendants of every perturbed gene."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from argen._bridge import log
 from argen._bridge.modality import takes_mudata
 from argen._bridge.remembered import with_remembered
 from argen._bridge.results.entries import check_free
-from argen._bridge.results.network import networks_of
+from argen._bridge.results.network import is_current, networks_of
 from argen._bridge.results.step_log import summary
 from argen._bridge.results.steps import compute_step, write_step
 from argen._bridge.settings import DescendantSettings
@@ -38,7 +38,7 @@ def argen_descendants(  # noqa: PLR0913
     adjust: Literal["auto", "perturbations", "genes", "both"] | None = "auto",
     alpha: float = 0.01,
     min_cells: int = 10,
-    responders: Literal["auto", "all"] | str | Sequence[str] | None = "auto",
+    responders: Literal["auto", "all"] | str | Iterable[str] | None = "auto",
     min_counts: int = 20,
     gene_symbols: str | None = None,
     n_jobs: int | None = None,
@@ -235,9 +235,10 @@ def argen_descendants(  # noqa: PLR0913
     settings = DescendantSettings.read(with_remembered(adata, given, ["qc"]))
     step = compute_step(adata, settings, key_added, n_jobs)
     adata = adata.copy() if copy else adata
-    outdated = [network.key for network in networks_of(adata, key_added) if key_added in adata.uns]
+    is_replaced = key_added in adata.uns
     write_step(adata, step)
-    if outdated:
+    outdated = [network.key for network in networks_of(adata, key_added) if not is_current(step.entry, network)]
+    if outdated and is_replaced:
         log.warning(f"made from the result that is replaced now, run them again: {name_some(outdated)} (adata.uns)")
     log.info("    finished", time=start, deep=summary(step.entry.key, step.tests, step.relation))
     return adata if copy else None

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeVar, overload
 
 from anndata import AnnData
@@ -24,7 +24,7 @@ def argen_descendants(
     adjust: Literal["auto", "perturbations", "genes", "both"] | None = "auto",
     alpha: float = 0.01,
     min_cells: int = 10,
-    responders: Literal["auto", "all"] | str | Sequence[str] | None = "auto",
+    responders: Literal["auto", "all"] | str | Iterable[str] | None = "auto",
     min_counts: int = 20,
     gene_symbols: str | None = None,
     n_jobs: int | None = None,
@@ -49,7 +49,7 @@ def argen_descendants(
     adjust: Literal["auto", "perturbations", "genes", "both"] | None = "auto",
     alpha: float = 0.01,
     min_cells: int = 10,
-    responders: Literal["auto", "all"] | str | Sequence[str] | None = "auto",
+    responders: Literal["auto", "all"] | str | Iterable[str] | None = "auto",
     min_counts: int = 20,
     gene_symbols: str | None = None,
     n_jobs: int | None = None,
@@ -74,7 +74,7 @@ def argen_descendants(
     adjust: Literal["auto", "perturbations", "genes", "both"] | None = "auto",
     alpha: float = 0.01,
     min_cells: int = 10,
-    responders: Literal["auto", "all"] | str | Sequence[str] | None = "auto",
+    responders: Literal["auto", "all"] | str | Iterable[str] | None = "auto",
     min_counts: int = 20,
     gene_symbols: str | None = None,
     n_jobs: int | None = None,

@@ -1,6 +1,6 @@
 """Direct effects of the genes of a network on every other measured gene."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -46,7 +46,7 @@ def argen_responders(
     adata: "AnnData | MuData",
     *,
     network: str = "argen_dag",
-    responders: Literal["all"] | str | Sequence[str] | None = None,
+    responders: Literal["all"] | str | Iterable[str] | None = None,
     first_stage: Literal["ancestors", "shared", "shrunk"] = "shrunk",
     alpha: float = 0.05,
     robust: bool | None = None,

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Literal, TypeVar, overload
 
 import numpy as np
@@ -12,7 +12,7 @@ def argen_responders(
     adata: _Data,
     *,
     network: str = "argen_dag",
-    responders: Literal["all"] | str | Sequence[str] | None = None,
+    responders: Literal["all"] | str | Iterable[str] | None = None,
     first_stage: Literal["ancestors", "shared", "shrunk"] = "shrunk",
     alpha: float = 0.05,
     robust: bool | None = None,
@@ -26,7 +26,7 @@ def argen_responders(
     adata: _Data,
     *,
     network: str = "argen_dag",
-    responders: Literal["all"] | str | Sequence[str] | None = None,
+    responders: Literal["all"] | str | Iterable[str] | None = None,
     first_stage: Literal["ancestors", "shared", "shrunk"] = "shrunk",
     alpha: float = 0.05,
     robust: bool | None = None,
@@ -40,7 +40,7 @@ def argen_responders(
     adata: _Data,
     *,
     network: str = "argen_dag",
-    responders: Literal["all"] | str | Sequence[str] | None = None,
+    responders: Literal["all"] | str | Iterable[str] | None = None,
     first_stage: Literal["ancestors", "shared", "shrunk"] = "shrunk",
     alpha: float = 0.05,
     robust: bool | None = None,

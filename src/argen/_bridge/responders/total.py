@@ -1,6 +1,6 @@
 """Total effects of every perturbation on every measured gene: computed, stored, read back as a table."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,11 @@ import pandas as pd
 from argen._bridge import log
 from argen._bridge.features import gene_columns, genes_of
 from argen._bridge.gene_names import gene_names
+from argen._bridge.responders import blocks
 from argen._bridge.responders.blocks import GeneReader
 from argen._bridge.results.entries import Entry, find_entry, new_entry, read_entry, write_entry
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED, categorical, flags
+from argen._bridge.settings import read_responders
 from argen._bridge.validate import counted, name_some
 from argen._core.descendants.dispersion import estimate_dispersions
 from argen._core.descendants.tests import fit_descendants
@@ -76,13 +78,7 @@ def chosen_genes(adata: "AnnData", responders: object, gene_symbols: str | None)
             raise InputError(msg)
         chosen = column.to_numpy(dtype=bool)
         return chosen if columns is None else chosen[columns]
-    if not isinstance(responders, Iterable) or len(list(responders)) == 0:
-        msg = f"responders={responders!r}: give 'all', names of genes, or a column of adata.var with True and False."
-        raise InputError(msg)
-    if all(isinstance(name, bool | np.bool_) for name in responders):
-        msg = "responders is a mask: put it into a column of adata.var, and name that."
-        raise InputError(msg)
-    wanted = names.genes(responders)
+    wanted = names.genes(read_responders(responders) or ())
     if unknown := [name for name in wanted if name not in genes]:
         msg = f"responders names genes that are not in adata.var_names: {name_some(map(repr, unknown))}."
         raise InputError(msg)
@@ -112,7 +108,7 @@ def compute_total_effects(
     genes["mean_control"], genes["dispersion"] = np.nan, np.nan
     family = FAMILIES[settings.family]
     how = {"test": settings.test, "hc": settings.hc, "pooled": settings.pooled}
-    track = bar("responders, blocks of genes", -(-len(columns) // 256))
+    track = bar("responders, blocks of genes", -(-len(columns) // blocks.GENES_PER_BLOCK))
     done = 0
     for block, screen in track(reader.blocks(columns)):
         rows = slice(done, done + len(block))
