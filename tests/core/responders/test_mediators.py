@@ -44,7 +44,7 @@ def test_the_rules_pair_by_pair(p):
 
 def test_below_a_parent_what_could_make_its_effect_is_a_mediator():
     """A strong node without an effect on the responder cannot, one whose knock-down is hardly seen can."""
-    effect = np.array([[-1.0, -0.6, -0.6], [0.0, -1.5, 0.0], [0.0, 0.0, -0.2]])
+    effect = np.array([[-1.0, -0.6, -0.6], [0.0, -1.5, 0.0], [0.0, 0.0, -0.1]])
     on_responder, se = np.array([[-0.5], [0.0], [0.0]]), np.full((3, 1), 0.07)
     below = np.triu(np.ones((3, 3), dtype=bool), 1)
     seen = Observed(effect, np.full((3, 3), 0.07), np.full((3, 3), 0.5), on_responder, se, np.full((3, 1), 0.5), below)
