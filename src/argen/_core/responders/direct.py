@@ -31,10 +31,9 @@ from argen._core.parallel import Map
 from argen._core.results import EdgeStatus, Equation, Instruments
 from argen._core.screen import Screen
 
-# α₀ of possible mediators. *Measured* FDR and recall of the edges without them and with them, 25 nodes: few counts
-# .11/.44, .04/.39, weak knock-downs .19/.09, .02/.06, cascades .09/.85, .03/.83 (four screens each); 100 nodes:
-# .15/.40, .02/.32, .16/.04, .05/.02, .12/.82, .06/.81 (two each). With α = .2 at 400 nodes a fifth of the edges was
-# left, with √(2 / p) nine tenths.
+# α₀ of possible mediators. *Measured* FDR and recall of the edges without mediators and with them, 25 nodes: few counts
+# .11/.44, .04/.38, weak knock-downs .19/.09, .02/.06, cascades .09/.85, .02/.83; 100 nodes, few counts .15/.40, .03/.33
+# (four screens each). With α = .2 at 400 nodes a fifth of the edges was left, with √(2 / p) nine tenths.
 POSSIBLE = 0.2
 
 __all__ = [
