@@ -22,8 +22,8 @@ __all__ = [
     "NetworkSettings",
     "from_uns",
     "plain",
-    "read_responders",
     "to_uns",
+    "wanted_responders",
     "with_level",
 ]
 
@@ -74,7 +74,7 @@ class DescendantSettings:
                 "perturbations": _names("perturbations", value["perturbations"]),
                 "min_cells": check_count("min_cells", value["min_cells"], 2),
                 "hc": value["hc"] or USUAL_HC[value["test"]],
-                "responders": read_responders(responders),
+                "responders": wanted_responders(responders),
                 "min_counts": check_count("min_counts", value["min_counts"], 1),
             }
         )
@@ -173,7 +173,7 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def read_responders(value: object) -> str | tuple[str, ...] | None:
+def wanted_responders(value: object) -> str | tuple[str, ...] | None:
     """The argument `responders` as it is stored; names may come from any iterable, which is read once."""
     if value is None or isinstance(value, str):
         return value

@@ -9,10 +9,10 @@ from argen._bridge.diagnostics.sensitivity import BASE, found_in_each
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.network import warn_if_stale
+from argen._bridge.results.tables import EDGE_KINDS
 from argen._bridge.validate import check_option
 from argen.errors import MissingResultError
 from argen.get._names import ShownNames
-from argen.get._responders import KINDS
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -275,7 +275,7 @@ def stability(
 
     if not responders:
         return table_of("edges")
-    parts = [table_of("edges").assign(kind=KINDS[0]), table_of("responders").assign(kind=KINDS[1])]
+    parts = [table_of("edges").assign(kind=EDGE_KINDS[0]), table_of("responders").assign(kind=EDGE_KINDS[1])]
     return pd.concat(parts, ignore_index=True)
 
 

@@ -15,10 +15,10 @@ from argen._bridge.modality import takes_mudata
 from argen._bridge.responders.stored import read_responders, responders_of
 from argen._bridge.results.entries import KINDS, Entry, find_entry, read_entry
 from argen._bridge.results.network import run_with_responders
+from argen._bridge.results.tables import EDGE_KINDS
 from argen._bridge.runtime import warn_user
 from argen.get._names import ShownNames
 from argen.get._opened import OpenedNetwork
-from argen.get._responders import KINDS as KINDS_OF_EDGES
 from argen.get._responders import edges_to_responders
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def evidence_of(
     leaves = [_candidates_to_responders(*pair) for pair in zip((first, second), results, strict=True)]
     draws = _draws_of_responders(beside["stability"], results[0], say)
     edges = _edges_of(names, draws, "responders")
-    return evidence_table(of_network, Sources(*leaves, stability=edges, kind=KINDS_OF_EDGES[1], **shared))
+    return evidence_table(of_network, Sources(*leaves, stability=edges, kind=EDGE_KINDS[1], **shared))
 
 
 _SEARCHES = {"argen": "two-stage search"}

@@ -13,9 +13,9 @@ from argen._bridge.diagnostics.power import with_edge_mde, with_pair_mde
 from argen._bridge.intervals import interval_95
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.network import step_of_network
-from argen._bridge.results.tables import WEAK_F
+from argen._bridge.results.tables import EDGE_KINDS, WEAK_F
 from argen.get._names import ShownNames
-from argen.get._responders import KINDS, edges_to_responders
+from argen.get._responders import edges_to_responders
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -145,16 +145,16 @@ class OpenedNetwork:
         found = table[table["selected"]]
         degree, depth = found["target"].value_counts(), dict(network.nodes(data="layer", default=0))
         layer = found["source"].map(depth).groupby(found["target"]).max()
-        nx_nodes = dict.fromkeys(network, KINDS[0])
+        nx_nodes = dict.fromkeys(network, EDGE_KINDS[0])
         for place, gene in enumerate(sorted(table["target"].unique()), start=len(self.genes)):
             known = {"order": place, "layer": int(layer.get(gene, -1)) + 1}
-            network.add_node(gene, **known, in_degree=int(degree.get(gene, 0)), out_degree=0, kind=KINDS[1])
+            network.add_node(gene, **known, in_degree=int(degree.get(gene, 0)), out_degree=0, kind=EDGE_KINDS[1])
         for gene, kind in nx_nodes.items():
             network.nodes[gene]["kind"] = kind
         for source, target in list(network.edges):
-            network.edges[source, target]["kind"] = KINDS[0]
+            network.edges[source, target]["kind"] = EDGE_KINDS[0]
         for edge in _named_for_graphs(table).to_dict("records"):
-            network.add_edge(edge.pop("source"), edge.pop("target"), **_scalars(edge), kind=KINDS[1])
+            network.add_edge(edge.pop("source"), edge.pop("target"), **_scalars(edge), kind=EDGE_KINDS[1])
 
     @cached_property
     def _held_pairs(self) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from argen._bridge.responders.stored import USUAL, read_responders, responders_o
 from argen._bridge.responders.total import read_total_effects, total_key, total_pairs
 from argen._bridge.results.entries import Entry, entries, find_entry, read_entry
 from argen._bridge.results.network import step_key_of_network, warn_if_stale
+from argen._bridge.results.tables import EDGE_KINDS
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import check_level, name_some
 from argen.errors import InputError
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-__all__ = ["KINDS", "edges_to_responders", "regulated", "regulators", "responder_pairs_of", "responders"]
-
-KINDS = ("network", "responder")
+__all__ = ["edges_to_responders", "regulated", "regulators", "responder_pairs_of", "responders"]
 
 
 def responder_pairs_of(adata: "AnnData", names: ShownNames, step: Entry, power: float) -> pd.DataFrame:
@@ -263,7 +262,7 @@ def _of_gene(
         raise InputError(msg)
     columns = {"effect": "effect", "se": "effect_se", "padj": "effect_padj", "significant": "significant"}
     totals = totals[totals[end] == shown]
-    if has_none and has_totals and (totals["kind"] == KINDS[1]).any():
+    if has_none and has_totals and (totals["kind"] == EDGE_KINDS[1]).any():
         _warn_of_others(adata, entry)
     table = totals[["source", "target", *columns]].rename(columns=columns)
     found = direct.rename(columns={"se": "coef_se", "padj": "coef_padj", "selected": "direct"})

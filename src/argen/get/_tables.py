@@ -7,10 +7,11 @@ import pandas as pd
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.network import named_network, network_of_step
+from argen._bridge.results.tables import EDGE_KINDS
 from argen._bridge.validate import check_level, check_option
 from argen.get._names import ShownNames
 from argen.get._opened import OpenedNetwork, held_pairs, pairs_of, perturbations_of, with_network
-from argen.get._responders import KINDS, edges_to_responders, responder_pairs_of
+from argen.get._responders import edges_to_responders, responder_pairs_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -116,8 +117,8 @@ def edges(
     if responders is False:
         return table
     further = edges_to_responders(adata, network.names, network.entry, responders, selected=selected)
-    further = further.assign(required=False, direction="one way", kind=KINDS[1])
-    return pd.concat([table.assign(kind=KINDS[0]), further], ignore_index=True)
+    further = further.assign(required=False, direction="one way", kind=EDGE_KINDS[1])
+    return pd.concat([table.assign(kind=EDGE_KINDS[0]), further], ignore_index=True)
 
 
 @takes_mudata
@@ -228,7 +229,7 @@ def pairs(
         return table
     further = responder_pairs_of(adata, names, step, power)
     further = further[further["significant"]] if selected else further
-    both = table.assign(kind=KINDS[0]), further.assign(kind=KINDS[1])
+    both = table.assign(kind=EDGE_KINDS[0]), further.assign(kind=EDGE_KINDS[1])
     return pd.concat([both[0].drop(columns="descendant"), both[1]], ignore_index=True)
 
 

@@ -9,11 +9,11 @@ import pandas as pd
 
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import read_entry
+from argen._bridge.results.tables import EDGE_KINDS
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
 from argen.get._names import ShownNames
 from argen.get._opened import OpenedNetwork
-from argen.get._responders import KINDS
 from argen.pl import _style as style
 from argen.pl._axes import on_paper, plain
 from argen.pl._labels import label_points
@@ -40,8 +40,8 @@ _OTHER = style.ISOLATED_EDGE
 _NEAR = 3.0  # points: of symbols closer than that one stands for all when names seek a place
 # How the level of a family of pairs is drawn, and named, where there are two.
 _FAMILIES = {
-    KINDS[0]: {"linestyle": ":", "color": style.INK, "words": ", network"},
-    KINDS[1]: {"linestyle": "--", "color": style.NOTE_COLOR, "words": ", responders"},
+    EDGE_KINDS[0]: {"linestyle": ":", "color": style.INK, "words": ", network"},
+    EDGE_KINDS[1]: {"linestyle": "--", "color": style.NOTE_COLOR, "words": ", responders"},
 }
 _ONE_FAMILY = {"linestyle": ":", "color": style.INK, "words": ""}
 _WORDS = {
@@ -176,7 +176,7 @@ def volcano_table(tests: pd.DataFrame, sources: Genes = None, targets: Genes = N
     table["no_counts"] = False if edges else without_counts(tests)
     if not edges:
         table["level"] = tests["mde_level"]
-        table["family"] = tests["kind"] if "kind" in tests else KINDS[0]
+        table["family"] = tests["kind"] if "kind" in tests else EDGE_KINDS[0]
     for name, genes in (("source", sources), ("target", targets)):
         if genes is not None:
             table = table[table[name].isin(genes)]

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from argen._bridge.diagnostics.responder_calibration import ResponderPlacebo
 from argen._bridge.guides.knockdown import read_guides
-from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED, categorical
+from argen._bridge.results.tables import EDGE_KINDS, PAIR_FLAGS, TESTS_USED, categorical
 from argen._core.diagnostics.calibration import Placebo
 from argen._core.diagnostics.null_rates import inflation, qq_points, rejection_rate
 from argen._core.diagnostics.power import bh_level, edge_levels
@@ -25,7 +25,6 @@ __all__ = ["NULLS", "Notes", "PseudoPerturbations", "calibration_tables", "read_
 # Where null tests come from; those of responders if they are asked for.
 NULLS = ("guides", "splits", "edges")
 RESPONDERS = "responders"
-KINDS = ("network", "responder")
 LEVELS = {"rate_05": 0.05, "rate_01": 0.01, "rate_001": 0.001}
 
 
@@ -188,10 +187,10 @@ def _with_responders(equations: pd.DataFrame, responders: ResponderPlacebo) -> p
     further = _per_equation(edges.responders[drawn], n_candidates, responders.placebo, levels)
     both = [equations.assign(target=equations["target"].astype(str)), further]
     names = np.concatenate([table["target"].to_numpy(dtype=object) for table in both])
-    kinds = np.repeat(KINDS, [len(table) for table in both])
+    kinds = np.repeat(EDGE_KINDS, [len(table) for table in both])
     joined = pd.concat([table.drop(columns="target") for table in both], ignore_index=True)
     joined.insert(0, "target", pd.Categorical(names))
-    return joined.assign(kind=pd.Categorical(kinds, KINDS))
+    return joined.assign(kind=pd.Categorical(kinds, EDGE_KINDS))
 
 
 def _real(n_real: int, n_discoveries: int) -> dict[str, int]:

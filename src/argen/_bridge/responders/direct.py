@@ -1,7 +1,7 @@
 """Direct effects on responders: the equations of a network's genes for every gene that none of them is."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -155,13 +155,7 @@ class _How:
         inner = map if self.cells is None else self.map_
         options = {"robust": self.robust, "map_": inner}
         found = solve(int(gene), self.data.nodes[A], own, self.first, self.covariance, self.cells, **options)
-        return _of_nodes(found, int(responder), A)
-
-
-def _of_nodes(found: Equation, responder: int, A: np.ndarray) -> Equation:
-    from dataclasses import replace
-
-    return replace(found, target=responder, candidates=A)
+        return replace(found, target=int(responder), candidates=A)
 
 
 def _joined(data: ResponderScreen, equations: list[Equation], alpha: float) -> DirectEffects:

@@ -14,7 +14,7 @@ from argen._bridge.responders import blocks
 from argen._bridge.responders.blocks import GeneReader
 from argen._bridge.results.entries import Entry, find_entry, new_entry, read_entry, write_entry
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED, categorical, flags
-from argen._bridge.settings import read_responders
+from argen._bridge.settings import wanted_responders
 from argen._bridge.validate import counted, name_some
 from argen._core.descendants.dispersion import estimate_dispersions
 from argen._core.descendants.tests import fit_descendants
@@ -78,7 +78,7 @@ def chosen_genes(adata: "AnnData", responders: object, gene_symbols: str | None)
             raise InputError(msg)
         chosen = column.to_numpy(dtype=bool)
         return chosen if columns is None else chosen[columns]
-    wanted = names.genes(read_responders(responders) or ())
+    wanted = names.genes(wanted_responders(responders) or ())
     if unknown := [name for name in wanted if name not in genes]:
         msg = f"responders names genes that are not in adata.var_names: {name_some(map(repr, unknown))}."
         raise InputError(msg)

@@ -21,7 +21,7 @@ from argen._bridge.results.fingerprint import fingerprint
 from argen._bridge.results.step_log import design, log_findings, log_shifts, summary, warn_dropped, warn_untested
 from argen._bridge.results.tables import SHIFTED, shifts_table
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
-from argen._bridge.settings import DescendantSettings, from_uns, read_responders
+from argen._bridge.settings import DescendantSettings, from_uns, wanted_responders
 from argen._bridge.storage import check_in_memory
 from argen._bridge.validate import check_anndata, check_key, name_some
 from argen._core.descendants.closure import descendant_relation
@@ -196,7 +196,7 @@ def open_step(
     check_free(adata, key_added, kind)
     _check_known(function, given)
     if "responders" in given:
-        given = {**given, "responders": read_responders(given["responders"])}
+        given = {**given, "responders": wanted_responders(given["responders"])}
     if descendants in adata.uns and not is_leftover(adata, descendants):
         _check_same(read_entry(adata, descendants, "descendants"), given)
         announce_compilation()

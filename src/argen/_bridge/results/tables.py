@@ -21,6 +21,7 @@ from argen._core.screen import Screen
 __all__ = [
     "DIRECTIONS",
     "EDGE_FLAGS",
+    "EDGE_KINDS",
     "PAIR_FLAGS",
     "ROBUST_SETS",
     "SHIFTED",
@@ -54,6 +55,8 @@ DIRECTIONS = {
     Direction.TIE: "tie",
     Direction.PRIOR: "prior",
 }
+# Edges, tests and placebo equations: among the genes of a network, and from them to responders.
+EDGE_KINDS = ("network", "responder")
 TESTS_USED = ("wald", "score", "")  # the last where there is no p-value
 PAIR_FLAGS = {
     PairStatus.OK: "",
