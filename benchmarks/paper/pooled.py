@@ -23,6 +23,7 @@ CASES = {"power": (-0.4, 1.0), "null": (0.0, 1.0), "null, other batches": (0.0, 
 def setting(controls: int, case: str, replicates: int) -> list[dict]:
     from scipy import sparse
 
+    from argen._core.counts import GeneCounts
     from argen._core.descendants.tests import fit_descendants
     from argen._core.screen import CONTROL, Covariates, build_screen
 
@@ -42,8 +43,7 @@ def setting(controls: int, case: str, replicates: int) -> list[dict]:
     rejected = {False: [], True: []}
     for _ in range(max(replicates // PERTURBATIONS**2, 1)):
         counts = rng.poisson(rate[:, None] * rng.gamma(4.0, 0.25, (n, PERTURBATIONS)))[screen.cell]
-        csc = sparse.csc_array(counts.astype(float))
-        drawn = replace(screen, indptr=csc.indptr, indices=csc.indices, data=csc.data)
+        drawn = replace(screen, counts=GeneCounts.of_matrix(sparse.csc_array(counts)))
         for pooled in rejected:
             tests = fit_descendants(drawn, test="wald", hc="HC3", pooled=pooled)
             rejected[pooled].append((tests.p < 0.05).mean())

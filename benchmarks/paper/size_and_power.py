@@ -52,14 +52,13 @@ def log_p_values(screen, counts: np.ndarray, test: str, hc: str) -> tuple[np.nda
 
     from scipy import sparse
 
+    from argen._core.counts import GeneCounts
     from argen._core.descendants.tests import fit_descendants
 
     log_p, expected = [], []
     for lo in range(0, counts.shape[1], GROUPS):  # the core takes as many genes as perturbations
-        csc = sparse.csc_array(counts[:, lo : lo + GROUPS])
-        tests = fit_descendants(
-            replace(screen, indptr=csc.indptr, indices=csc.indices, data=csc.data.astype(float)), test=test, hc=hc
-        )
+        drawn = GeneCounts.of_matrix(sparse.csc_array(counts[:, lo : lo + GROUPS]))
+        tests = fit_descendants(replace(screen, counts=drawn), test=test, hc=hc)
         log_p.append(tests.log_p)
         expected.append(tests.expected)
     return np.concatenate(log_p, axis=1), np.concatenate(expected, axis=1)

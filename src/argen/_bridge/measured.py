@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from argen._bridge.counts import depth_of, read_counts
 from argen._bridge.design import build_covariates, complete_cells, parse_covariates
 from argen._bridge.features import genes_of
-from argen._bridge.labels import NO_PERTURBATION, read_labels
+from argen._bridge.labels import NO_PERTURBATION, are_among, read_labels
+from argen._bridge.object_counts import ObjectCounts
 from argen._bridge.settings import DescendantSettings
 from argen._core.screen import CONTROL, Design, Screen, build_design
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 # Fewer counts than this in all cells are no log ratio of any group.
 LEAST_COUNTS = 20.0
-# Rows or columns of the counts that are taken at a time.
-_PART = 1024
 
-__all__ = ["LEAST_COUNTS", "MeasuredCells", "MeasuredScreen", "gene_sums", "own_genes", "read_cells", "read_measured"]
+__all__ = ["LEAST_COUNTS", "MeasuredCells", "MeasuredScreen", "own_genes", "read_cells", "read_measured"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class MeasuredCells:
     cell: np.ndarray
     perturbations: tuple[str, ...]
     covariate_names: tuple[str, ...]
-    counts: sparse.csr_array | sparse.csc_array | np.ndarray
+    counts: ObjectCounts
 
 
 def read_cells(adata: "AnnData", params: DescendantSettings, depth_genes: np.ndarray | None = None) -> MeasuredCells:
@@ -83,7 +81,7 @@ def read_cells(adata: "AnnData", params: DescendantSettings, depth_genes: np.nda
     perturbations = [name for name in perturbations if name not in left_out]
     if params.perturbations is not None:
         perturbations = [name for name in perturbations if name in params.perturbations]
-    wanted = complete & (np.isin(labels, perturbations) | np.isin(labels, params.control))
+    wanted = complete & (are_among(labels, perturbations) | are_among(labels, params.control))
     while True:
         cells = np.flatnonzero(wanted)
         covariates, alone = build_covariates(spec, adata.obs.iloc[cells])
@@ -113,13 +111,10 @@ def read_measured(
     used[0, cells.cell] = 1.0
     measured = genes_of(adata)
     at = measured.get_indexer(list(cells.perturbations))
-    genes = _enough(gene_sums(cells.counts, used)[0], measured, at, most)
-    submatrix = sparse.csc_array(cells.counts[:, genes][cells.cell])
+    genes = _enough(cells.counts.gene_sums(used)[0], measured, at, most)
     screen = Screen(
         tuple(measured[genes]),
-        submatrix.indptr.astype(np.int64),
-        submatrix.indices.astype(np.int32),
-        submatrix.data.astype(np.float64),
+        cells.counts.of(genes, cells.cell),
         cells.design,
         cells.cell,
         cells.covariate_names,
@@ -127,20 +122,6 @@ def read_measured(
     own = np.full(len(measured) + 1, -1)
     own[genes] = np.arange(len(genes))
     return MeasuredScreen(screen, cells.perturbations, own[at])
-
-
-def gene_sums(counts: sparse.csr_array | sparse.csc_array | np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weighted sums over the cells, `weights` @ `counts`, shape (m, genes); a part at a time.
-
-    A product of unlike types would copy the whole matrix.
-    """
-    if sparse.issparse(counts) and counts.format == "csc":
-        starts = range(0, max(counts.shape[1], 1), _PART)
-        return np.hstack([weights @ counts[:, lo : lo + _PART] for lo in starts])
-    total = np.zeros((len(weights), counts.shape[1]))
-    for lo in range(0, counts.shape[0], _PART):
-        total += weights[:, lo : lo + _PART] @ counts[lo : lo + _PART]
-    return total
 
 
 def _enough(total: np.ndarray, names: pd.Index, own: np.ndarray, most: int | None) -> np.ndarray:
@@ -158,16 +139,8 @@ def own_genes(measured: MeasuredScreen) -> MeasuredScreen:
     """The same cells with the genes that are perturbed themselves alone."""
     genes = np.unique(measured.own[measured.own >= 0])
     screen = measured.screen
-    shape = (screen.n_cells, screen.n_genes)
-    counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=shape)[:, genes]
     names = tuple(screen.genes[j] for j in genes)
     place = np.full(screen.n_genes + 1, -1)
     place[genes] = np.arange(len(genes))
-    some = replace(
-        screen,
-        genes=names,
-        indptr=counts.indptr.astype(np.int64),
-        indices=counts.indices.astype(np.int32),
-        data=counts.data,
-    )
+    some = replace(screen, genes=names, counts=screen.counts.of_genes(genes))
     return MeasuredScreen(some, measured.perturbations, place[measured.own])

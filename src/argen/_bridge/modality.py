@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from argen._bridge.lazy import is_lazy, tables_in_memory
 from argen._bridge.mudatas import copied, is_mudata, naming_columns
 from argen._bridge.results.entries import is_entry
 from argen._bridge.runtime import one_call
@@ -51,6 +52,9 @@ def takes_mudata(function: Function) -> Function:
             return called(adata, *args, **kwargs)
 
     def called(adata: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_lazy(adata):
+            with tables_in_memory(adata) as light:
+                return function(light, *args, **kwargs)
         if not is_mudata(adata):
             if kwargs.get("copy", False) and hasattr(adata, "isbacked"):
                 check_takes_results(adata, copy=True)

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from numbers import Integral
 
 from argen._bridge import log
+from argen._bridge.kept import one_reading
 from argen.errors import ArgenWarning, InputError
 
 __all__ = ["Bar", "announce_compilation", "new_names", "one_call", "progress_bars", "resolve_n_jobs", "warn_user"]
@@ -34,7 +35,8 @@ def one_call() -> Iterator[None]:
         return
     token = _warned.set(set())
     try:
-        yield
+        with one_reading():
+            yield
     finally:
         _warned.reset(token)
 

@@ -1,16 +1,17 @@
-"""Where the data of an AnnData are: argen takes what is in memory."""
+"""Where the data of an AnnData are: counts may be on disk, the tables of obs and var are to be in memory."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
+from argen._bridge.row_sources import is_on_disk
 from argen.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["check_in_memory", "check_is_read", "check_matrix", "check_takes_results"]
+__all__ = ["check_in_memory", "check_is_read", "check_matrix", "check_readable", "check_takes_results"]
 
 _KINDS = {"dask": "a dask array", "h5py": "a matrix on disk", "zarr": "a matrix on disk", "anndata": "a matrix on disk"}
 
@@ -34,14 +35,20 @@ def check_takes_results(adata: "AnnData", *, copy: bool = False, name: str = "ad
         raise InputError(_message(name, what, name))
 
 
-def check_in_memory(adata: "AnnData", layer: str | None) -> None:
-    """Raise :class:`~argen.errors.InputError` if the counts are not in memory; none at all are no matter here."""
+def check_readable(adata: "AnnData", layer: str | None) -> None:
+    """Raise :class:`~argen.errors.InputError` if counts are where they cannot be read; none at all do not matter."""
     matrix = adata.layers.get(layer) if layer is not None else adata.X
     if matrix is not None:
         check_matrix(matrix, "adata.X" if layer is None else f"adata.layers[{layer!r}]")
 
 
 def check_matrix(matrix: object, where: str, whole: str = "adata") -> None:
+    """Raise :class:`~argen.errors.InputError` unless a matrix is in memory, in an open file, or a dask array."""
+    if not is_on_disk(matrix):
+        check_in_memory(matrix, where, whole)
+
+
+def check_in_memory(matrix: object, where: str, whole: str = "adata") -> None:
     """Raise :class:`~argen.errors.InputError` unless a matrix is in memory; `whole` is the object that has it."""
     if isinstance(matrix, np.ndarray) or sparse.issparse(matrix):
         return

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from argen._core.counts import GeneCounts
+
 __all__ = ["CONTROL", "Covariates", "Design", "Screen", "build_design", "build_screen", "regroup", "with_shifts"]
 
 CONTROL = -1
@@ -69,8 +71,8 @@ class Screen:
         Names of the p genes of the network, sorted by code point, so that the order of the columns of the
         input changes nothing; gene j is also perturbation j, unless the groups were split by guides
         (:func:`regroup`).
-    indptr, indices, data
-        Counts in CSC form, n cells × p genes, rows in the order of `design`.
+    counts
+        Counts of the genes over the cells in the order of `design`.
     design
         Groups, strata, depth and covariates.
     cell
@@ -84,9 +86,7 @@ class Screen:
     """
 
     genes: tuple[str, ...]
-    indptr: np.ndarray
-    indices: np.ndarray
-    data: np.ndarray
+    counts: GeneCounts
     design: Design
     cell: np.ndarray
     covariate_names: tuple[str, ...]
@@ -138,14 +138,11 @@ class Screen:
 
     def counts_of(self, gene: int) -> np.ndarray:
         """Dense counts of one gene over the sorted cells, float64."""
-        y = np.zeros(self.n_cells)
-        column = slice(self.indptr[gene], self.indptr[gene + 1])
-        y[self.indices[column]] = self.data[column]
-        return y
+        return self.counts.dense(gene)
 
 
 def build_screen(
-    counts: sparse.csc_array | sparse.csc_matrix,
+    counts: sparse.csc_array | sparse.csc_matrix | GeneCounts,
     perturbation: np.ndarray,
     depth: np.ndarray,
     covariates: Covariates,
@@ -156,7 +153,7 @@ def build_screen(
     Parameters
     ----------
     counts
-        Cells × genes, CSC; column j holds the counts of ``genes[j]``.
+        Cells × genes, CSC or read by genes; column j holds the counts of ``genes[j]``.
     perturbation
         Index into `genes` of the perturbed gene, :data:`CONTROL` for control cells; shape (n,).
     depth
@@ -167,8 +164,9 @@ def build_screen(
         Names, sorted by code point.
     """
     design, order = build_design(perturbation, depth, covariates, len(genes))
-    indptr, indices, data = _reorder_rows(counts, order)
-    return Screen(tuple(genes), indptr, indices, data, design, order, covariates.names)
+    if not isinstance(counts, GeneCounts):
+        counts = GeneCounts.of_matrix(counts)
+    return Screen(tuple(genes), counts.of_cells(order), design, order, covariates.names)
 
 
 def regroup(screen: Screen, group: np.ndarray, n_groups: int, keep: np.ndarray | None = None) -> Screen:
@@ -196,12 +194,10 @@ def regroup(screen: Screen, group: np.ndarray, n_groups: int, keep: np.ndarray |
     _, level = np.unique(old.stratum_level[stratum], return_inverse=True)
     covariates = Covariates(level.ravel(), old.stratum_dummies[stratum], old.numeric[rows], screen.covariate_names)
     design, order = build_design(group[rows], old.depth[rows], covariates, n_groups)
-    counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=(screen.n_cells, screen.n_genes))
-    indptr, indices, data = _reorder_rows(counts if keep is None else counts[rows], order)
-    shifted = None if screen.shifted is None else screen.shifted[rows[order]]
-    return Screen(
-        screen.genes, indptr, indices, data, design, rows[order], screen.covariate_names, screen.gene_shift, shifted
-    )
+    cells = rows[order]
+    shifted = None if screen.shifted is None else screen.shifted[cells]
+    counts = screen.counts.of_cells(cells)
+    return Screen(screen.genes, counts, design, cells, screen.covariate_names, screen.gene_shift, shifted)
 
 
 def with_shifts(screen: Screen, of_perturbation: np.ndarray, of_gene: np.ndarray) -> Screen:
@@ -275,19 +271,3 @@ def _supported(level: np.ndarray, dummies: np.ndarray, control_strata: np.ndarra
     has_level = np.isin(level, level[control_strata])
     dummy_seen = dummies[control_strata].any(axis=0)
     return has_level & ~(dummies[:, ~dummy_seen] > 0).any(axis=1)
-
-
-def _reorder_rows(
-    counts: sparse.csc_array | sparse.csc_matrix, order: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rank = np.empty(len(order), dtype=np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    shuffled = sparse.csc_array(
-        (counts.data.astype(np.float64), rank[counts.indices], counts.indptr), shape=counts.shape
-    )
-    sorted_rows = shuffled.tocsr().tocsc()  # there and back sorts the rows, in time that is linear in the non-zeros
-    return (
-        sorted_rows.indptr.astype(np.int64),
-        sorted_rows.indices.astype(np.int32),
-        np.ascontiguousarray(sorted_rows.data),
-    )

@@ -15,6 +15,7 @@ from argen._bridge.guides.names import is_named
 from argen._bridge.labels import NO_PERTURBATION
 from argen._bridge.runtime import warn_user
 from argen._bridge.spelling import Asked, cure_of
+from argen._bridge.storage import check_in_memory
 from argen._bridge.validate import check_level, name_some
 from argen._core.graphs.reach import transitive_closure
 from argen.errors import DesignError, InputError
@@ -204,16 +205,18 @@ def _expression(
         return _values(adata, genes, layer), np.ones(adata.n_obs, dtype=bool)
     counts = read_counts(adata, layer, " If these are normalised values, give normalize=False.")
     tell_of_counts(adata, layer)
-    total = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    total = counts.cell_totals()
     used = total > 0
     scale = np.divide(np.median(total[used]) if used.any() else 1.0, total, out=np.zeros_like(total), where=used)
-    own = sparse.csr_array(counts[:, genes_of(adata).get_indexer(genes)])
+    own = counts.of(genes_of(adata).get_indexer(genes)).matrix()
     return sparse.csc_array(sparse.diags_array(scale) @ own).log1p(), used
 
 
 def _values(adata: "AnnData", genes: list[str], layer: str | None) -> sparse.csc_array:
     """Values as they are."""
-    own = matrix_of(adata, layer)[:, gene_positions(adata, genes)]
+    matrix = matrix_of(adata, layer)
+    check_in_memory(matrix, matrix_name("adata", layer))
+    own = matrix[:, gene_positions(adata, genes)]
     values = sparse.csc_array(own.astype(np.float64) if own.dtype == np.float16 else own)
     if not np.isfinite(values.data).all():
         msg = f"{matrix_name('adata', layer)} holds NaN or infinite values."

@@ -8,6 +8,7 @@ from oracles import poisson
 from scipy import stats
 from screens import random_screen
 
+from argen._core.counts import GeneCounts
 from argen._core.dag.equations import steps_of
 from argen._core.dag.instruments import instrument_set
 from argen._core.dag.search import search_dag
@@ -117,8 +118,9 @@ def test_real_cells_never_enter_a_placebo():
     data = random_screen(4, p=3)
     _, before = placebo_of(data.screen, chain(3))
     screen = data.screen
-    perturbed = screen.group[screen.indices] < screen.n_groups
-    other = replace(screen, data=screen.data + perturbed * (screen.indices % 3))
+    counts = screen.counts.matrix().astype(np.int64)
+    counts.data += (screen.group < screen.n_groups)[counts.indices] * (counts.indices % 3)
+    other = replace(screen, counts=GeneCounts.of_matrix(counts))
     _, after = placebo_of(other, chain(3))
     one = before.equation == np.flatnonzero([len(before.edge[before.equation == i]) == 1 for i in range(2)])[0]
     ratio = after.coef[one] / before.coef[one]

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
 
 from argen._bridge.checks.findings import Finding
+from argen._bridge.object_counts import ObjectCounts
 from argen._core.checks.depth import depth_slope, unfollowed_spread
 
 __all__ = ["LARGEST_SHARE", "depth_finding", "totals_of"]
@@ -16,14 +16,12 @@ LARGEST_SHARE = 0.1
 SLOPES = (0.5, 1.6)
 
 
-def totals_of(counts, usual: np.ndarray | None = None) -> list[np.ndarray]:
+def totals_of(counts: ObjectCounts, usual: np.ndarray | None = None) -> list[np.ndarray]:
     """Counts of each cell, and those of the `usual` genes (a mask): a depth may leave out those with a tenth of all."""
     if usual is None:
-        of_gene = np.asarray(counts.sum(axis=0), dtype=float).ravel()
+        of_gene = counts.gene_sums(np.ones((1, counts.shape[0])))[0]
         usual = of_gene <= LARGEST_SHARE * of_gene.sum()
-    if not sparse.issparse(counts):
-        counts = np.asarray(counts)
-    totals = [np.asarray(some.sum(axis=1), dtype=float).ravel() for some in (counts, counts[:, np.flatnonzero(usual)])]
+    totals = [counts.cell_totals(), counts.cell_totals(usual)]
     return totals if np.median(totals[1]) > 0 else totals[:1]  # few genes have none that are usual
 
 

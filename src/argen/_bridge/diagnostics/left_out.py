@@ -66,7 +66,7 @@ class OwnCells:
         from anndata import AnnData
 
         screen = step.screen
-        counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=(screen.n_cells, screen.n_genes))
+        counts = screen.counts.matrix()
         read = read_labels(adata, step.settings)  # genes by the names of the screen, controls one by one
         labels, key = read.of_cell[screen.cell], step.settings.perturbation_key
         spec = parse_covariates(step.settings.covariates, adata.obs)

@@ -17,8 +17,9 @@ from argen._bridge.features import features_of_type, guide_type, other_types
 from argen._bridge.guides.mapping import GuideTargetMap, check_unique, mapped_guides, read_mapping
 from argen._bridge.guides.names import GuideLabel, clean_text
 from argen._bridge.modality import check_present, find_guides, modality
-from argen._bridge.storage import check_is_read, check_matrix
+from argen._bridge.storage import check_in_memory, check_is_read
 from argen._bridge.validate import check_complete, check_layer, counted, name_quoted, read_column, read_numbers
+from argen._core.checks.scaled import find_scaling
 from argen._core.guides import CellGroups
 from argen.errors import InputError
 
@@ -248,18 +249,20 @@ def _as_counts(matrix: object, where: str, cure: Cure) -> sparse.csr_array:
     """Counts of guides in whatever holds them, a file that is open included; what is odd about them is said."""
     if hasattr(matrix, "to_memory"):  # sparse, in an open file
         matrix = matrix.to_memory()
-    elif type(matrix).__module__.startswith("h5py"):
+    elif type(matrix).__module__.startswith(("h5py", "zarr")):
         matrix = matrix[...]
+    elif hasattr(matrix, "compute"):  # a dask array
+        matrix = matrix.compute()
     if isinstance(matrix, pd.DataFrame):
         matrix = numbers_of_table(matrix, where)
-    check_matrix(matrix, where)
+    check_in_memory(matrix, where)
     matrix = matrix.tocsr() if sparse.issparse(matrix) else np.asarray(matrix)
     counts = sparse.csr_array(as_counts(matrix, where, cure)).astype(np.int64, copy=True)
     if rounding := find_rounding(matrix):
         log.warning(f"{where}: {rounding}")
     counts.sum_duplicates()
     counts.eliminate_zeros()
-    warn_scaled(counts, where, thinned=False)
+    warn_scaled(find_scaling(counts, thinned=False), where)
     return counts
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from argen._bridge import log
 from argen._bridge.checks.depth_scale import depth_finding, totals_of
@@ -160,10 +159,7 @@ def _depth(adata: "AnnData", column: str | None, counts: Callable) -> np.ndarray
 def _n_genes(adata: "AnnData", column: str | None, counts: Callable) -> np.ndarray:
     if column is not None:
         return _column(adata, column, "n_genes")
-    matrix = counts()
-    if sparse.issparse(matrix):
-        return np.asarray((matrix > 0).sum(axis=1)).ravel()
-    return (matrix > 0).sum(axis=1)
+    return counts().genes_per_cell()
 
 
 def _percent_mito(adata: "AnnData", column: str | None, counts: Callable, gene_symbols: str | None) -> np.ndarray:
@@ -180,9 +176,7 @@ def _percent_mito(adata: "AnnData", column: str | None, counts: Callable, gene_s
             f"percentage: name it in percent_mito=.... Columns: {name_quoted(adata.obs.columns, 30) or 'none'}."
         )
         raise InputError(msg)
-    matrix = counts()
-    total = np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
-    mito = np.asarray(matrix[:, np.flatnonzero(is_mito)].sum(axis=1), dtype=np.float64).ravel()
+    total, mito = counts().cell_totals(), counts().cell_totals(is_mito)
     return 100.0 * np.divide(mito, total, out=np.zeros(len(total)), where=total > 0)
 
 

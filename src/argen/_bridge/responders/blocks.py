@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from argen._bridge.features import genes_of
-from argen._bridge.measured import gene_sums, read_cells
+from argen._bridge.measured import read_cells
 from argen._bridge.results.tables import SHIFTED
 from argen._bridge.settings import DescendantSettings
 from argen._core.screen import Screen, with_shifts
@@ -49,9 +48,6 @@ class GeneReader:
         cells = read_cells(adata, settings, depth_genes)
         self.cells = cells
         self.genes = genes_of(adata)
-        self._counts = _by_gene(cells.counts)
-        self._rank = np.full(adata.n_obs, -1, dtype=np.int32)
-        self._rank[cells.cell] = np.arange(len(cells.cell), dtype=np.int32)
         out = shifts[shifts["taken_out"].astype(bool)]
         self._shift_of = {kind: out.loc[out["of"].astype(str) == kind].set_index("name")["shift"] for kind in SHIFTED}
 
@@ -65,26 +61,18 @@ class GeneReader:
         design = self.cells.design
         first_control = design.seg_start[design.group_seg[-2]]
         parts = self.cells.cell[first_control:], self.cells.cell[:first_control]
-        masks = np.zeros((2, len(self._rank)))
+        masks = np.zeros((2, self.cells.counts.shape[0]))
         for mask, cells in zip(masks, parts, strict=True):
             mask[cells] = 1.0
-        control, perturbed = gene_sums(self._counts, masks)
+        control, perturbed = self.cells.counts.gene_sums(masks)
         return control, perturbed
 
     def screen(self, columns: Sequence[int]) -> Screen:
         """Screen of some genes by their columns; −1 gives a gene without counts."""
         columns = np.asarray(columns, dtype=np.int64)
-        there = np.flatnonzero(columns >= 0)
-        some = sparse.csc_array(self._counts[:, columns[there]])
-        row = self._rank[some.indices]
-        inside = row >= 0
-        sizes = np.zeros(len(columns), dtype=np.int64)
-        sizes[there] = np.add.reduceat(np.append(inside, False), some.indptr[:-1]) * (np.diff(some.indptr) > 0)
         screen = Screen(
             genes=tuple(self.genes[c] if c >= 0 else "" for c in columns),
-            indptr=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-            indices=row[inside],
-            data=some.data[inside].astype(np.float64),
+            counts=self.cells.counts.of(columns, self.cells.cell),
             design=self.cells.design,
             cell=self.cells.cell,
             covariate_names=self.cells.covariate_names,
@@ -100,12 +88,3 @@ class GeneReader:
         for lo in range(0, len(columns), GENES_PER_BLOCK):
             block = columns[lo : lo + GENES_PER_BLOCK]
             yield block, self.screen(block)
-
-
-def _by_gene(counts: sparse.csr_array | sparse.csc_array | np.ndarray) -> sparse.csc_array | np.ndarray:
-    """The same counts, a gene's beside each other; a copy is of the smallest type of integers that holds them."""
-    if not sparse.issparse(counts) or counts.format == "csc":
-        return counts
-    small = np.min_scalar_type(int(counts.data.max(initial=0)))
-    small_counts = sparse.csr_array((counts.data.astype(small), counts.indices, counts.indptr), shape=counts.shape)
-    return sparse.csc_array(small_counts)

@@ -19,9 +19,10 @@ def fingerprint(screen: Screen, cell_names: pd.Index) -> str:
     order = np.argsort(hashes, kind="stable")
     design, stratum = screen.design, screen.stratum
     # A sum of (hash of the cell) × (count) per gene, modulo 2⁶⁴: no order, no copy of the counts.
-    products = np.append(hashes[screen.indices] * screen.data.astype(np.uint64), np.uint64(0))
-    sums = np.add.reduceat(products, screen.indptr[:-1])
-    sums[np.diff(screen.indptr) == 0] = 0
+    sums = np.zeros(screen.n_genes, dtype=np.uint64)
+    for gene in range(screen.n_genes):
+        cells, values = screen.counts.nonzero(gene)
+        sums[gene] = (hashes[cells] * values.astype(np.uint64)).sum(dtype=np.uint64)
     columns = (
         screen.group,
         design.stratum_level[stratum],

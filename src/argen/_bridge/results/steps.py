@@ -22,7 +22,7 @@ from argen._bridge.results.step_log import design, log_findings, log_shifts, sum
 from argen._bridge.results.tables import SHIFTED, shifts_table
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
 from argen._bridge.settings import DescendantSettings, from_uns, wanted_responders
-from argen._bridge.storage import check_in_memory
+from argen._bridge.storage import check_readable
 from argen._bridge.validate import check_anndata, check_key, name_some
 from argen._core.descendants.closure import descendant_relation
 from argen._core.descendants.dispersion import estimate_dispersions
@@ -155,7 +155,7 @@ def read_step(adata: "AnnData", key: str) -> DescendantStep:
     """
     entry = read_entry(adata, key, "descendants")
     settings = from_uns(DescendantSettings, entry.settings)
-    check_in_memory(adata, settings.layer)
+    check_readable(adata, settings.layer)
     cure = f"Run ag.tl.argen_descendants again to renew adata.uns[{key!r}]."
     try:
         screen, _ = read_screen(adata, settings, entry.tables.get("depth_genes"))
@@ -219,7 +219,7 @@ def fits_data(adata: "AnnData", entry: Entry) -> bool:
 
     Counts that are not in memory are an error, as in :func:`read_step`.
     """
-    check_in_memory(adata, from_uns(DescendantSettings, entry.settings).layer)
+    check_readable(adata, from_uns(DescendantSettings, entry.settings).layer)
     try:
         read_step(adata, entry.key)
     except ArgenError:

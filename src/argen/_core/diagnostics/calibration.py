@@ -320,12 +320,4 @@ def placebo_estimates(
 
 
 def _one_gene(screen: Screen, gene: int) -> Screen:
-    column = slice(screen.indptr[gene], screen.indptr[gene + 1])
-    indptr = screen.indptr[gene : gene + 2] - screen.indptr[gene]
-    return replace(
-        screen,
-        genes=(screen.genes[gene],),
-        indptr=indptr,
-        indices=screen.indices[column],
-        data=screen.data[column],
-    )
+    return replace(screen, genes=(screen.genes[gene],), counts=screen.counts.of_genes([gene]))

@@ -110,10 +110,7 @@ def _residual_correlation(
     screen: Screen, theta: np.ndarray, S: np.ndarray, E: np.ndarray, used: np.ndarray, map_: Map
 ) -> np.ndarray:
     """Correlation matrix of y − μ⁰ S/E over all cells, summed over blocks of cells in order."""
-    from scipy import sparse
-
-    shape = (screen.n_cells, screen.n_genes)
-    counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=shape).tocsr()
+    counts = screen.counts.matrix().tocsr()
     factor, group, stratum = ratio(S, E), screen.group, screen.stratum
 
     def product(start: int) -> np.ndarray:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import sparse
 
 from argen._core.descendants.tests import fit_descendants
 from argen._core.parallel import Map
@@ -59,12 +58,10 @@ def _z_folds(
 def subscreen(screen: Screen, cells: np.ndarray) -> Screen:
     """The screen of some of the sorted cells; levels and dummies that none of them has are left out."""
     design, stratum = screen.design, screen.stratum[cells]
-    shape = (screen.n_cells, screen.n_genes)
-    counts = sparse.csc_array((screen.data, screen.indices, screen.indptr), shape=shape)
     level = np.unique(design.stratum_level[stratum], return_inverse=True)[1]
     dummies = design.stratum_dummies[stratum]
     varies = (dummies.min(axis=0, initial=1.0) == 0.0) & (dummies.max(axis=0, initial=0.0) == 1.0)
     covariates = Covariates(level, dummies[:, varies], design.numeric[cells], screen.covariate_names)
     group = screen.group[cells]
     perturbation = np.where(group == screen.n_genes, CONTROL, group)
-    return build_screen(counts[cells], perturbation, design.depth[cells], covariates, screen.genes)
+    return build_screen(screen.counts.of_cells(cells), perturbation, design.depth[cells], covariates, screen.genes)

@@ -50,8 +50,8 @@ def search_naive(
 def log_expression(screen: Screen) -> np.ndarray:
     """log(Y / ℓ + 1) of all genes, cells × genes."""
     observed = np.zeros((screen.n_cells, screen.n_genes))
-    gene = np.repeat(np.arange(screen.n_genes), np.diff(screen.indptr))
-    observed[screen.indices, gene] = np.log1p(screen.data / screen.design.depth[screen.indices])
+    for gene in range(screen.n_genes):
+        observed[:, gene] = np.log1p(screen.counts_of(gene) / screen.design.depth)
     return observed
 
 

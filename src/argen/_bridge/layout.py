@@ -1,0 +1,189 @@
+"""Counts on disk → blocks of genes: one pass over the matrix, within a limit of memory.
+
+The matrix is read in pieces. Each is checked to hold counts, laid out by genes in the smallest type of integers, and
+written; then the pieces are joined to one file for each block of genes, and the folder gets its final name, with an
+index. A folder with that name is whole. The cells stay in the order of the object, so that every design of it reads the
+same files.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from argen._bridge import log
+from argen._bridge.count_values import Rounding, as_counts, find_rounding
+from argen._bridge.memory_limit import Reading, scratch_folder
+from argen._bridge.object_counts import ObjectCounts, by_gene
+from argen._bridge.row_sources import find_source, pieces
+from argen._core.checks.scaled import MOST_CELLS, Scaled, find_scaling
+from argen._core.counts import CountsInMemory, smallest_type
+from argen._core.stored_counts import ROW_TYPE, CountsOnDisk, block_file
+from argen.errors import InputError
+
+__all__ = ["layout_name", "read_laid_out"]
+
+_VERSION = 1
+_INDEX = "index.json"
+_ARRAYS = "index.npz"
+# Shares of the limit: bytes of a piece as it is read (several copies of it are made), and those of a block of genes.
+_PIECE, _BLOCK = 1 / 32, 1 / 24
+_MOST_GENES = 512  # of a block
+
+
+def layout_name(matrix: object, genes: np.ndarray | None) -> str:
+    """Name of the folder for a matrix, some of whose columns are genes."""
+    digest = hashlib.sha256(repr((_VERSION, *find_source(matrix))).encode())
+    if genes is not None:
+        digest.update(np.packbits(genes).tobytes())
+    return digest.hexdigest()[:20]
+
+
+def read_laid_out(
+    matrix: object, genes: np.ndarray | None, where: str, cure: Callable[[], str], how: Reading
+) -> ObjectCounts:
+    """Counts of a matrix that is not in memory; laid out if they are not yet.
+
+    Raises :class:`~argen.errors.CountsError` for what is no count, :class:`~argen.errors.InputError` if the matrix
+    changes meanwhile or the disk is full; nothing is left then.
+    """
+    name = layout_name(matrix, genes)
+    parent = how.folder or Path(scratch_folder().name)
+    folder = parent / f"counts-{name}"
+    if not (folder / _INDEX).is_file():
+        start = log.info(f"    laying out {where} by genes, {matrix.shape[0]} × {matrix.shape[1]}, in {folder}")
+        unfinished = parent / f"unfinished-{name}-{os.getpid()}"
+        try:
+            unfinished.mkdir(parents=True, exist_ok=True)
+            _lay_out(matrix, genes, where, cure, how.limit, unfinished)
+            if layout_name(matrix, genes) != name:
+                msg = f"The file of {where} changed while it was read. Run again when nothing writes to it."
+                raise InputError(msg)
+            _rename(unfinished, folder)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            msg = (
+                f"No space is left in {parent} for the counts of {where} by genes (they need up to twice the size of "
+                "the counts). Name another folder in the environment variable ARGEN_COUNTS_DIR."
+            )
+            raise InputError(msg) from error
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        log.info("    laid out", time=start)
+    counts = _open(folder)
+    if how.folder is None:  # nobody asked for it to stay
+        weakref.finalize(counts.store, shutil.rmtree, folder, ignore_errors=True)
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A piece on disk: `indptr` over all genes, the file with cells and counts, and the type of the counts."""
+
+    file: Path
+    indptr: np.ndarray
+    kind: np.dtype
+
+
+def _lay_out(
+    matrix: object, genes: np.ndarray | None, where: str, cure: Callable[[], str], limit: int, folder: Path
+) -> None:
+    n_cells = matrix.shape[0]
+    columns = np.arange(matrix.shape[1]) if genes is None else np.flatnonzero(genes)
+    looked_at = np.unique(np.linspace(0, n_cells - 1, min(n_cells, MOST_CELLS)).astype(np.int64))
+    written, rounding, sample = [], [], []
+    for number, piece in enumerate(pieces(matrix, int(limit * _PIECE))):
+        inside = np.flatnonzero((columns >= piece.column) & (columns < piece.column + piece.values.shape[1]))
+        own = piece.values if len(inside) == piece.values.shape[1] else piece.values[:, columns[inside] - piece.column]
+        counts = as_counts(own, where, cure)
+        rounding.append(find_rounding(own))
+        rows = looked_at[(looked_at >= piece.row) & (looked_at < piece.row + own.shape[0])] - piece.row
+        sample.append(sparse.csr_array(counts[rows]))
+        file = folder / f"piece-{number:06d}.bin"
+        written.append(_write(by_gene(counts), piece.row, inside, len(columns), file))
+    indptr = sum((piece.indptr for piece in written), np.zeros(len(columns) + 1, dtype=np.int64))
+    first_gene = _blocks(n_cells, len(columns), limit)
+    blocks = zip(first_gene[:-1].tolist(), first_gene[1:].tolist(), strict=True)
+    types = [_join(written, lo, hi, block_file(folder, block)) for block, (lo, hi) in enumerate(blocks)]
+    for piece in written:
+        piece.file.unlink()
+    by_rows = all(part.shape[1] == len(columns) for part in sample)
+    scaled = find_scaling((sparse.vstack if by_rows else sparse.hstack)(sample, format="csr"))
+    np.savez(folder / _ARRAYS, indptr=indptr, first_gene=first_gene)
+    index = {"cells": n_cells, "types": types, "rounding": _words(_total(rounding)), "scaled": _words(scaled)}
+    (folder / _INDEX).write_text(json.dumps(index))
+
+
+def _blocks(n_cells: int, n_genes: int, limit: int) -> np.ndarray:
+    """First gene of each block: a block fits into its share of the limit even if every cell has counts of its genes."""
+    size = int(np.clip(limit * _BLOCK / max(n_cells * 8, 1), 1, _MOST_GENES))
+    return np.append(np.arange(0, n_genes, size), n_genes)
+
+
+def _write(counts: CountsInMemory, first_row: int, genes: np.ndarray, n_genes: int, file: Path) -> _Written:
+    """Write a piece that has these genes."""
+    sizes = np.zeros(n_genes, dtype=np.int64)
+    sizes[genes] = np.diff(counts.indptr)
+    data = counts.data.astype(smallest_type(counts.data.max(initial=0)), copy=False)
+    with file.open("wb") as out:
+        (counts.indices + ROW_TYPE.type(first_row)).astype(ROW_TYPE, copy=False).tofile(out)
+        data.tofile(out)
+    return _Written(file, np.concatenate([[0], np.cumsum(sizes)]), data.dtype)
+
+
+def _join(written: Sequence[_Written], lo: int, hi: int, file: Path) -> str:
+    """Write the genes lo … hi − 1 of all pieces to one file; returns the type of their counts."""
+    sizes = np.array([np.diff(piece.indptr[lo : hi + 1]) for piece in written]).reshape(len(written), hi - lo)
+    # Where the counts of each gene of each piece go: genes one after the other, in each the pieces in their order.
+    of_gene = np.concatenate([[0], np.cumsum(sizes.sum(axis=0))])
+    start = of_gene[:-1] + np.cumsum(sizes, axis=0) - sizes
+    kind = max((piece.kind for piece in written), key=lambda kind: kind.itemsize, default=np.dtype(np.uint8))
+    rows, values = np.empty(of_gene[-1], ROW_TYPE), np.empty(of_gene[-1], kind)
+    for piece, size, to in zip(written, sizes, start, strict=True):
+        first, n = int(piece.indptr[lo]), int(size.sum())
+        at = np.arange(n) + np.repeat(to - np.cumsum(size) + size, size)
+        rows[at] = np.fromfile(piece.file, ROW_TYPE, n, offset=ROW_TYPE.itemsize * first)
+        after = ROW_TYPE.itemsize * int(piece.indptr[-1]) + piece.kind.itemsize * first
+        values[at] = np.fromfile(piece.file, piece.kind, n, offset=after)
+    kind = smallest_type(values.max(initial=0))
+    with file.open("wb") as out:
+        rows.tofile(out)
+        values.astype(kind, copy=False).tofile(out)
+    return kind.str
+
+
+def _rename(unfinished: Path, folder: Path) -> None:
+    """Give a folder that is whole its name; another process may have been first."""
+    try:
+        unfinished.rename(folder)
+    except OSError:
+        if not (folder / _INDEX).is_file():
+            raise
+
+
+def _open(folder: Path) -> ObjectCounts:
+    index = json.loads((folder / _INDEX).read_text())
+    with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
+        indptr, first_gene = arrays["indptr"], arrays["first_gene"]
+    store = CountsOnDisk(folder.resolve(), index["cells"], indptr, first_gene, tuple(index["types"]))
+    rounding, scaled = (None if (of := index[name]) is None else of for name in ("rounding", "scaled"))
+    return ObjectCounts(store, rounding and Rounding(**rounding), scaled and Scaled(**scaled))
+
+
+def _words(found: Rounding | Scaled | None) -> dict[str, float] | None:
+    return None if found is None else asdict(found)
+
+
+def _total(found: Sequence[Rounding | None]) -> Rounding | None:
+    """Rounding of all pieces."""
+    there = [rounding for rounding in found if rounding is not None]
+    return Rounding(sum(r.n for r in there), max(r.largest for r in there)) if there else None

@@ -1,0 +1,145 @@
+"""Counts of an object laid out by genes, and what an analysis of some of its cells reads of them.
+
+A *store* holds the counts of all cells of an object in its order, one gene after the other: in memory
+(:class:`CountsInMemory`) or on disk (:mod:`.stored_counts`). An analysis has its own cells in its own order;
+:class:`GeneCounts` brings a gene into it when it is read. So one layout serves all designs, and regrouping cells copies
+no count.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from scipy import sparse
+
+__all__ = ["CountStore", "CountsInMemory", "GeneCounts", "smallest_type"]
+
+_PART = 4_000_000  # non-zeros that are looked at together: bounds the memory of what is derived from them
+
+
+class CountStore(Protocol):
+    """Counts of cells × genes, by gene."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells, genes."""
+        ...
+
+    def column(self, gene: int) -> tuple[np.ndarray, np.ndarray]:
+        """Cells with counts of a gene, and their counts."""
+        ...
+
+    def parts(self) -> Iterator[tuple[int, sparse.csc_array]]:
+        """The genes in parts of a bounded size: the first gene of each, and the counts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CountsInMemory:
+    """Arrays of a CSC matrix; the counts are of any type of numbers."""
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    data: np.ndarray
+    n_cells: int
+
+    @classmethod
+    def of(cls, matrix: sparse.csc_array | sparse.csc_matrix) -> "CountsInMemory":
+        """The arrays of a matrix without duplicates, as they are."""
+        return cls(matrix.indptr, matrix.indices, matrix.data, matrix.shape[0])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells, genes."""
+        return self.n_cells, len(self.indptr) - 1
+
+    def column(self, gene: int) -> tuple[np.ndarray, np.ndarray]:
+        """Cells with counts of a gene, and their counts."""
+        where = slice(self.indptr[gene], self.indptr[gene + 1])
+        return self.indices[where], self.data[where]
+
+    def parts(self) -> Iterator[tuple[int, sparse.csc_array]]:
+        """The genes in parts of some million counts."""
+        lo, n_genes = 0, len(self.indptr) - 1
+        while lo < n_genes:
+            hi = max(lo + 1, int(np.searchsorted(self.indptr, self.indptr[lo] + _PART, side="right")) - 1)
+            where = slice(self.indptr[lo], self.indptr[hi])
+            indptr = self.indptr[lo : hi + 1] - self.indptr[lo]
+            yield lo, sparse.csc_array((self.data[where], self.indices[where], indptr), shape=(self.n_cells, hi - lo))
+            lo = hi
+
+
+@dataclass(frozen=True, slots=True)
+class GeneCounts:
+    """Counts of some genes in the cells of an analysis.
+
+    Attributes
+    ----------
+    store
+        Counts of the object.
+    genes
+        Position of each gene in the store, −1 for a gene without counts; shape (p,).
+    rows
+        Row of each cell of the analysis in the store, shape (n,).
+    """
+
+    store: CountStore
+    genes: np.ndarray
+    rows: np.ndarray
+
+    @classmethod
+    def of_matrix(cls, matrix: sparse.csc_array | sparse.csc_matrix) -> "GeneCounts":
+        """All cells and genes of a matrix in memory."""
+        n_cells, n_genes = matrix.shape
+        return cls(CountsInMemory.of(matrix), np.arange(n_genes), np.arange(n_cells))
+
+    def dense(self, gene: int) -> np.ndarray:
+        """Counts of a gene over the cells, float64, shape (n,)."""
+        everywhere = np.zeros(self.store.shape[0])
+        if self.genes[gene] >= 0:
+            rows, values = self.store.column(int(self.genes[gene]))
+            everywhere[rows] = values
+        return everywhere[self.rows]
+
+    def is_seen(self) -> np.ndarray:
+        """Whether each gene has a count in some cell, shape (p,)."""
+        chosen = np.zeros(self.store.shape[0], dtype=bool)
+        chosen[self.rows] = True
+        seen = np.zeros(len(self.genes), dtype=bool)
+        for number, gene in enumerate(self.genes):
+            if gene >= 0:
+                rows, values = self.store.column(int(gene))
+                seen[number] = (chosen[rows] & (values > 0)).any()
+        return seen
+
+    def nonzero(self, gene: int) -> tuple[np.ndarray, np.ndarray]:
+        """Cells of the analysis with counts of a gene, in their order, and the counts."""
+        y = self.dense(gene)
+        rows = np.flatnonzero(y)
+        return rows, y[rows]
+
+    def matrix(self) -> sparse.csc_array:
+        """Cells × genes in memory, in the smallest type of integers."""
+        columns = [self.nonzero(gene) for gene in range(len(self.genes))]
+        largest = max((values.max(initial=0.0) for _, values in columns), default=0.0)
+        data = [values.astype(smallest_type(largest)) for _, values in columns]
+        indptr = np.concatenate([[0], np.cumsum([len(values) for values in data], dtype=np.int64)])
+        rows = np.concatenate([np.empty(0, np.int32), *(rows.astype(np.int32) for rows, _ in columns)])
+        return sparse.csc_array(
+            (np.concatenate([np.empty(0, smallest_type(largest)), *data]), rows, indptr),
+            shape=(len(self.rows), len(self.genes)),
+        )
+
+    def of_genes(self, genes: Sequence[int] | np.ndarray) -> "GeneCounts":
+        """Those of some of the genes."""
+        return replace(self, genes=self.genes[genes])
+
+    def of_cells(self, cells: np.ndarray) -> "GeneCounts":
+        """Those of some of the cells, in the order given."""
+        return replace(self, rows=self.rows[cells])
+
+
+def smallest_type(largest: float) -> np.dtype:
+    """The smallest type of integers that holds counts up to `largest`."""
+    return np.min_scalar_type(int(largest))

@@ -1,0 +1,82 @@
+"""Counts by genes in files: one for each block of genes, from which a gene is read when it is needed.
+
+A handle of a few arrays: it can be sent to other processes that see the same files.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from argen.errors import InputError
+
+__all__ = ["CountsOnDisk", "block_file"]
+
+ROW_TYPE = np.dtype("<i4")
+
+
+def block_file(folder: Path, block: int) -> Path:
+    """File of a block: the cells of all counts of its genes, one gene after the other, then the counts."""
+    return folder / f"block-{block:05d}.bin"
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class CountsOnDisk:
+    """Counts of cells × genes in files.
+
+    Attributes
+    ----------
+    folder
+        Where the files are.
+    n_cells
+        Cells of the object.
+    indptr
+        First count of each gene among those of all genes, shape (genes + 1,).
+    first_gene
+        First gene of each block, shape (blocks + 1,).
+    types
+        Type of the counts in each block, as numpy writes it.
+    """
+
+    folder: Path
+    n_cells: int
+    indptr: np.ndarray
+    first_gene: np.ndarray
+    types: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells, genes."""
+        return self.n_cells, len(self.indptr) - 1
+
+    def column(self, gene: int) -> tuple[np.ndarray, np.ndarray]:
+        """Cells with counts of a gene, and their counts."""
+        block = int(np.searchsorted(self.first_gene, gene, side="right")) - 1
+        return self._read(block, int(self.indptr[gene]), int(self.indptr[gene + 1]))
+
+    def parts(self) -> Iterator[tuple[int, sparse.csc_array]]:
+        """The genes block by block."""
+        for block in range(len(self.types)):
+            first, last = self.first_gene[block : block + 2].tolist()
+            rows, values = self._read(block, int(self.indptr[first]), int(self.indptr[last]))
+            indptr = self.indptr[first : last + 1] - self.indptr[first]
+            yield first, sparse.csc_array((values, rows, indptr), shape=(self.n_cells, last - first))
+
+    def _read(self, block: int, lo: int, hi: int) -> tuple[np.ndarray, np.ndarray]:
+        start, end = self.indptr[self.first_gene[block : block + 2]].tolist()
+        kind, file = np.dtype(self.types[block]), block_file(self.folder, block)
+        try:
+            rows = np.fromfile(file, ROW_TYPE, hi - lo, offset=ROW_TYPE.itemsize * (lo - start))
+            after = ROW_TYPE.itemsize * (end - start) + kind.itemsize * (lo - start)
+            values = np.fromfile(file, kind, hi - lo, offset=after)
+        except FileNotFoundError:
+            values = rows = np.empty(0, kind)
+        if len(values) < hi - lo:
+            msg = (
+                f"{file}, where the counts were laid out, is gone or cut short. Read the data again: open the file "
+                "anew, and leave the folder alone until the work is done."
+            )
+            raise InputError(msg)
+        return rows, values
