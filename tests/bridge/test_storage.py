@@ -1,16 +1,19 @@
-"""Data that are not in memory are refused before any work, with the same cure everywhere."""
+"""Data that are not in memory give what data in memory give; what cannot be taken is refused before any work."""
 
 import inspect
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 from mudata import MuData
-from toy import KWARGS, toy
+from scipy import sparse
+from toy import KWARGS, assert_equal, toy
 
 import argen as ag
+from argen._bridge import layout, row_sources
 from argen._bridge.mudatas import columns_stay
-from argen.errors import InputError
+from argen.errors import ArgenError, InputError
 
 NEEDED = {  # arguments without which a function cannot be called, and what it is told otherwise
     "argen_guides": {"labels": "gene", "control": "ctrl"},
@@ -107,73 +110,139 @@ def test_layers_of_an_open_file_are_in_memory(backed):
     assert len(ag.get.pairs(backed)) == 12
 
 
-@pytest.fixture
-def lazy(files):
-    return ad.experimental.read_lazy(files / "x.zarr")
+@pytest.fixture(params=["x.h5ad", "x.zarr"])
+def lazy(request, files):
+    return ad.experimental.read_lazy(files / request.param)
 
 
-LAZY = r"^a?data is read lazily; argen needs it in memory: call a?data\.to_memory\(\) first\.$"
-
-
-@pytest.mark.parametrize(("function", "how"), functions(*MODULES))
-def test_what_is_read_lazily_is_refused(lazy, function, how, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("function", "how"), functions("get", "pl", "io"))
+def test_what_is_read_lazily_is_shown_as_what_is_in_memory(lazy, function, how, tmp_path, monkeypatch):
+    """Those that need a result that is not there say so of both."""
     monkeypatch.chdir(tmp_path)
-    for adata in (lazy, lazy[:400]):
-        with pytest.raises(InputError, match=LAZY):
-            function(adata, **how)
-    assert list(tmp_path.iterdir()) == []
+    outcomes = []
+    for adata in (lazy, lazy.to_memory()):
+        try:
+            outcomes.append(function(adata, **how, **({"show": False} if function.__module__ == "argen.pl" else {})))
+        except (ArgenError, TypeError) as error:
+            outcomes.append(str(error))
+    first, second = outcomes
+    assert type(first) is type(second)
+    if isinstance(first, str):
+        assert first == second
+    elif isinstance(first, pd.DataFrame):
+        pd.testing.assert_frame_equal(first, second)
 
 
-def test_report_and_metrics_refuse_what_is_read_lazily(lazy, tmp_path):
-    with pytest.raises(InputError, match=LAZY):
-        ag.report(lazy, tmp_path / "x.html")
+def test_results_are_written_to_what_is_read_lazily(files):
+    """The tables stay lazy, X is not read into memory, and what was there before is kept."""
+    adata, memory = ad.experimental.read_lazy(files / "x.zarr"), toy()
+    ag.tl.argen_dag(memory, **KWARGS)
+    ag.tl.argen_descendants(memory, **KWARGS, depth="depth", key_added="other")
+    ag.tl.argen_descendants(adata, **KWARGS, depth="depth", key_added="other")
+    assert adata.uns["other"]["id"] == memory.uns["other"]["id"]
+    assert not isinstance(adata.obs, pd.DataFrame)
+    assert hasattr(adata.X, "dask")
+    read = adata.to_memory()
+    assert read.uns.keys() == memory.uns.keys()
+    assert read.varp.keys() == memory.varp.keys()
+    assert set(read.var.columns) == set(memory.var.columns)
+    # Texts of a file come back as another type than they had.
+    pd.testing.assert_frame_equal(
+        ag.get.edges(adata), ag.get.edges(memory), check_dtype=False, check_categorical=False, check_exact=True
+    )
+    copied = ag.tl.argen_descendants(adata, **KWARGS, key_added="third", copy=True)
+    assert "third" in copied.uns
+    assert "third" not in adata.uns
+
+
+def test_an_error_leaves_what_is_read_lazily_as_it_was(lazy):
+    before = set(lazy.uns), set(lazy.var.columns), set(lazy.varp)
+    with pytest.raises(InputError, match="not among the labels"):
+        ag.tl.argen_descendants(lazy, **KWARGS | {"control": "none"}, key_added="other")
+    assert (set(lazy.uns), set(lazy.var.columns), set(lazy.varp)) == before
+
+
+def test_metrics_refuse_what_is_read_lazily(lazy):
     for call in (
         lambda: ag.metrics.causalbench(lazy, lazy, perturbation_key="gene", control="ctrl"),
         lambda: ag.metrics.hold_out(lazy, perturbation_key="gene"),
     ):
         with pytest.raises(InputError, match=r"read lazily; .*to_memory"):
             call()
-    assert len(ag.get.edges(lazy.to_memory())) == 3
 
 
-@pytest.mark.parametrize("place", ["X", "counts"])
-def test_dask_arrays_are_refused(place, tmp_path):
+def stored(adata, place, folder):
+    """The screen with its counts in one of many places."""
     from dask import array
 
-    adata = toy()
-    ag.tl.argen_dag(adata, **KWARGS)
-    values = array.from_array(adata.X.toarray(), chunks=(100, 7))
-    if place == "X":
-        adata.X = values
+    kind, _, layer = place.partition(" in ")
+    values = adata.X
+    if kind.startswith("h5ad") or kind.startswith("lazy"):
+        form = {"csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "dense": lambda x: x.toarray()}[kind.split()[1]]
+        adata = adata.copy()
+        adata.X = form(values.astype(np.int64 if "int" in kind else np.float32))
+        path = folder / "counts.zarr" if "zarr" in kind else folder / "counts.h5ad"
+        adata.write_zarr(path) if "zarr" in kind else adata.write_h5ad(path)
+        return ad.experimental.read_lazy(path) if kind.startswith("lazy") else ad.read_h5ad(path, backed="r")
+    dense = values.toarray()
+    chunks = {"dask tiles": (100, 3), "dask rows": (137, 7), "dask columns": (440, 2)}.get(kind, (90, 7))
+    found = array.from_array(dense, chunks=chunks)
+    if kind == "dask sparse":
+        found = found.map_blocks(sparse.csr_matrix)
+    adata = adata.copy()
+    if layer:
+        adata.layers[layer], adata.X = found, None
     else:
-        adata.layers["counts"], adata.uns["argen_descendants"]["settings"]["layer"] = values, "counts"
-    where = r"adata\.X" if place == "X" else r"adata\.layers\['counts'\]"
-    layer = None if place == "X" else "counts"
-    words = rf"^{where} is a dask array \(\w+\); argen needs it in memory: call adata\.to_memory\(\) first"
-    for call in (
-        lambda: ag.tl.argen_descendants(adata, **KWARGS, layer=layer),
-        lambda: ag.pp.argen_qc(adata, min_depth=1, one_perturbation=False, layer=layer),
-        lambda: ag.get.expression(adata, genes="A"),
-        lambda: ag.pl.argen_effects(adata, gene="B", show=False),
-        lambda: ag.report(adata, tmp_path / "x.html"),
-        lambda: ag.metrics.causalbench(adata, adata, perturbation_key="gene", control="ctrl", layer=layer),
-    ):
-        with pytest.raises(InputError, match=words):
-            call()
-    adata = adata.to_memory()
-    ag.tl.argen_descendants(adata, **KWARGS, layer=layer)
+        adata.X = found
+    return adata
 
 
-def test_dask_arrays_of_guides_are_refused():
-    from dask import array
+PLACES = [
+    "h5ad csr",
+    "h5ad csr int",
+    "h5ad csc",
+    "h5ad dense",
+    "lazy csr",
+    "lazy csc",
+    "lazy csr zarr",
+    "lazy dense zarr",
+    "dask tiles",
+    "dask rows",
+    "dask columns",
+    "dask sparse",
+    "dask rows in counts",
+]
 
+
+@pytest.fixture(scope="module")
+def in_memory():
     adata = toy()
-    adata.obsm["guides"] = array.from_array(np.ones((adata.n_obs, 2)))
-    with pytest.raises(InputError, match=r"adata\.obsm\['guides'\] is a dask array .*adata\.to_memory"):
-        ag.pp.argen_guides(adata, guides="guides", guide_target={"a": "A", "NT": "NT"})
+    ag.tl.argen_descendants(adata, **KWARGS, responders="all", min_counts=10)
+    ag.tl.argen_dag(adata)
+    ag.tl.argen_responders(adata)
+    return adata
 
 
-def test_the_report_does_not_call_counts_on_disk_stale(backed, tmp_path):
-    with pytest.raises(InputError, match=r"adata\.X is a matrix on disk \(\w+\); .*to_memory"):
-        ag.report(backed, tmp_path / "x.html")
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("place", PLACES)
+def test_results_are_those_of_counts_in_memory_to_the_bit(place, in_memory, tmp_path, monkeypatch):
+    """In pieces of a few rows and blocks of a few genes, or in one; with a depth that is computed from the counts."""
+    adata = stored(toy(), place, tmp_path)
+    if place.endswith(("csr", "rows")):
+        monkeypatch.setattr(row_sources, "_FIRST_ROWS", 50)
+        monkeypatch.setattr(layout, "_PIECE", 1e-5)
+        monkeypatch.setattr(layout, "_MOST_GENES", 2)
+    layer = "counts" if place.endswith("counts") else None
+    ag.tl.argen_descendants(adata, **KWARGS, layer=layer, responders="all", min_counts=10)
+    ag.tl.argen_dag(adata)
+    ag.tl.argen_responders(adata)
+    for key in ("argen_descendants", "argen_dag", "argen_responder_effects", "argen_responders"):
+        assert adata.uns[key]["made_from"]["data"] == in_memory.uns[key]["made_from"]["data"]
+        for name, table in in_memory.uns[key]["tables"].items():
+            assert_equal(table, adata.uns[key]["tables"][name], f"{key} {name}")
+    if adata.isbacked:
+        adata.file.close()
+
+
+def test_a_report_of_counts_on_disk(backed, tmp_path):
+    ag.report(backed, tmp_path / "x.html")
+    assert (tmp_path / "x.html").stat().st_size > 10_000

@@ -26,7 +26,7 @@ def is_lazy(adata: object) -> bool:
 def tables_in_memory(adata: "AnnData") -> Iterator["AnnData"]:
     """The same object with obs, var and results in memory; what is written to it is written to `adata` at the end.
 
-    X and layers stay where they are, and so do dense arrays of obsm (embeddings), which argen does not read.
+    X and layers stay where they are, and so do dense arrays of obsm: embeddings may be large.
     """
     from anndata import AnnData
 
@@ -36,15 +36,12 @@ def tables_in_memory(adata: "AnnData") -> Iterator["AnnData"]:
         var=adata.var.to_memory(),
         layers={name: matrix for name, matrix in adata.layers.items() if name is not None},
         uns={name: _in_memory(value) for name, value in adata.uns.items()},
-        obsm={name: value for name, value in adata.obsm.items() if _is_sparse(value)},
+        obsm={name: value if _is_dense_dask(value) else _in_memory(value) for name, value in adata.obsm.items()},
         varm={name: _in_memory(value) for name, value in adata.varm.items()},
         varp={name: _in_memory(value) for name, value in adata.varp.items()},
     )
     tables = {name: getattr(light, name).copy() for name in ("obs", "var")}
     arrays = {name: dict(getattr(light, name)) for name in ("uns", *_ARRAYS)}
-    for name in list(light.obsm):
-        light.obsm[name] = _in_memory(light.obsm[name])
-    arrays["obsm"] = dict(light.obsm)
     yield light
     for name, before in tables.items():
         _write_columns(before, getattr(light, name), getattr(adata, name))
@@ -52,16 +49,16 @@ def tables_in_memory(adata: "AnnData") -> Iterator["AnnData"]:
         _write_changed(before, getattr(light, name), getattr(adata, name))
 
 
-def _is_sparse(value: object) -> bool:
-    return sparse.issparse(getattr(value, "_meta", value))
+def _is_dense_dask(value: object) -> bool:
+    return hasattr(value, "dask") and not sparse.issparse(value._meta)
 
 
 def _in_memory(value: Any) -> Any:
     """A value without anything that is read when it is asked for."""
-    if isinstance(value, Mapping):
-        return {name: _in_memory(inner) for name, inner in value.items()}
     if hasattr(value, "to_memory"):
         return value.to_memory()
+    if isinstance(value, Mapping):
+        return {name: _in_memory(inner) for name, inner in value.items()}
     return value.compute() if hasattr(value, "dask") else value
 
 

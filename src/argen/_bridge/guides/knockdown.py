@@ -191,8 +191,8 @@ def _task(
     carried = groups.carried[:, own].tocsr()[cells]
     number = np.asarray(carried.argmax(axis=1)).ravel() if len(own) else np.zeros(len(cells), dtype=np.int64)
     guide = np.where(np.diff(carried.indptr) == 1, number, -1)
-    own = counts.of([genes_of(adata).get_loc(gene)], np.flatnonzero(usable))
-    return KnockdownTask(own.dense(0), position[cells], guide, len(own))
+    column = counts.of([genes_of(adata).get_loc(gene)], np.flatnonzero(usable))
+    return KnockdownTask(column.dense(0), position[cells], guide, len(own))
 
 
 def _tables(

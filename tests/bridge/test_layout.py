@@ -1,0 +1,253 @@
+"""Counts on disk are laid out by genes in one pass: what is refused, what is left, what is found again."""
+
+import errno
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pytest
+from scipy import sparse
+from toy import KWARGS, assert_same, set_count, toy
+
+import argen as ag
+from argen._bridge import layout, row_sources
+from argen._bridge.counts import read_counts
+from argen._bridge.memory_limit import LEAST, read_limit, scratch_folder
+from argen.errors import CountsError, InputError
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Pieces of about forty cells, blocks of two genes."""
+    monkeypatch.setattr(row_sources, "_FIRST_ROWS", 40)
+    monkeypatch.setattr(layout, "_PIECE", 1e-6)
+    monkeypatch.setattr(layout, "_MOST_GENES", 2)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder for the counts that a user named."""
+    monkeypatch.setenv("ARGEN_COUNTS_DIR", str(tmp_path / "counts"))
+    return tmp_path / "counts"
+
+
+def backed(adata, path):
+    adata.write_h5ad(path)
+    return ad.read_h5ad(path, backed="r")
+
+
+def test_sums_cells_and_genes_are_those_of_memory(folder, small_pieces, tmp_path):
+    adata = toy()
+    set_count(adata, adata.obs_names == "cell7", "B", 300)  # one gene needs two bytes
+    memory, disk = read_counts(adata, None), read_counts(backed(adata, tmp_path / "x.h5ad"), None)
+    assert len(disk.store.types) == 4
+    assert sorted(disk.store.types) == ["<u2", "|u1", "|u1", "|u1"]
+    weights = np.random.default_rng(0).uniform(size=(2, 440))
+    np.testing.assert_allclose(disk.gene_sums(weights), memory.gene_sums(weights), rtol=1e-12)
+    np.testing.assert_array_equal(disk.cell_totals(), memory.cell_totals())
+    np.testing.assert_array_equal(disk.genes_per_cell(), memory.genes_per_cell())
+    rows = np.random.default_rng(1).permutation(440)[:100]
+    some = [counts.of([6, -1, 0, 3], rows) for counts in (disk, memory)]
+    np.testing.assert_array_equal(some[0].matrix().toarray(), some[1].matrix().toarray())
+
+
+def test_what_is_no_gene_is_left_out_and_need_not_be_counts(folder, small_pieces, tmp_path):
+    adata = toy()
+    adata.var["feature_types"] = ["Gene Expression"] * 6 + ["Antibody Capture"]
+    values = adata.X.toarray()
+    values[3, 6] = -1.5
+    adata.X = sparse.csr_matrix(values)
+    found = read_counts(backed(adata, tmp_path / "x.h5ad"), None)
+    np.testing.assert_array_equal(found.of(range(6)).matrix().toarray(), adata.X[:, :6].toarray())
+    assert found.shape == (440, 6)
+
+
+@pytest.mark.parametrize("value", [0.5, -1.0, np.nan])
+def test_what_is_no_count_in_the_last_piece_is_refused_and_nothing_is_left(value, folder, small_pieces, tmp_path):
+    adata = toy()
+    adata.X[-1, adata.X[-1].indices[0]] = value
+    disk, messages = backed(adata, tmp_path / "x.h5ad"), []
+    for some in (disk, adata):
+        with pytest.raises(CountsError, match=r"adata\.X holds .*") as error:
+            ag.tl.argen_descendants(some, **KWARGS)
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
+    assert not disk.uns
+    assert list(folder.iterdir()) == []
+
+
+def test_rounding_and_scaled_counts_are_told_as_of_memory(folder, small_pieces, tmp_path):
+    adata = toy()
+    adata.X.data *= np.float32(1 + 1e-6)
+    counts = [read_counts(some, None) for some in (adata, backed(adata, tmp_path / "x.h5ad"))]
+    assert counts[0].rounding == counts[1].rounding
+    assert counts[1].rounding.n > 100
+    adata = toy()
+    per_cell = np.random.default_rng(0).normal(1e4, 30.0, (440, 1)) / adata.X.sum(axis=1)
+    adata.X = sparse.csr_matrix(np.rint(adata.X.multiply(per_cell)).astype(np.float32))
+    counts = [read_counts(some, None) for some in (adata, backed(adata, tmp_path / "y.h5ad"))]
+    assert counts[0].scaled == counts[1].scaled
+    assert abs(counts[1].scaled.total - 1e4) < 20
+
+
+def test_the_next_step_and_a_new_reader_find_the_layout(folder, tmp_path, monkeypatch):
+    disk = backed(toy(), tmp_path / "x.h5ad")
+    ag.tl.argen_descendants(disk, **KWARGS)
+    (laid_out,) = folder.iterdir()
+    times = {file.name: file.stat().st_mtime_ns for file in laid_out.iterdir()}
+    assert len(times) == 3
+    monkeypatch.setattr(layout, "_lay_out", None)  # cannot be called
+    ag.tl.argen_dag(disk)
+    again = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
+    ag.tl.argen_descendants(again, **KWARGS)
+    assert again.uns["argen_descendants"]["id"] == disk.uns["argen_descendants"]["id"]
+    assert {file.name: file.stat().st_mtime_ns for file in laid_out.iterdir()} == times
+
+
+def test_a_file_that_was_written_anew_is_read_anew(folder, tmp_path):
+    disk = backed(toy(), tmp_path / "x.h5ad")
+    ag.tl.argen_descendants(disk, **KWARGS)
+    first = disk.uns["argen_descendants"]["made_from"]["data"]
+    disk.file.close()
+    disk = backed(toy(seed=1), tmp_path / "x.h5ad")
+    ag.tl.argen_descendants(disk, **KWARGS)
+    assert disk.uns["argen_descendants"]["made_from"]["data"] != first
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(folder, small_pieces, tmp_path, monkeypatch):
+    disk = backed(toy(), tmp_path / "x.h5ad")
+    read = layout.by_gene
+
+    def read_and_touch(counts):
+        os.utime(tmp_path / "x.h5ad", ns=(1, 1))
+        return read(counts)
+
+    monkeypatch.setattr(layout, "by_gene", read_and_touch)
+    with pytest.raises(InputError, match=r"The file of adata\.X changed while it was read"):
+        ag.tl.argen_descendants(disk, **KWARGS)
+    assert not disk.uns
+    assert list(folder.iterdir()) == []
+
+
+def test_a_full_disk_is_named_with_the_cure_and_nothing_is_left(folder, tmp_path, monkeypatch):
+    disk = backed(toy(), tmp_path / "x.h5ad")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(layout, "_join", full)
+    with pytest.raises(InputError, match=rf"No space is left in {folder} .* ARGEN_COUNTS_DIR"):
+        ag.tl.argen_descendants(disk, **KWARGS)
+    assert not disk.uns
+    assert list(folder.iterdir()) == []
+
+
+def test_ctrl_c_leaves_nothing(folder, tmp_path, monkeypatch):
+    disk = backed(toy(), tmp_path / "x.h5ad")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(layout, "_join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ag.tl.argen_descendants(disk, **KWARGS)
+    assert not disk.uns
+    assert list(folder.iterdir()) == []
+
+
+def test_files_that_were_removed_are_missed_by_name(folder, tmp_path):
+    disk = backed(toy(), tmp_path / "x.h5ad")
+    ag.tl.argen_descendants(disk, **KWARGS)
+    for file in folder.rglob("block-*"):
+        file.unlink()
+    with pytest.raises(InputError, match=r"block-00000\.bin, where the counts were laid out, is gone"):
+        ag.tl.argen_descendants(disk, **KWARGS)
+
+
+def test_a_folder_that_nobody_named_goes_with_the_object(tmp_path, monkeypatch):
+    monkeypatch.delenv("ARGEN_COUNTS_DIR", raising=False)
+    disk = backed(toy(), tmp_path / "x.h5ad")
+    before = set(Path(scratch_folder().name).iterdir())
+    read_counts(disk, None)
+    (folder,) = set(Path(scratch_folder().name).iterdir()) - before
+    assert (folder / "index.json").is_file()
+    disk.file.close()
+    del disk
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_counts_in_memory_are_read_once_while_they_are_the_same():
+    adata = toy()
+    first = read_counts(adata, None)
+    assert read_counts(adata, None) is first
+    adata.obs["new"] = 1
+    assert read_counts(adata, None) is first
+    adata.X.data[5] += 1
+    second = read_counts(adata, None)
+    assert second is not first
+    adata.X = adata.X.toarray()
+    third = read_counts(adata, None)
+    np.testing.assert_array_equal(third.of(range(7)).matrix().toarray(), adata.X)
+    adata.X[3, 2] += 1
+    np.testing.assert_array_equal(read_counts(adata, None).of(range(7)).matrix().toarray(), adata.X)
+
+
+def test_an_object_is_not_changed_by_reading(tmp_path):
+    adata = toy()
+    before = adata.copy()
+    read_counts(adata, None)
+    assert_same(before, adata)
+
+
+@pytest.mark.parametrize(
+    ("size", "found"),
+    [("4GB", 4 * 10**9), ("1.5 GiB", 3 * 2**29), (3e9, 3 * 10**9), ("300000000", 3 * 10**8), ("512MiB", 2**29)],
+)
+def test_limits_of_memory(size, found):
+    assert read_limit(size) == found
+
+
+@pytest.mark.parametrize("size", ["much", "4 apples", -1, True, "10MB", LEAST - 1])
+def test_what_is_no_limit_of_memory(size):
+    with pytest.raises(InputError, match=r"memory_limit=.*: give a size such as '4GB'"):
+        read_limit(size)
+
+
+def test_the_usual_limit_is_below_what_the_machine_has():
+    assert LEAST < read_limit(None) <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+PEAK = """
+import resource, sys, warnings
+warnings.simplefilter("ignore")
+import anndata as ad
+import argen as ag
+from argen._bridge.counts import read_counts
+from argen._bridge.memory_limit import reading_with
+adata = ad.read_h5ad(sys.argv[1], backed="r")
+base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with reading_with("300MB", sys.argv[2]):
+    total = read_counts(adata, None).cell_totals().sum()
+print(total, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) / 1e3)
+"""
+
+
+def test_laying_out_needs_a_small_part_of_the_counts(tmp_path):
+    """160 MB of counts and their cells, in a process of its own that may use 300 MB."""
+    rng, n, p = np.random.default_rng(0), 40_000, 500
+    counts = sparse.random_array(
+        (n, p), density=1.0, format="csr", rng=rng, data_sampler=lambda size: rng.poisson(2.0, size) + 1.0
+    )
+    adata = ad.AnnData(sparse.csr_matrix(counts.astype(np.float32)))
+    assert adata.X.data.nbytes + adata.X.indices.nbytes == 8 * n * p
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    command = [sys.executable, "-c", PEAK, str(tmp_path / "x.h5ad"), str(tmp_path)]
+    total, megabytes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert float(total) == adata.X.sum(dtype=np.float64)
+    assert float(megabytes) < 115
