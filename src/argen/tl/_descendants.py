@@ -79,8 +79,8 @@ def argen_descendants(  # noqa: PLR0913
     Parameters
     ----------
     adata
-        Cells × genes with raw UMI counts in ``X`` or in `layer`: dense or any sparse format, in memory, in a file opened
-        by ``backed="r"`` or ``anndata.experimental.read_lazy``, or a dask array. Features whose
+        Cells × genes with raw UMI counts in ``X`` or in `layer`: dense or any sparse format, in memory, in a file that
+        ``backed="r"`` or ``anndata.experimental.read_lazy`` opened, or a dask array. Features whose
         ``var["feature_types"]`` is not ``"Gene Expression"`` (guides, antibodies, hashtags) are no genes and no part of
         the depth. Counts that are off by rounding are rounded; what looks scaled to a common total is warned of.
     perturbation_key
