@@ -3,6 +3,8 @@
 __all__ = [
     "ArgenError",
     "ArgenWarning",
+    "CheckpointError",
+    "ClusterError",
     "CountsError",
     "DesignError",
     "InputError",
@@ -49,6 +51,14 @@ class MissingResultError(ArgenError, KeyError):
 
 class StaleResultError(ArgenError, RuntimeError):
     """A stored result was computed from other cells, genes, counts or perturbations than the object holds now."""
+
+
+class CheckpointError(ArgenError, OSError):
+    """A folder of finished blocks cannot be written, as on a full disk; what is in it stays usable."""
+
+
+class ClusterError(ArgenError, RuntimeError):
+    """The workers of a cluster were lost too often; the message says what to look at."""
 
 
 class ArgenWarning(UserWarning):

@@ -1,14 +1,44 @@
 """One thread pool for the whole core: `nogil` kernels by gene, single-threaded libraries."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-__all__ = ["Map", "single_threaded", "worker_pool"]
+__all__ = ["BlockTask", "Map", "single_threaded", "worker_pool"]
 
 Map = Callable[..., Iterable]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockTask:
+    """A task that may run in another process, and whose results may be kept in files.
+
+    Every map takes it as the function that it is. One that has a cluster sends `data` there once and then blocks of
+    items; one that has a checkpoint names a block by what all of this holds. Whatever is no block task runs on threads.
+
+    Attributes
+    ----------
+    function
+        Of a module, not a closure: ``function(data, item, **options)``, whose result depends on nothing else.
+    data
+        What all items share, mostly a :class:`~argen._core.screen.Screen`.
+    options
+        Arguments by name.
+    per_block
+        Items of a block. It is fixed: no number, and no file, depends on how many workers there are.
+    """
+
+    function: Callable[..., Any]
+    data: Any
+    options: Mapping[str, Any] = field(default_factory=dict)
+    per_block: int = 8
+
+    def __call__(self, item: Any) -> Any:
+        return self.function(self.data, item, **self.options)
 
 
 def single_threaded() -> threadpool_limits:

@@ -1,10 +1,13 @@
 """The causal network."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 
 from argen._bridge import log
+from argen._bridge.cluster.workers import Backend, Run, workers
 from argen._bridge.gene_names import gene_names
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results import slots
@@ -21,7 +24,6 @@ from argen._core.dag.search import search_dag
 from argen._core.descendants.prior import Prior
 from argen._core.fdr import FDR
 from argen._core.glm.sandwich import HC
-from argen._core.parallel import worker_pool
 from argen._core.results import Dag, Direction, EdgeStatus, Relation
 from argen._core.screen import Screen
 from argen.errors import InputError
@@ -29,6 +31,7 @@ from argen.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
+    from distributed import Client
     from mudata import MuData
 
 __all__ = ["argen_dag"]
@@ -50,6 +53,8 @@ def argen_dag(  # noqa: PLR0913
     robust: bool | None = None,
     prior: "pd.DataFrame | None" = None,
     n_jobs: int | None = None,
+    client: "Client | bool | None" = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_dag",
     copy: bool = False,
     **descendants_kwargs: Unpack[DescendantOptions],
@@ -135,6 +140,12 @@ def argen_dag(  # noqa: PLR0913
         the tests; its source becomes an ancestor. ``"before"``: the source comes first in the causal order.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
+    client
+        A :class:`distributed.Client`, whose workers fit what :doc:`blocks of genes </cluster>` there are; default the
+        active one of this process, if there is one. ``False``: threads. No number depends on it.
+    checkpoint
+        Folder where finished blocks are kept, made if need be. A run that was stopped, given the same folder, computes
+        what is missing alone; the folder of a run with other data or options is an error.
     key_added
         Name of the result.
     copy
@@ -181,9 +192,9 @@ def argen_dag(  # noqa: PLR0913
     check_option("fdr", fdr, tuple(FDR))
     check_option("robust", robust, (True, False, None))
     threads = resolve_n_jobs(n_jobs)
-    given = with_level(descendants_kwargs, descendants_alpha)
+    backend, given = Backend.read(client, checkpoint), with_level(descendants_kwargs, descendants_alpha)
     names = {"descendants": descendants, "key_added": key_added, "kind": "network"}
-    step = open_step(adata, argen_dag, given, **names, n_jobs=n_jobs)
+    step = open_step(adata, argen_dag, given, **names, n_jobs=n_jobs, backend=backend)
     screen = step.screen
     known, prior_table = read_prior(prior, screen.genes, gene_names(adata, step.settings.gene_symbols))
     relation = step.relation_with(known)
@@ -198,7 +209,8 @@ def argen_dag(  # noqa: PLR0913
         fdr=fdr,
         robust=_tests_robustly(relation, placed[0]) if robust is None else robust,
     )
-    with worker_pool(threads) as map_, progress_bars() as bar:
+    run = Run("ag.tl.argen_dag", step.made_from["data"], step.made_from | asdict(settings))
+    with workers(threads, backend, run) as map_, progress_bars() as bar:
         dag = search_dag(
             screen,
             step.tests,

@@ -1,7 +1,9 @@
+from pathlib import Path
 from typing import Literal, TypeVar, Unpack, overload
 
 import pandas as pd
 from anndata import AnnData
+from distributed import Client
 from mudata import MuData
 
 from argen._bridge.settings import DescendantOptions
@@ -22,6 +24,8 @@ def argen_dag(
     robust: bool | None = None,
     prior: pd.DataFrame | None = None,
     n_jobs: int | None = None,
+    client: Client | bool | None = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_dag",
     copy: Literal[False] = False,
     **descendants_kwargs: Unpack[DescendantOptions],
@@ -40,6 +44,8 @@ def argen_dag(
     robust: bool | None = None,
     prior: pd.DataFrame | None = None,
     n_jobs: int | None = None,
+    client: Client | bool | None = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_dag",
     copy: Literal[True],
     **descendants_kwargs: Unpack[DescendantOptions],
@@ -58,6 +64,8 @@ def argen_dag(
     robust: bool | None = None,
     prior: pd.DataFrame | None = None,
     n_jobs: int | None = None,
+    client: Client | bool | None = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_dag",
     copy: bool,
     **descendants_kwargs: Unpack[DescendantOptions],

@@ -1,9 +1,11 @@
 """Descendants of every perturbed gene."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from argen._bridge import log
+from argen._bridge.cluster.workers import Backend
 from argen._bridge.modality import takes_mudata
 from argen._bridge.remembered import with_remembered
 from argen._bridge.results.entries import check_free
@@ -15,6 +17,7 @@ from argen._bridge.validate import check_anndata, check_key, name_some
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from distributed import Client
     from mudata import MuData
 
 __all__ = ["argen_descendants"]
@@ -42,6 +45,8 @@ def argen_descendants(  # noqa: PLR0913
     min_counts: int = 20,
     gene_symbols: str | None = None,
     n_jobs: int | None = None,
+    client: "Client | bool | None" = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_descendants",
     copy: bool = False,
 ) -> "AnnData | MuData | None":
@@ -166,6 +171,12 @@ def argen_descendants(  # noqa: PLR0913
         ``var_names``; tables, plots and files show the names of this column unless they are told another.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
+    client
+        A :class:`distributed.Client`, whose workers fit what :doc:`blocks of genes </cluster>` there are; default the
+        active one of this process, if there is one. ``False``: threads. No number depends on it.
+    checkpoint
+        Folder where finished blocks are kept, made if need be. A run that was stopped, given the same folder, computes
+        what is missing alone; the folder of a run with other data or options is an error.
     key_added
         Name of the result.
     copy
@@ -213,6 +224,7 @@ def argen_descendants(  # noqa: PLR0913
     check_key("key_added", key_added)
     check_anndata(adata)
     check_free(adata, key_added, "descendants")
+    backend = Backend.read(client, checkpoint)
     start = log.info("computing descendants of every perturbed gene")
     given = {
         "perturbation_key": perturbation_key,
@@ -234,7 +246,7 @@ def argen_descendants(  # noqa: PLR0913
         "gene_symbols": gene_symbols,
     }
     settings = DescendantSettings.read(with_remembered(adata, given, ["qc"]))
-    step = compute_step(adata, settings, key_added, n_jobs)
+    step = compute_step(adata, settings, key_added, n_jobs, backend)
     adata = adata.copy() if copy else adata
     is_replaced = key_added in adata.uns
     write_step(adata, step)

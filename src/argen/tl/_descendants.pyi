@@ -1,7 +1,9 @@
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Literal, TypeVar, overload
 
 from anndata import AnnData
+from distributed import Client
 from mudata import MuData
 
 _Data = TypeVar("_Data", AnnData, MuData)
@@ -28,6 +30,8 @@ def argen_descendants(
     min_counts: int = 20,
     gene_symbols: str | None = None,
     n_jobs: int | None = None,
+    client: Client | bool | None = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_descendants",
     copy: Literal[False] = False,
 ) -> None: ...
@@ -53,6 +57,8 @@ def argen_descendants(
     min_counts: int = 20,
     gene_symbols: str | None = None,
     n_jobs: int | None = None,
+    client: Client | bool | None = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_descendants",
     copy: Literal[True],
 ) -> _Data: ...
@@ -78,6 +84,8 @@ def argen_descendants(
     min_counts: int = 20,
     gene_symbols: str | None = None,
     n_jobs: int | None = None,
+    client: Client | bool | None = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_descendants",
     copy: bool,
 ) -> _Data | None: ...

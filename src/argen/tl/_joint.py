@@ -1,11 +1,14 @@
 """The joint search: one network that explains the whole table of total effects."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
 
 from argen._bridge import log
+from argen._bridge.cluster.workers import Backend, Run, workers
 from argen._bridge.gene_names import gene_names
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.joint import joint_entry, write_joint
@@ -20,11 +23,11 @@ from argen._core.joint.network import JointNetwork
 from argen._core.joint.search import search_joint, usual_chains
 from argen._core.joint.sums import group_sums
 from argen._core.joint.table import effect_table
-from argen._core.parallel import worker_pool
 from argen.errors import DesignError, InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from distributed import Client
     from mudata import MuData
 
 __all__ = ["argen_joint"]
@@ -46,6 +49,8 @@ def argen_joint(  # noqa: PLR0913
     prior: pd.DataFrame | None = None,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
+    client: "Client | bool | None" = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_joint",
     copy: bool = False,
     **descendants_kwargs: Unpack[DescendantOptions],
@@ -102,6 +107,12 @@ def argen_joint(  # noqa: PLR0913
         Seed of the chains, or a generator that it is drawn from.
     n_jobs
         Threads, at most one per chain. `None` uses all that this process may run on; results do not depend on it.
+    client
+        A :class:`distributed.Client`, whose workers fit what :doc:`blocks of genes </cluster>` there are; default the
+        active one of this process, if there is one. ``False``: threads. No number depends on it.
+    checkpoint
+        Folder where finished blocks are kept, made if need be. A run that was stopped, given the same folder, computes
+        what is missing alone; the folder of a run with other data or options is an error.
     key_added
         Key of the results in ``varp`` and ``uns``.
     copy
@@ -152,9 +163,9 @@ def argen_joint(  # noqa: PLR0913
     check_option("shifts", shifts, (True, False))
     chains = None if chains is None else check_count("chains", chains, 2)
     threads, seed = resolve_n_jobs(n_jobs), read_seed(rng)
-    given = with_level(descendants_kwargs, descendants_alpha)
+    backend, given = Backend.read(client, checkpoint), with_level(descendants_kwargs, descendants_alpha)
     names = {"descendants": descendants, "key_added": key_added, "kind": "network"}
-    step = open_step(adata, argen_joint, given, **names, n_jobs=n_jobs)
+    step = open_step(adata, argen_joint, given, **names, n_jobs=n_jobs, backend=backend)
     screen = step.screen
     if screen.n_genes < FEWEST_GENES:
         msg = (
@@ -167,7 +178,8 @@ def argen_joint(  # noqa: PLR0913
     announce_compilation(joint=True)
     chains = chains or usual_chains(screen.n_genes)
     settings = JointSettings(descendants=descendants, alpha=alpha, chains=chains, shifts=shifts, seed=seed)
-    with worker_pool(threads) as map_, progress_bars() as bar:
+    run = Run("ag.tl.argen_joint", step.made_from["data"], step.made_from | asdict(settings))
+    with workers(threads, backend, run) as map_, progress_bars() as bar:
         table = effect_table(group_sums(screen, map_))
         network = search_joint(
             table,

@@ -1,8 +1,10 @@
+from pathlib import Path
 from typing import Literal, TypeVar, Unpack, overload
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from distributed import Client
 from mudata import MuData
 
 from argen._bridge.settings import DescendantOptions
@@ -21,6 +23,8 @@ def argen_joint(
     prior: pd.DataFrame | None = None,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
+    client: Client | bool | None = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_joint",
     copy: Literal[False] = False,
     **descendants_kwargs: Unpack[DescendantOptions],
@@ -37,6 +41,8 @@ def argen_joint(
     prior: pd.DataFrame | None = None,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
+    client: Client | bool | None = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_joint",
     copy: Literal[True],
     **descendants_kwargs: Unpack[DescendantOptions],
@@ -53,6 +59,8 @@ def argen_joint(
     prior: pd.DataFrame | None = None,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
+    client: Client | bool | None = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_joint",
     copy: bool,
     **descendants_kwargs: Unpack[DescendantOptions],

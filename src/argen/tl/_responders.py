@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from argen._bridge import log
+from argen._bridge.cluster.workers import Backend, Run, workers
 from argen._bridge.inputs import NOT_MEASURED
 from argen._bridge.modality import takes_mudata
 from argen._bridge.responders.direct import ResponderScreen, direct_effects, edges_table, effects_matrix, genes_table
@@ -25,13 +27,15 @@ from argen._bridge.results.searched import SearchedNetwork, open_network, open_w
 from argen._bridge.results.steps import DescendantStep
 from argen._bridge.results.tables import WEAK_F
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
+from argen._bridge.settings import wanted_responders
 from argen._bridge.validate import check_level, check_option, counted, name_some, read_seed
 from argen._core.dag.instruments import FIRST_STAGES
-from argen._core.parallel import Map, worker_pool
+from argen._core.parallel import Map
 from argen.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from distributed import Client
     from mudata import MuData
 
 __all__ = ["argen_responders"]
@@ -42,7 +46,7 @@ _METHODS = {"argen": "ag.tl.argen_dag", "joint": "ag.tl.argen_joint"}
 
 
 @takes_mudata
-def argen_responders(
+def argen_responders(  # noqa: PLR0913
     adata: "AnnData | MuData",
     *,
     network: str = "argen_dag",
@@ -52,6 +56,8 @@ def argen_responders(
     robust: bool | None = None,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
+    client: "Client | bool | None" = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_responders",
     copy: bool = False,
 ) -> "AnnData | MuData | None":
@@ -111,6 +117,12 @@ def argen_responders(
         Seed or generator, for a joint network.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
+    client
+        A :class:`distributed.Client`, whose workers fit what :doc:`blocks of genes </cluster>` there are; default the
+        active one of this process, if there is one. ``False``: threads. No number depends on it.
+    checkpoint
+        Folder where finished blocks are kept, made if need be. A run that was stopped, given the same folder, computes
+        what is missing alone; the folder of a run with other data or options is an error.
     key_added
         Name of the result.
     copy
@@ -151,12 +163,15 @@ def argen_responders(
     check_level("alpha", alpha)
     check_option("first_stage", first_stage, FIRST_STAGES)
     check_option("robust", robust, (True, False, None))
-    threads, seed = resolve_n_jobs(n_jobs), read_seed(rng)
+    threads, seed, backend = resolve_n_jobs(n_jobs), read_seed(rng), Backend.read(client, checkpoint)
     names = {"key_added": key_added, "kind": "responders"}
     entry, step = open_with_step(adata, argen_responders, network, **names, methods=_METHODS)
     _check_matrix(adata, key_added)
+    responders = wanted_responders(responders)
+    options = {"network": entry.id, "responders": responders, "first_stage": first_stage, "alpha": alpha, "seed": seed}
+    run = Run("ag.tl.argen_responders", step.made_from["data"], step.made_from | options | {"robust": robust})
     start = log.info("direct effects on responders")
-    with worker_pool(threads) as map_, progress_bars() as bar:
+    with workers(threads, backend, run) as map_, progress_bars() as bar:
         effects = None if responders is None else compute_total_effects(adata, step, map_, bar, responders)
         total = effects or read_total_effects(adata, step.entry)
         _check_any(total, step.entry.key)

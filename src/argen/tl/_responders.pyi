@@ -1,8 +1,10 @@
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal, TypeVar, overload
 
 import numpy as np
 from anndata import AnnData
+from distributed import Client
 from mudata import MuData
 
 _Data = TypeVar("_Data", AnnData, MuData)
@@ -18,6 +20,8 @@ def argen_responders(
     robust: bool | None = None,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
+    client: Client | bool | None = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_responders",
     copy: Literal[False] = False,
 ) -> None: ...
@@ -32,6 +36,8 @@ def argen_responders(
     robust: bool | None = None,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
+    client: Client | bool | None = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_responders",
     copy: Literal[True],
 ) -> _Data: ...
@@ -46,6 +52,8 @@ def argen_responders(
     robust: bool | None = None,
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
+    client: Client | bool | None = None,
+    checkpoint: str | Path | None = None,
     key_added: str = "argen_responders",
     copy: bool,
 ) -> _Data | None: ...

@@ -1,7 +1,7 @@
 """The descendant step: computed from the counts of an object, or read from its entry; written last."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from argen._bridge import log
 from argen._bridge.checks.findings import findings_table
 from argen._bridge.checks.screen import Seen, choose_depth_genes, look_at, quick_findings
+from argen._bridge.cluster.workers import HERE, Backend, Run, workers
 from argen._bridge.counts import tell_of_counts
 from argen._bridge.inputs import read_screen
 from argen._bridge.remembered import with_remembered
@@ -91,7 +92,9 @@ class DescendantStep:
         return descendant_relation(self.tests, self.settings.closure, self.settings.alpha, prior)
 
 
-def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_jobs: int | None) -> DescendantStep:
+def compute_step(
+    adata: "AnnData", settings: DescendantSettings, key: str, n_jobs: int | None, backend: Backend = HERE
+) -> DescendantStep:
     """Run the descendant step; `adata` is not changed."""
     threads = resolve_n_jobs(n_jobs)
     family = FAMILIES[settings.family]
@@ -103,7 +106,8 @@ def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_job
     tell_of_counts(adata, settings.layer)
     warn_dropped(report)
     log.info(design(screen))
-    with worker_pool(threads) as map_, progress_bars() as bar:
+    run = Run("ag.tl.argen_descendants", data, asdict(settings))
+    with workers(threads, backend, run) as map_, progress_bars() as bar:
         seen = look_at(adata, settings, depth_genes, map_, bar)
         shifts = _shifts(seen)
         screen = shifted(screen, shifts)
@@ -127,7 +131,7 @@ def compute_step(adata: "AnnData", settings: DescendantSettings, key: str, n_job
         more["depth_genes"] = depth_genes
     entry = slots.descendants_entry(key, settings, screen, report, tests, relation, dispersions, more, data)
     step = DescendantStep(entry, settings, screen, tests, relation, phi, is_new=True)
-    with worker_pool(threads) as map_, progress_bars() as bar:
+    with workers(threads, backend, run) as map_, progress_bars() as bar:
         return replace(step, total_effects=compute_total_effects(adata, step, map_, bar))
 
 
@@ -182,6 +186,7 @@ def open_step(
     key_added: str,
     kind: str,
     n_jobs: int | None,
+    backend: Backend = HERE,
 ) -> DescendantStep:
     """The step ``uns[descendants]``, computed with the arguments `given` if it is not there.
 
@@ -202,7 +207,8 @@ def open_step(
         announce_compilation()
         return read_step(adata, descendants)
     start = log.info("computing descendants of every perturbed gene")
-    step = compute_step(adata, DescendantSettings.read(with_remembered(adata, given, ["qc"])), descendants, n_jobs)
+    settings = DescendantSettings.read(with_remembered(adata, given, ["qc"]))
+    step = compute_step(adata, settings, descendants, n_jobs, backend)
     log.info("    finished", time=start, deep=summary(descendants, step.tests, step.relation))
     return step
 

@@ -1,12 +1,12 @@
 """Which perturbations instrument which regression, and the reduced forms that go with it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from argen._core.glm.reduced_form import ReducedForm, ReducedFormFit, fit_reduced_form
-from argen._core.parallel import Map
+from argen._core.parallel import BlockTask, Map
 from argen._core.screen import Screen
 
 __all__ = ["FIRST_STAGES", "ReducedForms", "instrument_set", "shrinkage_of", "shrunk"]
@@ -89,7 +89,7 @@ class ReducedForms:
                 gene: self._all[gene, s.tobytes()] for gene, s in wanted if (gene, s.tobytes()) in self._all
             }
         stale = [(gene, s) for gene, s in wanted if not self._is_current(gene, s)]
-        for (gene, _), form in zip(stale, map_(lambda pair: self._fit(*pair), stale), strict=True):
+        for (gene, _), form in zip(stale, map_(self._task(), stale), strict=True):
             self._forms[gene] = form
             if self._all is not None:
                 self._all[gene, form.instruments.tobytes()] = form
@@ -99,9 +99,19 @@ class ReducedForms:
         form = self._forms.get(gene)
         return form is not None and np.array_equal(form.instruments, instruments)
 
-    def _fit(self, gene: int, instruments: np.ndarray) -> ReducedForm:
-        if self._fits is None:
-            return fit_reduced_form(self._screen, gene, instruments, hc3=self._hc3, phi=float(self._phi[gene]))
+    def _task(self) -> Callable[[tuple[int, np.ndarray]], ReducedForm]:
+        # A fit that starts from the last one of its gene stays where that is.
+        if self._fits is not None:
+            return self._refit
+        return BlockTask(_fit_form, self._screen, {"hc3": self._hc3, "phi": self._phi})
+
+    def _refit(self, wanted: tuple[int, np.ndarray]) -> ReducedForm:
+        gene, instruments = wanted
         if gene not in self._fits:
             self._fits[gene] = ReducedFormFit(self._screen, gene, hc3=self._hc3, phi=float(self._phi[gene]))
         return self._fits[gene].refit(self._screen.counts_of(gene), instruments)
+
+
+def _fit_form(screen: Screen, wanted: tuple[int, np.ndarray], *, hc3: bool, phi: np.ndarray) -> ReducedForm:
+    gene, instruments = wanted
+    return fit_reduced_form(screen, gene, instruments, hc3=hc3, phi=float(phi[gene]))

@@ -15,7 +15,7 @@ from argen._core.glm._moment_kernels import monomials
 from argen._core.glm._nb_kernels import dispersion_of_controls
 from argen._core.glm._segment_kernels import stratum_factors
 from argen._core.glm.pairs import fit_controls
-from argen._core.parallel import Map
+from argen._core.parallel import BlockTask, Map
 from argen._core.screen import Screen
 
 __all__ = ["Dispersions", "Fallback", "estimate_dispersions"]
@@ -58,7 +58,7 @@ class Dispersions:
 def estimate_dispersions(screen: Screen, map_: Map = map) -> Dispersions:
     """Estimate all genes' dispersions from the control cells."""
     mean, phi, z = (
-        np.array(part) for part in zip(*map_(lambda k: _of_gene(screen, k), range(screen.n_genes)), strict=True)
+        np.array(part) for part in zip(*map_(BlockTask(_of_gene, screen), range(screen.n_genes)), strict=True)
     )
     fallback = np.where(phi > 0, int(Fallback.NONE), int(Fallback.NO_OVERDISPERSION))
     fallback[phi >= LARGEST] = Fallback.AT_BOUND

@@ -14,10 +14,10 @@ import numpy as np
 
 from argen._core.glm._moment_kernels import monomials
 from argen._core.glm.p_values import log_p_student, score_log_p
-from argen._core.glm.pairs import fit_gene
+from argen._core.glm.pairs import Fits, fit_gene
 from argen._core.glm.sandwich import HC
 from argen._core.normal import log_p_two_sided, size_of_z
-from argen._core.parallel import Map
+from argen._core.parallel import BlockTask, Map
 from argen._core.results import DescendantTests, PairStatus
 from argen._core.screen import Screen
 
@@ -66,17 +66,14 @@ def fit_descendants(
         Dispersion of each gene, shape (p,), which decides its family; 0, the default, is Poisson.
     """
     phi = np.zeros(screen.n_genes) if phi is None else phi
-    series = monomials(screen.design.numeric.shape[1])
-    arguments = {"hc": HC[hc].code, "score_below": _SCORE_BELOW[test], "pooled": pooled}
-    fits = track(
-        map_(
-            lambda gene: fit_gene(
-                screen.counts_of(gene), screen.design_of(gene), series, phi=float(phi[gene]), **arguments
-            ),
-            range(screen.n_genes),
-        )
-    )
+    arguments = {"phi": phi, "hc": HC[hc].code, "score_below": _SCORE_BELOW[test], "pooled": pooled}
+    fits = track(map_(BlockTask(_fit_gene, screen, arguments), range(screen.n_genes)))
     return as_tests(tuple(np.stack(part, axis=1) for part in zip(*fits, strict=True)), hc)
+
+
+def _fit_gene(screen: Screen, gene: int, *, phi: np.ndarray, **arguments: float) -> Fits:
+    series = monomials(screen.design.numeric.shape[1])
+    return fit_gene(screen.counts_of(gene), screen.design_of(gene), series, phi=float(phi[gene]), **arguments)
 
 
 def as_tests(fits: tuple[np.ndarray, ...], hc: str) -> DescendantTests:

@@ -1,6 +1,7 @@
 """The joint search: chains, consensus graph, tests, selection."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from argen._core.joint.testing import (
     test_pairs,
 )
 from argen._core.normal import log_p_two_sided
-from argen._core.parallel import Map, single_threaded
+from argen._core.parallel import BlockTask, Map, single_threaded
 
 __all__ = ["search_joint", "usual_chains"]
 
@@ -93,7 +94,7 @@ def search_joint(
     options = {"schedule": schedule, "shifts": shifts, "concentration": concentration}
     with single_threaded():
         factors = common_factors(table.correlation)
-        draws = list(track(map_(lambda child: run_chain(table, factors, limits, child, **options), seeds)))
+        draws = list(track(map_(BlockTask(_run_chain, (table, factors, limits), options, per_block=1), seeds)))
         mean = _mean_draws(draws)
         return _network(table, factors, limits, draws, mean, alpha)
 
@@ -101,6 +102,12 @@ def search_joint(
 def usual_chains(p: int) -> int:
     """Chains for `p` genes: 32 up to 25 genes, 16 for 50, 8 from 100 on."""
     return int(np.clip(GENES_TIMES_CHAINS // max(p, 1), FEWEST_CHAINS, MOST_CHAINS))
+
+
+def _run_chain(
+    explained: tuple[EffectTable, Factors, Constraints], child: np.random.SeedSequence, **options: Any
+) -> Draws:
+    return run_chain(*explained, child, **options)
 
 
 def _mean_draws(draws: list[Draws]) -> Draws:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from argen._core.measured.gene_sums import cells_with_controls, means, ratio, sums_of_gene
-from argen._core.parallel import Map
+from argen._core.parallel import BlockTask, Map
 from argen._core.screen import Design, Screen
 
 __all__ = ["GroupSums", "group_sums"]
@@ -59,7 +59,8 @@ def group_sums(screen: Screen, map_: Map = map, *, correlated: bool = True) -> G
     Nothing depends on the threads: genes and blocks are of fixed size and come in order.
     """
     used, group, stratum = cells_with_controls(screen.design), screen.group, screen.stratum
-    parts = list(map_(lambda gene: _sums_of_gene(screen, gene, used, group, stratum), range(screen.n_genes)))
+    shared = {"used": used, "group": group, "stratum": stratum}
+    parts = list(map_(BlockTask(_sums_of_gene, screen, shared), range(screen.n_genes)))
     S, E, Q, squares = (np.stack([part[i] for part in parts], axis=1) for i in range(4))
     phi, theta = np.array([part[4] for part in parts]), np.stack([part[5] for part in parts])
     drift = np.stack([part[6] for part in parts], axis=1)

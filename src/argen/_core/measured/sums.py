@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from argen._core.measured.gene_sums import cells_with_controls, ratio, sums_of_gene
-from argen._core.parallel import Map
+from argen._core.parallel import BlockTask, Map
 from argen._core.screen import Screen
 
 __all__ = ["FOLDS", "MeasuredSums", "measured_sums"]
@@ -58,18 +58,25 @@ class MeasuredSums:
 
 def measured_sums(screen: Screen, map_: Map = map, track: Callable[[Iterable], Iterable] = iter) -> MeasuredSums:
     """Sums of all genes of a screen whose groups may be more, or other, than its genes."""
-    used, group, stratum = cells_with_controls(screen.design), screen.group, screen.stratum
     # Sorted cells are dealt in turn: every fold holds its share of every group and stratum.
-    fold = np.arange(screen.n_cells) % FOLDS
-
-    def sums(gene: int) -> tuple:
-        one = sums_of_gene(screen, gene, used, group, stratum)
-        total, square = (np.bincount(fold, weights=x, minlength=FOLDS) for x in (one.residual, one.residual**2))
-        return one.S, one.E, one.squares, total / np.sqrt(np.where(square > 0, square, np.inf))
-
-    parts = list(track(map_(sums, range(screen.n_genes))))
+    shared = {
+        "used": cells_with_controls(screen.design),
+        "group": screen.group,
+        "stratum": screen.stratum,
+        "fold": np.arange(screen.n_cells) % FOLDS,
+    }
+    parts = list(track(map_(BlockTask(_sums, screen, shared), range(screen.n_genes))))
     S, E, squares, folds = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
     enough = (S[:-1] >= ENOUGH_COUNTS) & (E[:-1] >= ENOUGH_COUNTS) & (S[-1] >= ENOUGH_COUNTS)
     effect = np.where(enough, np.log((S[:-1] + 0.5) / (E[:-1] + 0.5)), np.nan)
     variance = squares * ratio(np.ones_like(S), S) ** 2
     return MeasuredSums(effect, variance[:-1], variance[-1], S, E, folds)
+
+
+def _sums(
+    screen: Screen, gene: int, *, used: np.ndarray, group: np.ndarray, stratum: np.ndarray, fold: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Counts, means and squares by group, and the z-score of each fold."""
+    one = sums_of_gene(screen, gene, used, group, stratum)
+    total, square = (np.bincount(fold, weights=x, minlength=FOLDS) for x in (one.residual, one.residual**2))
+    return one.S, one.E, one.squares, total / np.sqrt(np.where(square > 0, square, np.inf))

@@ -27,7 +27,7 @@ from argen._core.fdr import adjusted
 from argen._core.glm.reduced_form import ReducedForm, fit_reduced_form
 from argen._core.graphs.reach import transitive_closure
 from argen._core.normal import log_p_two_sided
-from argen._core.parallel import Map
+from argen._core.parallel import BlockTask, Map
 from argen._core.results import EdgeStatus, Equation, Instruments
 from argen._core.screen import Screen
 
@@ -52,8 +52,11 @@ def saturated_forms(
     screen: Screen, genes: Sequence[int], *, hc3: bool, phi: np.ndarray, map_: Map = map
 ) -> list[ReducedForm]:
     """Reduced forms of `genes` on the indicators of all perturbations; `phi` is the dispersion of every gene."""
-    everything = np.arange(screen.n_groups)
-    return list(map_(lambda g: fit_reduced_form(screen, g, everything, hc3=hc3, phi=float(phi[g])), genes))
+    return list(map_(BlockTask(_saturated_form, screen, {"hc3": hc3, "phi": phi}), genes))
+
+
+def _saturated_form(screen: Screen, gene: int, *, hc3: bool, phi: np.ndarray) -> ReducedForm:
+    return fit_reduced_form(screen, gene, np.arange(screen.n_groups), hc3=hc3, phi=float(phi[gene]))
 
 
 @dataclass(frozen=True, slots=True)

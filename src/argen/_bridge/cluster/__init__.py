@@ -1,0 +1,1 @@
+"""Where block tasks run (threads, a dask cluster), and where their results are kept."""

@@ -1,0 +1,164 @@
+"""Blocks of items on the workers of a ``dask.distributed`` client."""
+
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from argen._bridge import log
+from argen._bridge.cluster.remote import Items, Rest, check_versions, run_block
+from argen._bridge.cluster.versions import versions
+from argen._core.parallel import BlockTask
+from argen.errors import ClusterError, InputError
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+__all__ = ["DaskBlocks", "find_client"]
+
+RETRIES = 3
+# Blocks that are computed or wait for it: enough for a cluster that grows with its queue, few enough for the memory of
+# the client, which holds their results until their turn comes.
+IN_FLIGHT = 16
+
+
+def find_client(client: "Client | bool | None") -> "Client | None":
+    """The client to use: the one that was given, or the active one of this process; None is threads.
+
+    ``distributed`` is never imported here: whoever has a client has imported it. A task of dask that calls argen stays
+    in its worker, since a worker that waits for others can be what these wait for.
+    """
+    if client is False:
+        return None
+    distributed = sys.modules.get("distributed")
+    if client is None:
+        return _active(distributed) if distributed is not None else None
+    if distributed is None or not isinstance(client, distributed.Client):
+        msg = f"client={client!r}: give a distributed.Client, None for the active one, or False for threads."
+        raise InputError(msg)
+    if client.asynchronous or client.status != "running":
+        what = "asynchronous" if client.asynchronous else client.status
+        msg = f"client={client!r} is {what}: give one that is connected and not asynchronous."
+        raise InputError(msg)
+    return client
+
+
+def _active(distributed: Any) -> "Client | None":
+    try:
+        distributed.get_worker()
+    except ValueError:
+        pass
+    else:
+        return None
+    try:
+        client = distributed.client.default_client()
+    except ValueError:  # there is none
+        return None
+    return None if client.asynchronous or client.status != "running" else client
+
+
+class DaskBlocks:
+    """Computes blocks on a cluster; the data of a task go there once, to all workers.
+
+    Parameters
+    ----------
+    client
+        Connected; its workers must have what this process has.
+
+    Raises
+    ------
+    InputError
+        They have not; checked now, and again by every worker that joins later.
+    """
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+        self._sent: dict[str, tuple[Any, Future]] = {}
+        self._flying: deque[tuple[Sequence[Any], Future]] = deque()
+        self._check_workers()
+
+    def results(self, task: BlockTask, blocks: Iterable[Sequence[Any]]) -> Iterator[list]:
+        """Results of the blocks, in their order; not many blocks are on their way at a time.
+
+        A worker that dies costs its blocks, which others do again. If the data are lost with all workers that had them,
+        they are sent again.
+        """
+        todo, lost = iter(blocks), 0
+        while True:
+            self._fill(task, todo)
+            if not self._flying:
+                return
+            try:
+                found = self._result(self._flying[0][1])
+            except CancelledError as error:
+                lost += 1
+                if lost > RETRIES:
+                    msg = f"The cluster lost the data of the run {lost} times: too many workers ended at once."
+                    raise ClusterError(msg) from error
+                self._send_again(task)
+            else:
+                self._flying.popleft()
+                yield found
+
+    def close(self) -> None:
+        """Stop what is on its way, and take the data from the workers."""
+        self._client.cancel([future for _, future in self._flying])
+        self._flying.clear()
+        self._sent = {}
+
+    def _fill(self, task: BlockTask, todo: Iterator[Sequence[Any]]) -> None:
+        most = max(IN_FLIGHT, 2 * sum(self._client.nthreads().values()))
+        for block in islice(todo, most - len(self._flying)):
+            self._flying.append((block, self._submit(task, block)))
+
+    def _submit(self, task: BlockTask, block: Sequence[Any]) -> "Future":
+        data = self._on_workers("data", task.data, task.data)
+        rest = self._on_workers("task", task, Rest(task.function, task.options, versions()))
+        return self._client.submit(run_block, data, rest, Items(block), pure=False, retries=RETRIES)
+
+    def _result(self, future: "Future") -> list:
+        from distributed import KilledWorker
+
+        try:
+            return future.result()
+        except KilledWorker as error:
+            msg = (
+                f"Workers died {RETRIES + 1} times on the same block, mostly for want of memory: {error} Give the "
+                "workers more memory or fewer threads each; finished blocks of a checkpoint are kept."
+            )
+            raise ClusterError(msg) from error
+
+    def _on_workers(self, kind: str, of: Any, value: Any) -> "Future":
+        """Where a value is on the cluster, sent unless it is there; what was sent of this kind before may go."""
+        if kind not in self._sent or self._sent[kind][0] is not of:
+            self._sent.pop(kind, None)
+            self._wait()
+            (future,) = self._client.scatter([value], broadcast=True, hash=False)
+            self._sent[kind] = of, future
+        return self._sent[kind][1]
+
+    def _send_again(self, task: BlockTask) -> None:
+        blocks = [block for block, _ in self._flying]
+        self.close()
+        self._flying.extend((block, self._submit(task, block)) for block in blocks)
+
+    def _wait(self) -> None:
+        if not self._client.nthreads():
+            log.info("    waiting for a worker of the cluster")
+            self._client.wait_for_workers(1)
+
+    def _check_workers(self) -> None:
+        """Ask the workers that are there: an environment that does not fit is said before the work."""
+        here = versions()
+        try:
+            answers = self._client.run(versions)
+        except ImportError as error:
+            msg = (
+                f"The workers of the cluster cannot import argen ({error}). Install it there, or run on threads with "
+                "client=False."
+            )
+            raise InputError(msg) from error
+        for worker, there in sorted(answers.items()):
+            check_versions(here, there, f"Worker {worker}")
