@@ -138,7 +138,8 @@ def _run(options: argparse.Namespace) -> None:
         labels = _labels(options, data, adata)
         ag.tl.argen_descendants(adata, **given(options, STEP) | labels | {"alpha": options.descendants_alpha})
     ag.tl.argen_dag(adata, **given(options, DAG))
-    has_responders = _find_responders(adata, options.n_jobs)
+    where = {"n_jobs": options.n_jobs, "checkpoint": options.checkpoint}
+    has_responders = _find_responders(adata, where)
     if report is not None:
         _diagnose(adata, options.n_jobs, options.replicate, has_responders=has_responders)
     out = _make_folder(options.out)
@@ -156,7 +157,7 @@ def _run(options: argparse.Namespace) -> None:
     _print_network(adata)
 
 
-def _find_responders(adata: "AnnData", n_jobs: int | None) -> bool:
+def _find_responders(adata: "AnnData", how: dict[str, Any]) -> bool:
     """Direct effects on genes that nobody perturbed, if there are any and total effects on them."""
     import argen as ag
     from argen._bridge.responders.total import KEPT, total_key
@@ -165,7 +166,7 @@ def _find_responders(adata: "AnnData", n_jobs: int | None) -> bool:
     effects = find_entry(adata, total_key("argen_descendants"))
     if effects is None or not (effects.tables["genes"]["status"] == KEPT).any():
         return False
-    ag.tl.argen_responders(adata, n_jobs=n_jobs)
+    ag.tl.argen_responders(adata, **how)
     return True
 
 

@@ -83,6 +83,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     words = "obs column with the replicate of each cell, which --report leaves out one at a time"
     _add(parser, "replicate", SENSITIVITY, "COL", words)
+    words = "keep finished blocks of genes in this folder; the same command takes up there after it was stopped"
+    _add(parser, "checkpoint", STEP, "DIR", words)
     parser.add_argument(
         "--export",
         metavar="A,B",

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from argen._bridge import log
-from argen._bridge.cluster.remote import Items, Rest, check_versions, run_block
+from argen._bridge.cluster.remote import Items, Rest, check_versions, own_versions, run_block
 from argen._bridge.cluster.versions import versions
 from argen._core.parallel import BlockTask
 from argen.errors import ClusterError, InputError
@@ -92,13 +92,13 @@ class DaskBlocks:
                 return
             try:
                 found = self._result(self._flying[0][1])
-            except CancelledError as error:
+            except CancelledError as error:  # the data are gone with the workers that had them
                 lost += 1
                 if lost > RETRIES:
-                    msg = f"The cluster lost the data of the run {lost} times: too many workers ended at once."
-                    raise ClusterError(msg) from error
+                    raise _died(error) from error
                 self._send_again(task)
             else:
+                lost = 0
                 self._flying.popleft()
                 yield found
 
@@ -124,11 +124,7 @@ class DaskBlocks:
         try:
             return future.result()
         except KilledWorker as error:
-            msg = (
-                f"Workers died {RETRIES + 1} times on the same block, mostly for want of memory: {error} Give the "
-                "workers more memory or fewer threads each; finished blocks of a checkpoint are kept."
-            )
-            raise ClusterError(msg) from error
+            raise _died(error) from error
 
     def _on_workers(self, kind: str, of: Any, value: Any) -> "Future":
         """Where a value is on the cluster, sent unless it is there; what was sent of this kind before may go."""
@@ -153,7 +149,7 @@ class DaskBlocks:
         """Ask the workers that are there: an environment that does not fit is said before the work."""
         here = versions()
         try:
-            answers = self._client.run(versions)
+            answers = self._client.run(own_versions)
         except ImportError as error:
             msg = (
                 f"The workers of the cluster cannot import argen ({error}). Install it there, or run on threads with "
@@ -162,3 +158,10 @@ class DaskBlocks:
             raise InputError(msg) from error
         for worker, there in sorted(answers.items()):
             check_versions(here, there, f"Worker {worker}")
+
+
+def _died(error: Exception) -> ClusterError:
+    return ClusterError(
+        f"Workers died again and again on the same blocks of genes, mostly for want of memory ({error}). Give the "
+        "workers more memory, or fewer threads each; finished blocks of a checkpoint are kept."
+    )

@@ -12,7 +12,7 @@ from argen._bridge.cluster.versions import difference, versions
 from argen._core.parallel import BlockTask
 from argen.errors import InputError
 
-__all__ = ["Items", "Rest", "check_versions", "run_block"]
+__all__ = ["Items", "Rest", "check_versions", "own_versions", "run_block"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ def run_block(data: Any, rest: Rest, items: Items) -> list:
     task = BlockTask(rest.function, data, rest.options)
     with _one_thread():
         return [task(item) for item in items.values]
+
+
+def own_versions() -> dict[str, str]:
+    """What this worker has."""
+    return versions()
 
 
 def check_versions(here: Mapping[str, str], there: Mapping[str, str], who: str) -> None:

@@ -1,0 +1,220 @@
+"""A real cluster of two processes: the bits of threads, whatever dies on the way."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from threading import Thread
+
+import cluster_tasks
+import numpy as np
+import pytest
+from cluster_screens import analysed, blocks, screen
+from threadpoolctl import threadpool_info
+from toy import KWARGS, assert_same
+
+import argen as ag
+from argen._bridge import log
+from argen._bridge.cluster import dask_map, remote
+from argen._bridge.cluster.checkpoint import Checkpoint
+from argen._bridge.cluster.versions import versions
+from argen._bridge.cluster.workers import Backend, workers
+from argen._core.parallel import BlockTask
+from argen.errors import ClusterError, CountsError, InputError
+
+FITS = "argen._core.descendants.tests._fit_gene"
+
+
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory):
+    return tmp_path_factory.mktemp("ends")
+
+
+@pytest.fixture(scope="module")
+def cluster(ends):
+    from distributed import LocalCluster
+
+    os.environ[cluster_tasks.FOLDER] = str(ends)  # before the workers start, which inherit it
+    size = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+    with LocalCluster(**size, dashboard_address=None, host="127.0.0.1") as cluster:
+        yield cluster
+    del os.environ[cluster_tasks.FOLDER]
+
+
+@pytest.fixture
+def client(cluster):
+    from distributed import Client
+
+    with Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=30)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def on_threads():
+    return analysed(client=False)
+
+
+def test_all_tools_have_the_bits_of_threads(client):
+    def all_tools(client, n_jobs):
+        adata, how = screen(), {"client": client, "n_jobs": n_jobs}
+        ag.tl.argen_dag(adata, first_stage="ancestors", family="negative_binomial", **KWARGS | how)
+        ag.tl.argen_responders(adata, **how)
+        ag.tl.argen_joint(adata, chains=3, **how)
+        ag.tl.argen_responders(adata, network="argen_joint", key_added="of_joint", **how)
+        return adata
+
+    assert_same(all_tools(client, 1), all_tools(False, 2))
+
+
+def test_contract_of_the_map(client):
+    items = list(range(21))
+    with workers(1, Backend(client)) as map_:
+        assert list(map_(BlockTask(cluster_tasks.squared, 2), items)) == [2 * i**2 for i in items]
+        places = list(map_(BlockTask(cluster_tasks.where, None), items))
+        assert {pid for pid, _ in places} == set(client.run(os.getpid).values())
+        assert {n for _, n in places} == {1}
+        assert list(map_(lambda a, b: a + b, [1, 2], [3, 4])) == [4, 6]  # no block task: here
+        assert next(iter(map_(BlockTask(cluster_tasks.where, None), [0])))[0] == os.getpid()  # one alone: here
+        with pytest.raises(LookupError, match="no 13"):
+            list(map_(BlockTask(cluster_tasks.squared, 2, {"but": 13}), items))
+
+
+def test_the_active_client_is_used_but_not_within_a_worker(cluster):
+    from distributed import Client
+
+    with Client(cluster) as client:
+        assert dask_map.find_client(None) is client
+        assert dask_map.find_client(False) is None
+        assert not client.submit(cluster_tasks.finds_a_client, pure=False).result()
+    assert dask_map.find_client(None) is None
+    with pytest.raises(InputError, match="closed"):
+        dask_map.find_client(client)
+    with pytest.raises(InputError, match=r"'somewhere'.*distributed\.Client"):
+        dask_map.find_client("somewhere")
+
+
+@pytest.mark.parametrize("task", [cluster_tasks.ends_a_worker, cluster_tasks.ends_all_workers])
+def test_workers_that_are_killed_midway_cost_no_number(client, on_threads, ends, monkeypatch, task):
+    before = client.run(os.getpid).values()
+    name = "one" if task is cluster_tasks.ends_a_worker else "all"
+    (ends / name).write_text(" ".join(map(str, before)))
+    monkeypatch.setattr(FITS, task)
+    assert_same(analysed(client=client), on_threads)
+    assert [path.name.partition("-")[0] for path in ends.glob(f"{name}*")] == [name]
+    assert not (ends / name).exists()
+    (killer,) = ends.glob(f"{name}-*")
+    killer.unlink()
+
+
+def test_a_block_that_kills_whoever_takes_it(client, cluster, monkeypatch):
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)  # the first death is one too many
+    with (
+        pytest.raises(ClusterError, match="died again and again on the same blocks of genes"),
+        workers(1, Backend(client)) as map_,
+    ):
+        list(map_(BlockTask(cluster_tasks.always_ends, None), range(2)))
+
+
+KILLED = """
+import os, signal, sys
+from distributed import Client
+from argen._bridge.cluster.checkpoint import Checkpoint
+from cluster_screens import analysed
+write, written = Checkpoint.write, []
+
+def then_die(self, name, results):
+    write(self, name, results)
+    written.append(name)
+    if len(written) == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Checkpoint.write = then_die
+if __name__ == "__main__":
+    with Client(sys.argv[1], set_as_default=False) as client:
+        analysed(client=client, checkpoint=sys.argv[2])
+"""
+
+
+def test_a_client_that_is_killed_takes_up_where_it_was(client, on_threads, tmp_path, capsys):
+    folder = tmp_path / "kept"
+    paths = [str(Path(ag.__file__).parents[1]), str(Path(cluster_tasks.__file__).parent)]
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    address = client.scheduler.address
+    run = subprocess.run(
+        [sys.executable, str(script), address, str(folder)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    assert len(list(folder.glob("*.block"))) == 5
+    with log.shown(2):
+        assert_same(analysed(client=client, checkpoint=folder), on_threads)
+    n_read, n_computed = blocks(capsys.readouterr().err)
+    assert (n_read, n_read + n_computed) == (5, len(list(folder.glob("*.block"))))
+    with log.shown(2):
+        assert_same(analysed(client=False, checkpoint=folder), on_threads)  # threads read what a cluster wrote
+    assert blocks(capsys.readouterr().err) == (n_read + n_computed, 0)
+
+
+def test_an_interrupted_run_changes_nothing_and_can_go_on(client, on_threads, tmp_path, monkeypatch, capsys):
+    write = Checkpoint.write
+
+    def interrupted(self, name, results):
+        write(self, name, results)
+        if self.n_computed == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    adata = screen()
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            ag.tl.argen_descendants(adata, **KWARGS, client=client, checkpoint=tmp_path)
+    signal.signal(signal.SIGINT, handler)
+    assert_same(adata, screen())
+    capsys.readouterr()
+    with log.shown(2):
+        ag.tl.argen_descendants(adata, **KWARGS, client=client, checkpoint=tmp_path)
+    assert blocks(capsys.readouterr().err)[0] == 3
+    assert_same(adata, on_threads)
+
+
+def test_a_count_that_is_none_is_said_before_any_work(client, tmp_path):
+    adata = screen()
+    last = adata.X.tolil()
+    last[-1, -1] = 0.5
+    adata.X = last.tocsr()
+    before = adata.copy()
+    with pytest.raises(CountsError):
+        ag.tl.argen_descendants(adata, **KWARGS, client=client, checkpoint=tmp_path / "kept")
+    assert_same(adata, before)
+    assert not (tmp_path / "kept").exists()
+
+
+def test_workers_with_other_versions_are_refused(client, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(dask_map, "versions", lambda: versions() | {"numba": "0.1"})
+        with pytest.raises(InputError, match=r"Worker tcp://\S+ of the cluster has numba .*, this process numba 0\.1"):
+            analysed(client=client)
+    late = remote.Rest(cluster_tasks.squared, {}, versions() | {"code": "another"})
+    with pytest.raises(InputError, match="another source of argen"):  # as in a worker that joined later
+        remote.run_block(1, late, remote.Items([1]))
+
+
+def test_one_thread_until_the_last_task_ends():
+    def most():
+        return max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+
+    before, seen = most(), []
+    first, second = remote._one_thread(), remote._one_thread()
+    first.__enter__()
+    other = Thread(target=lambda: (second.__enter__(), seen.append(most())))
+    other.start()
+    other.join()
+    first.__exit__(None, None, None)
+    seen.append(most())
+    second.__exit__(None, None, None)
+    assert np.array_equal(seen, [1, 1])
+    assert most() == before
