@@ -373,6 +373,19 @@ def test_exports_hold_what_the_functions_write(h5ad, design, tmp_path, capsys):
         pd.testing.assert_frame_equal(pd.read_parquet(whole[name]), pd.read_parquet(out / f"{name}.parquet"))
 
 
+def test_a_run_takes_up_at_its_checkpoint(h5ad, design, tmp_path, capsys):
+    run = ["run", str(h5ad), *design, "--checkpoint", str(tmp_path / "kept"), "--out", str(tmp_path / "out")]
+    assert main(run) == 0
+    first = capsys.readouterr()
+    assert "0 blocks read" in first.err
+    assert main(run) == 0
+    second = capsys.readouterr()
+    assert second.out == first.out
+    assert "read, 0 computed" in second.err
+    assert "0 blocks read" not in second.err
+    assert "alpha 0.01, now it is 0.02" in fails(capsys, *run, "--descendants-alpha", "0.02")
+
+
 def test_exports_are_checked_before_the_work(h5ad, design, tmp_path, capsys, monkeypatch):
     arguments = "run", h5ad, *design, "--out", tmp_path / "out", "--export"
     assert "--export: gexf is not one of graphml, cyjs, parquet" in fails(capsys, *arguments, "graphml,gexf")
