@@ -72,6 +72,8 @@ def test_contract_of_the_map(client):
     items = list(range(21))
     with workers(1, Backend(client)) as map_:
         assert list(map_(BlockTask(cluster_tasks.squared, 2), items)) == [2 * i**2 for i in items]
+        by_two, by_three = (map_(BlockTask(cluster_tasks.squared, k), items) for k in (2, 3))
+        assert list(zip(by_two, by_three, strict=True)) == [(2 * i**2, 3 * i**2) for i in items]  # at the same time
         places = list(map_(BlockTask(cluster_tasks.where, None), items))
         assert {pid for pid, _ in places} == set(client.run(os.getpid).values())
         assert {n for _, n in places} == {1}
@@ -197,6 +199,10 @@ def test_workers_with_other_versions_are_refused(client, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(dask_map, "versions", lambda: versions() | {"numba": "0.1"})
         with pytest.raises(InputError, match=r"Worker tcp://\S+ of the cluster has numba .*, this process numba 0\.1"):
+            analysed(client=client)
+    with monkeypatch.context() as patch:
+        patch.setattr(dask_map, "_ARGEN", "no_argen_here:__version__")
+        with pytest.raises(InputError, match=r"cannot import argen \(No module named 'no_argen_here'\)"):
             analysed(client=client)
     late = remote.Rest(cluster_tasks.squared, {}, versions() | {"code": "another"})
     with pytest.raises(InputError, match="another source of argen"):  # as in a worker that joined later

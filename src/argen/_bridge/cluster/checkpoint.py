@@ -24,7 +24,7 @@ __all__ = ["Checkpoint", "Run"]
 
 FORMAT = 1
 RECORD = "checkpoint.json"
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", None))  # Windows has no quota of this name
 
 
 @dataclass(frozen=True, slots=True)

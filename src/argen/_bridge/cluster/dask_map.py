@@ -1,5 +1,6 @@
 """Blocks of items on the workers of a ``dask.distributed`` client."""
 
+import pkgutil
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DaskBlocks", "find_client"]
 
+_ARGEN = "argen:__version__"
+# Blocks with what will be their results, in order.
+_Flying = deque[tuple[Sequence[Any], "Future"]]
 RETRIES = 3
 # Blocks that are computed or wait for it: enough for a cluster that grows with its queue, few enough for the memory of
 # the client, which holds their results until their turn comes.
@@ -76,7 +80,7 @@ class DaskBlocks:
     def __init__(self, client: "Client") -> None:
         self._client = client
         self._sent: dict[str, tuple[Any, Future]] = {}
-        self._flying: deque[tuple[Sequence[Any], Future]] = deque()
+        self._flying: list[_Flying] = []  # of every map that is not at its end: one may be asked for within another
         self._check_workers()
 
     def results(self, task: BlockTask, blocks: Iterable[Sequence[Any]]) -> Iterator[list]:
@@ -86,32 +90,34 @@ class DaskBlocks:
         they are sent again.
         """
         todo, lost = iter(blocks), 0
+        flying: _Flying = deque()
+        self._flying.append(flying)
         while True:
-            self._fill(task, todo)
-            if not self._flying:
+            self._fill(task, todo, flying)
+            if not flying:
                 return
             try:
-                found = self._result(self._flying[0][1])
+                found = self._result(flying[0][1])
             except CancelledError as error:  # the data are gone with the workers that had them
                 lost += 1
                 if lost > RETRIES:
                     raise _died(error) from error
-                self._send_again(task)
+                self._send_again(task, flying)
             else:
                 lost = 0
-                self._flying.popleft()
+                flying.popleft()
                 yield found
 
     def close(self) -> None:
         """Stop what is on its way, and take the data from the workers."""
-        self._client.cancel([future for _, future in self._flying])
+        self._client.cancel([future for flying in self._flying for _, future in flying])
         self._flying.clear()
-        self._sent = {}
+        self._sent.clear()
 
-    def _fill(self, task: BlockTask, todo: Iterator[Sequence[Any]]) -> None:
+    def _fill(self, task: BlockTask, todo: Iterator[Sequence[Any]], flying: _Flying) -> None:
         most = max(IN_FLIGHT, 2 * sum(self._client.nthreads().values()))
-        for block in islice(todo, most - len(self._flying)):
-            self._flying.append((block, self._submit(task, block)))
+        for block in islice(todo, max(0, most - len(flying))):
+            flying.append((block, self._submit(task, block)))
 
     def _submit(self, task: BlockTask, block: Sequence[Any]) -> "Future":
         data = self._on_workers("data", task.data, task.data)
@@ -135,10 +141,12 @@ class DaskBlocks:
             self._sent[kind] = of, future
         return self._sent[kind][1]
 
-    def _send_again(self, task: BlockTask) -> None:
-        blocks = [block for block, _ in self._flying]
-        self.close()
-        self._flying.extend((block, self._submit(task, block)) for block in blocks)
+    def _send_again(self, task: BlockTask, flying: _Flying) -> None:
+        blocks = [block for block, _ in flying]
+        self._client.cancel([future for _, future in flying])
+        self._sent.clear()
+        flying.clear()
+        flying.extend((block, self._submit(task, block)) for block in blocks)
 
     def _wait(self) -> None:
         if not self._client.nthreads():
@@ -149,6 +157,7 @@ class DaskBlocks:
         """Ask the workers that are there: an environment that does not fit is said before the work."""
         here = versions()
         try:
+            self._client.run(pkgutil.resolve_name, _ARGEN)  # argen's own functions could not be sent without it
             answers = self._client.run(own_versions)
         except ImportError as error:
             msg = (

@@ -124,8 +124,7 @@ def _with_checkpoint(task: BlockTask, blocks: list, compute: Callable, kept: Che
     for name, block, there in zip(names, blocks, is_there, strict=True):
         found = kept.read(name) if there else next(missing)
         if found is None:  # taken away since it was seen
-            (found,) = compute(task, [block])
-            there = False
+            found, there = [task(item) for item in block], False
         if not there:
             kept.write(name, found)
         yield found
