@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from threading import Thread
 
 import cluster_tasks
@@ -37,7 +36,7 @@ def cluster(ends):
 
     os.environ[cluster_tasks.FOLDER] = str(ends)  # before the workers start, which inherit it
     size = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
-    with LocalCluster(**size, dashboard_address=None, host="127.0.0.1") as cluster:
+    with LocalCluster(**size, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster:
         yield cluster
     del os.environ[cluster_tasks.FOLDER]
 
@@ -141,14 +140,11 @@ if __name__ == "__main__":
 
 def test_a_client_that_is_killed_takes_up_where_it_was(client, on_threads, tmp_path, capsys):
     folder = tmp_path / "kept"
-    paths = [str(Path(ag.__file__).parents[1]), str(Path(cluster_tasks.__file__).parent)]
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
-    address = client.scheduler.address
-    run = subprocess.run(
-        [sys.executable, str(script), address, str(folder)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = [sys.executable, str(script), client.scheduler.address, str(folder)]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert run.returncode == -signal.SIGKILL, run.stderr
     assert len(list(folder.glob("*.block"))) == 5
     with log.shown(2):
