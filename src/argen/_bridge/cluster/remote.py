@@ -40,7 +40,7 @@ def run_block(data: Any, rest: Rest, items: Items) -> list:
         return [task(item) for item in items.values]
 
 
-def own_versions() -> dict[str, str]:
+def own_versions() -> Mapping[str, str]:
     """What this worker has."""
     return versions()
 

@@ -2,8 +2,8 @@
 
 import functools
 import hashlib
-import importlib.metadata
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 from argen import __version__
@@ -14,9 +14,10 @@ __all__ = ["difference", "versions"]
 _LIBRARIES = ("numba", "numpy", "scipy")
 
 
-def versions() -> dict[str, str]:
+@functools.cache
+def versions() -> Mapping[str, str]:
     """Versions of argen, of its kernels and other arithmetic (a digest of the source), and of the libraries."""
-    return {"argen": __version__, "code": _code(), **{name: importlib.metadata.version(name) for name in _LIBRARIES}}
+    return {"argen": __version__, "code": _code()} | {name: version(name) for name in _LIBRARIES}
 
 
 def difference(here: Mapping[str, str], there: Mapping[str, str]) -> tuple[str, str, str] | None:
@@ -26,7 +27,6 @@ def difference(here: Mapping[str, str], there: Mapping[str, str]) -> tuple[str, 
     )
 
 
-@functools.cache
 def _code() -> str:
     # Between two releases the version stays; a kernel is what compiles, its callers sum up what it returns.
     digest, core = hashlib.sha256(stamp().encode()), Path(__file__).parents[2] / "_core"
