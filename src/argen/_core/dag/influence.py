@@ -18,9 +18,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from argen._core.glm.families import rows_of
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.parallel import Map
-from argen._core.screen import Screen
+from argen._core.screen import Design, Screen
 
 __all__ = ["CellInfluence"]
 
@@ -40,19 +41,29 @@ class CellInfluence:
 
     Attributes
     ----------
+    design
+        Of the screen.
     place
         Place of each sorted cell of the screen among the cells by stratum, shape (n,).
+    start
+        First cell of each stratum and the end, shape (S + 1,).
+    group, numeric
+        Group and numeric covariates of the cells by stratum, shapes (n,) and (r, n).
     """
 
     def __init__(self, screen: Screen, *, hc3: bool) -> None:
-        self._screen, self._hc3 = screen, hc3
+        self._screen, self._hc3, self.design = screen, hc3, screen.design
         stratum = screen.stratum
         self._cell = np.argsort(stratum, kind="stable")
         self.place = np.empty_like(self._cell)
         self.place[self._cell] = np.arange(len(self._cell))
         n_strata = len(screen.design.stratum_level)
-        self._start = np.concatenate([[0], np.cumsum(np.bincount(stratum, minlength=n_strata))])
-        self._numeric = np.ascontiguousarray(screen.design.numeric[self._cell].T)
+        self.start = np.concatenate([[0], np.cumsum(np.bincount(stratum, minlength=n_strata))])
+        self.numeric = np.ascontiguousarray(screen.design.numeric[self._cell].T)
+        self.group = screen.group[self._cell]
+        self._segment = np.repeat(np.arange(len(screen.design.seg_stratum)), np.diff(screen.design.seg_start))[
+            self._cell
+        ]
         self._kept: dict[int, tuple[ReducedForm, np.ndarray]] = {}
 
     def combine(
@@ -75,56 +86,34 @@ class CellInfluence:
             self._add(total, genes[block], forms[block], weights[block], map_)
         return total
 
-    def project(self, gene: int, form: ReducedForm, x: np.ndarray) -> np.ndarray:
-        """Σ_i x_i IF_k,i for several numbers x of each cell.
-
-        Parameters
-        ----------
-        gene, form
-            Gene k and its reduced form.
-        x
-            Shape (c, n), cells by stratum.
-
-        Returns
-        -------
-        Shape (c, instruments).
-        """
-        design = self._screen.design
-        weighted = x * self._residuals(gene, form)
-        # A group's cells are not next to each other by stratum: back to the order of the screen.
-        starts = np.append(design.seg_start[design.group_seg[:-1]], self._screen.n_cells)
-        empty = np.diff(starts) == 0
-        by_group = np.add.reduceat(np.pad(weighted[:, self.place], ((0, 0), (0, 1))), starts[:-1], axis=1)
-        by_group[:, empty] = 0.0
-        by_group = by_group[:, form.instruments]
-        total = self._by_column(weighted) - by_group @ form.W
-        with np.errstate(divide="ignore", invalid="ignore"):
-            own = np.where(form.S > 0, by_group / form.S, 0.0)
-        return own - total @ form.H_inv @ form.W.T
-
-    def _by_column(self, weighted: np.ndarray) -> np.ndarray:
-        """Σ_i x_i z_i over the nuisance columns, shape (c, q)."""
-        design = self._screen.design
-        n_strata, O = design.stratum_dummies.shape
-        strata = np.add.reduceat(np.pad(weighted, ((0, 0), (0, 1))), self._start[:-1], axis=1)
-        strata[:, np.diff(self._start) == 0] = 0.0
-        result = np.zeros((len(weighted), design.n_nuisance))
-        level = np.zeros((n_strata, design.n_levels))
-        level[np.arange(n_strata), design.stratum_level] = 1.0
-        result[:, : design.n_levels] = strata @ level
-        result[:, design.n_levels : design.n_levels + O] = strata @ design.stratum_dummies
-        result[:, design.n_levels + O :] = weighted @ self._numeric.T
-        return result
-
-    def _residuals(self, gene: int, form: ReducedForm) -> np.ndarray:
-        """Residuals of one reduced form, cells by stratum; kept as long as there is room."""
+    def scores(self, gene: int, form: ReducedForm) -> np.ndarray:
+        """Scores r of one reduced form, cells by stratum; kept as long as there is room. Not to be changed."""
         kept, column = self._kept.get(gene, (None, None))
-        if kept is not form:
-            y = self._screen.counts_of(gene)
-            column = form.residuals(y, self._screen.design_of(gene), hc3=self._hc3)[self._cell]
+        # The scores do not know what the coefficients count for in a first stage.
+        if kept is None or kept.theta is not form.theta or kept.effect is not form.effect:
+            column = self._scores(self._screen.counts_of(gene), self._screen.design_of(gene), form)
             if (len(self._kept) + 1) * column.nbytes <= _CACHE or gene in self._kept:
                 self._kept[gene] = form, column
         return column
+
+    def _scores(self, y: np.ndarray, design: Design, form: ReducedForm) -> np.ndarray:
+        if self._hc3:
+            return form.residuals(y, design, hc3=True)[self._cell]
+        G, O = design.n_levels, design.stratum_dummies.shape[1]
+        theta, row = form.theta, rows_of(form.instruments, self._screen.n_groups)
+        by_stratum = np.exp(theta[design.stratum_level] + design.stratum_dummies @ theta[G : G + O])
+        effect = np.append(np.where(form.separated, 0.0, np.exp(form.effect)), 1.0)[row]  # row −1: the baseline
+        by_segment = by_stratum[design.seg_stratum] * np.repeat(effect, np.diff(design.group_seg))
+        by_segment[~(by_segment > 0.0)] = 0.0
+        mean = np.exp(theta[G + O :] @ self.numeric)
+        mean *= design.depth[self._cell]
+        mean *= by_segment[self._segment]
+        score = y[self._cell] - mean
+        if form.phi:
+            score /= 1.0 + form.phi * mean
+        # Nothing is known of a cell whose mean is 0 or unknown.
+        score[mean == 0.0] = 0.0
+        return score
 
     def _add(
         self,
@@ -143,7 +132,7 @@ class CellInfluence:
 
         def fill(k: int) -> None:
             form, L = forms[k], weights[k]
-            residuals[k] = self._residuals(genes[k], form)
+            residuals[k] = self.scores(genes[k], form)
             F = -(L @ form.W) @ form.H_inv
             by_column[:, :, k] = F.T
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -151,12 +140,12 @@ class CellInfluence:
             by_group[np.searchsorted(used, form.instruments), :, k] = (own - F @ form.W.T).T
 
         def add_stratum(s: int) -> None:
-            here = slice(self._start[s], self._start[s + 1])
+            here = slice(self.start[s], self.start[s + 1])
             factor = by_column[design.stratum_level[s]]
             if O:
                 factor = factor + np.tensordot(design.stratum_dummies[s], by_column[G : G + O], 1)
             total[:, here] += factor @ residuals[:, here]
-            for a, m in enumerate(self._numeric):
+            for a, m in enumerate(self.numeric):
                 total[:, here] += (by_column[G + O + a] @ residuals[:, here]) * m[here]
 
         first_cell = design.seg_start[design.group_seg]

@@ -5,8 +5,9 @@ candidates A = anc(t) ∩ R, R the genes not placed yet; BatchBH runs last over 
 from earlier to later in the order, hence the network cannot hold a cycle.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -38,6 +39,8 @@ __all__ = ["RESTS_ON", "edge_status", "is_settled", "is_strict_order", "search_d
 
 # An edge is flagged when more than this share of its variance comes from groups without counts.
 RESTS_ON = 0.25
+# Coefficients of reduced forms that are kept until the instruments of their equations are judged: bounds the memory.
+_AT_ONCE = 2**14
 
 
 def search_dag(  # noqa: PLR0913
@@ -106,12 +109,13 @@ def search_dag(  # noqa: PLR0913
         wanted = [(step.target, np.union1d(step.candidates, [step.target])) for step in steps]
         forms.get(wanted, lambda function, tasks: track(map_(function, tasks)))
         shares = FirstStageShares()
-    equations = []
     steps = steps_of(relation.descendant, order, usable, prior.forbidden)
-    for step in steps if settled else track(steps):
-        if len(step.ancestors):
-            equation = _estimate(screen, step, forms, first_stage, how, shares, map_)
-            equations.append(_add_excluded(equation, step, prior))
+    estimates = (
+        (step, *_estimate(screen, step, forms, first_stage, how, shares, map_))
+        for step in (steps if settled else track(steps))
+        if len(step.ancestors)
+    )
+    equations = [_add_excluded(equation, step, prior) for step, equation in _with_instruments(estimates, how, map_)]
     return directed(select_edges(order, equations, alpha, fdr, prior.required), relation, tied, prior.before)
 
 
@@ -149,27 +153,25 @@ def _estimate(
     how: _Inference,
     shares: FirstStageShares | None,
     map_: Map,
-) -> Equation:
-    """Direct effects of the step's candidates on its target."""
+) -> tuple[Equation, Solved | None]:
+    """Direct effects of the step's candidates on its target, and what their instruments are judged by."""
     t, A = step.target, step.candidates
     if len(A) == 0:
-        return Equation(t, A, np.empty(0), np.empty(0), np.empty(0, dtype=np.int64), np.nan)
+        return Equation(t, A, np.empty(0), np.empty(0), np.empty(0, dtype=np.int64), np.nan), None
     system = build_system(step, forms, first_stage, map_)
     own, first = system.own, system.first
     if not system.is_square:
-        equation = _over_identified(screen, t, A, own, first, how, map_)
-        return replace(equation, instruments=_instruments_of_general(system, how, map_))
+        return _over_identified(screen, t, A, own, first, how, map_), _square_part(system, how, map_)
     inverse, condition = invert(system.matrix)
     if inverse is None or not np.isfinite(system.xi).all():
-        return _singular(t, A, first, condition)
+        return _singular(t, A, first, condition), None
     solved = Solved(t, A, own, first, inverse, inverse @ system.xi)
     variance = how.covariance.of_square(solved, shares, how.influence, map_)
     status = edge_status(separated_variance(solved) > RESTS_ON * variance, own, first)
-    instruments = _instruments(how, solved, map_)
-    return Equation(t, A, solved.coef, np.sqrt(variance), status, condition, instruments=instruments)
+    return Equation(t, A, solved.coef, np.sqrt(variance), status, condition), solved
 
 
-def _instruments_of_general(system: System, how: _Inference, map_: Map) -> Instruments:
+def _square_part(system: System, how: _Inference, map_: Map) -> Solved | None:
     """Of an over-identified equation: the rows of the candidates alone, of a reduced form on all its instruments.
 
     ξ_t[A] = Mθ holds whichever instruments lie outside A, with the entries of M that the relation rules out zero. (With
@@ -182,13 +184,40 @@ def _instruments_of_general(system: System, how: _Inference, map_: Map) -> Instr
     inverse, _ = invert(M)
     xi = own.effect[np.searchsorted(own.instruments, A)]
     if inverse is None or not np.isfinite(xi).all():
-        return Instruments.nothing(len(A))
-    return _instruments(how, Solved(t, A, own, first, inverse, inverse @ xi), map_)
+        return None
+    return Solved(t, A, own, first, inverse, inverse @ xi)
 
 
-def _instruments(how: _Inference, solved: Solved, map_: Map) -> Instruments:
-    found = robust_tests(how.influence, solved, map_) if how.robust else Instruments.nothing(len(solved.candidates))
-    return replace(found, strength=strength(solved))
+def _with_instruments(
+    estimates: Iterable[tuple[Step, Equation, Solved | None]], how: _Inference, map_: Map
+) -> Iterator[tuple[Step, Equation]]:
+    """The equations with what their instruments are worth, some equations at a time: each is a task of its own."""
+    judge = partial(_instruments, how.influence if how.robust else None)
+    for some in _in_batches(estimates):
+        solved = [one for *_, one in some if one is not None]
+        found = iter((map_ if how.robust else map)(judge, solved))
+        for step, equation, one in some:
+            yield step, equation if one is None else replace(equation, instruments=next(found))
+
+
+def _in_batches(estimates: Iterable[tuple[Step, Equation, Solved | None]]) -> Iterator[list]:
+    """Equations whose reduced forms have up to so many coefficients together; a larger one alone."""
+    batch, size = [], 0
+    for estimate in estimates:
+        own_size = len(estimate[1].candidates) ** 2
+        if batch and size + own_size > _AT_ONCE:
+            yield batch
+            batch, size = [], 0
+        batch.append(estimate)
+        size += own_size
+    if batch:
+        yield batch
+
+
+def _instruments(influence: CellInfluence | None, solved: Solved) -> Instruments:
+    """Of one equation; without the influence of the cells their strength alone."""
+    nothing = Instruments.nothing(len(solved.candidates))
+    return replace(nothing if influence is None else robust_tests(influence, solved), strength=strength(solved))
 
 
 def _over_identified(
