@@ -8,6 +8,7 @@ from online_fdr.p_values import BatchBH
 from scipy.stats import false_discovery_control
 from statsmodels.stats.multitest import multipletests
 
+from argen._core import fdr
 from argen._core.fdr import adjusted, batch_bh, joint_bh
 
 STREAMS = {
@@ -123,3 +124,21 @@ def test_adjusted_leaves_its_argument_alone():
     p = np.array([0.2, 0.01])
     p.flags.writeable = False
     np.testing.assert_array_equal(adjusted(p), [0.2, 0.02])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_p_values_beyond_the_reach_of_a_batch_do_not_matter(seed):
+    """With their lower bounds in their place, all decisions about this and later batches stay."""
+    rng = np.random.default_rng(seed)
+    alpha, left_out = rng.choice([0.01, 0.05, 0.2]), 0
+    full, quick = fdr.BatchBH(alpha), fdr.BatchBH(alpha)
+    for p in random_batches(rng):
+        if not len(p):
+            continue
+        least = p * rng.random(len(p)) ** rng.choice([0.1, 1.0, 3.0])
+        beyond = least > quick.reach(least)
+        left_out += beyond.sum()
+        decisions = [procedure.test(x) for procedure, x in ((full, p), (quick, np.where(beyond, least, p)))]
+        np.testing.assert_array_equal(decisions[0][0], decisions[1][0])
+        assert decisions[0][1] == decisions[1][1]
+    assert left_out > 0

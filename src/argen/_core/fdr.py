@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-__all__ = ["FDR", "adjusted", "batch_bh", "joint_bh"]
+__all__ = ["FDR", "BatchBH", "adjusted", "batch_bh", "joint_bh"]
 
 Decisions = tuple[list[np.ndarray], np.ndarray, np.ndarray]
 
@@ -45,24 +45,49 @@ def batch_bh(batches: Sequence[np.ndarray], alpha: float) -> Decisions:
     alpha
         FDR level of the whole stream.
     """
-    spent, rejected, most = (np.empty(0) for _ in range(3))  # α_s, R_s and R⁺_s of the batches so far
-    budget = 0.0
-    decisions, levels, thresholds = [], np.full(len(batches), np.nan), np.full(len(batches), np.nan)
+    procedure, decisions = BatchBH(alpha), []
+    levels, thresholds = np.full(len(batches), np.nan), np.full(len(batches), np.nan)
     for t, p in enumerate(batches):
         if not len(p):
             decisions.append(np.empty(0, dtype=bool))
             continue
-        budget += alpha * _GAMMA_SCALE / (len(spent) + 1) ** _GAMMA_POWER
-        total = rejected.sum()
-        used = (spent * most / (most + total - rejected)).sum()
-        levels[t] = (budget - used) * (len(p) + total) / len(p)
-        by_size = np.sort(p)
-        n_rejected = _count_rejected(by_size, levels[t])
-        thresholds[t] = levels[t] * n_rejected / len(p)
-        decisions.append(p <= (by_size[n_rejected - 1] if n_rejected else -1.0))
-        spent, rejected = np.append(spent, levels[t]), np.append(rejected, n_rejected)
-        most = np.append(most, _count_rejected(np.append(0.0, by_size[:-1]), levels[t]))
+        levels[t] = procedure.level(len(p))
+        rejected, thresholds[t] = procedure.test(p)
+        decisions.append(rejected)
     return decisions, levels, thresholds
+
+
+class BatchBH:
+    """The procedure of :func:`batch_bh` one batch after the other, for p-values that are made as they are needed."""
+
+    def __init__(self, alpha: float) -> None:
+        self._alpha, self._budget = alpha, 0.0
+        self._spent, self._rejected, self._most = (np.empty(0) for _ in range(3))  # α_s, R_s and R⁺_s so far
+
+    def level(self, n: int) -> float:
+        """α_t of the next batch, should it have n p-values."""
+        budget = self._budget + self._alpha * _GAMMA_SCALE / (len(self._spent) + 1) ** _GAMMA_POWER
+        total = self._rejected.sum()
+        used = (self._spent * self._most / (self._most + total - self._rejected)).sum()
+        return float((budget - used) * (n + total) / n)
+
+    def test(self, p: np.ndarray) -> tuple[np.ndarray, float]:
+        """Decisions about the next batch, and the threshold that was applied."""
+        level, by_size = self.level(len(p)), np.sort(p)
+        n_rejected, most = _count_rejected(by_size, level), _most_rejected(by_size, level)
+        self._budget += self._alpha * _GAMMA_SCALE / (len(self._spent) + 1) ** _GAMMA_POWER
+        self._spent, self._rejected = np.append(self._spent, level), np.append(self._rejected, n_rejected)
+        self._most = np.append(self._most, most)
+        return p <= (by_size[n_rejected - 1] if n_rejected else -1.0), level * n_rejected / len(p)
+
+    def reach(self, least: np.ndarray) -> float:
+        """What no p-value that matters to the next batch exceeds, given a lower bound of each of them.
+
+        With R⁺ counted on the bounds the threshold cannot exceed α_t R⁺ / n: a p-value whose bound does is not
+        rejected, nor does it change R_t or R⁺_t, and any value beyond that may stand for it.
+        """
+        level = self.level(len(least))
+        return level * _most_rejected(np.sort(least), level) / len(least)
 
 
 # γ_s = .437… s^−1.6 sums to 1 over all batches.
@@ -73,6 +98,11 @@ def _count_rejected(by_size: np.ndarray, level: float) -> int:
     """Rejections of Benjamini and Hochberg's procedure among sorted p-values."""
     below = np.flatnonzero(by_size <= level * np.arange(1, len(by_size) + 1) / len(by_size))
     return int(below[-1]) + 1 if len(below) else 0
+
+
+def _most_rejected(by_size: np.ndarray, level: float) -> int:
+    """Rejections if the largest p-value were 0."""
+    return _count_rejected(np.append(0.0, by_size[:-1]), level)
 
 
 def joint_bh(batches: Sequence[np.ndarray], alpha: float) -> Decisions:

@@ -9,14 +9,13 @@ from oracles import poisson
 from scipy import sparse
 from screens import random_screen
 
-from argen._core.dag.search import search_dag
+from argen._core.dag.search import search_dag, select_edges
 from argen._core.descendants.closure import descendant_relation
 from argen._core.descendants.prior import build_prior, no_prior
 from argen._core.descendants.tests import fit_descendants
-from argen._core.diagnostics.drawn_network import SearchOptions
+from argen._core.diagnostics.drawn_network import SaturatedForms, SearchOptions
 from argen._core.diagnostics.stability import (
     Draws,
-    _effects,
     _search,
     draw_networks,
     moves_of,
@@ -117,9 +116,9 @@ def test_every_equation_is_the_saturated_forms_masked_by_the_relation(data, clos
     """θ = Lξ and V = L(V_t + Σ θ²V_k)L', dense, with the coefficients moved by a draw; L = M⁻¹ if that is square."""
     options = options_of(closure, first_stage, naive=naive)
     tests, *_ = network_of(data, options)
-    forms = forms_of(data)
+    forms = SaturatedForms(forms_of(data))
     move = 0.1 * np.random.default_rng(0).normal(size=(P, P))
-    found = _search(forms, _effects(forms, P) + move, tests, tests.z, options, 2.0)
+    found = _search(forms, forms.effect + move, tests, tests.z, options, 2.0, all_errors=True)
     fits = [poisson(data.counts[:, k], saturated_design(data), data.depth) for k in range(P)]
     xi = np.column_stack([fit.params[:P] for fit in fits]) + move
     V = [fit.cov_params()[:P, :P] for fit in fits]
@@ -164,12 +163,38 @@ def test_the_short_cut_for_strict_orders_changes_nothing(data, monkeypatch):
 
     options = options_of()
     tests, _, _ = network_of(data, options)
-    forms = forms_of(data)
-    quick = _search(forms, _effects(forms, P), tests, tests.z, options, 1.0)
+    forms = SaturatedForms(forms_of(data))
+    quick = _search(forms, forms.effect, tests, tests.z, options, 1.0, all_errors=True)
     monkeypatch.setattr(module, "is_settled", lambda *_: False)
-    slow = _search(forms, _effects(forms, P), tests, tests.z, options, 1.0)
-    np.testing.assert_allclose(quick.coef, slow.coef, rtol=1e-9)
-    np.testing.assert_allclose(quick.se, slow.se, rtol=1e-9)
+    slow = _search(forms, forms.effect, tests, tests.z, options, 1.0, all_errors=True)
+    for one, other in zip(quick.equations, slow.equations, strict=True):
+        np.testing.assert_allclose(one.coef, other.coef, rtol=1e-9)
+        np.testing.assert_allclose(one.se, other.se, rtol=1e-9)
+
+
+@pytest.mark.parametrize("fdr", ["batch-bh", "bh"])
+@pytest.mark.parametrize("first_stage", ["ancestors", "shared", "shrunk"])
+def test_errors_that_are_left_out_decide_nothing(data, first_stage, fdr):
+    """Edges are selected as with all standard errors, by FDR control over all of their p-values at once."""
+    prior = build_prior(P, [(0, 1)], [(4, 2)], [(3, 0)])
+    left_out = 0
+    for seed, given in enumerate([None, prior] * 6):
+        options = options_of(True, first_stage, given, fdr)
+        options = replace(options, alpha=[0.01, 0.3][seed % 2], descendants_alpha=0.3)
+        tests, *_ = network_of(data, options)
+        forms = SaturatedForms(forms_of(data))
+        move = 0.2 * np.random.default_rng(seed).normal(size=(P, P))
+        quick, full = (
+            _search(forms, forms.effect + move, tests, tests.z, options, 1.0, all_errors=every)
+            for every in (False, True)
+        )
+        np.testing.assert_array_equal(quick.selected, full.selected)
+        network = select_edges(full.order, list(full.equations), options.alpha, fdr, options.prior.required)
+        np.testing.assert_array_equal(full.selected, network.selected)
+        for one, other in zip(quick.equations, full.equations, strict=True):
+            assert (one.se <= other.se * (1 + 1e-12)).all()
+            left_out += (one.se < other.se).sum()
+    assert left_out > 0
 
 
 def drawn(data, options, n=30, seed=1, **parallel):

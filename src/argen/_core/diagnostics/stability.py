@@ -15,20 +15,21 @@ it (`bootstrap`) they come back several times as often.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import sparse
 
 from argen._core.dag.equations import steps_of
 from argen._core.dag.order import place_genes
-from argen._core.dag.search import select_edges
 from argen._core.descendants.closure import descendant_relation
-from argen._core.diagnostics.drawn_network import DrawnNetwork, SearchOptions
+from argen._core.diagnostics.drawn_network import DrawnNetwork, SaturatedForms, SearchOptions
+from argen._core.fdr import FDR, BatchBH
 from argen._core.glm._draw_kernels import empty_sums, weighted_sums
 from argen._core.glm.reduced_form import ReducedForm, fit_reduced_form
 from argen._core.normal import log_p_two_sided
 from argen._core.parallel import Map
-from argen._core.results import Dag, DescendantTests, EdgeStatus, Relation
+from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Relation
 from argen._core.screen import Screen
 
 __all__ = ["Draws", "Stability", "draw_networks", "interval_of", "moves_of", "saturated_forms", "weights_of"]
@@ -99,38 +100,70 @@ def draw_networks(
         Parallel map over genes and draws; wrapper round the iterator over draws, for a progress bar.
     """
     p = screen.n_genes
-    effect = _effects(forms, p)
-    base = _equations_of(dag, relation, np.isfinite(np.diag(tests.effect)), options)
+    base = tuple(_equations_of(dag, relation, np.isfinite(np.diag(tests.effect)), options))
+    one = _Draw(SaturatedForms(forms), tests, relation, options, base, len(dag.coef))
     counts = {name: np.zeros((p, p)) for name in ("stability", "bootstrap", "candidate", "before")}
     theta = []
-
-    def effects_of(network: DrawnNetwork) -> np.ndarray:
-        found = np.full(len(dag.coef), np.nan)
-        for target, candidates, rows, at in base:
-            found[at] = network.effects(target, candidates, rows)
-        return found
-
-    def one(move: np.ndarray) -> tuple:
-        moved = effect + move
-        with np.errstate(invalid="ignore"):
-            z = np.where(np.isfinite(move / tests.se), tests.z + move / tests.se, tests.z)
-        calibrated = _search(forms, moved, tests, z, options, np.sqrt(2.0))
-        plain = _search(forms, moved, tests, z, options, 1.0)
-        return calibrated, plain, effects_of(DrawnNetwork(forms, moved, relation, options))
-
     for calibrated, plain, estimates in track(_over_draws(screen, forms, draws, map_, one)):
         for name, found in (("stability", calibrated), ("bootstrap", plain)):
             counts[name][found.source[found.selected], found.target[found.selected]] += 1
-        tested = calibrated.status != EdgeStatus.FORBIDDEN
-        counts["candidate"][calibrated.source[tested], calibrated.target[tested]] += 1
+        counts["candidate"][calibrated.source, calibrated.target] += 1
         position = np.argsort(calibrated.order)
         counts["before"] += position[:, None] < position[None, :]
         theta.append(estimates)
     shares = {name: total / draws.n for name, total in counts.items()}
-    low, high = interval_of(np.array(theta), effects_of(DrawnNetwork(forms, effect, relation, options)), dag.coef)
+    low, high = interval_of(np.array(theta), one.effects(one.forms.effect), dag.coef)
     rests_on_stand_ins = dag.status == EdgeStatus.SEPARATED  # which no weight of a cell moves
     low[rests_on_stand_ins] = high[rests_on_stand_ins] = np.nan
     return Stability(**shares, low=low, high=high)
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """What is counted of one draw: candidate edges, which of them are selected, the order and the equations."""
+
+    order: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+    selected: np.ndarray
+    equations: tuple[Equation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """The searches of one draw, given how far it moves the coefficients, [instrument, gene].
+
+    Attributes
+    ----------
+    forms, tests, relation, options
+        As of :func:`draw_networks`.
+    equations
+        Of the network, see :func:`_equations_of`.
+    n_edges
+        Candidate edges of the network.
+    """
+
+    forms: SaturatedForms
+    tests: DescendantTests
+    relation: Relation
+    options: SearchOptions
+    equations: tuple[tuple[int, np.ndarray, np.ndarray, np.ndarray], ...]
+    n_edges: int
+
+    def __call__(self, move: np.ndarray) -> tuple[_Network, _Network, np.ndarray]:
+        """The network with z/√2 in FDR control, that without, and θ* for candidates and order as they are."""
+        moved, tests = self.forms.effect + move, self.tests
+        with np.errstate(invalid="ignore"):
+            z = np.where(np.isfinite(move / tests.se), tests.z + move / tests.se, tests.z)
+        calibrated, plain = (_search(self.forms, moved, tests, z, self.options, scale) for scale in (np.sqrt(2.0), 1.0))
+        return calibrated, plain, self.effects(moved)
+
+    def effects(self, moved: np.ndarray) -> np.ndarray:
+        """θ of the network's candidate edges, from coefficients ξ [instrument, gene]."""
+        network, found = DrawnNetwork(self.forms, moved, self.relation, self.options), np.full(self.n_edges, np.nan)
+        for target, candidates, rows, at in self.equations:
+            found[at] = network.effects(target, candidates, rows)
+        return found
 
 
 def saturated_forms(
@@ -228,14 +261,6 @@ def _instruments_of(
     return instruments
 
 
-def _effects(forms: list[ReducedForm], p: int) -> np.ndarray:
-    """ξ of all genes, [instrument, gene]; NaN where the perturbation is no instrument of it."""
-    effect = np.full((p, p), np.nan)
-    for gene, form in enumerate(forms):
-        effect[form.instruments, gene] = form.effect
-    return effect
-
-
 def interval_of(theta: np.ndarray, start: np.ndarray, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """2.5 % and 97.5 % points of θ* over draws, from its value without a draw moved to θ̂; NaN where any is unknown."""
     known = np.isfinite(theta).all(axis=0) & np.isfinite(start)
@@ -246,22 +271,67 @@ def interval_of(theta: np.ndarray, start: np.ndarray, coef: np.ndarray) -> tuple
 
 
 def _search(
-    forms: list[ReducedForm],
+    forms: SaturatedForms,
     effect: np.ndarray,
     tests: DescendantTests,
     z: np.ndarray,
     options: SearchOptions,
     scale: float,
-) -> Dag:
-    """The network of one draw; z-scores are divided by `scale` in both rounds of FDR control."""
+    *,
+    all_errors: bool = False,
+) -> _Network:
+    """The network of one draw; z-scores are divided by `scale` in both rounds of FDR control.
+
+    Standard errors of edges that are far from being selected are too small, but with `all_errors`.
+    """
     drawn = replace(tests, z=z / scale, log_p=log_p_two_sided(z / scale))
     relation = descendant_relation(drawn, options.closure, options.descendants_alpha, options.prior)
     order, _ = place_genes(relation.descendant, drawn.neg_log10_p, before=options.prior.before)
-    network = DrawnNetwork(forms, effect, relation, options)
+    network = DrawnNetwork(forms, effect, relation, options, scale)
     usable = np.isfinite(np.diag(tests.effect))
     instruments_of = _instruments_of(relation, order, usable, options)
-    equations = []
+    selection, equations = _Selection(options), []
     for step in steps_of(relation.descendant, order, usable, options.prior.forbidden):
         if len(A := step.candidates):
-            equations.append(network.equation(step.target, A, instruments_of(step.target, A), scale))
-    return select_edges(order, equations, options.alpha, options.fdr, options.prior.required)
+            t = step.target
+            reach = None if all_errors else partial(selection.reach, A, t)
+            equations.append(network.equation(t, A, instruments_of(t, A), reach))
+            selection.add(equations[-1])
+    empty = np.empty(0, dtype=np.int64)
+    source = np.concatenate([empty, *(e.candidates for e in equations)])
+    target = np.concatenate([empty, *(np.full(len(e.candidates), e.target) for e in equations)])
+    return _Network(order, source, target, selection.selected(), tuple(equations))
+
+
+class _Selection:
+    """FDR control over the equations of one draw, as :func:`~argen._core.dag.search.select_edges` does it."""
+
+    def __init__(self, options: SearchOptions) -> None:
+        self._options = options
+        self._online = BatchBH(options.alpha) if options.fdr == "batch-bh" else None
+        self._p, self._selected = [np.empty(0)], [np.empty(0, dtype=bool)]
+
+    def reach(self, A: np.ndarray, target: int, least: np.ndarray) -> float:
+        """No p-value of the next equation that matters exceeds it, given their lower bounds."""
+        if self._online is None:
+            return self._options.alpha
+        tested = np.isfinite(least) & ~self._options.prior.required[A, target]
+        return self._online.reach(least[tested]) if tested.any() else -1.0
+
+    def add(self, equation: Equation) -> None:
+        """The next equation."""
+        p = np.exp(log_p_two_sided(equation.coef / equation.se))
+        required = self._options.prior.required[equation.candidates, equation.target]
+        selected, tested = required & np.isfinite(p), np.isfinite(p) & ~required
+        if self._online is not None and tested.any():
+            selected[tested] = self._online.test(p[tested])[0]
+        self._p.append(np.where(tested, p, np.nan))
+        self._selected.append(selected)
+
+    def selected(self) -> np.ndarray:
+        """Whether each edge is selected, one equation after the other."""
+        p, selected = np.concatenate(self._p), np.concatenate(self._selected)
+        if self._online is None:
+            tested = np.isfinite(p)
+            selected[tested] = FDR[self._options.fdr]([p[tested]], self._options.alpha)[0][0]
+        return selected
