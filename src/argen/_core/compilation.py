@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from scipy import sparse
 
-from argen._core.glm._draw_kernels import empty_sums, weighted_sums
+from argen._core.glm._draw_kernels import weighted_sums
 from argen._core.glm._fit_kernels import fit_means
 from argen._core.glm._influence_kernels import group_influence
 from argen._core.glm._leverage_kernels import control_inflation
@@ -87,8 +87,8 @@ def _diagnostics(screen: Screen) -> None:
     W, out = np.ones((len(rows), design.n_nuisance)), np.zeros((screen.n_cells, 2 * len(rows)))
     group_influence(ones, design, rows, np.ones(len(rows)), W, W, out[:, : len(rows)])
     weights = np.ones((screen.n_cells, 2))
-    by_segment, by_numeric = empty_sums(len(design.seg_stratum), design.numeric.shape[1], 2)
-    weighted_sums(ones, weights, design.seg_start, design.numeric, by_segment, by_numeric)
+    sums = (np.zeros((n, 2)) for n in (screen.n_groups + 1, len(design.stratum_level), design.numeric.shape[1]))
+    weighted_sums(ones, weights, design, *sums)
 
 
 def _guides(_: Screen) -> None:

@@ -18,14 +18,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from scipy import sparse
 
 from argen._core.dag.equations import steps_of
 from argen._core.dag.order import place_genes
 from argen._core.descendants.closure import descendant_relation
 from argen._core.diagnostics.drawn_network import DrawnNetwork, SaturatedForms, SearchOptions
 from argen._core.fdr import FDR, BatchBH
-from argen._core.glm._draw_kernels import empty_sums, weighted_sums
+from argen._core.glm._draw_kernels import weighted_sums
 from argen._core.glm.reduced_form import ReducedForm, fit_reduced_form
 from argen._core.normal import log_p_two_sided
 from argen._core.parallel import Map
@@ -196,18 +195,14 @@ def moves_of(screen: Screen, gene: int, form: ReducedForm, weights: np.ndarray, 
     """Σ_i (w_i − 1) IF_k,i on the form's instruments, shape (draws, instruments)."""
     design = screen.design
     score = form.residuals(screen.counts_of(gene), screen.design_of(gene), hc3=hc3)
-    by_segment, by_numeric = empty_sums(len(design.seg_stratum), design.numeric.shape[1], weights.shape[1])
-    weighted_sums(score, weights, design.seg_start, design.numeric, by_segment, by_numeric)
-    by_group = np.add.reduceat(np.vstack([by_segment, np.zeros_like(by_segment[:1])]), design.group_seg[:-1], axis=0)
-    by_group[np.diff(design.group_seg) == 0] = 0.0
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    by_group, by_stratum, total = (
+        np.zeros((n, weights.shape[1])) for n in (screen.n_groups + 1, len(design.stratum_level), design.n_nuisance)
+    )
+    weighted_sums(score, weights, design, by_group, by_stratum, total[len(total) - r :])
     by_group = by_group[form.instruments]
-    G, O = design.n_levels, design.stratum_dummies.shape[1]
-    total = np.zeros((design.n_nuisance, weights.shape[1]))
-    level = design.stratum_level[design.seg_stratum]
-    total[:G] = sparse.csr_array((np.ones(len(level)), (level, np.arange(len(level)))), (G, len(level))) @ by_segment
-    if O:
-        total[G : G + O] = design.stratum_dummies[design.seg_stratum].T @ by_segment
-    total[G + O :] = by_numeric
+    np.add.at(total, design.stratum_level, by_stratum)
+    total[G : G + O] = design.stratum_dummies.T @ by_stratum
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.where((form.S > 0)[:, None], by_group / form.S[:, None], 0.0)
     return (own - form.W @ (form.H_inv @ (total - form.W.T @ by_group))).T

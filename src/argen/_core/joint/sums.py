@@ -77,13 +77,14 @@ def _sums_of_gene(screen: Screen, gene: int, used: np.ndarray, group: np.ndarray
 def _drift(design: Design, mean: np.ndarray) -> np.ndarray:
     """(z̄_l − z̄)'H⁻¹(z̄_l − z̄) of every group, then (z̄ − z̄_0)'H⁻¹(z̄ − z̄_0); `mean` is 0 in cells that are left out."""
     segment_mean = np.add.reduceat(mean, design.seg_start[:-1])
-    group = np.repeat(np.arange(len(design.group_seg) - 1), np.diff(design.group_seg))
-    by_segment = _covariates_of_strata(design)[design.seg_stratum] * segment_mean[:, None]
-    numeric = np.add.reduceat(mean[:, None] * design.numeric, design.seg_start[:-1], axis=0)
-    sums = np.zeros((len(design.group_seg) - 1, design.n_nuisance))
-    np.add.at(sums, group, np.hstack([by_segment, numeric]))
-    total = np.zeros(len(sums))
-    np.add.at(total, group, segment_mean)
+    n_groups, G = len(design.group_seg) - 1, design.n_levels
+    group = np.repeat(np.arange(n_groups), np.diff(design.group_seg))
+    cell = group * G + design.stratum_level[design.seg_stratum]
+    levels = np.bincount(cell, weights=segment_mean, minlength=n_groups * G).reshape(n_groups, G)
+    dummies = segment_mean * design.stratum_dummies[design.seg_stratum].T
+    numeric = np.add.reduceat(mean * design.numeric.T, design.seg_start[:-1], axis=1)
+    others = [np.bincount(group, weights=x, minlength=n_groups) for x in (*dummies, *numeric, segment_mean)]
+    sums, total = np.column_stack([levels, *others[:-1]]), others[-1]
     average, some = sums / np.where(total > 0, total, 1.0)[:, None], total > 0
     middle = average[:-1][some[:-1]].mean(axis=0) if some[:-1].any() else average[-1]
     away = np.where(some[:, None], average - middle, 0.0)
