@@ -75,5 +75,5 @@ def test_options_of_the_descendant_step_are_its_arguments():
     of_step = get_type_hints(DescendantOptions)
     assert of_step | {"alpha": float} == get_type_hints(LevelledDescendantOptions)
     parameters = inspect.signature(ag.tl.argen_descendants).parameters
-    others = {"adata", "alpha", "n_jobs", "client", "checkpoint", "key_added", "copy"}
+    others = {"adata", "alpha", "n_jobs", "client", "memory_limit", "checkpoint", "key_added", "copy"}
     assert of_step == {name: p.annotation for name, p in parameters.items() if name not in others}

@@ -165,7 +165,7 @@ def test_files_that_were_removed_are_missed_by_name(folder, tmp_path):
     ag.tl.argen_descendants(disk, **KWARGS)
     for file in folder.rglob("block-*"):
         file.unlink()
-    with pytest.raises(InputError, match=r"block-00000\.bin, where the counts were laid out, is gone"):
+    with pytest.raises(InputError, match=r"block-00000\.bin, where the counts were laid out, is gone, cut short"):
         ag.tl.argen_descendants(disk, **KWARGS)
 
 

@@ -17,7 +17,7 @@ from argen._bridge.settings import (
     to_uns,
 )
 
-BARE = {"adata", "n_jobs", "client", "checkpoint", "key_added", "copy"}
+BARE = {"adata", "n_jobs", "client", "memory_limit", "checkpoint", "key_added", "copy"}
 
 
 def test_defaults_are_those_of_the_signature():

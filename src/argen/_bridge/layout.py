@@ -14,6 +14,7 @@ import shutil
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from argen._bridge.memory_limit import Reading, scratch_folder
 from argen._bridge.object_counts import ObjectCounts, by_gene
 from argen._bridge.row_sources import find_source, pieces
 from argen._core.checks.scaled import MOST_CELLS, Scaled, find_scaling
-from argen._core.counts import CountsInMemory, smallest_type
+from argen._core.counts import CountsInMemory, add_column, smallest_type
 from argen._core.stored_counts import ROW_TYPE, CountsOnDisk, block_file
 from argen.errors import InputError
 
@@ -113,13 +114,20 @@ def _lay_out(
     indptr = sum((piece.indptr for piece in written), np.zeros(len(columns) + 1, dtype=np.int64))
     first_gene = _blocks(n_cells, len(columns), limit)
     blocks = zip(first_gene[:-1].tolist(), first_gene[1:].tolist(), strict=True)
-    types = [_join(written, lo, hi, block_file(folder, block)) for block, (lo, hi) in enumerate(blocks)]
+    digest = hashlib.sha256(repr((n_cells, len(columns))).encode())
+    types = [_join(written, lo, hi, block_file(folder, block), digest) for block, (lo, hi) in enumerate(blocks)]
     for piece in written:
         piece.file.unlink()
     by_rows = all(part.shape[1] == len(columns) for part in sample)
     scaled = find_scaling((sparse.vstack if by_rows else sparse.hstack)(sample, format="csr"))
     np.savez(folder / _ARRAYS, indptr=indptr, first_gene=first_gene)
-    index = {"cells": n_cells, "types": types, "rounding": _words(_total(rounding)), "scaled": _words(scaled)}
+    index: dict = {
+        "cells": n_cells,
+        "types": types,
+        "digest": digest.hexdigest(),
+        "rounding": _words(_total(rounding)),
+        "scaled": _words(scaled),
+    }
     (folder / _INDEX).write_text(json.dumps(index))
 
 
@@ -140,8 +148,8 @@ def _write(counts: CountsInMemory, first_row: int, genes: np.ndarray, n_genes: i
     return _Written(file, np.concatenate([[0], np.cumsum(sizes)]), data.dtype)
 
 
-def _join(written: Sequence[_Written], lo: int, hi: int, file: Path) -> str:
-    """Write the genes lo … hi − 1 of all pieces to one file; returns the type of their counts."""
+def _join(written: Sequence[_Written], lo: int, hi: int, file: Path, digest: "hashlib._Hash") -> str:
+    """Write the genes lo … hi − 1 of all pieces to one file, add them to a digest; returns the type of their counts."""
     sizes = np.array([np.diff(piece.indptr[lo : hi + 1]) for piece in written]).reshape(len(written), hi - lo)
     # Where the counts of each gene of each piece go: genes one after the other, in each the pieces in their order.
     of_gene = np.concatenate([[0], np.cumsum(sizes.sum(axis=0))])
@@ -154,6 +162,8 @@ def _join(written: Sequence[_Written], lo: int, hi: int, file: Path) -> str:
         rows[at] = np.fromfile(piece.file, ROW_TYPE, n, offset=ROW_TYPE.itemsize * first)
         after = ROW_TYPE.itemsize * int(piece.indptr[-1]) + piece.kind.itemsize * first
         values[at] = np.fromfile(piece.file, piece.kind, n, offset=after)
+    for first, last in pairwise(of_gene.tolist()):
+        add_column(digest, rows[first:last], values[first:last])
     kind = smallest_type(values.max(initial=0))
     with file.open("wb") as out:
         rows.tofile(out)
@@ -174,7 +184,7 @@ def _open(folder: Path) -> ObjectCounts:
     index = json.loads((folder / _INDEX).read_text())
     with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
         indptr, first_gene = arrays["indptr"], arrays["first_gene"]
-    store = CountsOnDisk(folder.resolve(), index["cells"], indptr, first_gene, tuple(index["types"]))
+    store = CountsOnDisk(folder.resolve(), index["cells"], indptr, first_gene, tuple(index["types"]), index["digest"])
     rounding, scaled = (None if (of := index[name]) is None else of for name in ("rounding", "scaled"))
     return ObjectCounts(store, rounding and Rounding(**rounding), scaled and Scaled(**scaled))
 

@@ -6,6 +6,7 @@ A *store* holds the counts of all cells of an object in its order, one gene afte
 no count.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -13,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from scipy import sparse
 
-__all__ = ["CountStore", "CountsInMemory", "GeneCounts", "smallest_type"]
+__all__ = ["CountStore", "CountsInMemory", "GeneCounts", "add_column", "digest_of_columns", "smallest_type"]
 
 _PART = 4_000_000  # non-zeros that are looked at together: bounds the memory of what is derived from them
 
@@ -28,6 +29,10 @@ class CountStore(Protocol):
 
     def column(self, gene: int) -> tuple[np.ndarray, np.ndarray]:
         """Cells with counts of a gene, and their counts."""
+        ...
+
+    def content_digest(self) -> str:
+        """Text that is the same for the same counts, wherever they are."""
         ...
 
     def parts(self) -> Iterator[tuple[int, sparse.csc_array]]:
@@ -49,6 +54,13 @@ class CountsInMemory:
         """The arrays of a matrix without duplicates, as they are."""
         return cls(matrix.indptr, matrix.indices, matrix.data, matrix.shape[0])
 
+    def of_genes(self, genes: np.ndarray) -> "CountsInMemory":
+        """Those of some genes, in the order given."""
+        if np.array_equal(genes, np.arange(len(self.indptr) - 1)):
+            return self
+        matrix = sparse.csc_array((self.data, self.indices, self.indptr), shape=self.shape)
+        return CountsInMemory.of(matrix[:, genes])
+
     @property
     def shape(self) -> tuple[int, int]:
         """Cells, genes."""
@@ -58,6 +70,10 @@ class CountsInMemory:
         """Cells with counts of a gene, and their counts."""
         where = slice(self.indptr[gene], self.indptr[gene + 1])
         return self.indices[where], self.data[where]
+
+    def content_digest(self) -> str:
+        """Text that is the same for the same counts, wherever they are."""
+        return digest_of_columns(self)
 
     def parts(self) -> Iterator[tuple[int, sparse.csc_array]]:
         """The genes in parts of some million counts."""
@@ -93,6 +109,22 @@ class GeneCounts:
         """All cells and genes of a matrix in memory."""
         n_cells, n_genes = matrix.shape
         return cls(CountsInMemory.of(matrix), np.arange(n_genes), np.arange(n_cells))
+
+    def __reduce__(self) -> tuple:
+        """What is sent to another process: of counts in memory no other genes."""
+        if not isinstance(self.store, CountsInMemory):
+            return GeneCounts, (self.store, self.genes, self.rows)
+        there = self.genes >= 0
+        places = np.where(there, np.cumsum(there) - 1, -1)
+        return GeneCounts, (self.store.of_genes(self.genes[there]), places, self.rows)
+
+    def content_digest(self) -> str:
+        """Text that is the same for the same counts of these genes in these cells."""
+        store, genes, rows = self.__reduce__()[1]
+        digest = hashlib.sha256(store.content_digest().encode())
+        for array in (genes, rows):
+            digest.update(np.ascontiguousarray(array, dtype=np.int64))
+        return digest.hexdigest()
 
     def dense(self, gene: int) -> np.ndarray:
         """Counts of a gene over the cells, float64, shape (n,)."""
@@ -138,6 +170,21 @@ class GeneCounts:
     def of_cells(self, cells: np.ndarray) -> "GeneCounts":
         """Those of some of the cells, in the order given."""
         return replace(self, rows=self.rows[cells])
+
+
+def digest_of_columns(store: CountStore) -> str:
+    """Digest of all counts, gene by gene: neither the type of the numbers nor where they are counts."""
+    digest = hashlib.sha256(repr(store.shape).encode())
+    for gene in range(store.shape[1]):
+        add_column(digest, *store.column(gene))
+    return digest.hexdigest()
+
+
+def add_column(digest: "hashlib._Hash", rows: np.ndarray, values: np.ndarray) -> None:
+    """Add a gene to a digest."""
+    digest.update(np.int64(len(rows)).tobytes())
+    digest.update(np.ascontiguousarray(rows, dtype=np.int32))
+    digest.update(np.ascontiguousarray(values, dtype=np.uint32))
 
 
 def smallest_type(largest: float) -> np.dtype:

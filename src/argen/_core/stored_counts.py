@@ -38,6 +38,8 @@ class CountsOnDisk:
         First gene of each block, shape (blocks + 1,).
     types
         Type of the counts in each block, as numpy writes it.
+    digest
+        Of the counts, as :func:`~argen._core.counts.digest_of_columns` has it.
     """
 
     folder: Path
@@ -45,6 +47,7 @@ class CountsOnDisk:
     indptr: np.ndarray
     first_gene: np.ndarray
     types: tuple[str, ...]
+    digest: str
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -55,6 +58,10 @@ class CountsOnDisk:
         """Cells with counts of a gene, and their counts."""
         block = int(np.searchsorted(self.first_gene, gene, side="right")) - 1
         return self._read(block, int(self.indptr[gene]), int(self.indptr[gene + 1]))
+
+    def content_digest(self) -> str:
+        """Text that is the same for the same counts, wherever they are."""
+        return self.digest
 
     def parts(self) -> Iterator[tuple[int, sparse.csc_array]]:
         """The genes block by block."""
@@ -75,8 +82,9 @@ class CountsOnDisk:
             values = rows = np.empty(0, kind)
         if len(values) < hi - lo:
             msg = (
-                f"{file}, where the counts were laid out, is gone or cut short. Read the data again: open the file "
-                "anew, and leave the folder alone until the work is done."
+                f"{file}, where the counts were laid out, is gone, cut short or out of sight. Open the data again, and "
+                "leave the folder alone until the work is done; workers of a cluster have to see it: give checkpoint=, "
+                "or name a folder on a shared disk in ARGEN_COUNTS_DIR."
             )
             raise InputError(msg)
         return rows, values

@@ -46,6 +46,7 @@ def argen_descendants(  # noqa: PLR0913
     gene_symbols: str | None = None,
     n_jobs: int | None = None,
     client: "Client | bool | None" = None,
+    memory_limit: str | float | None = None,
     checkpoint: str | Path | None = None,
     key_added: str = "argen_descendants",
     copy: bool = False,
@@ -174,6 +175,10 @@ def argen_descendants(  # noqa: PLR0913
     client
         A :class:`distributed.Client`, whose workers fit what :doc:`blocks of genes </cluster>` there are; default the
         active one of this process, if there is one. ``False``: threads. No number depends on it.
+    memory_limit
+        Memory that counts on disk may take while they are laid out by genes, such as ``"4GB"`` or a number of bytes;
+        default half of what the process was granted. No number depends on it; counts in memory need none. See
+        :doc:`the page about large screens </scale>`.
     checkpoint
         Folder where finished blocks are kept, made if need be. A run that was stopped, given the same folder, computes
         what is missing alone; the folder of a run with other data or options is an error.
@@ -224,7 +229,7 @@ def argen_descendants(  # noqa: PLR0913
     check_key("key_added", key_added)
     check_anndata(adata)
     check_free(adata, key_added, "descendants")
-    backend = Backend.read(client, checkpoint)
+    backend = Backend.read(client, checkpoint, memory_limit)
     start = log.info("computing descendants of every perturbed gene")
     given = {
         "perturbation_key": perturbation_key,

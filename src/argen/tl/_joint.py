@@ -50,6 +50,7 @@ def argen_joint(  # noqa: PLR0913
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
     client: "Client | bool | None" = None,
+    memory_limit: str | float | None = None,
     checkpoint: str | Path | None = None,
     key_added: str = "argen_joint",
     copy: bool = False,
@@ -110,6 +111,10 @@ def argen_joint(  # noqa: PLR0913
     client
         A :class:`distributed.Client`, whose workers fit what :doc:`blocks of genes </cluster>` there are; default the
         active one of this process, if there is one. ``False``: threads. No number depends on it.
+    memory_limit
+        Memory that counts on disk may take while they are laid out by genes, such as ``"4GB"`` or a number of bytes;
+        default half of what the process was granted. No number depends on it; counts in memory need none. See
+        :doc:`the page about large screens </scale>`.
     checkpoint
         Folder where finished blocks are kept, made if need be. A run that was stopped, given the same folder, computes
         what is missing alone; the folder of a run with other data or options is an error.
@@ -163,7 +168,7 @@ def argen_joint(  # noqa: PLR0913
     check_option("shifts", shifts, (True, False))
     chains = None if chains is None else check_count("chains", chains, 2)
     threads, seed = resolve_n_jobs(n_jobs), read_seed(rng)
-    backend, given = Backend.read(client, checkpoint), with_level(descendants_kwargs, descendants_alpha)
+    backend, given = Backend.read(client, checkpoint, memory_limit), with_level(descendants_kwargs, descendants_alpha)
     names = {"descendants": descendants, "key_added": key_added, "kind": "network"}
     step = open_step(adata, argen_joint, given, **names, n_jobs=n_jobs, backend=backend)
     screen = step.screen

@@ -57,6 +57,7 @@ def argen_responders(  # noqa: PLR0913
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
     client: "Client | bool | None" = None,
+    memory_limit: str | float | None = None,
     checkpoint: str | Path | None = None,
     key_added: str = "argen_responders",
     copy: bool = False,
@@ -120,6 +121,10 @@ def argen_responders(  # noqa: PLR0913
     client
         A :class:`distributed.Client`, whose workers fit what :doc:`blocks of genes </cluster>` there are; default the
         active one of this process, if there is one. ``False``: threads. No number depends on it.
+    memory_limit
+        Memory that counts on disk may take while they are laid out by genes, such as ``"4GB"`` or a number of bytes;
+        default half of what the process was granted. No number depends on it; counts in memory need none. See
+        :doc:`the page about large screens </scale>`.
     checkpoint
         Folder where finished blocks are kept, made if need be. A run that was stopped, given the same folder, computes
         what is missing alone; the folder of a run with other data or options is an error.
@@ -163,9 +168,11 @@ def argen_responders(  # noqa: PLR0913
     check_level("alpha", alpha)
     check_option("first_stage", first_stage, FIRST_STAGES)
     check_option("robust", robust, (True, False, None))
-    threads, seed, backend = resolve_n_jobs(n_jobs), read_seed(rng), Backend.read(client, checkpoint)
+    threads, seed = resolve_n_jobs(n_jobs), read_seed(rng)
+    backend = Backend.read(client, checkpoint, memory_limit)
     names = {"key_added": key_added, "kind": "responders"}
-    entry, step = open_with_step(adata, argen_responders, network, **names, methods=_METHODS)
+    with backend.reading():
+        entry, step = open_with_step(adata, argen_responders, network, **names, methods=_METHODS)
     _check_matrix(adata, key_added)
     responders = wanted_responders(responders)
     options = {"network": entry.id, "responders": responders, "first_stage": first_stage, "alpha": alpha, "seed": seed}

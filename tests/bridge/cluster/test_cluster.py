@@ -1,15 +1,18 @@
 """A real cluster of two processes: the bits of threads, whatever dies on the way."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
 from threading import Thread
 
+import anndata as ad
 import cluster_tasks
 import numpy as np
 import pytest
 from cluster_screens import analysed, blocks, screen
+from scipy import sparse
 from threadpoolctl import threadpool_info
 from toy import KWARGS, assert_same
 
@@ -19,6 +22,7 @@ from argen._bridge.cluster import dask_map, remote
 from argen._bridge.cluster.checkpoint import Checkpoint
 from argen._bridge.cluster.versions import versions
 from argen._bridge.cluster.workers import Backend, workers
+from argen._core.counts import GeneCounts
 from argen._core.parallel import BlockTask
 from argen.errors import ClusterError, CountsError, InputError
 
@@ -220,3 +224,28 @@ def test_one_thread_until_the_last_task_ends():
     second.__exit__(None, None, None)
     assert np.array_equal(seen, [1, 1])
     assert most() == before
+
+
+def test_workers_read_counts_from_the_files_of_the_client(client, tmp_path):
+    """From a file that is larger than its limit would like: the bits of memory, and the counts beside the blocks."""
+    adata = screen()
+    expected = analysed(n_jobs=1)
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    disk = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
+    how = {"client": client, "checkpoint": tmp_path / "kept", "memory_limit": "300MB"}
+    ag.tl.argen_descendants(disk, **KWARGS | how)
+    assert disk.uns["argen_descendants"]["id"] == expected.uns["argen_descendants"]["id"]
+    (counts,) = (tmp_path / "kept" / "counts").iterdir()
+    assert (counts / "index.json").is_file()
+    disk.file.close()
+
+
+def test_a_screen_is_sent_with_its_own_genes_alone():
+    """A store of all genes of the object stays where it is."""
+    whole = sparse.random_array((400, 300), density=0.5, format="csc", rng=np.random.default_rng(0))
+    counts = GeneCounts.of_matrix(whole).of_genes([7, 250])
+    sent = pickle.dumps(counts)
+    assert len(sent) < 20_000 < len(pickle.dumps(whole))
+    back = pickle.loads(sent)
+    np.testing.assert_array_equal(back.matrix().toarray(), counts.matrix().toarray())
+    assert back.content_digest() == counts.content_digest() != GeneCounts.of_matrix(whole).content_digest()

@@ -20,10 +20,11 @@ from argen._bridge.cluster.versions import difference, versions
 from argen._core.parallel import BlockTask
 from argen.errors import CheckpointError, InputError
 
-__all__ = ["Checkpoint", "Run"]
+__all__ = ["COUNTS", "Checkpoint", "Run"]
 
 FORMAT = 1
 RECORD = "checkpoint.json"
+COUNTS = "counts"  # folder in it for counts that are laid out by genes
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", None))  # Windows has no quota of this name
 
 
@@ -129,7 +130,7 @@ def _enter(folder: Path, run: Run) -> None:
     made = {"format": FORMAT, "versions": versions(), "steps": {}}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        there = any(folder.iterdir())
+        there = any(path.name != COUNTS for path in folder.iterdir())
     except OSError as error:
         raise _unusable(folder, error) from error
     record = _read_record(folder) if there else made

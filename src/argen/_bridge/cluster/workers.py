@@ -1,15 +1,16 @@
 """The map of a tool: threads or a cluster, with or without a checkpoint."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from argen._bridge import log
-from argen._bridge.cluster.checkpoint import Checkpoint, Run
+from argen._bridge.cluster.checkpoint import COUNTS, Checkpoint, Run
 from argen._bridge.cluster.dask_map import DaskBlocks, find_client
+from argen._bridge.memory_limit import read_limit, reading_with
 from argen._bridge.runtime import resolve_n_jobs
 from argen._bridge.validate import counted
 from argen._core.parallel import BlockTask, Map, worker_pool
@@ -33,13 +34,18 @@ class Backend:
         ``distributed.Client`` or None.
     checkpoint
         Folder or None.
+    memory_limit
+        Bytes that counts on disk may take while they are laid out; None for the usual.
     """
 
     client: "Client | None" = None
     checkpoint: Path | None = None
+    memory_limit: int | None = None
 
     @classmethod
-    def read(cls, client: "Client | bool | None", checkpoint: "str | Path | None") -> "Backend":
+    def read(
+        cls, client: "Client | bool | None", checkpoint: "str | Path | None", memory_limit: "str | float | None"
+    ) -> "Backend":
         """The arguments that a user gave, checked."""
         if checkpoint is not None and (not isinstance(checkpoint, str | Path) or str(checkpoint) == ""):
             msg = f"checkpoint={checkpoint!r}: give the path of a folder, or None."
@@ -47,7 +53,12 @@ class Backend:
         if checkpoint is not None and Path(checkpoint).is_file():
             msg = f"checkpoint={str(checkpoint)!r} is a file: give the path of a folder, which is made if need be."
             raise InputError(msg)
-        return cls(find_client(client), None if checkpoint is None else Path(checkpoint))
+        folder = None if checkpoint is None else Path(checkpoint)
+        return cls(find_client(client), folder, None if memory_limit is None else read_limit(memory_limit))
+
+    def reading(self) -> AbstractContextManager[None]:
+        """While counts on disk are read: they are laid out in the folder of the checkpoint, which all workers see."""
+        return reading_with(self.memory_limit, None if self.checkpoint is None else self.checkpoint / COUNTS)
 
 
 HERE = Backend()

@@ -96,6 +96,13 @@ def compute_step(
     adata: "AnnData", settings: DescendantSettings, key: str, n_jobs: int | None, backend: Backend = HERE
 ) -> DescendantStep:
     """Run the descendant step; `adata` is not changed."""
+    with backend.reading():
+        return _compute_step(adata, settings, key, n_jobs, backend)
+
+
+def _compute_step(
+    adata: "AnnData", settings: DescendantSettings, key: str, n_jobs: int | None, backend: Backend
+) -> DescendantStep:
     threads = resolve_n_jobs(n_jobs)
     family = FAMILIES[settings.family]
     announce_compilation(family.name)
@@ -205,7 +212,8 @@ def open_step(
     if descendants in adata.uns and not is_leftover(adata, descendants):
         _check_same(read_entry(adata, descendants, "descendants"), given)
         announce_compilation()
-        return read_step(adata, descendants)
+        with backend.reading():
+            return read_step(adata, descendants)
     start = log.info("computing descendants of every perturbed gene")
     settings = DescendantSettings.read(with_remembered(adata, given, ["qc"]))
     step = compute_step(adata, settings, descendants, n_jobs, backend)
