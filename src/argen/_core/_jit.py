@@ -21,7 +21,7 @@ from numba.extending import lower_builtin, type_callable
 
 from argen._core._kernel_cache import KernelCache, stamp
 
-__all__ = ["Kernel", "inlined", "kernel", "kernels", "reassociated"]
+__all__ = ["Kernel", "inlined", "kernel", "kernels", "lean_inlined", "lean_kernel", "reassociated"]
 
 # The kernel and the argument types behind each symbol of this process.
 _symbols: dict[str, tuple["Kernel", tuple]] = {}
@@ -31,30 +31,38 @@ _lock = threading.RLock()
 
 def inlined(py_func: Callable) -> Any:
     """Compile a function into every kernel that calls it: for a few lines without much of a loop."""
-    # Without the GIL, for threads over genes; division by zero as in numpy, without a branch for it.
     return _dispatcher(py_func)
 
 
+def lean_inlined(py_func: Callable) -> Any:
+    """As :func:`inlined`, for what makes no array, see :func:`lean_kernel`."""
+    return _dispatcher(py_func, _nrt=False)
+
+
 def reassociated(py_func: Callable) -> Any:
-    """As :func:`inlined`, for sums whose terms may be added in any order: several run at once in vector registers."""
-    return _dispatcher(py_func, fastmath={"reassoc", "nsz", "contract"})
+    """As :func:`lean_inlined`, for sums in any order of their terms: several run at once in vector registers."""
+    return _dispatcher(py_func, fastmath={"reassoc", "nsz", "contract"}, _nrt=False)
 
 
 def _dispatcher(py_func: Callable, **options: Any) -> Any:
+    # Without the GIL, for threads over genes; division by zero as in numpy, without a branch for it.
     dispatcher = njit(nogil=True, error_model="numpy", **options)(py_func)
-    dispatcher._cache = KernelCache.of(py_func, _symbols, "-inner" if options else "")
+    dispatcher._cache = KernelCache.of(py_func, _symbols, "-inner" if "no_cpython_wrapper" in options else "")
     return dispatcher
 
 
 class Kernel:
-    """A compiled function that Python and other kernels call; positional arguments only."""
+    """A compiled function that Python and other kernels call; positional arguments only.
 
-    def __init__(self, py_func: Callable) -> None:
+    `options` are numba's, beside those that all kernels have.
+    """
+
+    def __init__(self, py_func: Callable, **options: Any) -> None:
         functools.update_wrapper(self, py_func)
         self.py_func = py_func
-        self.dispatcher = _dispatcher(py_func)
+        self.dispatcher = _dispatcher(py_func, **options)
         # For calls from kernels: without the code that unpacks Python's objects, a good part of a small kernel's.
-        self.inner = _dispatcher(py_func, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+        self.inner = _dispatcher(py_func, **options, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
         def typer(*args: types.Type) -> Signature:
             return self._signature(*args)
@@ -106,6 +114,16 @@ class Kernel:
 
 
 kernel = Kernel
+
+
+def lean_kernel(py_func: Callable) -> Kernel:
+    """A kernel that makes no array (numba refuses to compile one that does), for what is called per pair or more often.
+
+    numba counts the references to every array that a kernel is handed, those in a named tuple one by one, with atomic
+    operations on counters that all threads share. Whoever calls holds the arrays anyway; without new ones there is
+    nothing to be counted.
+    """
+    return Kernel(py_func, _nrt=False)
 
 
 def kernels() -> tuple[Kernel, ...]:

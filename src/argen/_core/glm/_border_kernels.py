@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from argen._core._jit import inlined, kernel
-from argen._core.glm._linear_kernels import copy_to
+from argen._core._jit import lean_inlined, lean_kernel, reassociated
 from argen._core.glm._moment_kernels import Tables
-from argen._core.glm._segment_kernels import small_exp
+from argen._core.glm._segment_kernels import add_moments, shifted_weights
 
 __all__ = [
     "Controls",
@@ -21,6 +20,7 @@ __all__ = [
     "dummy_factors",
     "group_counts",
     "perturbation_components",
+    "profiled",
 ]
 
 
@@ -39,91 +39,119 @@ class Controls(NamedTuple):
 
 
 class WorkSpace(NamedTuple):
-    """Buffers of one pair's fit."""
+    """Buffers of one pair's fit, which makes no arrays of its own; levels and strata are innermost."""
 
-    acc: np.ndarray  # (G, …) E, border vector and border matrix of each level
+    acc: np.ndarray  # (1 + bd + bd(bd + 1)/2, G) E, border vector and border matrix of each level
     rate: np.ndarray  # (G,) e^α
+    inverse: np.ndarray  # (G,) 1 / E
     score: np.ndarray  # (bd,)
+    step: np.ndarray  # (bd,)
     H: np.ndarray  # (bd, bd)
     L: np.ndarray  # (bd, bd)
+    H_inv: np.ndarray  # (bd, bd)
     scale: np.ndarray  # (bd,)
     skipped: np.ndarray  # (bd,)
+    border: np.ndarray  # (bd,) of one cell
     power: np.ndarray  # (n_series,)
-    comps: np.ndarray  # (S, K)
+    comps: np.ndarray  # (K, S)
+    squares: np.ndarray  # (K, S)
     perturbation: np.ndarray  # (segments of the largest group, K)
+    weight: np.ndarray  # (cells of the largest group,)
     y_level: np.ndarray  # (G,)
     y_border: np.ndarray  # (bd,)
     kappa: np.ndarray  # (S,)
     constant: np.ndarray  # (S,)
+    dummies: np.ndarray  # (O,)
+    shift: np.ndarray  # (r,)
+    total: np.ndarray  # (q,)
+    image: np.ndarray  # (q,)
 
 
-@inlined
-def add_border(acc, level, comps, c_row, scale, dummies, s, r, with_effect):
+@lean_inlined
+def add_border(acc, level, comps, column, scale, dummies, s, r, with_effect):
     """Add one stratum (or segment) to its level's E, border vector L and border matrix (lower triangle)."""
     O = dummies.shape[1]
     bd = O + r + 1
-    c0 = scale * comps[c_row, 0]
-    acc[level, 0] += c0
+    c0 = scale * comps[0, column]
+    acc[0, level] += c0
     pos = 1 + bd
     for o in range(O):
         z = dummies[s, o]
-        acc[level, 1 + o] += z * c0
+        acc[1 + o, level] += z * c0
         for o2 in range(o + 1):
-            acc[level, pos] += z * dummies[s, o2] * c0
+            acc[pos, level] += z * dummies[s, o2] * c0
             pos += 1
     c = 1 + r
     for a in range(r):
-        ca = scale * comps[c_row, 1 + a]
-        acc[level, 1 + O + a] += ca
+        ca = scale * comps[1 + a, column]
+        acc[1 + O + a, level] += ca
         for o in range(O):
-            acc[level, pos] += dummies[s, o] * ca
+            acc[pos, level] += dummies[s, o] * ca
             pos += 1
         for _ in range(a + 1):
-            acc[level, pos] += scale * comps[c_row, c]
+            acc[pos, level] += scale * comps[c, column]
             c += 1
             pos += 1
     if with_effect:
-        acc[level, bd] += c0
+        acc[bd, level] += c0
         for o in range(O):
-            acc[level, pos] += dummies[s, o] * c0
+            acc[pos, level] += dummies[s, o] * c0
             pos += 1
         for a in range(r):
-            acc[level, pos] += scale * comps[c_row, 1 + a]
+            acc[pos, level] += scale * comps[1 + a, column]
             pos += 1
-        acc[level, pos] += c0
+        acc[pos, level] += c0
 
 
-@kernel
-def border_equations(acc, y_level, y_border, rate, score, H, scale):
+@reassociated
+def _weighted_sum(weight, rows, k):
+    """Σ_g weight_g rows[k, g]."""
+    total = 0.0
+    for g in range(len(weight)):
+        total += weight[g] * rows[k, g]
+    return total
+
+
+@reassociated
+def profiled(rate, inverse, acc, pos, a, b):
+    """Σ_g e^{α_g} (M_g − L_ga L_gb / E_g): an entry of the border matrix with the levels profiled out."""
+    total = 0.0
+    for g in range(len(rate)):
+        total += rate[g] * (acc[pos, g] - acc[1 + a, g] * acc[1 + b, g] * inverse[g])
+    return total
+
+
+@lean_kernel
+def border_equations(acc, y_level, y_border, rate, inverse, score, H, scale):
     """Score and Hessian of the border with the levels profiled out; rate = e^α, scale = diagonal before profiling."""
     bd = len(score)
-    copy_to(y_border, score)
-    H[:] = 0.0
-    scale[:] = 0.0
     for g in range(len(y_level)):
-        rate[g] = y_level[g] / acc[g, 0] if y_level[g] > 0.0 else 0.0
-        if rate[g] == 0.0:
-            continue
-        pos = 1 + bd
-        for a in range(bd):
-            score[a] -= rate[g] * acc[g, 1 + a]
-            for b in range(a + 1):
-                H[a, b] += rate[g] * (acc[g, pos] - acc[g, 1 + a] * acc[g, 1 + b] / acc[g, 0])
-                pos += 1
-            scale[a] += rate[g] * acc[g, pos - 1]
+        inverse[g] = 1.0 / acc[0, g] if y_level[g] > 0.0 else 0.0
+        rate[g] = y_level[g] / acc[0, g] if y_level[g] > 0.0 else 0.0
+    pos = 1 + bd
+    for a in range(bd):
+        score[a] = y_border[a] - _weighted_sum(rate, acc, 1 + a)
+        for b in range(a + 1):
+            H[a, b] = profiled(rate, inverse, acc, pos, a, b)
+            pos += 1
+        scale[a] = _weighted_sum(rate, acc, pos - 1)
 
 
-@kernel
+@lean_kernel
 def dummy_factors(design, coefficients, out):
     """exp(dummies) of each stratum."""
     for s in range(len(out)):
+        out[s] = 1.0
+    if len(coefficients) == 0:
+        return
+    for s in range(len(out)):
         x = 0.0
-        for o in range(design.stratum_dummies.shape[1]):
+        for o in range(len(coefficients)):
             x += design.stratum_dummies[s, o] * coefficients[o]
         out[s] = np.exp(x)
 
 
-@kernel
+@lean_kernel
 def group_counts(y, design, j, y_level, y_border):
     """Add the counts of the supported cells of group j to level and border totals; returns their sum."""
     O, r = design.stratum_dummies.shape[1], design.numeric.shape[1]
@@ -132,12 +160,14 @@ def group_counts(y, design, j, y_level, y_border):
         s = design.seg_stratum[seg]
         if not design.stratum_supported[s]:
             continue
-        count = 0.0
-        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
-            if y[i] != 0.0:
-                count += y[i]
-                for a in range(r):
-                    y_border[O + a] += y[i] * design.numeric[i, a]
+        count, lo, hi = 0.0, design.seg_start[seg], design.seg_start[seg + 1]
+        for i in range(lo, hi):
+            count += y[i]
+        for a in range(r):
+            moment = 0.0
+            for i in range(lo, hi):
+                moment += y[i] * design.numeric[i, a]
+            y_border[O + a] += moment
         y_level[design.stratum_level[s]] += count
         for o in range(O):
             y_border[o] += count * design.stratum_dummies[s, o]
@@ -145,26 +175,28 @@ def group_counts(y, design, j, y_level, y_border):
     return total
 
 
-@kernel
-def perturbation_components(design, j, w, shift, out):
-    """Components of the supported segments of group j at γ + shift; weights themselves stay as they are."""
+@lean_kernel
+def perturbation_components(design, j, w, shift, weight, out):
+    """Components (segments, K) of the supported segments of group j at γ + shift; `weight` gets the cells' weights."""
     numeric, r = design.numeric, design.numeric.shape[1]
     first = design.group_seg[j]
+    lo, hi = design.seg_start[first], design.seg_start[design.group_seg[j + 1]]
+    shifted_weights(numeric, design.numeric_bound, lo, hi, shift, w, weight)
     for seg in range(first, design.group_seg[j + 1]):
-        row = seg - first
-        out[row] = 0.0
-        if not design.stratum_supported[design.seg_stratum[seg]]:
-            continue
-        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
-            x = 0.0
-            for a in range(r):
-                x += numeric[i, a] * shift[a]
-            v = w[i] * small_exp(x)
-            out[row, 0] += v
-            c = 1 + r
-            for a in range(r):
-                va = v * numeric[i, a]
-                out[row, 1 + a] += va
-                for b in range(a + 1):
-                    out[row, c] += va * numeric[i, b]
-                    c += 1
+        v0, v1, v2 = 0.0, 0.0, 0.0
+        row, supported = seg - first, design.stratum_supported[design.seg_stratum[seg]]
+        cells = range(design.seg_start[seg], design.seg_start[seg + 1] if supported else design.seg_start[seg])
+        if r == 1:  # the usual case, kept in registers
+            for i in cells:
+                v, m = weight[i - lo], numeric[i, 0]
+                vm = v * m
+                v0 += v
+                v1 += vm
+                v2 += vm * m
+            out[row, 1], out[row, 2] = v1, v2
+        else:
+            out[row, 1:] = 0.0
+            for i in cells:
+                v0 += weight[i - lo]
+                add_moments(out, row, weight[i - lo], numeric, i)
+        out[row, 0] = v0

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from argen._core._jit import kernel
+from argen._core._jit import kernel, lean_kernel
 from argen._core.glm._leverage_kernels import inflate, poisson_cells
 from argen._core.glm._linear_kernels import (
     add_scaled,
@@ -51,7 +51,7 @@ MAX_REACH = 4.0
 NEGLIGIBLE = 1e-15
 
 
-@kernel
+@lean_kernel
 def profile_effects(design, used, row, sums, kappa, y_row, effect, expected, factor):
     """Multiplicative effect Y_j / E_j of each instrument group, and the factor of μ over w of each segment."""
     for j in range(len(row)):
@@ -104,11 +104,11 @@ def numeric_shift(theta, baseline):
     return shift
 
 
-@kernel
+@lean_kernel
 def has_cells(tables):
     """Whether there is a cell in moment tables."""
-    for s in range(tables.plain.shape[0]):
-        if tables.plain[s, 0] != 0.0:
+    for s in range(tables.plain.shape[1]):
+        if tables.plain[0, s] != 0.0:
             return True
     return False
 
@@ -116,13 +116,13 @@ def has_cells(tables):
 @kernel
 def total_means(design, mono, used, sums, factor, baseline, theta, kappa, out):
     """Components by stratum for the weight μ: the used segments and the tabulated baseline."""
-    power, base = np.empty(mono.n_series), np.empty(out.shape)
+    power, base = np.empty(mono.n_series), np.empty((out.shape[1], out.shape[0]))
     powers(mono, numeric_shift(theta, baseline), 1.0, power)
     shifted_components(baseline.plain, mono, power, base)
     stratum_totals(design, used, sums, factor, out)
     for s in range(out.shape[0]):
         for c in range(out.shape[1]):
-            out[s, c] += kappa[s] * base[s, c]
+            out[s, c] += kappa[s] * base[c, s]
 
 
 @kernel
@@ -138,7 +138,7 @@ def start_levels(design, used, sums, y_total, theta):
         theta[g] = np.log(y_total[g] / exposure[g]) if y_total[g] > 0.0 else -np.inf
 
 
-@kernel
+@lean_kernel
 def shorten(step, numeric_step, bound):
     """Scale a Newton step down where it would change a coefficient, or the log mean of a single cell, too much."""
     excess = largest_entry(step) / MAX_STEP
@@ -225,13 +225,18 @@ def mark_unknown_effects(W, H, L, skipped, effect):
 
 @kernel
 def factored_meat(design, used, row, residuals, base_residuals, y_row, W, H_inv):
-    """Pieces v, G of V = diag(v) + GW' + WG' and the nuisance meat B, from the components of (y − μ)²."""
+    """Pieces v, G of V = diag(v) + GW' + WG' and the nuisance meat B, from the components of (y − μ)².
+
+    `residuals` are those of the used segments, (n_seg, K), `base_residuals` those of the other cells by stratum.
+    """
     n_rows, q = W.shape
-    by_stratum, ones = np.empty(base_residuals.shape), np.ones(len(used))
+    K, S = base_residuals.shape
+    by_stratum, ones = np.empty((S, K)), np.ones(len(used))
     B, B1 = np.zeros((q, q)), np.zeros((n_rows, q))
     stratum_totals(design, used, residuals, ones, by_stratum)
-    for s in range(by_stratum.shape[0]):
-        add_scaled(by_stratum[s], 1.0, base_residuals[s])
+    for s in range(S):
+        for c in range(K):
+            by_stratum[s, c] += base_residuals[c, s]
     expand_square(design, by_stratum, B)
     v, b, G = np.zeros(n_rows), np.zeros(n_rows), np.zeros((n_rows, q))
     if n_rows == 0:
@@ -321,9 +326,10 @@ def leveraged_residuals(y, design, used, row, w, factor, y_row, W, H_inv, residu
 @kernel
 def covariance_pieces(design, mono, used, row, residuals, baseline, theta, kappa, y_row, W, H_inv):
     """v, G and the meat of the nuisance, from the components of the squared residuals and the baseline's tables."""
-    by_stratum = np.empty((len(kappa), residuals.shape[1]))
-    residual_totals(baseline, mono, numeric_shift(theta, baseline), kappa, by_stratum)
-    return factored_meat(design, used, row, residuals, by_stratum, y_row, W, H_inv)
+    shape, power = (residuals.shape[1], len(kappa)), np.empty(mono.n_series)
+    of_baseline, squared_means = np.empty(shape), np.empty(shape)
+    residual_totals(baseline, mono, numeric_shift(theta, baseline), kappa, power, squared_means, of_baseline)
+    return factored_meat(design, used, row, residuals, of_baseline, y_row, W, H_inv)
 
 
 @kernel

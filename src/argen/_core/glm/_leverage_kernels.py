@@ -9,7 +9,7 @@ differ in their numeric covariates m only: the form is constant + linear'm + m'Q
 
 import numpy as np
 
-from argen._core._jit import inlined, kernel
+from argen._core._jit import kernel, lean_inlined, lean_kernel
 from argen._core.glm._linear_kernels import apply, dot
 
 __all__ = ["control_inflation", "inflate", "inflation_of", "poisson_cells"]
@@ -17,13 +17,13 @@ __all__ = ["control_inflation", "inflate", "inflation_of", "poisson_cells"]
 _FULL = 1.0 - 1e-6
 
 
-@inlined
+@lean_inlined
 def inflation_of(leverage):
     """1 / (1 − h)²; 1 for a cell that is fitted exactly, since its residual is zero whatever its count."""
     return 1.0 / (1.0 - leverage) ** 2 if leverage < _FULL else 1.0
 
 
-@kernel
+@lean_kernel
 def stratum_forms(design, H_inv, constant, linear):
     """z'H⁻¹z = constant + linear'm + m'Qm of the cells of each stratum; shapes (S,), (S, r)."""
     G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
@@ -41,7 +41,7 @@ def stratum_forms(design, H_inv, constant, linear):
             linear[s, a] = 2.0 * value
 
 
-@inlined
+@lean_inlined
 def numeric_form(design, i, linear, H_inv):
     """Linear'm + m'Qm of cell i."""
     r = design.numeric.shape[1]
@@ -55,7 +55,7 @@ def numeric_form(design, i, linear, H_inv):
     return value
 
 
-@kernel
+@lean_kernel
 def poisson_cells(y, design, used, w, factor, score, weight):
     """Score y − μ and weight μ = factor · w of every cell of the used segments."""
     for seg in range(len(used)):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from argen._core._jit import inlined, kernel
+from argen._core._jit import kernel, lean_inlined, lean_kernel
 
 __all__ = [
     "add_scaled",
@@ -15,7 +15,7 @@ __all__ = [
     "gram",
     "largest_entry",
     "product",
-    "quadratic_form",
+    "small_inverse",
     "symmetrise",
 ]
 
@@ -26,12 +26,6 @@ _SKIP = 1e-10  # a pivot this small against its own scale: nothing is known abou
 def dot(x, y):
     """Inner product x'y."""
     return np.dot(x, y)
-
-
-@kernel
-def quadratic_form(A, x):
-    """Quadratic form x'Ax."""
-    return np.dot(x, np.dot(A, x))
 
 
 @kernel
@@ -52,21 +46,21 @@ def gram(A, B):
     return np.dot(A.T, B)
 
 
-@inlined
+@lean_inlined
 def copy_to(x, out):
     """Out = x: numba's assignment of arrays brings the text of an error message for other shapes."""
     for a in range(len(x)):
         out[a] = x[a]
 
 
-@inlined
+@lean_inlined
 def add_scaled(x, factor, y):
     """X ← x + factor · y in place."""
     for a in range(len(x)):
         x[a] += factor * y[a]
 
 
-@inlined
+@lean_inlined
 def largest_entry(x):
     """Largest |x|, NaN if one is."""
     largest = 0.0
@@ -77,7 +71,7 @@ def largest_entry(x):
     return largest
 
 
-@kernel
+@lean_kernel
 def symmetrise(square):
     """Copy the lower triangle to the upper one."""
     for a in range(square.shape[0]):
@@ -85,7 +79,7 @@ def symmetrise(square):
             square[b, a] = square[a, b]
 
 
-@kernel
+@lean_kernel
 def cholesky(matrix, scale, L, skipped):
     """Lower Cholesky factor; a pivot below 1e-10 of `scale` is skipped (its row and column become zero)."""
     q = matrix.shape[0]
@@ -108,7 +102,7 @@ def cholesky(matrix, scale, L, skipped):
     return count
 
 
-@kernel
+@lean_kernel
 def cholesky_solve(L, x):
     """X ← (LL')⁻ x in place, zero for skipped coefficients."""
     q = len(x)
@@ -127,6 +121,15 @@ def cholesky_solve(L, x):
         for c in range(a + 1, q):
             value -= L[c, a] * x[c]
         x[a] = value / L[a, a]
+
+
+@lean_kernel
+def small_inverse(L, out):
+    """(LL')⁻¹ of few rows into `out`, with zero rows and columns for skipped coefficients."""
+    out[:] = 0.0
+    for a in range(L.shape[0]):  # symmetric: the solutions are rows as well as columns
+        out[a, a] = 1.0
+        cholesky_solve(L, out[a])
 
 
 @kernel

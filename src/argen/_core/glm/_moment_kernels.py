@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from argen._core._jit import inlined, kernel
+from argen._core._jit import kernel, lean_inlined, lean_kernel
 
 __all__ = [
     "Monomials",
@@ -78,13 +78,14 @@ class Tables(NamedTuple):
     """Moments by stratum of cells that share one role, at the reference γ.
 
     A table holds Σ v m^e for the monomials e of :class:`Monomials`, `squares` the components for the weight a y². The
-    factor a inflates squared residuals: 1 for HC0, 1 / (1 − h)² with the leverage h for HC3.
+    factor a inflates squared residuals: 1 for HC0, 1 / (1 − h)² with the leverage h for HC3. Strata are innermost, so
+    that a series runs over many of them at once.
     """
 
-    plain: np.ndarray  # (S, n_mono), v = w
-    with_y: np.ndarray  # (S, n_mono), v = a y w
-    squared: np.ndarray  # (S, n_mono), v = a w²
-    squares: np.ndarray  # (S, K)
+    plain: np.ndarray  # (n_mono, S), v = w
+    with_y: np.ndarray  # (n_mono, S), v = a y w
+    squared: np.ndarray  # (n_mono, S), v = a w²
+    squares: np.ndarray  # (K, S)
     gamma: np.ndarray  # (r,)
 
 
@@ -92,34 +93,46 @@ class Tables(NamedTuple):
 def empty_tables(design, mono, gamma):
     """Tables without cells at the reference `gamma`."""
     S, n_mono = len(design.stratum_level), len(mono.parent)
-    squares = np.zeros((S, mono.column.shape[0]))
-    return Tables(np.zeros((S, n_mono)), np.zeros((S, n_mono)), np.zeros((S, n_mono)), squares, gamma.copy())
+    squares = np.zeros((mono.column.shape[0], S))
+    return Tables(np.zeros((n_mono, S)), np.zeros((n_mono, S)), np.zeros((n_mono, S)), squares, gamma.copy())
 
 
 @kernel
 def add_cells(y, w, inflation, design, mono, first, last, tables):
     """Add the cells of the segments first … last-1; w = ℓ exp(m'γ) at the tables' γ, a the cells' `inflation`."""
-    n_mono = len(mono.parent)
-    value = np.ones(n_mono)
+    n_mono, K = len(mono.parent), mono.column.shape[0]
+    value, sums, squares = np.ones(n_mono), np.empty((3, n_mono)), np.empty(K)
     for seg in range(first, last):
+        add_segment(y, w, inflation, design, mono, seg, value, sums, squares)
         s = design.seg_stratum[seg]
-        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
-            tables.plain[s, 0] += w[i]
-            aw, ay = inflation[i] * w[i], inflation[i] * y[i]
-            tables.squared[s, 0] += aw * w[i]
-            tables.with_y[s, 0] += ay * w[i]
-            for e in range(1, n_mono):
-                value[e] = value[mono.parent[e]] * design.numeric[i, mono.variable[e]]
-                v = w[i] * value[e]
-                tables.plain[s, e] += v
-                tables.squared[s, e] += aw * v
-                tables.with_y[s, e] += ay * v
-            if y[i] != 0.0:
-                for c in range(tables.squares.shape[1]):
-                    tables.squares[s, c] += ay * y[i] * value[mono.column[c, 0]]
+        for e in range(n_mono):
+            tables.plain[e, s] += sums[0, e]
+            tables.with_y[e, s] += sums[1, e]
+            tables.squared[e, s] += sums[2, e]
+        for c in range(K):
+            tables.squares[c, s] += squares[c]
 
 
-@inlined
+@lean_kernel
+def add_segment(y, w, inflation, design, mono, seg, value, sums, squares):
+    """Moments of one segment for the weights w, ayw and aw², and the components for ay²; `value` begins with 1."""
+    sums[:] = 0.0
+    squares[:] = 0.0
+    for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+        for e in range(1, len(value)):
+            value[e] = value[mono.parent[e]] * design.numeric[i, mono.variable[e]]
+        aw, ay = inflation[i] * w[i], inflation[i] * y[i]
+        for e in range(len(value)):
+            v = w[i] * value[e]
+            sums[0, e] += v
+            sums[1, e] += ay * v
+            sums[2, e] += aw * v
+        if y[i] != 0.0:
+            for c in range(len(squares)):
+                squares[c] += ay * y[i] * value[mono.column[c, 0]]
+
+
+@lean_inlined
 def within_reach(design, mono, shift):
     """Whether the series is exact to 1e-10 at this shift of γ."""
     reach = 0.0
@@ -128,21 +141,20 @@ def within_reach(design, mono, shift):
     return reach <= mono.reach
 
 
-@kernel
-def residual_totals(tables, mono, shift, kappa, out):
-    """Components by stratum for the weight a (y − μ)² at γ + shift, μ = κ ℓ exp(m'γ)."""
-    power, ww = np.empty(mono.n_series), np.empty(out.shape)
+@lean_kernel
+def residual_totals(tables, mono, shift, kappa, power, ww, out):
+    """Components (K, S) for the weight a (y − μ)² at γ + shift, μ = κ ℓ exp(m'γ); `power` and `ww` are buffers."""
     powers(mono, shift, 1.0, power)
     shifted_components(tables.with_y, mono, power, out)
     powers(mono, shift, 2.0, power)
     shifted_components(tables.squared, mono, power, ww)
-    for s in range(out.shape[0]):
-        k = kappa[s]
-        for c in range(out.shape[1]):
-            out[s, c] = tables.squares[s, c] - 2.0 * k * out[s, c] + k * k * ww[s, c]
+    for c in range(out.shape[0]):
+        for s in range(len(kappa)):
+            k = kappa[s]
+            out[c, s] = tables.squares[c, s] - 2.0 * k * out[c, s] + k * k * ww[c, s]
 
 
-@kernel
+@lean_kernel
 def powers(mono, shift, scale, out):
     """out[e] = (scale · Δ)^e / e! for the monomials of the series."""
     out[0] = 1.0
@@ -150,17 +162,19 @@ def powers(mono, shift, scale, out):
         out[e] = out[mono.parent[e]] * scale * shift[mono.variable[e]] / mono.divisor[e]
 
 
-@kernel
+@lean_kernel
 def shifted_components(table, mono, power, out):
-    """Components of every stratum at the shift whose powers are given."""
-    n_components = mono.column.shape[0]
-    for s in range(table.shape[0]):
-        if table[s, 0] == 0.0:
-            for c in range(n_components):
-                out[s, c] = 0.0
-            continue
-        for c in range(n_components):
-            value = 0.0
-            for e in range(mono.n_series):
-                value += power[e] * table[s, mono.column[c, e]]
-            out[s, c] = value
+    """Components (K, S) of every stratum at the shift whose powers are given."""
+    for c in range(out.shape[0]):
+        for s in range(out.shape[1]):
+            out[c, s] = 0.0
+        for e in range(mono.n_series):
+            add_row(out, c, power[e], table, mono.column[c, e])
+
+
+@lean_inlined
+def add_row(out, c, factor, table, row):
+    """out[c] += factor · table[row]."""
+    if factor != 0.0:
+        for s in range(out.shape[1]):
+            out[c, s] += factor * table[row, s]

@@ -6,7 +6,7 @@ observed information −ds/dη = μ (1 + φy) / (1 + u)² is positive: Newton's 
 
 import numpy as np
 
-from argen._core._jit import kernel
+from argen._core._jit import kernel, lean_kernel
 from argen._core.glm._fit_kernels import MAX_STEP, NEGLIGIBLE, factored_meat, mark_unknown_effects
 from argen._core.glm._leverage_kernels import inflate
 from argen._core.glm._linear_kernels import (
@@ -143,7 +143,7 @@ def nb_fit(y, design, used, row, y_row, phi, theta, effect, hc3, tol, max_iter):
     for i in range(n):
         score[i] *= score[i]
     weight_components(design.numeric, design.seg_start, 0, len(used), score, residuals)
-    v, G, B = factored_meat(design, used, row, residuals, np.zeros(by_stratum.shape), S, W, H_inv)
+    v, G, B = factored_meat(design, used, row, residuals, np.zeros(by_stratum.T.shape), S, W, H_inv)
     return largest, S, v, W, G, H_inv, B
 
 
@@ -214,7 +214,7 @@ def dispersion_of_controls(y, design, kappa, w, n_parameters, largest):
     return 0.5 * (low + high), statistic
 
 
-@kernel
+@lean_kernel
 def pearson(mu, square, phi):
     """Σ (y − μ)² / (μ + φμ²)."""
     total = 0.0

@@ -14,23 +14,29 @@ from typing import NamedTuple
 
 import numpy as np
 
-from argen._core._jit import inlined, kernel
+from argen._core._jit import kernel, lean_inlined, lean_kernel
 from argen._core.glm._border_kernels import add_border
 from argen._core.glm._fit_kernels import NEGLIGIBLE, shorten
 from argen._core.glm._leverage_kernels import control_inflation, inflation_of
 from argen._core.glm._linear_kernels import (
     add_scaled,
     cholesky,
-    cholesky_inverse,
     cholesky_solve,
     copy_to,
     dot,
     largest_entry,
+    small_inverse,
 )
 from argen._core.glm._moment_kernels import powers
 from argen._core.glm._pair_kernels import NOT_CONVERGED, NOT_ESTIMABLE, OK, OUT_OF_REACH, work_space
 from argen._core.glm._segment_kernels import add_moments, shift_weights, stratum_factors
-from argen._core.glm._variance_kernels import degrees_of_freedom_factor
+from argen._core.glm._variance_kernels import (
+    control_form,
+    degrees_of_freedom_factor,
+    inverse_column,
+    leverage_form,
+    segment_leverage,
+)
 
 __all__ = ["NBControls", "nb_pairs", "nb_tabulate_controls"]
 
@@ -54,7 +60,7 @@ class NBControls(NamedTuple):
     inflation: np.ndarray  # (n,) of squared scores
 
 
-@kernel
+@lean_kernel
 def eulerian(mu, phi, out):
     """out[n] = e_n for n = 1 … 6, out[0] = a."""
     u = phi * mu
@@ -145,7 +151,7 @@ def expand(table, first, order, mono, controls, shift, power, n_components, out)
                 for n in range(d, order + 1):
                     inner += delta[n - d] * table[first + n, s, mono.column[c, e]]
                 value += power[e] * inner
-            out[s, c] = value
+            out[c, s] = value
 
 
 @kernel
@@ -153,7 +159,7 @@ def sum_far_strata(y, design, controls, shift, gamma, observed, weights, scores)
     """Overwrite the components of strata that the series does not reach by sums over their control cells.
 
     `weights` gets those of the observed or the expected information, `scores` those of s, or of s² with the expected
-    information; either may have fewer columns than there are components.
+    information; either may have fewer rows than there are components.
     """
     r = design.numeric.shape[1]
     far = numeric_reach(design, gamma)
@@ -178,11 +184,11 @@ def sum_far_strata(y, design, controls, shift, gamma, observed, weights, scores)
             row[1, 0] += score
             add_moments(row, 0, weight, design.numeric, i)
             add_moments(row, 1, score, design.numeric, i)
-        copy_to(row[0, : weights.shape[1]], weights[s])
-        copy_to(row[1, : scores.shape[1]], scores[s])
+        copy_to(row[0, : weights.shape[0]], weights[:, s])
+        copy_to(row[1, : scores.shape[0]], scores[:, s])
 
 
-@inlined
+@lean_inlined
 def numeric_reach(design, gamma):
     """Largest |m'Δγ| of a cell."""
     reach = 0.0
@@ -191,7 +197,7 @@ def numeric_reach(design, gamma):
     return reach
 
 
-@kernel
+@lean_kernel
 def assemble(design, j, space):
     """Border matrix with the levels profiled out, from the weights' components of controls and group."""
     O, r = design.stratum_dummies.shape[1], design.numeric.shape[1]
@@ -202,19 +208,21 @@ def assemble(design, j, space):
     first = design.group_seg[j]
     for seg in range(first, design.group_seg[j + 1]):
         s = design.seg_stratum[seg]
-        add_border(space.acc, design.stratum_level[s], space.perturbation, seg - first, 1.0, dummies, s, r, True)
+        add_border(space.acc, design.stratum_level[s], space.perturbation.T, seg - first, 1.0, dummies, s, r, True)
     space.H[:] = 0.0
     space.scale[:] = 0.0
     for g in range(design.n_levels):
-        space.rate[g] = space.acc[g, 0]
+        space.rate[g], space.inverse[g] = space.acc[0, g], 0.0
         if space.rate[g] <= 0.0:
             continue
+        space.inverse[g] = 1.0 / space.rate[g]
         pos = 1 + bd
         for a in range(bd):
             for b in range(a + 1):
-                space.H[a, b] += space.acc[g, pos] - space.acc[g, 1 + a] * space.acc[g, 1 + b] / space.acc[g, 0]
+                profiled = space.acc[1 + a, g] * space.acc[1 + b, g] * space.inverse[g]
+                space.H[a, b] += space.acc[pos, g] - profiled
                 pos += 1
-            space.scale[a] += space.acc[g, pos - 1]
+            space.scale[a] += space.acc[pos - 1, g]
     cholesky(space.H, space.scale, space.L, space.skipped)
 
 
@@ -254,7 +262,7 @@ def nb_newton(y, design, mono, controls, space, j, tau):
     S, bd = len(design.stratum_level), O + r + 1
     levels, dummies, gamma, shift = np.zeros(G), np.zeros(O), np.zeros(r), np.zeros(S)
     order = _ORDER if r == 0 else min(_ORDER, controls.degree[len(controls.degree) - 1])
-    scores, level = np.empty((S, 1 + r)), np.zeros(G)
+    scores, level = np.empty((1 + r, S)), np.zeros(G)
     for _ in range(_MAX_ITERATIONS):
         for s in range(S):
             shift[s] = levels[design.stratum_level[s]]
@@ -265,20 +273,20 @@ def nb_newton(y, design, mono, controls, space, j, tau):
         powers(mono, gamma, 1.0, space.power)
         expand(controls.score, 0, order, mono, controls, shift, space.power, 1 + r, scores)
         # The information steers the steps only: to first order it costs one more of them at most.
-        expand(controls.score, 1, 1, mono, controls, shift, space.power, space.comps.shape[1], space.comps)
-        for s in range(S):
-            for c in range(space.comps.shape[1]):
-                space.comps[s, c] = -space.comps[s, c]
+        expand(controls.score, 1, 1, mono, controls, shift, space.power, space.comps.shape[0], space.comps)
+        for c in range(space.comps.shape[0]):
+            for s in range(S):
+                space.comps[c, s] = -space.comps[c, s]
         sum_far_strata(y, design, controls, shift, gamma, True, space.comps, scores)
         border = space.score
         border[:] = 0.0
         level[:] = 0.0
         for s in range(S):
-            level[design.stratum_level[s]] += scores[s, 0]
+            level[design.stratum_level[s]] += scores[0, s]
             for o in range(O):
-                border[o] += design.stratum_dummies[s, o] * scores[s, 0]
+                border[o] += design.stratum_dummies[s, o] * scores[0, s]
             for a in range(r):
-                border[O + a] += scores[s, 1 + a]
+                border[O + a] += scores[1 + a, s]
         group_cells(y, design, controls, space, j, shift, gamma, tau, True, border, level)
         assemble(design, j, space)
         if space.skipped[bd - 1]:
@@ -286,7 +294,7 @@ def nb_newton(y, design, mono, controls, space, j, tau):
         for g in range(G):
             if space.rate[g] > 0.0:
                 for a in range(bd):
-                    border[a] -= space.acc[g, 1 + a] * level[g] / space.rate[g]
+                    border[a] -= space.acc[1 + a, g] * level[g] / space.rate[g]
         step = border.copy()
         cholesky_solve(space.L, step)
         decrement, largest = dot(border, step), largest_entry(step)
@@ -299,7 +307,7 @@ def nb_newton(y, design, mono, controls, space, j, tau):
                 move = level[g]
                 decrement += level[g] * level[g] / space.rate[g]
                 for a in range(bd):
-                    move -= space.acc[g, 1 + a] * step[a]
+                    move -= space.acc[1 + a, g] * step[a]
                 levels[g] += move / space.rate[g]
                 largest = max(largest, abs(move / space.rate[g]))
         if largest < _TOLERANCE or decrement < NEGLIGIBLE:
@@ -315,59 +323,38 @@ def nb_newton(y, design, mono, controls, space, j, tau):
 def nb_variance(y, design, mono, controls, space, j, tau, shift, gamma, hc):
     """Variance of τ̂, Σ s² (x'A⁻¹e_τ)² with the expected information A = Σ a xx'; `hc` is 0, 1 or 3."""
     O, r = design.stratum_dummies.shape[1], design.numeric.shape[1]
-    bd, K = O + r + 1, space.comps.shape[1]
+    K, numeric, linear = space.comps.shape[0], design.numeric, np.empty(r)
     powers(mono, gamma, 1.0, space.power)
-    squares = np.empty(space.comps.shape)
     expand(controls.weight, 0, _ORDER_VARIANCE, mono, controls, shift, space.power, K, space.comps)
-    expand(controls.square, 0, _ORDER_VARIANCE, mono, controls, shift, space.power, K, squares)
-    sum_far_strata(y, design, controls, shift, gamma, False, space.comps, squares)
+    expand(controls.square, 0, _ORDER_VARIANCE, mono, controls, shift, space.power, K, space.squares)
+    sum_far_strata(y, design, controls, shift, gamma, False, space.comps, space.squares)
     group_cells(y, design, controls, space, j, shift, gamma, tau, False, space.score, space.y_level)
     assemble(design, j, space)
-    if space.skipped[bd - 1]:
+    if space.skipped[len(space.skipped) - 1]:
         return np.nan
-    a = space.score
-    a[:] = 0.0
-    a[bd - 1] = 1.0
-    cholesky_solve(space.L, a)
-    for s in range(len(design.stratum_level)):
-        g = design.stratum_level[s]
-        space.kappa[s], space.constant[s] = controls.kappa[s], 0.0
-        if space.rate[g] > 0.0:
-            for b in range(bd):
-                space.constant[s] -= space.acc[g, 1 + b] / space.rate[g] * a[b]
-            for o in range(O):
-                space.constant[s] += design.stratum_dummies[s, o] * a[o]
-    slope = a[O:]
-    total = 0.0
-    for s in range(len(space.constant)):
-        constant, c = space.constant[s], 1 + r
-        total += constant * constant * squares[s, 0]
-        for k in range(r):
-            total += 2.0 * constant * slope[k] * squares[s, 1 + k]
-            for b in range(k + 1):
-                total += (1.0 if k == b else 2.0) * slope[k] * slope[b] * squares[s, c]
-                c += 1
-    H_inv, border = cholesky_inverse(space.L), np.empty(bd)
+    inverse_column(design, space)
+    slope = space.score[O:]
+    copy_to(controls.kappa, space.kappa)
+    total, shared, own = control_form(space.constant, slope, space.squares), 0.0, 0.0
+    if hc == 3:
+        small_inverse(space.L, space.H_inv)
     for seg in range(design.group_seg[j], design.group_seg[j + 1]):
         s = design.seg_stratum[seg]
         if not design.stratum_supported[s] or controls.kappa[s] == 0.0:
             continue
         g = design.stratum_level[s]
+        if hc == 3:
+            shared, own = segment_leverage(design, space, s, linear), 1.0 / space.rate[g]
         for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
             x, influence = shift[s] + tau, space.constant[s] + slope[r]
             for k in range(r):
-                x += design.numeric[i, k] * gamma[k]
-                influence += design.numeric[i, k] * slope[k]
+                x += numeric[i, k] * gamma[k]
+                influence += numeric[i, k] * slope[k]
             mu = controls.kappa[s] * controls.w[i] * np.exp(x)
             inverse = 1.0 / (1.0 + controls.phi * mu)
             square = ((y[i] - mu) * inverse * influence) ** 2
             if hc == 3:
-                for o in range(O):
-                    border[o] = design.stratum_dummies[s, o] - space.acc[g, 1 + o] / space.rate[g]
-                for k in range(r):
-                    border[O + k] = design.numeric[i, k] - space.acc[g, 1 + O + k] / space.rate[g]
-                border[O + r] = 1.0 - space.acc[g, 1 + O + r] / space.rate[g]
-                form = 1.0 / space.rate[g] + np.dot(border, np.dot(H_inv, border))
+                form = own + leverage_form(design, space, i, g, shared, linear)
                 square *= inflation_of(mu * inverse * form)
             total += square
     return total * degrees_of_freedom_factor(design, j, space) if hc == 1 else total

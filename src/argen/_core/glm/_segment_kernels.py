@@ -7,10 +7,11 @@ design.
 
 import numpy as np
 
-from argen._core._jit import inlined, kernel
+from argen._core._jit import lean_inlined, lean_kernel
 from argen._core.glm._linear_kernels import symmetrise
 
 __all__ = [
+    "add_moments",
     "count_totals",
     "expand_square",
     "expand_total",
@@ -19,6 +20,7 @@ __all__ = [
     "n_components",
     "reweight",
     "shift_weights",
+    "shifted_weights",
     "small_exp",
     "stratum_factors",
     "stratum_totals",
@@ -28,7 +30,7 @@ __all__ = [
 _SMALL = 0.0625
 
 
-@inlined
+@lean_inlined
 def _exp_polynomial(x):
     return 1.0 + x * (
         1.0
@@ -46,19 +48,19 @@ def _exp_polynomial(x):
     )
 
 
-@inlined
+@lean_inlined
 def small_exp(x):
     """exp(x), by a polynomial where x is small, as the steps between two fits are."""
     return _exp_polynomial(x) if abs(x) < _SMALL else np.exp(x)
 
 
-@inlined
+@lean_inlined
 def n_components(r):
     """Number of components of a segment with r numeric covariates."""
     return 1 + r + r * (r + 1) // 2
 
 
-@kernel
+@lean_kernel
 def shift_weights(numeric, bound, lo, hi, shift, w):
     """W ← w · exp(m'shift) for the cells lo … hi-1."""
     r = numeric.shape[1]
@@ -80,7 +82,30 @@ def shift_weights(numeric, bound, lo, hi, shift, w):
         w[i] *= small_exp(x)
 
 
-@kernel
+@lean_kernel
+def shifted_weights(numeric, bound, lo, hi, shift, w, out):
+    """W · exp(m'shift) of the cells lo … hi-1, into the first entries of `out`."""
+    r = numeric.shape[1]
+    reach = 0.0
+    for a in range(r):
+        reach += bound[a] * abs(shift[a])
+    if reach == 0.0:
+        for i in range(lo, hi):
+            out[i - lo] = w[i]
+    elif r == 1 and reach < _SMALL:  # no branch inside: the loop is vectorised
+        d = shift[0]
+        for i in range(lo, hi):
+            x = numeric[i, 0] * d
+            out[i - lo] = w[i] * _exp_polynomial(x)
+    else:
+        for i in range(lo, hi):
+            x = 0.0
+            for a in range(r):
+                x += numeric[i, a] * shift[a]
+            out[i - lo] = w[i] * small_exp(x)
+
+
+@lean_kernel
 def weight_components(numeric, start, first, last, w, out):
     """Components of the segments first … last-1 for the cell weight w."""
     r = numeric.shape[1]
@@ -101,7 +126,7 @@ def weight_components(numeric, start, first, last, w, out):
         out[seg, 0] = v0
 
 
-@kernel
+@lean_kernel
 def residual_components(y, numeric, start, first, last, w, factor, out):
     """Components of the segments first … last-1 for the cell weight (y − factor · w)²."""
     r = numeric.shape[1]
@@ -125,7 +150,7 @@ def residual_components(y, numeric, start, first, last, w, factor, out):
         out[seg, 0] = v0
 
 
-@inlined
+@lean_inlined
 def add_moments(out, seg, v, numeric, i):
     """out[seg, 1:] += v · (m, mm') of cell i."""
     r = numeric.shape[1]
@@ -138,7 +163,7 @@ def add_moments(out, seg, v, numeric, i):
             c += 1
 
 
-@inlined
+@lean_inlined
 def any_used(used, first, last):
     """Whether one of the segments first … last-1 takes part."""
     for seg in range(first, last):
@@ -147,7 +172,7 @@ def any_used(used, first, last):
     return False
 
 
-@kernel
+@lean_kernel
 def reweight(design, used, shift, w, sums):
     """W ← w · exp(m'shift) and the components of the segments, for the groups with a used segment."""
     start = design.seg_start
@@ -158,7 +183,7 @@ def reweight(design, used, shift, w, sums):
             weight_components(design.numeric, start, first, last, w, sums)
 
 
-@kernel
+@lean_kernel
 def final_pass(y, design, used, shift, w, factor, sums, residuals):
     """Apply the last shift and take the components of μ / factor and of (y − μ)², group by group."""
     start = design.seg_start
@@ -170,7 +195,7 @@ def final_pass(y, design, used, shift, w, factor, sums, residuals):
             residual_components(y, design.numeric, start, first, last, w, factor, residuals)
 
 
-@kernel
+@lean_kernel
 def stratum_totals(design, used, comps, factor, out):
     """Sum of factor × components over the used segments of each stratum."""
     out[:] = 0.0
@@ -183,7 +208,7 @@ def stratum_totals(design, used, comps, factor, out):
                 out[s, c] += f * comps[seg, c]
 
 
-@kernel
+@lean_kernel
 def expand_total(design, comps, total):
     """Z'v 1 from the components of the strata."""
     G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
@@ -196,7 +221,7 @@ def expand_total(design, comps, total):
             total[G + O + a] += comps[s, 1 + a]
 
 
-@kernel
+@lean_kernel
 def expand_square(design, comps, square):
     """Z'vZ from the components of the strata."""
     G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
@@ -221,7 +246,7 @@ def expand_square(design, comps, square):
     symmetrise(square)
 
 
-@kernel
+@lean_kernel
 def group_sums(design, used, row, comps, kappa, rows):
     """rows[row[j]] = Σ v z over instrument group j, from the components of its segments scaled by stratum."""
     G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
@@ -242,7 +267,7 @@ def group_sums(design, used, row, comps, kappa, rows):
                 rows[k, G + O + a] += f * comps[seg, 1 + a]
 
 
-@kernel
+@lean_kernel
 def stratum_factors(design, theta, out):
     """exp(level + dummies) of each stratum; 0 for a level without counts (coefficient −∞)."""
     G, O = design.n_levels, design.stratum_dummies.shape[1]
@@ -253,7 +278,7 @@ def stratum_factors(design, theta, out):
         out[s] = np.exp(x)
 
 
-@kernel
+@lean_kernel
 def count_totals(y, design, used, row, y_total, y_row):
     """Z'y over the used cells and Σ y of each instrument group."""
     G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
