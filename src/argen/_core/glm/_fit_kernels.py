@@ -34,6 +34,7 @@ from argen._core.glm._segment_kernels import (
     stratum_totals,
     weight_components,
 )
+from argen._core.glm._series_kernels import N_MOMENTS, move_components, reweight_moments, series_reaches
 
 __all__ = [
     "NEGLIGIBLE",
@@ -52,8 +53,12 @@ NEGLIGIBLE = 1e-15
 
 
 @lean_kernel
-def profile_effects(design, used, row, sums, kappa, y_row, effect, expected, factor):
-    """Multiplicative effect Y_j / E_j of each instrument group, and the factor of μ over w of each segment."""
+def profile_effects(design, used, row, sums, kappa, y_row, effect, expected, factor, by_stratum):
+    """Multiplicative effect Y_j / E_j of each instrument group, and the factor of μ over w of each segment.
+
+    `by_stratum`, (S, K), gets the components of the used segments for the weight μ.
+    """
+    by_stratum[:] = 0.0
     for j in range(len(row)):
         d = 1.0
         segs = range(design.group_seg[j], design.group_seg[j + 1])
@@ -66,7 +71,12 @@ def profile_effects(design, used, row, sums, kappa, y_row, effect, expected, fac
             d = y_row[row[j]] / e if e > 0.0 else 0.0
             effect[row[j]] = d
         for seg in segs:
-            factor[seg] = d * kappa[design.seg_stratum[seg]] if used[seg] else 0.0
+            factor[seg] = 0.0
+            if used[seg]:
+                s = design.seg_stratum[seg]
+                factor[seg] = d * kappa[s]
+                for c in range(by_stratum.shape[1]):
+                    by_stratum[s, c] += factor[seg] * sums[seg, c]
 
 
 @kernel
@@ -114,15 +124,16 @@ def has_cells(tables):
 
 
 @kernel
-def total_means(design, mono, used, sums, factor, baseline, theta, kappa, out):
-    """Components by stratum for the weight μ: the used segments and the tabulated baseline."""
-    power, base = np.empty(mono.n_series), np.empty((out.shape[1], out.shape[0]))
+def add_baseline(mono, baseline, theta, kappa, by_stratum):
+    """Add the components of the tabulated baseline for the weight μ."""
+    if not has_cells(baseline):
+        return
+    power, base = np.empty(mono.n_series), np.empty((by_stratum.shape[1], by_stratum.shape[0]))
     powers(mono, numeric_shift(theta, baseline), 1.0, power)
     shifted_components(baseline.plain, mono, power, base)
-    stratum_totals(design, used, sums, factor, out)
-    for s in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            out[s, c] += kappa[s] * base[c, s]
+    for s in range(by_stratum.shape[0]):
+        for c in range(by_stratum.shape[1]):
+            by_stratum[s, c] += kappa[s] * base[c, s]
 
 
 @kernel
@@ -153,19 +164,36 @@ def shorten(step, numeric_step, bound):
 
 @kernel
 def newton(
-    design, mono, used, row, y_total, y_row, baseline, theta, w, sums, warm, effect, expected, factor, tol, max_iter
+    design,
+    mono,
+    used,
+    row,
+    y_total,
+    y_row,
+    baseline,
+    theta,
+    w,
+    sums,
+    moments,
+    warm,
+    effect,
+    expected,
+    factor,
+    tol,
+    max_iter,
 ):
     """Profile Newton in the nuisance coefficients; effects closed-form.
 
-    Returns the number of iterations, the last step (∞ when γ has left the reach of the baseline's tables) and the
-    shift of γ that `w` and `sums` still lack.
+    Returns the last step (∞ when γ has left the reach of the baseline's tables), the shift of γ that `w` still lacks,
+    and whether `moments`, (N_MOMENTS, n_seg), are those of the segments at that w.
     """
     q, r = len(theta), design.numeric.shape[1]
     kappa = np.empty(len(design.stratum_level))
     H, L, W = np.zeros((q, q)), np.zeros((q, q)), np.zeros((len(y_row), q))
     scale, skipped, mu_total = np.zeros(q), np.zeros(q, np.bool_), np.zeros(q)
     by_stratum = np.empty((len(kappa), sums.shape[1]))
-    shift, score, step = np.zeros(r), np.empty(q), np.empty(q)
+    score, step = np.empty(q), np.empty(q)
+    shift, tabulated = np.zeros(r), False
     largest, previous = np.inf, np.inf
     for iteration in range(max_iter):
         if iteration == 0 and not warm:
@@ -173,11 +201,16 @@ def newton(
             start_levels(design, used, sums, y_total, theta)
         elif iteration > 0 and r > 0:
             if not within_reach(design, mono, numeric_shift(theta, baseline)) and has_cells(baseline):
-                return iteration, np.inf, shift
-            reweight(design, used, shift, w, sums)
+                return np.inf, shift, tabulated
+            if tabulated and series_reaches(design, shift):
+                move_components(design, used, moments, shift, sums)
+            else:
+                reweight_moments(design, used, shift, w, moments, sums)
+                shift[:] = 0.0
+                tabulated = r == 1
         stratum_factors(design, theta, kappa)
-        profile_effects(design, used, row, sums, kappa, y_row, effect, expected, factor)
-        total_means(design, mono, used, sums, factor, baseline, theta, kappa, by_stratum)
+        profile_effects(design, used, row, sums, kappa, y_row, effect, expected, factor, by_stratum)
+        add_baseline(mono, baseline, theta, kappa, by_stratum)
         # Chord steps with an old factor, as long as each is much shorter than the one before.
         if iteration == 0 or largest > 1e-2 or largest > 0.2 * previous:
             profile_hessian(design, used, row, sums, by_stratum, kappa, y_row, expected, W, H, scale)
@@ -192,14 +225,13 @@ def newton(
         shorten(step, step[q - r :], design.numeric_bound)
         add_scaled(theta, 1.0, step)
         for a in range(r):
-            shift[a] = step[q - r + a]
+            shift[a] += step[q - r + a]
         # Chord steps converge at a rate of the order of the change since the factorisation, or of the last two steps.
         # A coefficient on its way to −∞ (a level without counts) never stops, but soon moves no mean any more.
-        if decrement < NEGLIGIBLE:
-            return iteration + 1, min(largest, tol), shift
-        if largest < tol or largest * max(largest / previous, previous) < 0.01 * tol:
-            return iteration + 1, min(largest, tol), shift
-    return max_iter, largest, shift
+        if decrement < NEGLIGIBLE or largest < tol or largest * max(largest / previous, previous) < 0.01 * tol:
+            largest = min(largest, tol)
+            break
+    return largest, shift, tabulated
 
 
 @kernel
@@ -290,19 +322,41 @@ def fit_means(y, design, mono, used, row, y_total, y_row, baseline, theta, w, su
     """
     q, n_seg, n_rows, r = len(theta), len(used), len(y_row), design.numeric.shape[1]
     effect, expected, factor = np.ones(n_rows), np.zeros(n_rows), np.zeros(n_seg)
-    _, last, shift = newton(
-        design, mono, used, row, y_total, y_row, baseline, theta, w, sums, warm, effect, expected, factor, tol, max_iter
+    moments = np.empty((N_MOMENTS if r == 1 else 0, n_seg))
+    last, shift, tabulated = newton(
+        design,
+        mono,
+        used,
+        row,
+        y_total,
+        y_row,
+        baseline,
+        theta,
+        w,
+        sums,
+        moments,
+        warm,
+        effect,
+        expected,
+        factor,
+        tol,
+        max_iter,
     )
     kappa = np.empty(len(design.stratum_level))
     stratum_factors(design, theta, kappa)
-    for seg in range(n_seg):  # the effects need the last, tiny shift to first order
-        for a in range(r):
-            if used[seg]:
-                sums[seg, 0] += sums[seg, 1 + a] * shift[a]
-    profile_effects(design, used, row, sums, kappa, y_row, effect, expected, factor)
+    by_series = tabulated and series_reaches(design, shift)
+    if by_series:
+        move_components(design, used, moments, shift, sums)
+    else:
+        for seg in range(n_seg):  # the effects need the last, tiny shift to first order
+            for a in range(r):
+                if used[seg]:
+                    sums[seg, 0] += sums[seg, 1 + a] * shift[a]
     residuals, by_stratum = np.empty(sums.shape), np.empty((len(kappa), sums.shape[1]))
-    final_pass(y, design, used, shift, w, factor, sums, residuals)
-    total_means(design, mono, used, sums, factor, baseline, theta, kappa, by_stratum)
+    profile_effects(design, used, row, sums, kappa, y_row, effect, expected, factor, by_stratum)
+    final_pass(y, design, used, shift, w, factor, not by_series, sums, residuals)
+    stratum_totals(design, used, sums, factor, by_stratum)
+    add_baseline(mono, baseline, theta, kappa, by_stratum)
     H, L, W = np.zeros((q, q)), np.zeros((q, q)), np.zeros((n_rows, q))
     scale, skipped = np.zeros(q), np.zeros(q, np.bool_)
     profile_hessian(design, used, row, sums, by_stratum, kappa, y_row, expected, W, H, scale)
