@@ -149,16 +149,16 @@ def test_one_unfinished_fit_is_data_and_a_warning(monkeypatch):
     from argen._bridge.results import steps
     from argen._core.results import PairStatus
 
-    fit = steps.fit_descendants
+    fit = steps.fit_with_dispersions
 
     def with_failure(*args, **kwargs):
-        tests = fit(*args, **kwargs)
+        dispersions, tests = fit(*args, **kwargs)
         for array in (tests.effect, tests.se, tests.z, tests.log_p):
             array[0, 1] = np.nan
         tests.status[0, 1] = PairStatus.NOT_CONVERGED
-        return tests
+        return dispersions, tests
 
-    monkeypatch.setattr(steps, "fit_descendants", with_failure)
+    monkeypatch.setattr(steps, "fit_with_dispersions", with_failure)
     adata = toy()
     with pytest.warns(ArgenWarning, match=r"^No p-value: 1 pair whose fit did not converge \(genes B\)"):
         ag.tl.argen_descendants(adata, **KWARGS)

@@ -37,7 +37,7 @@ def test_stored_step_is_not_computed_again(step, monkeypatch):
     def fail(*args, **kwargs):
         pytest.fail("the stored step was computed again")
 
-    monkeypatch.setattr(steps, "fit_descendants", fail)
+    monkeypatch.setattr(steps, "fit_with_dispersions", fail)
     ag.tl.argen_dag(step)
     assert step.uns["argen_descendants"] is stored
     assert_same(expected, step)

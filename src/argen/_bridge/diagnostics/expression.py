@@ -13,6 +13,7 @@ from argen._bridge.validate import name_some
 from argen._core.descendants.dispersion import estimate_dispersions
 from argen._core.glm.baseline import baseline_means
 from argen._core.glm.families import FAMILIES
+from argen._core.parallel import single_threaded
 from argen._core.screen import Screen
 from argen.errors import InputError
 
@@ -34,11 +35,12 @@ def expression_table(adata: "AnnData", step: DescendantStep, genes: object, pert
     _check_names(groups, key)
     cells, group = _cells(screen, wanted)
     parts = []
-    for k, name in zip(columns, gene_names, strict=True):
-        y = screen.counts_of(k)
-        pooled = step.settings.pooled
-        expected = baseline_means(y, screen.design_of(k), wanted, phi=float(phi[k]), pooled=pooled)[cells]
-        parts.append(_of_gene(name, y[cells], expected, group == screen.n_groups))
+    with single_threaded():
+        for k, name in zip(columns, gene_names, strict=True):
+            y = screen.counts_of(k)
+            pooled = step.settings.pooled
+            expected = baseline_means(y, screen.design_of(k), wanted, phi=float(phi[k]), pooled=pooled)[cells]
+            parts.append(_of_gene(name, y[cells], expected, group == screen.n_groups))
     table = pd.concat(parts, ignore_index=True)
     names = np.array([*groups_of, CONTROL_GROUP], dtype=object)
     cell_names = adata.obs_names.to_numpy(dtype=object)[screen.cell[cells]]

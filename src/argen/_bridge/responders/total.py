@@ -16,8 +16,7 @@ from argen._bridge.results.entries import Entry, find_entry, new_entry, read_ent
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED, categorical, flags
 from argen._bridge.settings import wanted_responders
 from argen._bridge.validate import counted, name_some
-from argen._core.descendants.dispersion import estimate_dispersions
-from argen._core.descendants.tests import fit_descendants
+from argen._core.descendants.tests import fit_with_dispersions
 from argen._core.fdr import adjusted
 from argen._core.glm.families import FAMILIES
 from argen._core.glm.sandwich import HC
@@ -113,9 +112,7 @@ def compute_total_effects(
     for block, screen in track(reader.blocks(columns)):
         rows = slice(done, done + len(block))
         done += len(block)
-        dispersions = estimate_dispersions(screen, map_)
-        phi = dispersions.phi if family.needs_dispersion else np.zeros(screen.n_genes)
-        tests = fit_descendants(screen, map_, phi=phi, **how)
+        dispersions, tests = fit_with_dispersions(screen, map_, by_dispersion=family.needs_dispersion, **how)
         genes.loc[block, "mean_control"], genes.loc[block, "dispersion"] = dispersions.mean, dispersions.phi
         for name in ("effect", "se", "log_p", "count"):
             matrices[name][rows] = getattr(tests, name).T

@@ -26,9 +26,8 @@ from argen._bridge.settings import DescendantSettings, from_uns, wanted_responde
 from argen._bridge.storage import check_readable
 from argen._bridge.validate import check_anndata, check_key, name_some
 from argen._core.descendants.closure import descendant_relation
-from argen._core.descendants.dispersion import estimate_dispersions
 from argen._core.descendants.prior import Prior
-from argen._core.descendants.tests import fit_descendants
+from argen._core.descendants.tests import fit_with_dispersions
 from argen._core.glm.families import FAMILIES
 from argen._core.parallel import worker_pool
 from argen._core.results import DescendantTests, Relation
@@ -119,10 +118,9 @@ def _compute_step(
         shifts = _shifts(seen)
         screen = shifted(screen, shifts)
         track = bar("descendants, genes", screen.n_genes)
-        dispersions = estimate_dispersions(screen, map_)
-        phi = dispersions.phi if family.needs_dispersion else np.zeros(screen.n_genes)
         how = {"test": settings.test, "hc": settings.hc, "pooled": settings.pooled}
-        tests = fit_descendants(screen, map_, track, phi=phi, **how)
+        dispersions, tests = fit_with_dispersions(screen, map_, track, by_dispersion=family.needs_dispersion, **how)
+        phi = dispersions.phi if family.needs_dispersion else np.zeros(screen.n_genes)
     relation = descendant_relation(tests, settings.closure, settings.alpha)
     warn_untested(screen, tests)
     log_shifts(shifts)

@@ -31,7 +31,7 @@ from argen._core.fdr import FDR
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.glm.sandwich import HC
 from argen._core.normal import log_p_two_sided
-from argen._core.parallel import Map
+from argen._core.parallel import Map, single_threaded
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Instruments, Relation
 from argen._core.screen import Screen
 
@@ -103,19 +103,21 @@ def search_dag(  # noqa: PLR0913
     influence = CellInfluence(screen, hc3=hc3) if estimator.needs_influence or robust else None
     saturated = ReducedForms(screen, keep_fits=False, hc3=hc3, phi=phi)
     how = _Inference(estimator, hc3, robust, influence, saturated)
-    shares = None
-    if settled:
-        steps = (step for step in steps_of(relation.descendant, order, usable, prior.forbidden) if usable[step.target])
-        wanted = [(step.target, np.union1d(step.candidates, [step.target])) for step in steps]
-        forms.get(wanted, lambda function, tasks: track(map_(function, tasks)))
-        shares = FirstStageShares()
-    steps = steps_of(relation.descendant, order, usable, prior.forbidden)
-    estimates = (
-        (step, *_estimate(screen, step, forms, first_stage, how, shares, map_))
-        for step in (steps if settled else track(steps))
-        if len(step.ancestors)
-    )
-    equations = [_add_excluded(equation, step, prior) for step, equation in _with_instruments(estimates, how, map_)]
+    with single_threaded():
+        shares = None
+        if settled:
+            steps = steps_of(relation.descendant, order, usable, prior.forbidden)
+            placed_steps = (step for step in steps if usable[step.target])
+            wanted = [(step.target, np.union1d(step.candidates, [step.target])) for step in placed_steps]
+            forms.get(wanted, lambda function, tasks: track(map_(function, tasks)))
+            shares = FirstStageShares()
+        steps = steps_of(relation.descendant, order, usable, prior.forbidden)
+        estimates = (
+            (step, *_estimate(screen, step, forms, first_stage, how, shares, map_))
+            for step in (steps if settled else track(steps))
+            if len(step.ancestors)
+        )
+        equations = [_add_excluded(equation, step, prior) for step, equation in _with_instruments(estimates, how, map_)]
     return directed(select_edges(order, equations, alpha, fdr, prior.required), relation, tied, prior.before)
 
 

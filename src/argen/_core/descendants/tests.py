@@ -9,19 +9,21 @@ The controls enter every fit of a gene; their sums are read off moment tables (s
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
+from argen._core.descendants.dispersion import Dispersions, as_dispersions, dispersion_of
 from argen._core.glm._moment_kernels import monomials
 from argen._core.glm.p_values import log_p_student, score_log_p
-from argen._core.glm.pairs import Fits, fit_gene
+from argen._core.glm.pairs import Fits, fit_controls, fit_gene, has_control_counts
 from argen._core.glm.sandwich import HC
 from argen._core.normal import log_p_two_sided, size_of_z
-from argen._core.parallel import BlockTask, Map
+from argen._core.parallel import BlockTask, Map, single_threaded
 from argen._core.results import DescendantTests, PairStatus
 from argen._core.screen import Screen
 
-__all__ = ["ENOUGH_COUNTS", "TESTS", "as_tests", "fit_descendants"]
+__all__ = ["ENOUGH_COUNTS", "TESTS", "as_tests", "fit_descendants", "fit_with_dispersions"]
 
 TESTS = ("auto", "wald", "score")
 # "auto" trusts the Wald test from this expected count of the group on.
@@ -66,14 +68,54 @@ def fit_descendants(
         Dispersion of each gene, shape (p,), which decides its family; 0, the default, is Poisson.
     """
     phi = np.zeros(screen.n_genes) if phi is None else phi
-    arguments = {"phi": phi, "hc": HC[hc].code, "score_below": _SCORE_BELOW[test], "pooled": pooled}
-    fits = track(map_(BlockTask(_fit_gene, screen, arguments), range(screen.n_genes)))
-    return as_tests(tuple(np.stack(part, axis=1) for part in zip(*fits, strict=True)), hc)
+    task = BlockTask(_fits_of_gene, screen, {"phi": phi, **_arguments(test, hc, pooled)})
+    with single_threaded():
+        return _stacked(track(map_(task, range(screen.n_genes))), hc)
 
 
-def _fit_gene(screen: Screen, gene: int, *, phi: np.ndarray, **arguments: float) -> Fits:
+def fit_with_dispersions(
+    screen: Screen,
+    map_: Map = map,
+    track: Callable[[Iterable], Iterable] = iter,
+    *,
+    test: str,
+    hc: str,
+    pooled: bool,
+    by_dispersion: bool,
+) -> tuple[Dispersions, DescendantTests]:
+    """The dispersions of all genes, and :func:`fit_descendants`, from one fit of the controls per gene.
+
+    `by_dispersion`: the dispersions decide the families; else all genes are Poisson.
+    """
+    task = BlockTask(_dispersion_and_fits, screen, {"by_dispersion": by_dispersion, **_arguments(test, hc, pooled)})
+    with single_threaded():
+        found = list(track(map_(task, range(screen.n_genes))))
+    return as_dispersions(dispersion for dispersion, _ in found), _stacked((fits for _, fits in found), hc)
+
+
+def _arguments(test: str, hc: str, pooled: bool) -> dict[str, Any]:  # noqa: FBT001
+    """What :func:`~argen._core.glm.pairs.fit_gene` is told about every gene."""
+    return {"hc": HC[hc].code, "score_below": _SCORE_BELOW[test], "pooled": pooled}
+
+
+def _fits_of_gene(screen: Screen, gene: int, *, phi: np.ndarray, **arguments: Any) -> Fits:
     series = monomials(screen.design.numeric.shape[1])
     return fit_gene(screen.counts_of(gene), screen.design_of(gene), series, phi=float(phi[gene]), **arguments)
+
+
+def _dispersion_and_fits(
+    screen: Screen, gene: int, *, by_dispersion: bool, **arguments: Any
+) -> tuple[tuple[float, float, float], Fits]:
+    y, design = screen.counts_of(gene), screen.design_of(gene)
+    controls = fit_controls(y, design) if has_control_counts(y, design) else None
+    dispersion = dispersion_of(y, design, controls)
+    phi = float(dispersion[1]) if by_dispersion else 0.0
+    series = monomials(design.numeric.shape[1])
+    return dispersion, fit_gene(y, design, series, phi=phi, controls=controls, **arguments)
+
+
+def _stacked(fits: Iterable[tuple], hc: str) -> DescendantTests:
+    return as_tests(tuple(np.stack(part, axis=1) for part in zip(*fits, strict=True)), hc)
 
 
 def as_tests(fits: tuple[np.ndarray, ...], hc: str) -> DescendantTests:

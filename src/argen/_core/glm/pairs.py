@@ -5,6 +5,8 @@ fitted once; a pair then moves the coefficients of the covariates a little, and 
 from moment tables, exact to 1e-10. Where the move is too large for these, the pair is fitted by sums over the cells.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from argen._core.glm._leverage_kernels import control_inflation
@@ -23,9 +25,19 @@ from argen._core.glm.families import family_of, rows_of
 from argen._core.glm.fit import TOLERANCE, fit
 from argen._core.screen import Design
 
-__all__ = ["fit_controls", "fit_gene", "fit_nuisance"]
+__all__ = ["ControlFit", "controls_of", "fit_controls", "fit_gene", "fit_nuisance", "has_control_counts"]
 
 Fits = tuple[np.ndarray, ...]
+
+
+class ControlFit(NamedTuple):
+    """Poisson fit of one gene on the control cells alone, which the pairs, the dispersion and the shifts start from."""
+
+    theta: np.ndarray  # (q,)
+    w: np.ndarray  # (control cells,) ℓ exp(m'γ)
+    H_inv: np.ndarray  # (q, q)
+    B: np.ndarray  # (q, q) HC0 meat
+    converged: bool
 
 
 def fit_gene(
@@ -37,6 +49,7 @@ def fit_gene(
     score_below: float = 0.0,
     pooled: bool = False,
     phi: float = 0.0,
+    controls: ControlFit | None = None,
 ) -> Fits:
     """Fit the counts `y` of one gene against every perturbation.
 
@@ -54,6 +67,8 @@ def fit_gene(
     pooled
         Estimate all effects in one regression on the cells of all perturbations, Y ~ offset(log ℓ) + 1 + D_1 + … + D_p
         + X.
+    controls
+        The fit of :func:`fit_controls` where it is known; not needed without counts of the gene in the controls.
 
     Returns
     -------
@@ -70,21 +85,21 @@ def fit_gene(
         U, v, κ₃, log P(no counts), shape (p, 4); NaN where they were not asked for.
     """
     p = len(design.group_seg) - 2
-    first_control = design.seg_start[design.group_seg[p]]
-    if not y[first_control:].any():
+    if not has_control_counts(y, design):
         unknown = np.full(p, np.nan)
         count = np.add.reduceat(y, design.seg_start[design.group_seg[:p]])
         none = np.zeros(p)
         return unknown, unknown.copy(), np.full(p, NO_CONTROL_COUNTS), count, none, none.copy(), np.full((p, 4), np.nan)
-    used = _controls(design)
-    theta, w, H_inv, B, *_ = _fit_cells(y, design, series, used, np.empty(0, dtype=np.int64))
+    theta, w_controls, H_inv, B, _ = controls or fit_controls(y, design)
+    used, w = _controls(design), design.depth.copy()
+    w[len(w) - len(w_controls) :] = w_controls
     kappa, inflation = move_weights(design, theta, w), np.ones(len(w))
     if hc == 3:
         control_inflation(design, kappa, w, 0.0, H_inv, inflation)
-    controls = tabulate_controls(y, design, series, theta, w, kappa, inflation, H_inv, B)
+    tables = tabulate_controls(y, design, series, theta, w, kappa, inflation, H_inv, B)
     family = family_of(phi)
     fits = effect, variance, status, *_ = fit_pairs(
-        y, design, series, controls, hc, score_below, family.refit_pairs is None
+        y, design, series, tables, hc, score_below, family.refit_pairs is None
     )
     if family.refit_pairs is not None:
         family.refit_pairs(y, design, series, used, theta, fits, phi=phi, hc=hc)
@@ -103,14 +118,38 @@ def fit_gene(
     return fits
 
 
-def fit_controls(y: np.ndarray, design: Design, series: Monomials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Poisson fit on the control cells: θ, their weights ℓ exp(m'γ), H⁻¹."""
-    theta, w, H_inv, *_ = _fit_cells(y, design, series, _controls(design), np.empty(0, dtype=np.int64))
-    return theta, w, H_inv
+def has_control_counts(y: np.ndarray, design: Design) -> bool:
+    """Whether a control cell has a count of the gene: else there is nothing to be fitted."""
+    return bool(y[design.seg_start[design.group_seg[-2]] :].any())
+
+
+def controls_of(design: Design) -> Design:
+    """The design of the control cells alone, without perturbations; strata and bounds stay those of all cells."""
+    first_seg = design.group_seg[len(design.group_seg) - 2]
+    first = design.seg_start[first_seg]
+    return design._replace(
+        depth=design.depth[first:],
+        numeric=design.numeric[first:],
+        seg_start=design.seg_start[first_seg:] - first,
+        seg_stratum=design.seg_stratum[first_seg:],
+        group_seg=design.group_seg[-2:] - first_seg,
+    )
+
+
+def fit_controls(y: np.ndarray, design: Design) -> ControlFit:
+    """Poisson fit on the control cells, in a design of theirs: no other cell is looked at."""
+    alone = controls_of(design)
+    everything, nobody = np.ones(len(alone.seg_stratum), dtype=bool), np.empty(0, dtype=np.int64)
+    series = monomials(design.numeric.shape[1])
+    theta, w, H_inv, B, last, *_ = _fit_cells(y[len(y) - len(alone.depth) :], alone, series, everything, nobody)
+    return ControlFit(theta, w, H_inv, B, bool(last <= TOLERANCE))
 
 
 def fit_nuisance(y: np.ndarray, design: Design, instruments: np.ndarray, *, phi: float, pooled: bool) -> np.ndarray:
     """θ of the fit on the controls and the cells of `instruments` (`pooled`: of all); NaN if it failed."""
+    if not (pooled or len(instruments) or phi > 0.0):
+        fit = fit_controls(y, design)
+        return fit.theta if fit.converged else np.full(len(fit.theta), np.nan)
     if pooled:
         used, instruments = np.ones(len(design.seg_stratum), dtype=bool), np.arange(len(design.group_seg) - 2)
     else:

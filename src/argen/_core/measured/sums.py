@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from argen._core.measured.gene_sums import cells_with_controls, ratio, sums_of_gene
-from argen._core.parallel import BlockTask, Map
+from argen._core.parallel import BlockTask, Map, single_threaded
 from argen._core.screen import Screen
 
 __all__ = ["FOLDS", "MeasuredSums", "measured_sums"]
@@ -65,7 +65,8 @@ def measured_sums(screen: Screen, map_: Map = map, track: Callable[[Iterable], I
         "stratum": screen.stratum,
         "fold": np.arange(screen.n_cells) % FOLDS,
     }
-    parts = list(track(map_(BlockTask(_sums, screen, shared), range(screen.n_genes))))
+    with single_threaded():
+        parts = list(track(map_(BlockTask(_sums, screen, shared), range(screen.n_genes))))
     S, E, squares, folds = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
     enough = (S[:-1] >= ENOUGH_COUNTS) & (E[:-1] >= ENOUGH_COUNTS) & (S[-1] >= ENOUGH_COUNTS)
     effect = np.where(enough, np.log((S[:-1] + 0.5) / (E[:-1] + 0.5)), np.nan)
