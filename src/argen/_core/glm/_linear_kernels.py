@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from argen._core._jit import kernel, lean_inlined, lean_kernel
+from argen._core._jit import kernel, lean_inlined, lean_kernel, reassociated
 
 __all__ = [
     "add_scaled",
@@ -79,20 +79,32 @@ def symmetrise(square):
             square[b, a] = square[a, b]
 
 
+@reassociated
+def _row_product(L, a, b, first, last):
+    """Σ L[a, c] L[b, c] over the columns first … last-1."""
+    total = 0.0
+    for c in range(first, last):
+        total += L[a, c] * L[b, c]
+    return total
+
+
 @lean_kernel
 def cholesky(matrix, scale, L, skipped):
-    """Lower Cholesky factor; a pivot below 1e-10 of `scale` is skipped (its row and column become zero)."""
+    """Lower Cholesky factor; a pivot below 1e-10 of `scale` is skipped (its row and column become zero).
+
+    The zeros that a row begins with stay zero and cost nothing: without instruments no cell joins two levels.
+    """
     q = matrix.shape[0]
     count = 0
     for a in range(q):
-        for b in range(a):
-            value = matrix[a, b]
-            for c in range(b):
-                value -= L[a, c] * L[b, c]
+        first = 0
+        while first < a and matrix[a, first] == 0.0:
+            L[a, first] = 0.0
+            first += 1
+        for b in range(first, a):
+            value = matrix[a, b] - _row_product(L, a, b, first, b)
             L[a, b] = value / L[b, b] if L[b, b] > 0.0 else 0.0
-        pivot = matrix[a, a]
-        for c in range(a):
-            pivot -= L[a, c] * L[a, c]
+        pivot = matrix[a, a] - _row_product(L, a, a, first, a)
         skipped[a] = not pivot > _SKIP * scale[a]
         if skipped[a]:
             L[a, : a + 1] = 0.0
