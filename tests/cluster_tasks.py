@@ -7,7 +7,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_info
 
 from argen._bridge.cluster.dask_map import find_client
-from argen._core.descendants.tests import _fit_gene
+from argen._core.descendants.tests import _dispersion_and_fits
 
 FOLDER = "ARGEN_TEST_ENDS"  # in the environment of workers
 MIDWAY = 9
@@ -17,7 +17,7 @@ def ends_a_worker(screen, gene, **options):
     """The fit of a gene, in a worker that kills itself first if nobody did so yet."""
     if gene >= MIDWAY and taken("one"):
         os.kill(os.getpid(), signal.SIGKILL)
-    return _fit_gene(screen, gene, **options)
+    return _dispersion_and_fits(screen, gene, **options)
 
 
 def ends_all_workers(screen, gene, **options):
@@ -25,7 +25,7 @@ def ends_all_workers(screen, gene, **options):
     if gene >= MIDWAY and (pids := taken("all")):
         for pid in sorted(map(int, pids.split()), key=lambda pid: pid == os.getpid()):
             os.kill(pid, signal.SIGKILL)
-    return _fit_gene(screen, gene, **options)
+    return _dispersion_and_fits(screen, gene, **options)
 
 
 def taken(name):

@@ -26,7 +26,7 @@ from argen._core.counts import GeneCounts
 from argen._core.parallel import BlockTask
 from argen.errors import ClusterError, CountsError, InputError
 
-FITS = "argen._core.descendants.tests._fit_gene"
+FITS = "argen._core.descendants.tests._dispersion_and_fits"
 
 
 @pytest.fixture(scope="module")

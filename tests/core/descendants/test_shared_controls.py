@@ -1,11 +1,13 @@
 """One fit of the controls for the dispersion and for all pairs of a gene: the same numbers, from tasks that travel."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from screens import random_screen
 
+from argen._core.counts import GeneCounts
 from argen._core.descendants.dispersion import estimate_dispersions
 from argen._core.descendants.tests import fit_descendants, fit_with_dispersions
 from argen._core.glm.pairs import controls_of, fit_controls, fit_nuisance
@@ -18,7 +20,9 @@ HOW = {"test": "auto", "hc": "HC3", "pooled": False}
 @pytest.fixture(scope="module")
 def screen():
     screen = random_screen(5, n=900, levels=3, dummies=1, numeric=1).screen
-    screen.data[screen.indptr[2] : screen.indptr[3]] *= screen.indices[screen.indptr[2] : screen.indptr[3]] < 300
+    counts = screen.counts.matrix()
+    counts.data[counts.indptr[2] : counts.indptr[3]] *= counts.indices[counts.indptr[2] : counts.indptr[3]] < 300
+    screen = replace(screen, counts=GeneCounts.of_matrix(counts))
     return with_shifts(screen, np.full(screen.n_genes, 0.1), np.array([0.0, 0.2, 0.0, -0.1]))
 
 
