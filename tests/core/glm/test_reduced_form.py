@@ -84,9 +84,27 @@ def test_small_changes_never_look_at_the_baseline_again(monkeypatch):
     data = random_screen(12, p=7, n=6000, knock_down=-0.3)
     y, fits = data.screen.counts_of(2), ReducedFormFit(data.screen, 2)
     fits.refit(y, np.arange(7))
-    monkeypatch.setattr(ReducedFormFit, "_cold_fit", None)
-    for leaving in (6, 5, 4):
-        assert fits.refit(y, np.arange(leaving)).converged
+    for sweep in ("_cold_fit", "_tabulate"):
+        monkeypatch.setattr(ReducedFormFit, sweep, None)
+    for n in (6, 5, 4, 6, 7, 3, 7):  # leaving and joining again
+        assert fits.refit(y, np.arange(n)).converged
+
+
+def test_tables_are_empty_where_no_cell_is_left(monkeypatch):
+    """A level of one group alone: what is taken out leaves nothing, not a rounding error."""
+    data = random_screen(14, p=4, n=900, levels=2, numeric=1, knock_down=-0.3)
+    level = np.where(data.target == 1, 2, data.nuisance[:, 1].astype(int))
+    covariates = Covariates(level, np.zeros((900, 0)), data.nuisance[:, -1:], ())
+    screen = build_screen(sparse.csc_array(data.counts), data.target, data.depth, covariates, data.screen.genes)
+    y, fits = screen.counts_of(2), ReducedFormFit(screen, 2)
+    fits.refit(y, np.array([0, 2]))
+    monkeypatch.setattr(ReducedFormFit, "_tabulate", None)
+    for instruments in ([0, 1, 2], [0, 2], [0, 1, 2]):
+        refit = fits.refit(y, np.array(instruments))
+        first = fit_reduced_form(screen, 2, np.array(instruments))
+        np.testing.assert_allclose(refit.effect, first.effect, rtol=0, atol=1e-8)
+    for table in fits._baseline[:-1]:
+        assert not table[:, 2].any()
 
 
 def test_a_large_move_starts_afresh():

@@ -44,6 +44,7 @@ __all__ = [
     "move_to_baseline",
     "shorten",
     "tabulate_baseline",
+    "take_from_baseline",
 ]
 
 MAX_STEP = 2.0
@@ -397,16 +398,28 @@ def tabulate_baseline(y, design, mono, row, gamma, w, sums):
         if row[j] >= 0:
             weight_components(design.numeric, design.seg_start, first, last, w, sums)
         else:
-            add_cells(y, w, ones, design, mono, first, last, tables)
+            add_cells(y, w, ones, design, mono, first, last, 1.0, tables)
     return tables
 
 
 @kernel
-def move_to_baseline(y, design, mono, j, gamma, w, tables):
-    """Add instrument group j, whose weights are at `gamma`, to the tables of the baseline."""
+def move_to_baseline(y, design, mono, j, gamma, w, ones, tables):
+    """Add instrument group j, whose weights are at `gamma`, to the tables of the baseline; `ones`: (n,)."""
     first, last = design.group_seg[j], design.group_seg[j + 1]
     lo, hi, shift = design.seg_start[first], design.seg_start[last], np.empty(len(gamma))
     for a in range(len(gamma)):
         shift[a] = tables.gamma[a] - gamma[a]
     shift_weights(design.numeric, design.numeric_bound, lo, hi, shift, w)
-    add_cells(y, w, np.ones(len(w)), design, mono, first, last, tables)
+    add_cells(y, w, ones, design, mono, first, last, 1.0, tables)
+
+
+@kernel
+def take_from_baseline(y, design, mono, j, gamma, w, ones, sums, tables):
+    """Take group j, whose weights are at the tables' γ, out of the baseline; its weights and components at `gamma`."""
+    first, last = design.group_seg[j], design.group_seg[j + 1]
+    lo, hi, shift = design.seg_start[first], design.seg_start[last], np.empty(len(gamma))
+    add_cells(y, w, ones, design, mono, first, last, -1.0, tables)
+    for a in range(len(gamma)):
+        shift[a] = gamma[a] - tables.gamma[a]
+    shift_weights(design.numeric, design.numeric_bound, lo, hi, shift, w)
+    weight_components(design.numeric, design.seg_start, first, last, w, sums)

@@ -98,19 +98,22 @@ def empty_tables(design, mono, gamma):
 
 
 @kernel
-def add_cells(y, w, inflation, design, mono, first, last, tables):
-    """Add the cells of the segments first … last-1; w = ℓ exp(m'γ) at the tables' γ, a the cells' `inflation`."""
+def add_cells(y, w, inflation, design, mono, first, last, sign, tables):
+    """Add the cells of the segments first … last-1, or take them out (`sign` −1).
+
+    Their weights w = ℓ exp(m'γ) are at the tables' γ; a is their `inflation`.
+    """
     n_mono, K = len(mono.parent), mono.column.shape[0]
     value, sums, squares = np.ones(n_mono), np.empty((3, n_mono)), np.empty(K)
     for seg in range(first, last):
         add_segment(y, w, inflation, design, mono, seg, value, sums, squares)
         s = design.seg_stratum[seg]
         for e in range(n_mono):
-            tables.plain[e, s] += sums[0, e]
-            tables.with_y[e, s] += sums[1, e]
-            tables.squared[e, s] += sums[2, e]
+            tables.plain[e, s] += sign * sums[0, e]
+            tables.with_y[e, s] += sign * sums[1, e]
+            tables.squared[e, s] += sign * sums[2, e]
         for c in range(K):
-            tables.squares[c, s] += squares[c]
+            tables.squares[c, s] += sign * squares[c]
 
 
 @lean_kernel

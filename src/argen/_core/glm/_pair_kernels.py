@@ -62,7 +62,7 @@ def tabulate_controls(y, design, mono, theta, w, kappa, inflation, H_inv, B):
 
     tables = empty_tables(design, mono, theta[G + O :])
     phi = pooled_dispersion(y, design, kappa, w)
-    add_cells(y, w, inflation, design, mono, design.group_seg[p], n_seg, tables)
+    add_cells(y, w, inflation, design, mono, design.group_seg[p], n_seg, 1.0, tables)
     return Controls(theta, w, kappa, H_inv, B, phi, y_level, y_border, tables)
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.glm._fit_kernels import move_to_baseline, tabulate_baseline
+from argen._core.glm._fit_kernels import move_to_baseline, tabulate_baseline, take_from_baseline
 from argen._core.glm._leverage_kernels import inflate
 from argen._core.glm._moment_kernels import Tables, empty_tables, monomials
 from argen._core.glm._nb_kernels import EXPECTED, nb_cells
@@ -107,7 +107,7 @@ class ReducedFormFit:
     """Fits of one gene on changing instruments, each starting from where the last one ended.
 
     The cells of the baseline are kept as moment tables (:mod:`._moment_kernels`), so that a refit looks at the cells of
-    the instruments only; an instrument that leaves the design is added to the tables.
+    the instruments only; an instrument that leaves the design is added to the tables, one that joins is taken out.
     """
 
     def __init__(self, screen: Screen, gene: int, *, hc3: bool = False, phi: float = 0.0) -> None:
@@ -150,13 +150,24 @@ class ReducedFormFit:
         """Sums over the instruments' cells; None when γ moves further than the tables reach."""
         joined = np.flatnonzero((row >= 0) & (self._row < 0))
         left = np.flatnonzero((row < 0) & (self._row >= 0))
+        where = self._gamma, self._w, np.ones(len(y))
+        for j in left:
+            move_to_baseline(y, self._design, self._series, j, *where, self._baseline)
+        for j in joined:
+            take_from_baseline(y, self._design, self._series, j, *where, self._sums, self._baseline)
         if len(joined):
-            self._baseline = self._tabulate(y, row)
-        else:
-            for j in left:
-                move_to_baseline(y, self._design, self._series, j, self._gamma, self._w, self._baseline)
+            self._clear_strata(row)
         pieces = self._run(y, row, self._baseline, warm=True)
         return pieces if np.isfinite(pieces[0]) else None
+
+    def _clear_strata(self, row: np.ndarray) -> None:
+        """Make what is left of the tables 0 where no cell is: differences of sums are that but for rounding."""
+        design = self._design
+        of_baseline = np.repeat(row < 0, np.diff(design.group_seg))
+        sizes = np.diff(design.seg_start)[of_baseline]
+        cells = np.bincount(design.seg_stratum[of_baseline], sizes, len(design.stratum_level))
+        for table in self._baseline[:-1]:
+            table[:, cells == 0] = 0.0
 
     def _run(self, y: np.ndarray, row: np.ndarray, baseline: Tables, *, warm: bool) -> tuple:
         used = np.repeat((row >= 0) | (not warm), np.diff(self._design.group_seg))
