@@ -39,9 +39,13 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--write", type=Path)
     parser.add_argument("--measure", help=argparse.SUPPRESS)
+    parser.add_argument("--simulate", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         print(json.dumps(measure(**json.loads(arguments.measure))))
+        return
+    if arguments.simulate:
+        simulate(**json.loads(arguments.simulate))
         return
     with tempfile.TemporaryDirectory() as folder:
         rows = [row for case in arguments.cases for row in globals()[case](Path(folder), arguments.jobs)]
@@ -90,23 +94,24 @@ def end_to_end(folder: Path, jobs: int) -> list[dict]:
 
 
 def in_process(folder: Path, size: dict, **how: object) -> dict:
-    file = simulate(folder, **size)
-    options = {"file": str(file), "covariates": size["covariates"], **how}
-    command = [sys.executable, __file__, "--measure", json.dumps(options)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found = json.loads(output.splitlines()[-1])
+    file = folder / f"{'_'.join(map(str, size.values()))}.h5ad"
+    if not file.exists():  # in a process of its own: a child begins with the peak of its parent
+        run("--simulate", {"file": str(file), **size})
+    found = json.loads(run("--measure", {"file": str(file), "covariates": size["covariates"], **how}).splitlines()[-1])
     print({**size, **how}, found, flush=True)
     return found
 
 
-def simulate(folder: Path, cells: int, perturbations: int, strata: int, covariates: int) -> Path:
+def run(what: str, options: dict) -> str:
+    command = [sys.executable, __file__, what, json.dumps(options)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def simulate(file: str, cells: int, perturbations: int, strata: int, covariates: int) -> None:
     """A screen without effects but the knock-downs; about a fifth of its counts are not zero."""
     from anndata import AnnData
     from scipy import sparse
 
-    file = folder / f"{cells}_{perturbations}_{strata}_{covariates}.h5ad"
-    if file.exists():
-        return file
     rng = np.random.default_rng(0)
     names = np.array([f"G{j:04d}" for j in range(perturbations)], dtype=object)
     label = np.append(names, "control")[np.minimum(rng.integers(0, int(perturbations * 1.2), cells), perturbations)]
@@ -122,7 +127,6 @@ def simulate(folder: Path, cells: int, perturbations: int, strata: int, covariat
         obs[f"x{k}"] = rng.normal(size=cells)
     matrix = sparse.csr_matrix(sparse.hstack(columns, format="csr"))
     AnnData(matrix, obs=obs, var=pd.DataFrame(index=names)).write_h5ad(file)
-    return file
 
 
 def measure(file: str, covariates: int, jobs: int, storage: str, workers: int = 0) -> dict:

@@ -3,6 +3,7 @@
 import inspect
 
 import anndata as ad
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,6 +126,7 @@ def test_what_is_read_lazily_is_shown_as_what_is_in_memory(lazy, function, how, 
             outcomes.append(function(adata, **how, **({"show": False} if function.__module__ == "argen.pl" else {})))
         except (ArgenError, TypeError) as error:
             outcomes.append(str(error))
+        plt.close("all")
     first, second = outcomes
     assert type(first) is type(second)
     if isinstance(first, str):
@@ -244,5 +246,6 @@ def test_results_are_those_of_counts_in_memory_to_the_bit(place, in_memory, tmp_
 
 
 def test_a_report_of_counts_on_disk(backed, tmp_path):
+    plt.close("all")
     ag.report(backed, tmp_path / "x.html")
     assert (tmp_path / "x.html").stat().st_size > 10_000

@@ -95,7 +95,7 @@ def test_a_damaged_block_is_refused_by_name(folder, plain, how):
 
 
 def test_a_block_under_the_name_of_another_is_refused(folder):
-    first, second = sorted(folder.glob("fit_gene-*.block"))[:2]
+    first, second = sorted(folder.glob("dispersion_and_fits-*.block"))[:2]
     first.write_bytes(second.read_bytes())
     with pytest.raises(InputError, match=f"{first.name} is damaged"):
         analysed(checkpoint=folder)
