@@ -4,6 +4,7 @@
     python benchmarks/scale.py --cases end_to_end   # 1,000 perturbations × 150,000 cells from an h5ad file
     python benchmarks/scale.py --cases largest      # 2,000 perturbations × 300,000 cells
     python benchmarks/scale.py --write docs/benchmarks/scale.csv
+    python benchmarks/scale.py --draw docs/benchmarks/scale.csv docs/_static/scale.png
 
 Every measurement is a process of its own, so that its peak memory is its own; kernels are compiled before. Seconds are
 processor seconds of all threads: machines that do other things at the same time change them least. One fit of a reduced
@@ -39,11 +40,15 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=CASES, default=["growth", "disk", "processes"])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--write", type=Path)
+    parser.add_argument("--draw", type=Path, nargs=2, metavar=("CSV", "PNG"))
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     parser.add_argument("--simulate", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         print(json.dumps(measure(**json.loads(arguments.measure))))
+        return
+    if arguments.draw:
+        draw(pd.read_csv(arguments.draw[0]), arguments.draw[1])
         return
     if arguments.simulate:
         simulate(**json.loads(arguments.simulate))
@@ -179,6 +184,27 @@ def measure(file: str, covariates: int, jobs: int, storage: str, workers: int = 
         "file_gb": round(Path(file).stat().st_size / 1e9, 3),
     }
     return result
+
+
+def draw(table: pd.DataFrame, file: Path) -> None:
+    """Seconds of the descendants against each size, and a line of slope 1 through the largest."""
+    import matplotlib.pyplot as plt
+
+    words = {"strata": "batches", "covariates": "numeric covariates"}
+    figure, axes = plt.subplots(1, 4, figsize=(10, 2.8), sharey=True, layout="constrained")
+    for ax, axis in zip(axes, GROWTH, strict=True):
+        rows = table[table["case"] == axis]
+        x, y = rows[axis].to_numpy(dtype=float), rows["descendants"].to_numpy()
+        ax.plot(x, y, "o-", color="#1f5f8b")
+        ax.plot(x, y[-1] * x / x[-1], ":", color="0.6")
+        ax.set(xscale="log", yscale="log", xlabel=words.get(axis, axis), ylim=(0.3, 8))
+        ax.set_xticks(x, [f"{value:,.0f}" for value in x], fontsize=8)
+        ax.minorticks_off()
+    axes[0].set_ylabel("descendants, processor seconds")
+    ticks = (0.5, 1, 2, 5)
+    axes[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes[0].annotate("in proportion", (38_000, 0.7), color="0.5", fontsize=8)
+    figure.savefig(file, dpi=150)
 
 
 def peak() -> float:
