@@ -4,7 +4,6 @@ import mudata
 import numpy as np
 import pandas as pd
 import pytest
-from anndata import read_h5ad
 from scipy import sparse
 from toy import KWARGS, assert_same, set_count, toy
 
@@ -290,15 +289,3 @@ def test_missing_results_say_what_to_run(get):
         get(adata, key="other")
     with pytest.raises(KeyError):  # as a dict would
         get(adata)
-
-
-@pytest.mark.parametrize("storage", [np.asarray, sparse.csr_matrix], ids=["dense", "csr"])
-def test_matrix_on_disk(function, storage, tmp_path):
-    adata = toy()
-    adata.X = storage(adata.X.toarray())
-    adata.write_h5ad(tmp_path / "x.h5ad")
-    backed = read_h5ad(tmp_path / "x.h5ad", backed="r")
-    with pytest.raises(InputError, match=r"adata\.X is a matrix on disk \(\w+\); .*adata\.to_memory\(\)"):
-        function(backed)
-    assert not backed.uns
-    backed.file.close()

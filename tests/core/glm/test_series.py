@@ -1,13 +1,17 @@
 """Sums by moments against sums over the cells: segments, weights far away, and the equations that a fit must solve."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba.core.errors import NumbaError
+from scipy import sparse
 from screens import random_screen
 
 from argen._core._jit import lean_kernel
+from argen._core.counts import GeneCounts
 from argen._core.glm import _segment_kernels, _series_kernels
 from argen._core.glm.reduced_form import fit_reduced_form
 
@@ -49,8 +53,8 @@ def test_a_fit_solves_its_equations(numeric, slope):
     screen, design = data.screen, data.screen.design
     tilt = np.exp(slope * design.numeric[:, 0]) if numeric else np.ones(screen.n_cells)
     y = np.random.default_rng(1).poisson(design.depth * tilt).astype(float)
-    indptr, rows = np.array([0, np.count_nonzero(y)]), np.flatnonzero(y).astype(np.int32)
-    changed = type(screen)(screen.genes[:1], indptr, rows, y[rows], design, screen.cell, screen.covariate_names)
+    counts = GeneCounts.of_matrix(sparse.csc_array(y[:, None]))
+    changed = replace(screen, genes=screen.genes[:1], counts=counts)
     form = fit_reduced_form(changed, 0, np.arange(screen.n_groups))
     assert form.converged
     nuisance = np.column_stack(
