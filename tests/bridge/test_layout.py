@@ -3,6 +3,7 @@
 import errno
 import gc
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from toy import KWARGS, assert_same, set_count, toy
 import argen as ag
 from argen._bridge import layout, row_sources
 from argen._bridge.counts import read_counts
-from argen._bridge.memory_limit import LEAST, read_limit, scratch_folder
+from argen._bridge.memory_limit import LEAST, read_limit, reading_with, scratch_folder
 from argen.errors import CountsError, InputError
 
 
@@ -141,7 +142,7 @@ def test_a_full_disk_is_named_with_the_cure_and_nothing_is_left(folder, tmp_path
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(layout, "_join", full)
-    with pytest.raises(InputError, match=rf"No space is left in {folder} .* ARGEN_COUNTS_DIR"):
+    with pytest.raises(InputError, match=rf"{folder} cannot be written \(No space left on device\).* ARGEN_COUNTS_DIR"):
         ag.tl.argen_descendants(disk, **KWARGS)
     assert not disk.uns
     assert list(folder.iterdir()) == []
@@ -160,13 +161,103 @@ def test_ctrl_c_leaves_nothing(folder, tmp_path, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-def test_files_that_were_removed_are_missed_by_name(folder, tmp_path):
+def test_files_that_are_removed_are_missed_by_name_and_made_anew_by_the_next_call(folder, tmp_path):
     disk = backed(toy(), tmp_path / "x.h5ad")
-    ag.tl.argen_descendants(disk, **KWARGS)
+    counts = read_counts(disk, None)
     for file in folder.rglob("block-*"):
         file.unlink()
     with pytest.raises(InputError, match=r"block-00000\.bin, where the counts were laid out, is gone, cut short"):
-        ag.tl.argen_descendants(disk, **KWARGS)
+        counts.of([0]).dense(0)
+    ag.tl.argen_descendants(disk, **KWARGS)
+    assert len(list(folder.rglob("block-*"))) == 1
+
+
+@pytest.mark.parametrize("file", ["index.json", "index.npz", "block-00000.bin"])
+def test_a_file_that_is_cut_short_is_made_anew(folder, tmp_path, file):
+    disk = backed(toy(), tmp_path / "x.h5ad")
+    expected = read_counts(disk, None).of(range(7)).matrix().toarray()
+    (laid_out,) = folder.iterdir()
+    (laid_out / file).write_bytes((laid_out / file).read_bytes()[:10])
+    again = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
+    np.testing.assert_array_equal(read_counts(again, None).of(range(7)).matrix().toarray(), expected)
+
+
+@pytest.mark.parametrize("kind", ["h5ad", "zarr"])
+def test_a_lazy_file_that_was_written_anew_is_never_taken_for_the_old_one(folder, tmp_path, kind):
+    """The name of a dask array stays the same; its folder is called by what is in it."""
+    found = []
+    for seed in (0, 1, 0):
+        adata, path, new = toy(seed=seed), tmp_path / f"x.{kind}", tmp_path / f"new.{kind}"
+        adata.write_zarr(new) if kind == "zarr" else adata.write_h5ad(new)
+        shutil.rmtree(path, ignore_errors=True)
+        new.replace(path)
+        lazy = ad.experimental.read_lazy(path)
+        found.append(read_counts(lazy, None).of(range(7)).matrix().toarray())
+        np.testing.assert_array_equal(found[-1], adata.X.toarray())
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_dask_arrays_of_one_name_are_not_mixed_up():
+    from dask import array
+
+    for seed in (0, 1):
+        adata = toy(seed=seed)
+        values = adata.X.toarray()
+        adata.X = array.from_array(values, chunks=(100, 7), name="counts")
+        np.testing.assert_array_equal(read_counts(adata, None).of(range(7)).matrix().toarray(), values)
+
+
+def test_steps_of_a_lazy_object_read_it_once(tmp_path, monkeypatch):
+    toy().write_h5ad(tmp_path / "x.h5ad")
+    lazy, calls = ad.experimental.read_lazy(tmp_path / "x.h5ad"), []
+    lay_out = layout._lay_out
+    monkeypatch.setattr(layout, "_lay_out", lambda *a: calls.append(1) or lay_out(*a))
+    ag.tl.argen_descendants(lazy, **KWARGS)
+    ag.tl.argen_dag(lazy)
+    assert len(calls) == 1
+
+
+def test_the_last_of_two_objects_of_a_file_removes_the_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("ARGEN_COUNTS_DIR", raising=False)
+    first = backed(toy(), tmp_path / "x.h5ad")
+    second = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
+    folder = read_counts(first, None).store.folder
+    assert read_counts(second, None).store.folder == folder
+    first.file.close()
+    del first
+    gc.collect()
+    ag.tl.argen_descendants(second, **KWARGS)
+    second.file.close()
+    del second
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_threads_that_read_one_file_at_once(tmp_path, folder):
+    from concurrent.futures import ThreadPoolExecutor
+
+    toy().write_h5ad(tmp_path / "x.h5ad")
+    objects = [ad.read_h5ad(tmp_path / "x.h5ad", backed="r") for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        totals = list(pool.map(lambda adata: read_counts(adata, None).cell_totals(), objects))
+    for total in totals:
+        np.testing.assert_array_equal(total, toy().X.sum(axis=1).A1)
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_a_folder_named_later_is_used(tmp_path):
+    """As by a checkpoint, which the workers of a cluster see."""
+    disk = backed(toy(), tmp_path / "x.h5ad")
+    first = read_counts(disk, None).store.folder
+    with reading_with(None, tmp_path / "shared"):
+        assert read_counts(disk, None).store.folder.parent == tmp_path / "shared" != first.parent
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ARGEN_COUNTS_DIR", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"file cannot be written .* ARGEN_COUNTS_DIR"):
+        read_counts(backed(toy(), tmp_path / "x.h5ad"), None)
 
 
 def test_a_folder_that_nobody_named_goes_with_the_object(tmp_path, monkeypatch):
@@ -213,7 +304,7 @@ def test_limits_of_memory(size, found):
     assert read_limit(size) == found
 
 
-@pytest.mark.parametrize("size", ["much", "4 apples", -1, True, "10MB", LEAST - 1])
+@pytest.mark.parametrize("size", ["much", "4 apples", -1, True, "10MB", LEAST - 1, np.nan, np.inf])
 def test_what_is_no_limit_of_memory(size):
     with pytest.raises(InputError, match=r"memory_limit=.*: give a size such as '4GB'"):
         read_limit(size)

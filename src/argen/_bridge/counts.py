@@ -1,6 +1,7 @@
 """Counts and depths of cells, checked to be what the arithmetic takes them for."""
 
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from argen._bridge.count_values import as_counts, find_rounding
 from argen._bridge.counts_elsewhere import counts_elsewhere, matrix_name
 from argen._bridge.features import gene_columns, genes_of, log_other_features
 from argen._bridge.kept import keep
-from argen._bridge.layout import layout_name, read_laid_out
+from argen._bridge.layout import is_laid_out, layout_name, read_laid_out
 from argen._bridge.memory_limit import reading
 from argen._bridge.object_counts import ObjectCounts, by_gene
 from argen._bridge.row_sources import is_on_disk
@@ -48,7 +49,11 @@ def read_counts(adata: "AnnData", layer: str | None, hint: str = "") -> ObjectCo
         def lay_out() -> ObjectCounts:
             return read_laid_out(matrix, genes, where, cure, how)
 
-        return keep(adata, ("counts", layer), lambda: layout_name(matrix, genes), lay_out)
+        named = layout_name(matrix, genes) is not None
+        # What has no name is the same as long as it is the same object.
+        owner, key = (adata, layer) if named else (matrix, None if genes is None else genes.tobytes())
+        name = partial(layout_name, matrix, genes)
+        return keep(owner, ("counts", key), name, lay_out, lambda counts: is_laid_out(counts, how))
 
     def read() -> ObjectCounts:
         # What is not used need not be counts.

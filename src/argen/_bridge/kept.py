@@ -30,14 +30,22 @@ class one_reading:
             _seen.reset(self._token)
 
 
-def keep(owner: object, key: Hashable, checksum: Callable[[], Hashable], read: Callable[[], Value]) -> Value:
-    """What `read` gives, or gave before for the same `owner`, `key` and `checksum`."""
+def keep(
+    owner: object,
+    key: Hashable,
+    checksum: Callable[[], Hashable],
+    read: Callable[[], Value],
+    is_good: Callable[[Value], bool] = lambda _: True,
+) -> Value:
+    """What `read` gives, or gave before for the same `owner`, `key` and `checksum`, if that `is_good` still."""
     place, seen = (id(owner), key), _seen.get()
     found = _kept.get(place)
-    if found is not None and found[0]() is owner and seen is not None and place in seen:
+    if found is not None and (found[0]() is not owner or not is_good(found[2])):
+        found = None
+    if found is not None and seen is not None and place in seen:
         return found[2]
     now = checksum()
-    if found is None or found[0]() is not owner or found[1] != now:
+    if found is None or found[1] != now:
         found = (weakref.ref(owner, lambda _, place=place: _forget(place)), now, read())
         _kept[place] = found
     if seen is not None:

@@ -6,16 +6,17 @@ index. A folder with that name is whole. The cells stay in the order of the obje
 same files.
 """
 
-import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from scipy import sparse
@@ -30,7 +31,7 @@ from argen._core.counts import CountsInMemory, add_column, smallest_type
 from argen._core.stored_counts import ROW_TYPE, CountsOnDisk, block_file
 from argen.errors import InputError
 
-__all__ = ["layout_name", "read_laid_out"]
+__all__ = ["is_laid_out", "layout_name", "read_laid_out"]
 
 _VERSION = 1
 _INDEX = "index.json"
@@ -40,12 +41,25 @@ _PIECE, _BLOCK = 1 / 32, 1 / 24
 _MOST_GENES = 512  # of a block
 
 
-def layout_name(matrix: object, genes: np.ndarray | None) -> str:
-    """Name of the folder for a matrix, some of whose columns are genes."""
-    digest = hashlib.sha256(repr((_VERSION, *find_source(matrix))).encode())
+# The store of each folder that is in use: all readers of a process share it, and the last of them removes the folder.
+_in_use: "weakref.WeakValueDictionary[Path, CountsOnDisk]" = weakref.WeakValueDictionary()
+
+
+def layout_name(matrix: object, genes: np.ndarray | None) -> str | None:
+    """Name for a matrix, some of whose columns are genes; None where nothing tells it from one with other counts."""
+    source = find_source(matrix)
+    if source is None:
+        return None
+    digest = hashlib.sha256(repr((_VERSION, *source)).encode())
     if genes is not None:
         digest.update(np.packbits(genes).tobytes())
     return digest.hexdigest()[:20]
+
+
+def is_laid_out(counts: ObjectCounts, how: Reading) -> bool:
+    """Whether the files of counts are still there, and where they are wanted."""
+    folder = counts.store.folder
+    return _open(folder) is not None and (how.folder is None or folder.parent == how.folder.resolve())
 
 
 def read_laid_out(
@@ -53,37 +67,52 @@ def read_laid_out(
 ) -> ObjectCounts:
     """Counts of a matrix that is not in memory; laid out if they are not yet.
 
+    A folder is named by the file that it was made from, or by its content where no name can be trusted.
+
     Raises :class:`~argen.errors.CountsError` for what is no count, :class:`~argen.errors.InputError` if the matrix
-    changes meanwhile or the disk is full; nothing is left then.
+    changes meanwhile or the folder cannot be written; nothing is left then.
     """
     name = layout_name(matrix, genes)
-    parent = how.folder or Path(scratch_folder().name)
-    folder = parent / f"counts-{name}"
-    if not (folder / _INDEX).is_file():
-        start = log.info(f"    laying out {where} by genes, {matrix.shape[0]} × {matrix.shape[1]}, in {folder}")
-        unfinished = parent / f"unfinished-{name}-{os.getpid()}"
-        try:
-            unfinished.mkdir(parents=True, exist_ok=True)
-            _lay_out(matrix, genes, where, cure, how.limit, unfinished)
-            if layout_name(matrix, genes) != name:
-                msg = f"The file of {where} changed while it was read. Run again when nothing writes to it."
-                raise InputError(msg)
-            _rename(unfinished, folder)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            msg = (
-                f"No space is left in {parent} for the counts of {where} by genes (they need up to twice the size of "
-                "the counts). Name another folder in the environment variable ARGEN_COUNTS_DIR."
-            )
-            raise InputError(msg) from error
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-        log.info("    laid out", time=start)
-    counts = _open(folder)
-    if how.folder is None:  # nobody asked for it to stay
-        weakref.finalize(counts.store, shutil.rmtree, folder, ignore_errors=True)
-    return counts
+    parent = (how.folder or Path(scratch_folder().name)).resolve()
+    if name is not None and (found := _open(parent / f"counts-{name}")) is not None:
+        return _shared(found, how)
+    start = log.info(f"    laying out {where} by genes, {matrix.shape[0]} × {matrix.shape[1]}, in {parent}")
+    unfinished = parent / f"unfinished-{secrets.token_hex(8)}"
+    try:
+        unfinished.mkdir(parents=True)
+        digest = _lay_out(matrix, genes, where, cure, how.limit, unfinished)
+        if layout_name(matrix, genes) != name:
+            msg = f"The file of {where} changed while it was read. Run again when nothing writes to it."
+            raise InputError(msg)
+        folder = parent / f"counts-{name or digest[:20]}"
+        _rename(unfinished, folder)
+    except OSError as error:
+        msg = (
+            f"{parent} cannot be written ({error.strerror or error}): the counts of {where} by genes need up to twice "
+            "the size of the counts there. Name another folder in the environment variable ARGEN_COUNTS_DIR."
+        )
+        raise InputError(msg) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    log.info("    laid out", time=start)
+    return _shared(_open(folder), how)
+
+
+def _shared(counts: ObjectCounts, how: Reading) -> ObjectCounts:
+    """The same with the store that others of this process have, whose folder goes with the last if nobody named it."""
+    folder = counts.store.folder
+    store = _in_use.get(folder)
+    if store is None or store.digest != counts.store.digest:
+        store = _in_use[folder] = counts.store
+        if how.folder is None:
+            weakref.finalize(store, _remove, folder, os.getpid())
+    return replace(counts, store=store)
+
+
+def _remove(folder: Path, process: int) -> None:
+    """Remove the folder of a store that is gone; a process that was forked leaves it to its parent."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +126,8 @@ class _Written:
 
 def _lay_out(
     matrix: object, genes: np.ndarray | None, where: str, cure: Callable[[], str], limit: int, folder: Path
-) -> None:
+) -> str:
+    """Write all files; returns the digest of the counts."""
     n_cells = matrix.shape[0]
     columns = np.arange(matrix.shape[1]) if genes is None else np.flatnonzero(genes)
     looked_at = np.unique(np.linspace(0, n_cells - 1, min(n_cells, MOST_CELLS)).astype(np.int64))
@@ -129,6 +159,7 @@ def _lay_out(
         "scaled": _words(scaled),
     }
     (folder / _INDEX).write_text(json.dumps(index))
+    return digest.hexdigest()
 
 
 def _blocks(n_cells: int, n_genes: int, limit: int) -> np.ndarray:
@@ -172,20 +203,31 @@ def _join(written: Sequence[_Written], lo: int, hi: int, file: Path, digest: "ha
 
 
 def _rename(unfinished: Path, folder: Path) -> None:
-    """Give a folder that is whole its name; another process may have been first."""
+    """Give a folder that is whole its name; what is there under it and is not whole goes."""
+    if _open(folder) is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            unfinished.rename(folder)
+        except OSError:  # another process, or thread, was first
+            if _open(folder) is None:
+                raise
+
+
+def _open(folder: Path) -> ObjectCounts | None:
+    """What a folder holds; None if it is not whole."""
     try:
-        unfinished.rename(folder)
-    except OSError:
-        if not (folder / _INDEX).is_file():
-            raise
-
-
-def _open(folder: Path) -> ObjectCounts:
-    index = json.loads((folder / _INDEX).read_text())
-    with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
-        indptr, first_gene = arrays["indptr"], arrays["first_gene"]
-    store = CountsOnDisk(folder.resolve(), index["cells"], indptr, first_gene, tuple(index["types"]), index["digest"])
-    rounding, scaled = (None if (of := index[name]) is None else of for name in ("rounding", "scaled"))
+        index = json.loads((folder / _INDEX).read_text())
+        with (folder / _ARRAYS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            indptr, first_gene = arrays["indptr"], arrays["first_gene"]
+        sizes = [block_file(folder, block).stat().st_size for block in range(len(index["types"]))]
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile):
+        return None
+    n_counts = np.diff(indptr[first_gene])
+    widths = [ROW_TYPE.itemsize + np.dtype(kind).itemsize for kind in index["types"]]
+    if sizes != (n_counts * np.array(widths, dtype=np.int64)).tolist():
+        return None
+    store = CountsOnDisk(folder, index["cells"], indptr, first_gene, tuple(index["types"]), index["digest"])
+    rounding, scaled = index["rounding"], index["scaled"]
     return ObjectCounts(store, rounding and Rounding(**rounding), scaled and Scaled(**scaled))
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from numbers import Real
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from argen.errors import InputError
 __all__ = ["FOLDER_VARIABLE", "Reading", "read_limit", "reading", "reading_with"]
 
 FOLDER_VARIABLE = "ARGEN_COUNTS_DIR"
-LEAST = 256 * 2**20
+LEAST = 256 * 10**6
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 # Files in which Linux tells what a container may use, of its second and its first version.
+_OLD = Path("/sys/fs/cgroup/memory")
 _GRANTS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -48,7 +50,7 @@ def read_limit(memory_limit: str | float | None) -> int:
         return _granted() // 2
     size = _bytes(memory_limit)
     if size is None or size < LEAST:
-        msg = f"memory_limit={memory_limit!r}: give a size such as '4GB' or a number of bytes, of 256 MiB at least."
+        msg = f"memory_limit={memory_limit!r}: give a size such as '4GB' or a number of bytes, of 256 MB at least."
         raise InputError(msg)
     return size
 
@@ -71,7 +73,7 @@ def reading_with(memory_limit: str | float | None, folder: str | os.PathLike | N
 
 def _bytes(size: str | float) -> int | None:
     if isinstance(size, Real) and not isinstance(size, bool):
-        return int(size)
+        return int(size) if isfinite(size) else None
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", size) if isinstance(size, str) else None
     unit = _UNITS.get(found[2].upper()) if found else None
     return None if unit is None else int(float(found[1]) * unit)
@@ -80,10 +82,21 @@ def _bytes(size: str | float) -> int | None:
 def _granted() -> int:
     """Memory of the machine, or of its container."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")] if hasattr(os, "sysconf") else [8 * 2**30]
-    for file in map(Path, _GRANTS):
+    for file in [*map(Path, _GRANTS), *_of_job()]:
         if file.is_file() and (text := file.read_text().strip()).isdecimal():
             limits.append(int(text))
     return min(limits)
+
+
+def _of_job() -> Iterator[Path]:
+    """Files with the limits of the group of processes that this one is in, and of those round it: jobs of a cluster."""
+    groups = Path("/proc/self/cgroup")
+    lines = groups.read_text().splitlines() if groups.is_file() else []
+    for _, kinds, name in (line.split(":", 2) for line in lines):
+        root, file = (Path("/sys/fs/cgroup"), "memory.max") if not kinds else (_OLD, "memory.limit_in_bytes")
+        if not kinds or "memory" in kinds.split(","):
+            inner = root / name.lstrip("/")
+            yield from (place / file for place in (inner, *inner.parents) if place.is_relative_to(root))
 
 
 def _usual_folder() -> Path | None:

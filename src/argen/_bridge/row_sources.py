@@ -47,12 +47,17 @@ def _kind(matrix: object) -> str | None:
     return None
 
 
-def find_source(matrix: object) -> tuple[str, ...]:
-    """What tells a matrix apart from others, and from itself once its file was written anew."""
+def find_source(matrix: object) -> tuple[str, ...] | None:
+    """What tells a matrix apart from others, and from itself once its file was written anew.
+
+    None where nothing does: the name of a dask array does not change with what is behind it, and a store that is not on
+    this disk has no times.
+    """
     if _kind(matrix) == "dask":
-        return ("dask", str(matrix.name), str(matrix.shape))
+        return None
     holder = getattr(matrix, "group", matrix)
-    return ("file", str(holder.name), str(matrix.shape), *_stamps(_path(holder)))
+    path = _path(holder)
+    return None if path is None or not path.exists() else (str(holder.name), str(matrix.shape), *_stamps(path))
 
 
 def _path(holder: object) -> Path | None:
@@ -64,10 +69,8 @@ def _path(holder: object) -> Path | None:
     return Path(str(root), str(getattr(holder, "path", ""))).resolve() if root is not None else None
 
 
-def _stamps(path: Path | None) -> tuple[str, ...]:
+def _stamps(path: Path) -> tuple[str, str]:
     """Path, and the size and time of the last change of each of its files."""
-    if path is None or not path.exists():
-        return (str(path),)
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     digest = hashlib.sha256()
     for file in files:
