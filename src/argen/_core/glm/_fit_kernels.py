@@ -9,15 +9,12 @@ from argen._core.glm._linear_kernels import (
     cholesky,
     cholesky_inverse,
     cholesky_solve,
-    copy_to,
     dot,
     gram,
     largest_entry,
     product,
 )
 from argen._core.glm._moment_kernels import (
-    add_cells,
-    empty_tables,
     powers,
     residual_totals,
     shifted_components,
@@ -29,7 +26,6 @@ from argen._core.glm._segment_kernels import (
     final_pass,
     group_sums,
     reweight,
-    shift_weights,
     stratum_factors,
     stratum_totals,
     weight_components,
@@ -41,10 +37,7 @@ __all__ = [
     "covariance_pieces",
     "fit_means",
     "leveraged_residuals",
-    "move_to_baseline",
     "shorten",
-    "tabulate_baseline",
-    "take_from_baseline",
 ]
 
 MAX_STEP = 2.0
@@ -385,41 +378,3 @@ def covariance_pieces(design, mono, used, row, residuals, baseline, theta, kappa
     of_baseline, squared_means = np.empty(shape), np.empty(shape)
     residual_totals(baseline, mono, numeric_shift(theta, baseline), kappa, power, squared_means, of_baseline)
     return factored_meat(design, used, row, residuals, of_baseline, y_row, W, H_inv)
-
-
-@kernel
-def tabulate_baseline(y, design, mono, row, gamma, w, sums):
-    """Weights of all cells at γ, components of the instrument groups, moment tables of all other cells."""
-    copy_to(design.depth, w)
-    shift_weights(design.numeric, design.numeric_bound, 0, len(w), gamma, w)
-    tables, ones = empty_tables(design, mono, gamma), np.ones(len(w))
-    for j in range(len(row)):
-        first, last = design.group_seg[j], design.group_seg[j + 1]
-        if row[j] >= 0:
-            weight_components(design.numeric, design.seg_start, first, last, w, sums)
-        else:
-            add_cells(y, w, ones, design, mono, first, last, 1.0, tables)
-    return tables
-
-
-@kernel
-def move_to_baseline(y, design, mono, j, gamma, w, ones, tables):
-    """Add instrument group j, whose weights are at `gamma`, to the tables of the baseline; `ones`: (n,)."""
-    first, last = design.group_seg[j], design.group_seg[j + 1]
-    lo, hi, shift = design.seg_start[first], design.seg_start[last], np.empty(len(gamma))
-    for a in range(len(gamma)):
-        shift[a] = tables.gamma[a] - gamma[a]
-    shift_weights(design.numeric, design.numeric_bound, lo, hi, shift, w)
-    add_cells(y, w, ones, design, mono, first, last, 1.0, tables)
-
-
-@kernel
-def take_from_baseline(y, design, mono, j, gamma, w, ones, sums, tables):
-    """Take group j, whose weights are at the tables' γ, out of the baseline; its weights and components at `gamma`."""
-    first, last = design.group_seg[j], design.group_seg[j + 1]
-    lo, hi, shift = design.seg_start[first], design.seg_start[last], np.empty(len(gamma))
-    add_cells(y, w, ones, design, mono, first, last, -1.0, tables)
-    for a in range(len(gamma)):
-        shift[a] = gamma[a] - tables.gamma[a]
-    shift_weights(design.numeric, design.numeric_bound, lo, hi, shift, w)
-    weight_components(design.numeric, design.seg_start, first, last, w, sums)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.glm._fit_kernels import move_to_baseline, tabulate_baseline, take_from_baseline
+from argen._core.glm._baseline_kernels import move_to_baseline, tabulate_baseline, take_from_baseline
 from argen._core.glm._leverage_kernels import inflate
 from argen._core.glm._moment_kernels import Tables, empty_tables, monomials
 from argen._core.glm._nb_kernels import EXPECTED, nb_cells
