@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from zipfile import BadZipFile
 
 import numpy as np
@@ -41,6 +42,7 @@ _PIECE, _BLOCK = 1 / 32, 1 / 24
 _MOST_GENES = 512  # of a block
 
 
+_naming = Lock()  # of the threads of this process
 # The store of each folder that is in use: all readers of a process share it, and the last of them removes the folder.
 _in_use: "weakref.WeakValueDictionary[Path, CountsOnDisk]" = weakref.WeakValueDictionary()
 
@@ -203,12 +205,16 @@ def _join(written: Sequence[_Written], lo: int, hi: int, file: Path, digest: "ha
 
 
 def _rename(unfinished: Path, folder: Path) -> None:
-    """Give a folder that is whole its name; what is there under it and is not whole goes."""
-    if _open(folder) is None:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Give a folder that is whole its name, unless a process or a thread that was first did; what is broken goes."""
+    with _naming:
+        if _open(folder) is not None:
+            return
+        if folder.exists():
+            folder.rename(unfinished.with_name(f"{unfinished.name}-broken"))
+            shutil.rmtree(unfinished.with_name(f"{unfinished.name}-broken"), ignore_errors=True)
         try:
             unfinished.rename(folder)
-        except OSError:  # another process, or thread, was first
+        except OSError:
             if _open(folder) is None:
                 raise
 
