@@ -50,14 +50,20 @@ def spot(page, name):
     return frame["x"] + at["x"], frame["y"] + at["y"]
 
 
+def drawn(page, expression):
+    """What an expression with `:visible` says once Cytoscape has drawn: classes reach the style with its next frame."""
+    frames = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    return page.evaluate(f"{frames}.then(() => {expression})")
+
+
 def drawn_edges(page):
     """Edges that Cytoscape draws, by the names of their ends."""
-    ids = page.evaluate("cy.edges(':visible').map(e => [nameOf(e).parent.name, nameOf(e).child.name])")
+    ids = drawn(page, "cy.edges(':visible').map(e => [nameOf(e).parent.name, nameOf(e).child.name])")
     return {tuple(edge) for edge in ids}
 
 
 def unfaded_genes(page):
-    return set(page.evaluate("cy.nodes('.gene:visible').not('.faded').map(n => nameOf(n).name)"))
+    return set(drawn(page, "cy.nodes('.gene:visible').not('.faded').map(n => nameOf(n).name)"))
 
 
 def facts(page, where):

@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from browser import browser, opened
-from interactive_pages import EVIL, SVG, Page, drawn_edges, eventually, facts, gene, set_field, spot, text_of
+from interactive_pages import EVIL, SVG, Page, drawn, drawn_edges, eventually, facts, gene, set_field, spot, text_of
 from network_tables import random_dag, tables
 from responder_screens import analysed
 from toy import assert_same
@@ -179,7 +179,7 @@ def count_of(page, name):
 
 
 def visible_genes(page):
-    return set(page.evaluate("cy.nodes('.gene:visible').map(n => nameOf(n).name)"))
+    return set(drawn(page, "cy.nodes('.gene:visible').map(n => nameOf(n).name)"))
 
 
 def click_count(page, name):
@@ -246,7 +246,7 @@ class TestFolding:
             assert found == {(regulator, leaf) for regulator in regulators[:i]}
             label = page.evaluate(f"elementOf({gene(leaf)}).data('name')")
             assert label == (f"{leaf} ←{3 - i}" if i < 3 else leaf)
-            assert page.evaluate(f"cy.nodes('.leaf:visible').filter(n => nameOf(n) === {gene(leaf)}).length") == 1
+            assert drawn(page, f"cy.nodes('.leaf:visible').filter(n => nameOf(n) === {gene(leaf)}).length") == 1
         page.evaluate(f"toggleResponders({gene(regulators[0])})")
         assert {edge for edge in drawn_edges(page) if edge[1] == leaf} == {(name, leaf) for name in regulators[1:]}
 
