@@ -8,7 +8,7 @@ no count.
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -97,12 +97,20 @@ class GeneCounts:
     genes
         Position of each gene in the store, −1 for a gene without counts; shape (p,).
     rows
-        Row of each cell of the analysis in the store, shape (n,).
+        Row of each cell of the analysis in the store, each at most once; shape (n,).
+    cells
+        Cell of the analysis in each row of the store, n where there is none; shape (rows of the store,).
     """
 
     store: CountStore
     genes: np.ndarray
     rows: np.ndarray
+    cells: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        cells = np.full(self.store.shape[0], len(self.rows), dtype=np.int32)
+        cells[self.rows] = np.arange(len(self.rows), dtype=np.int32)
+        object.__setattr__(self, "cells", cells)
 
     @classmethod
     def of_matrix(cls, matrix: sparse.csc_array | sparse.csc_matrix) -> "GeneCounts":
@@ -128,21 +136,28 @@ class GeneCounts:
 
     def dense(self, gene: int) -> np.ndarray:
         """Counts of a gene over the cells, float64, shape (n,)."""
-        everywhere = np.zeros(self.store.shape[0])
+        with_others = np.zeros(len(self.rows) + 1)  # the last place takes the counts of other cells
         if self.genes[gene] >= 0:
             rows, values = self.store.column(int(self.genes[gene]))
-            everywhere[rows] = values
-        return everywhere[self.rows]
+            with_others[self.cells[rows]] = values
+        return with_others[:-1]
+
+    def hashed(self, hashes: np.ndarray) -> np.ndarray:
+        """Σ_i hash_i y_ij modulo 2⁶⁴ of every gene j, shape (p,), uint64; `hashes` of the cells, shape (n,), uint64."""
+        of_row, sums = np.append(hashes, np.uint64(0))[self.cells], np.zeros(len(self.genes), dtype=np.uint64)
+        for j, gene in enumerate(self.genes):
+            if gene >= 0:
+                rows, values = self.store.column(int(gene))
+                sums[j] = (of_row[rows] * values.astype(np.uint64)).sum(dtype=np.uint64)
+        return sums
 
     def is_seen(self) -> np.ndarray:
         """Whether each gene has a count in some cell, shape (p,)."""
-        chosen = np.zeros(self.store.shape[0], dtype=bool)
-        chosen[self.rows] = True
         seen = np.zeros(len(self.genes), dtype=bool)
         for number, gene in enumerate(self.genes):
             if gene >= 0:
                 rows, values = self.store.column(int(gene))
-                seen[number] = (chosen[rows] & (values > 0)).any()
+                seen[number] = ((self.cells[rows] < len(self.rows)) & (values > 0)).any()
         return seen
 
     def nonzero(self, gene: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,16 +19,13 @@ def fingerprint(screen: Screen, cell_names: pd.Index) -> str:
     order = np.argsort(hashes, kind="stable")
     design, stratum = screen.design, screen.stratum
     # A sum of (hash of the cell) × (count) per gene, modulo 2⁶⁴: no order, no copy of the counts.
-    sums = np.zeros(screen.n_genes, dtype=np.uint64)
-    for gene in range(screen.n_genes):
-        cells, values = screen.counts.nonzero(gene)
-        sums[gene] = (hashes[cells] * values.astype(np.uint64)).sum(dtype=np.uint64)
+    sums = screen.counts.hashed(hashes)
     columns = (
         screen.group,
         design.stratum_level[stratum],
         design.stratum_dummies[stratum],
         design.depth,
-        design.numeric,
+        design.numeric.T,
     )
     digest = hashlib.sha256("\n".join(screen.genes).encode())
     for array in (sums, hashes[order], *(np.asarray(column, dtype=np.float32)[order] for column in columns)):
