@@ -29,11 +29,10 @@ def groups_against_rest(
     part
         Part of each sorted cell, −1 where it is in none; shape (n,).
     """
-    used, group, stratum = cells_with_controls(screen.design), screen.group, screen.stratum
-    member = part >= 0
+    used, member = cells_with_controls(screen.design), part >= 0
 
     def one(gene: int) -> tuple[np.ndarray, np.ndarray]:
-        sums = sums_of_gene(screen, gene, used, group, stratum)
+        sums = sums_of_gene(screen, gene, used)
         y = screen.counts_of(gene)
         S, E, squares = (
             np.bincount(part[member], weights=x[member], minlength=n_parts)

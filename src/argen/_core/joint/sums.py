@@ -58,9 +58,8 @@ def group_sums(screen: Screen, map_: Map = map, *, correlated: bool = True) -> G
     Cells of covariate levels that no control cell has are left out, and so are genes without counts among the controls.
     Nothing depends on the threads: genes and blocks are of fixed size and come in order.
     """
-    used, group, stratum = cells_with_controls(screen.design), screen.group, screen.stratum
-    shared = {"used": used, "group": group, "stratum": stratum}
-    parts = list(map_(BlockTask(_sums_of_gene, screen, shared), range(screen.n_genes)))
+    used = cells_with_controls(screen.design)
+    parts = list(map_(BlockTask(_sums_of_gene, screen, {"used": used}), range(screen.n_genes)))
     S, E, Q, squares = (np.stack([part[i] for part in parts], axis=1) for i in range(4))
     phi, theta = np.array([part[4] for part in parts]), np.stack([part[5] for part in parts])
     drift = np.stack([part[6] for part in parts], axis=1)
@@ -68,8 +67,8 @@ def group_sums(screen: Screen, map_: Map = map, *, correlated: bool = True) -> G
     return GroupSums(S, E, Q, squares, phi, drift, correlation)
 
 
-def _sums_of_gene(screen: Screen, gene: int, used: np.ndarray, group: np.ndarray, stratum: np.ndarray) -> tuple:
-    sums = sums_of_gene(screen, gene, used, group, stratum)
+def _sums_of_gene(screen: Screen, gene: int, used: np.ndarray) -> tuple:
+    sums = sums_of_gene(screen, gene, used)
     dispersion = 1.0 + sums.phi * sums.Q[-1] / max(sums.E[-1], 1e-12)
     return *sums[:6], dispersion * _drift(screen.design, sums.mean)
 
@@ -82,7 +81,7 @@ def _drift(design: Design, mean: np.ndarray) -> np.ndarray:
     cell = group * G + design.stratum_level[design.seg_stratum]
     levels = np.bincount(cell, weights=segment_mean, minlength=n_groups * G).reshape(n_groups, G)
     dummies = segment_mean * design.stratum_dummies[design.seg_stratum].T
-    numeric = np.add.reduceat(mean * design.numeric.T, design.seg_start[:-1], axis=1)
+    numeric = np.add.reduceat(mean * design.numeric, design.seg_start[:-1], axis=1)
     others = [np.bincount(group, weights=x, minlength=n_groups) for x in (*dummies, *numeric, segment_mean)]
     sums, total = np.column_stack([levels, *others[:-1]]), others[-1]
     average, some = sums / np.where(total > 0, total, 1.0)[:, None], total > 0
@@ -101,7 +100,7 @@ def _information(design: Design, mean: np.ndarray) -> np.ndarray:
     """Σ μ zz' over the controls, from sums by segment."""
     first = int(design.group_seg[-2])
     starts, cells = design.seg_start[first:-1], slice(int(design.seg_start[first]), None)
-    weight, m = mean[cells], design.numeric[cells]
+    weight, m = mean[cells], design.numeric[:, cells].T
     Z = _covariates_of_strata(design)[design.seg_stratum[first:]]
     of_segments = np.add.reduceat(weight, starts - starts[0])
     cross = Z.T @ np.add.reduceat(weight[:, None] * m, starts - starts[0], axis=0)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from argen._core.glm.pairs import fit_nuisance
+from argen._core.measured._gene_sum_kernels import sums_by_group
 from argen._core.screen import Design, Screen
 
 __all__ = ["GeneSums", "cells_with_controls", "means", "ratio", "sums_of_gene"]
@@ -49,32 +50,25 @@ def cells_with_controls(design: Design) -> np.ndarray:
     return np.repeat(design.stratum_supported[design.seg_stratum], np.diff(design.seg_start))
 
 
-def sums_of_gene(screen: Screen, gene: int, used: np.ndarray, group: np.ndarray, stratum: np.ndarray) -> GeneSums:
-    """Sums of one gene over the cells `used`; `group` and `stratum` are those of the sorted cells."""
+def sums_of_gene(screen: Screen, gene: int, used: np.ndarray) -> GeneSums:
+    """Sums of one gene over the sorted cells that are `used`, a mask."""
     design, y = screen.design_of(gene), screen.counts_of(gene)
     theta = fit_nuisance(y, design, np.empty(0, dtype=np.int64), phi=0.0, pooled=False)
-    mean = means(design, theta[None], slice(None), stratum)[:, 0]
-    known = used & np.isfinite(mean)
-    y, mean = np.where(known, y, 0.0), np.where(known, mean, 0.0)
-    n_groups = screen.n_groups + 1
-    S, E, Q = (np.bincount(group, weights=x, minlength=n_groups) for x in (y, mean, mean * mean))
-    residual = y - mean * ratio(S, E)[group]
-    squares = np.bincount(group, weights=residual * residual, minlength=n_groups)
-    controls = group == n_groups - 1
-    extra = ((y - mean)[controls] ** 2).sum() - y[controls].sum()
-    phi = max(0.0, extra / max(Q[-1], 1e-12))
-    return GeneSums(S, E, Q, squares, phi, theta, mean, residual)
+    mean, residual, sums = np.empty(len(y)), np.empty(len(y)), np.empty((4, screen.n_groups + 1))
+    extra = sums_by_group(y, design, used, theta, mean, residual, sums)
+    S, E, Q, squares = sums
+    return GeneSums(S, E, Q, squares, max(0.0, extra / max(Q[-1], 1e-12)), theta, mean, residual)
 
 
 def means(design: Design, theta: np.ndarray, cells: slice, stratum: np.ndarray) -> np.ndarray:
     """ℓ exp(β'x) of some cells for all genes, cells × genes; `theta` genes × nuisance coefficients."""
-    G, r = design.n_levels, design.numeric.shape[1]
+    G, r = design.n_levels, design.numeric.shape[0]
     by_stratum = theta[:, design.stratum_level].T
     if design.stratum_dummies.shape[1]:
         by_stratum = by_stratum + design.stratum_dummies @ theta[:, G : theta.shape[1] - r].T
     eta = by_stratum[stratum[cells]]
     if r:
-        eta += design.numeric[cells] @ theta[:, theta.shape[1] - r :].T
+        eta += design.numeric[:, cells].T @ theta[:, theta.shape[1] - r :].T
     return design.depth[cells, None] * np.exp(eta)
 
 

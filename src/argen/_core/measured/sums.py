@@ -58,13 +58,7 @@ class MeasuredSums:
 
 def measured_sums(screen: Screen, map_: Map = map, track: Callable[[Iterable], Iterable] = iter) -> MeasuredSums:
     """Sums of all genes of a screen whose groups may be more, or other, than its genes."""
-    # Sorted cells are dealt in turn: every fold holds its share of every group and stratum.
-    shared = {
-        "used": cells_with_controls(screen.design),
-        "group": screen.group,
-        "stratum": screen.stratum,
-        "fold": np.arange(screen.n_cells) % FOLDS,
-    }
+    shared = {"used": cells_with_controls(screen.design)}
     with single_threaded():
         parts = list(track(map_(BlockTask(_sums, screen, shared), range(screen.n_genes))))
     S, E, squares, folds = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
@@ -74,10 +68,11 @@ def measured_sums(screen: Screen, map_: Map = map, track: Callable[[Iterable], I
     return MeasuredSums(effect, variance[:-1], variance[-1], S, E, folds)
 
 
-def _sums(
-    screen: Screen, gene: int, *, used: np.ndarray, group: np.ndarray, stratum: np.ndarray, fold: np.ndarray
-) -> tuple[np.ndarray, ...]:
+def _sums(screen: Screen, gene: int, *, used: np.ndarray) -> tuple[np.ndarray, ...]:
     """Counts, means and squares by group, and the z-score of each fold."""
-    one = sums_of_gene(screen, gene, used, group, stratum)
-    total, square = (np.bincount(fold, weights=x, minlength=FOLDS) for x in (one.residual, one.residual**2))
-    return one.S, one.E, one.squares, total / np.sqrt(np.where(square > 0, square, np.inf))
+    one = sums_of_gene(screen, gene, used)
+    # Sorted cells are dealt in turn: every fold holds its share of every group and stratum.
+    dealt = np.zeros((-(-screen.n_cells // FOLDS), FOLDS))
+    dealt.ravel()[: screen.n_cells] = one.residual
+    square = np.einsum("ij,ij->j", dealt, dealt)
+    return one.S, one.E, one.squares, dealt.sum(axis=0) / np.sqrt(np.where(square > 0, square, np.inf))
