@@ -138,7 +138,7 @@ def glum_reduced_forms(adata, jobs: int) -> dict:
         [
             tabmat.CategoricalMatrix(np.where(screen.group == screen.n_genes, 0, screen.group + 1), drop_first=True),
             tabmat.CategoricalMatrix(design.stratum_level[screen.stratum]),
-            tabmat.DenseMatrix(design.numeric),
+            tabmat.DenseMatrix(design.numeric.T),
         ]
     )
     genes = np.linspace(0, screen.n_genes - 1, 3).astype(int)

@@ -41,7 +41,7 @@ def test_counts_depth_and_covariates_follow_their_cells(adata):
     total = counts.sum(axis=1)[screen.cell]
     np.testing.assert_allclose(screen.design.depth, total / total.mean())
     mito = adata.obs["mito"].to_numpy()[screen.cell]
-    np.testing.assert_allclose(screen.design.numeric[:, 0], (mito - mito.mean()) / mito.std())
+    np.testing.assert_allclose(screen.design.numeric[0], (mito - mito.mean()) / mito.std())
     level = screen.design.stratum_level[screen.stratum]
     np.testing.assert_array_equal(np.array(["b1", "b2", "b3"])[level], adata.obs["batch"].to_numpy()[screen.cell])
 

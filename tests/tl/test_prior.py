@@ -69,7 +69,7 @@ def dense(adata):
     target = np.where(screen.group == screen.n_genes, -1, screen.group)
     design, stratum = screen.design, screen.stratum
     level = design.stratum_level[stratum][:, None] == np.arange(design.n_levels)
-    nuisance = np.column_stack([level, design.stratum_dummies[stratum], design.numeric]).astype(float)
+    nuisance = np.column_stack([level, design.stratum_dummies[stratum], design.numeric.T]).astype(float)
     return DenseScreen(screen, counts, target, design.depth, nuisance)
 
 

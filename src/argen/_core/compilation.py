@@ -10,7 +10,7 @@ from scipy import sparse
 
 from argen._core.glm._draw_kernels import weighted_sums
 from argen._core.glm._fit_kernels import fit_means
-from argen._core.glm._influence_kernels import group_influence
+from argen._core.glm._influence_kernels import group_influence, scores_of_cells
 from argen._core.glm._leverage_kernels import control_inflation
 from argen._core.glm._moment_kernels import monomials
 from argen._core.glm._nb_kernels import dispersion_of_controls
@@ -19,6 +19,7 @@ from argen._core.glm._pair_kernels import fit_pairs, move_weights, tabulate_cont
 from argen._core.glm._segment_kernels import stratum_factors
 from argen._core.glm.families import FAMILIES
 from argen._core.glm.reduced_form import ReducedForm, ReducedFormFit
+from argen._core.measured._gene_sum_kernels import sums_by_group
 from argen._core.screen import CONTROL, Covariates, Screen, build_screen
 
 __all__ = ["PARTS", "compile_parts", "is_compiled"]
@@ -56,11 +57,14 @@ def _reduced_forms(screen: Screen, phi: float = 0.0) -> ReducedForm:
         fit.refit(y, instruments)
     form = ReducedFormFit(screen, 0, hc3=True, phi=phi).refit(y, everything, keep=False)
     form.residuals(y, screen.design, hc3=True)
+    design, ones = screen.design, np.ones(screen.n_cells)
+    factor, segment = np.ones(len(design.seg_stratum)), np.zeros(screen.n_cells, dtype=np.int64)
+    scores_of_cells(y, ones, design.numeric, design.numeric_bound, np.zeros(1), factor, segment, phi, ones.copy())
     return form
 
 
 def _pairs(screen: Screen) -> None:
-    y, design, series = screen.counts_of(0), screen.design, monomials(screen.design.numeric.shape[1])
+    y, design, series = screen.counts_of(0), screen.design, monomials(screen.design.numeric.shape[0])
     theta, w, square = np.zeros(design.n_nuisance), design.depth.copy(), np.eye(design.n_nuisance)
     kappa, inflation = move_weights(design, theta, w), np.ones(len(w))
     control_inflation(design, kappa, w, 0.0, square, inflation)
@@ -68,10 +72,12 @@ def _pairs(screen: Screen) -> None:
     fit_pairs(y, design, series, controls, 3, 1.0, True)  # noqa: FBT003
     stratum_factors(design, theta, kappa)
     dispersion_of_controls(y, design, kappa, w, design.n_nuisance, 1.0)
+    used, sums = np.ones(len(y), dtype=bool), np.empty((4, screen.n_groups + 1))
+    sums_by_group(y, design, used, theta, np.empty(len(y)), np.empty(len(y)), sums)
 
 
 def _negative_binomial_pairs(screen: Screen) -> None:
-    y, design, series = screen.counts_of(0), screen.design, monomials(screen.design.numeric.shape[1])
+    y, design, series = screen.counts_of(0), screen.design, monomials(screen.design.numeric.shape[0])
     theta, square, p = np.zeros(design.n_nuisance), np.eye(design.n_nuisance), screen.n_genes
     tables = nb_tabulate_controls(y, design, series, theta, _DISPERSION, square, True)  # noqa: FBT003
     status, numbers = np.zeros(p, dtype=np.int64), [np.ones(p) for _ in range(4)]
@@ -87,7 +93,7 @@ def _diagnostics(screen: Screen) -> None:
     W, out = np.ones((len(rows), design.n_nuisance)), np.zeros((screen.n_cells, 2 * len(rows)))
     group_influence(ones, design, rows, np.ones(len(rows)), W, W, out[:, : len(rows)])
     weights = np.ones((screen.n_cells, 2))
-    sums = (np.zeros((n, 2)) for n in (screen.n_groups + 1, len(design.stratum_level), design.numeric.shape[1]))
+    sums = (np.zeros((n, 2)) for n in (screen.n_groups + 1, len(design.stratum_level), design.numeric.shape[0]))
     weighted_sums(ones, weights, design, *sums)
 
 

@@ -45,7 +45,7 @@ class Design(NamedTuple):
     """
 
     depth: np.ndarray  # (n,)
-    numeric: np.ndarray  # (n, r)
+    numeric: np.ndarray  # (r, n), so that loops over cells are vectorised
     seg_start: np.ndarray  # (n_seg + 1,) first cell of each segment
     seg_stratum: np.ndarray  # (n_seg,)
     group_seg: np.ndarray  # (p + 2,) first segment of each group
@@ -58,7 +58,7 @@ class Design(NamedTuple):
     @property
     def n_nuisance(self) -> int:
         """Number of nuisance coefficients q = G + O + r."""
-        return self.n_levels + self.stratum_dummies.shape[1] + self.numeric.shape[1]
+        return self.n_levels + self.stratum_dummies.shape[1] + self.numeric.shape[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ def regroup(screen: Screen, group: np.ndarray, n_groups: int, keep: np.ndarray |
     old = screen.design
     stratum = screen.stratum[rows]
     _, level = np.unique(old.stratum_level[stratum], return_inverse=True)
-    covariates = Covariates(level.ravel(), old.stratum_dummies[stratum], old.numeric[rows], screen.covariate_names)
+    covariates = Covariates(level.ravel(), old.stratum_dummies[stratum], old.numeric[:, rows].T, screen.covariate_names)
     design, order = build_design(group[rows], old.depth[rows], covariates, n_groups)
     cells = rows[order]
     shifted = None if screen.shifted is None else screen.shifted[cells]
@@ -246,7 +246,7 @@ def build_design(
     dummies = np.ascontiguousarray(strata[:, 1:], dtype=np.float64)
     design = Design(
         depth=np.ascontiguousarray(depth[order], dtype=np.float64),
-        numeric=np.ascontiguousarray(covariates.numeric[order], dtype=np.float64),
+        numeric=np.ascontiguousarray(covariates.numeric[order].T, dtype=np.float64),
         seg_start=np.append(new_segment, len(order)).astype(np.int64),
         seg_stratum=stratum[new_segment].astype(np.int64),
         group_seg=np.searchsorted(group[new_segment], np.arange(p + 2)).astype(np.int64),

@@ -32,17 +32,16 @@ def test_moments_move_as_the_cells_do(seed, far, near):
     _series_kernels.move_components(design, used, moments, shift, sums)
     direct = np.empty_like(sums)
     _segment_kernels.reweight(design, used, shift, w, direct)
-    scale = np.abs(design.numeric[:, 0]).max() ** np.arange(3)  # odd moments of few cells may cancel
+    scale = np.abs(design.numeric[0]).max() ** np.arange(3)  # odd moments of few cells may cancel
     np.testing.assert_allclose(sums / scale, direct / scale, rtol=0, atol=2e-12 * direct[:, 0].max())
 
 
 @pytest.mark.parametrize("reach", [0.01, 0.0624, 0.07, 1.0, 7.9, 8.1, 30.0])
 def test_weights_move_near_and_far(reach):
-    numeric = np.linspace(-1.0, 1.0, 41)[:, None]
-    for function in (_segment_kernels.shift_weights, _segment_kernels.shift_weights.py_func):
-        w = np.full(41, 2.0)
-        function(numeric, np.ones(1), 0, 41, np.array([reach]), w)
-        np.testing.assert_allclose(w, 2.0 * np.exp(reach * numeric[:, 0]), rtol=3e-14)
+    numeric = np.linspace(-1.0, 1.0, 41)[None]
+    w = np.full(41, 2.0)
+    _segment_kernels.shift_weights(numeric, np.ones(1), 0, 41, np.array([reach]), w)
+    np.testing.assert_allclose(w, 2.0 * np.exp(reach * numeric[0]), rtol=3e-14)
 
 
 @pytest.mark.parametrize("numeric", [0, 1, 2, 3])
@@ -51,7 +50,7 @@ def test_a_fit_solves_its_equations(numeric, slope):
     """Z'(y − μ) = 0, summed over the cells as they are, where γ ends near its start and far from it."""
     data = random_screen(31, n=2000, levels=4, dummies=1, numeric=numeric, log_mean=0.5)
     screen, design = data.screen, data.screen.design
-    tilt = np.exp(slope * design.numeric[:, 0]) if numeric else np.ones(screen.n_cells)
+    tilt = np.exp(slope * design.numeric[0]) if numeric else np.ones(screen.n_cells)
     y = np.random.default_rng(1).poisson(design.depth * tilt).astype(float)
     counts = GeneCounts.of_matrix(sparse.csc_array(y[:, None]))
     changed = replace(screen, genes=screen.genes[:1], counts=counts)
@@ -61,7 +60,7 @@ def test_a_fit_solves_its_equations(numeric, slope):
         [
             np.eye(design.n_levels)[design.stratum_level[screen.stratum]],
             design.stratum_dummies[screen.stratum],
-            design.numeric,
+            design.numeric.T,
         ]
     )
     x = np.column_stack([screen.group[:, None] == form.instruments, nuisance])

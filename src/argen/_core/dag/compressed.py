@@ -132,7 +132,7 @@ class EquationCells:
         x_base, x_rest = np.empty(((1 + r) * K, len(base))), np.empty(((1 + r) * K, len(rest)))
         for k, score in enumerate(scores):
             for x, cells in ((x_base, base), (x_rest, rest)):
-                np.take(score, cells, out=x[k])
+                np.take(score, cells, out=x[k], mode="clip")  # the default copies twice
         for x, cells in ((x_base, base), (x_rest, rest)):
             for a, m in enumerate(influence.numeric):
                 np.multiply(x[:K], m[cells], out=x[(a + 1) * K : (a + 2) * K])

@@ -18,10 +18,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from argen._core.glm._influence_kernels import scores_of_cells
 from argen._core.glm.families import rows_of
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.parallel import Map
-from argen._core.screen import Design, Screen
+from argen._core.screen import Screen
 
 __all__ = ["CellInfluence"]
 
@@ -59,12 +60,13 @@ class CellInfluence:
         self.place[self._cell] = np.arange(len(self._cell))
         n_strata = len(screen.design.stratum_level)
         self.start = np.concatenate([[0], np.cumsum(np.bincount(stratum, minlength=n_strata))])
-        self.numeric = np.ascontiguousarray(screen.design.numeric[self._cell].T)
+        self.numeric = np.ascontiguousarray(screen.design.numeric[:, self._cell])
         self.group = screen.group[self._cell]
-        self._segment = np.repeat(np.arange(len(screen.design.seg_stratum)), np.diff(screen.design.seg_start))[
-            self._cell
-        ]
-        self._kept: dict[int, tuple[ReducedForm, np.ndarray]] = {}
+        segment = np.repeat(np.arange(len(screen.design.seg_stratum)), np.diff(screen.design.seg_start))
+        self._segment = segment[self._cell]
+        self._counts, self._depth = screen.counts.of_cells(self._cell), screen.design.depth[self._cell]
+        self._asked: dict[int, ReducedForm] = {}
+        self._kept: dict[int, np.ndarray] = {}
 
     def combine(
         self, genes: Sequence[int], forms: Sequence[ReducedForm], weights: Sequence[np.ndarray], map_: Map = map
@@ -87,32 +89,47 @@ class CellInfluence:
         return total
 
     def scores(self, gene: int, form: ReducedForm) -> np.ndarray:
-        """Scores r of one reduced form, cells by stratum; kept as long as there is room. Not to be changed."""
-        kept, column = self._kept.get(gene, (None, None))
+        """Scores r of one reduced form, cells by stratum. Not to be changed.
+
+        Those of a form that is asked for again are kept as long as there is room: most forms serve one equation.
+        """
+        last = self._asked.get(gene)
         # The scores do not know what the coefficients count for in a first stage.
-        if kept is None or kept.theta is not form.theta or kept.effect is not form.effect:
-            column = self._scores(self._screen.counts_of(gene), self._screen.design_of(gene), form)
-            if (len(self._kept) + 1) * column.nbytes <= _CACHE or gene in self._kept:
-                self._kept[gene] = form, column
+        if last is None or last.theta is not form.theta or last.effect is not form.effect:
+            self._asked[gene] = form
+            self._kept.pop(gene, None)
+            return self._scores(gene, form)
+        if gene in self._kept:
+            return self._kept[gene]
+        column = self._scores(gene, form)
+        if (len(self._kept) + 1) * column.nbytes <= _CACHE:
+            self._kept[gene] = column
         return column
 
-    def _scores(self, y: np.ndarray, design: Design, form: ReducedForm) -> np.ndarray:
+    def _scores(self, gene: int, form: ReducedForm) -> np.ndarray:
+        design = self._screen.design_of(gene)
         if self._hc3:
-            return form.residuals(y, design, hc3=True)[self._cell]
+            return form.residuals(self._screen.counts_of(gene), design, hc3=True)[self._cell]
+        depth = self._depth if design is self._screen.design else design.depth[self._cell]
         G, O = design.n_levels, design.stratum_dummies.shape[1]
         theta, row = form.theta, rows_of(form.instruments, self._screen.n_groups)
         by_stratum = np.exp(theta[design.stratum_level] + design.stratum_dummies @ theta[G : G + O])
         effect = np.append(np.where(form.separated, 0.0, np.exp(form.effect)), 1.0)[row]  # row −1: the baseline
         by_segment = by_stratum[design.seg_stratum] * np.repeat(effect, np.diff(design.group_seg))
-        by_segment[~(by_segment > 0.0)] = 0.0
-        mean = np.exp(theta[G + O :] @ self.numeric)
-        mean *= design.depth[self._cell]
-        mean *= by_segment[self._segment]
-        score = y[self._cell] - mean
-        if form.phi:
-            score /= 1.0 + form.phi * mean
-        # Nothing is known of a cell whose mean is 0 or unknown.
-        score[mean == 0.0] = 0.0
+        by_segment[~(by_segment > 0.0)] = 0.0  # nothing is known of a cell whose mean is 0 or unknown
+        score = np.empty(len(depth))
+        gamma = np.ascontiguousarray(theta[G + O :])
+        scores_of_cells(
+            self._counts.dense(gene),
+            depth,
+            self.numeric,
+            design.numeric_bound,
+            gamma,
+            by_segment,
+            self._segment,
+            form.phi,
+            score,
+        )
         return score
 
     def _add(

@@ -165,7 +165,7 @@ def _second_stage(screen: Screen, target: int, shifts: np.ndarray) -> _SecondSta
     group, level, y = group[informative], level[informative], y[informative]
     levels = np.unique(level, return_inverse=True)[1]
     dense = np.column_stack([shifts[group], (group == target).astype(float)])
-    covariates = np.column_stack([design.stratum_dummies[screen.stratum], design.numeric])[informative]
+    covariates = np.column_stack([design.stratum_dummies[screen.stratum], design.numeric.T])[informative]
     blocks = [
         tabmat.DenseMatrix(dense[:, dense.any(axis=0)]),
         tabmat.CategoricalMatrix(levels),

@@ -99,7 +99,7 @@ def _arguments(test: str, hc: str, pooled: bool) -> dict[str, Any]:  # noqa: FBT
 
 
 def _fits_of_gene(screen: Screen, gene: int, *, phi: np.ndarray, **arguments: Any) -> Fits:
-    series = monomials(screen.design.numeric.shape[1])
+    series = monomials(screen.design.numeric.shape[0])
     return fit_gene(screen.counts_of(gene), screen.design_of(gene), series, phi=float(phi[gene]), **arguments)
 
 
@@ -110,7 +110,7 @@ def _dispersion_and_fits(
     controls = fit_controls(y, design) if has_control_counts(y, design) else None
     dispersion = dispersion_of(y, design, controls)
     phi = float(dispersion[1]) if by_dispersion else 0.0
-    series = monomials(design.numeric.shape[1])
+    series = monomials(design.numeric.shape[0])
     return dispersion, fit_gene(y, design, series, phi=phi, controls=controls, **arguments)
 
 

@@ -174,7 +174,7 @@ class _Block:
             sums[design.stratum_level[s]] += total
             for o in np.flatnonzero(design.stratum_dummies[s]):
                 sums[G + o] += total * design.stratum_dummies[s, o]
-        for a, m in enumerate(design.numeric[self._order].T):
+        for a, m in enumerate(design.numeric[:, self._order]):
             sums[G + O + a] = self._by_stratum @ (X * m[:, None])
         return np.ascontiguousarray(sums.swapaxes(0, 1))
 

@@ -195,7 +195,7 @@ def moves_of(screen: Screen, gene: int, form: ReducedForm, weights: np.ndarray, 
     """Σ_i (w_i − 1) IF_k,i on the form's instruments, shape (draws, instruments)."""
     design = screen.design
     score = form.residuals(screen.counts_of(gene), screen.design_of(gene), hc3=hc3)
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[0]
     by_group, by_stratum, total = (
         np.zeros((n, weights.shape[1])) for n in (screen.n_groups + 1, len(design.stratum_level), design.n_nuisance)
     )

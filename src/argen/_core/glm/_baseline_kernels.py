@@ -3,46 +3,57 @@
 import numpy as np
 
 from argen._core._jit import kernel
-from argen._core.glm._linear_kernels import copy_to
 from argen._core.glm._moment_kernels import add_cells, empty_tables
-from argen._core.glm._segment_kernels import shift_weights, weight_components
+from argen._core.glm._segment_kernels import cells_between, shift_weights, weight_components
 
-__all__ = ["move_to_baseline", "tabulate_baseline", "take_from_baseline"]
+__all__ = ["change_baseline", "instrument_sums", "tabulate_baseline"]
 
 
 @kernel
-def tabulate_baseline(y, design, mono, row, gamma, w, sums):
-    """Weights of all cells at γ, components of the instrument groups, moment tables of all other cells."""
-    copy_to(design.depth, w)
-    shift_weights(design.numeric, design.numeric_bound, 0, len(w), gamma, w)
-    tables, ones = empty_tables(design, mono, gamma), np.ones(len(w))
+def tabulate_baseline(y, design, mono, row, gamma):
+    """Moment tables, at γ, of the cells of all groups that are no instruments."""
+    tables, w = empty_tables(design, mono, gamma), np.empty(len(y))
     for j in range(len(row)):
-        first, last = design.group_seg[j], design.group_seg[j + 1]
-        if row[j] >= 0:
-            weight_components(design.numeric, design.seg_start, first, last, w, sums)
-        else:
-            add_cells(y, w, ones, design, mono, first, last, 1.0, tables)
+        if row[j] < 0:
+            add_group(y, design, mono, j, 1.0, w, tables)
     return tables
 
 
 @kernel
-def move_to_baseline(y, design, mono, j, gamma, w, ones, tables):
-    """Add instrument group j, whose weights are at `gamma`, to the tables of the baseline; `ones`: (n,)."""
-    first, last = design.group_seg[j], design.group_seg[j + 1]
-    lo, hi, shift = design.seg_start[first], design.seg_start[last], np.empty(len(gamma))
-    for a in range(len(gamma)):
-        shift[a] = tables.gamma[a] - gamma[a]
-    shift_weights(design.numeric, design.numeric_bound, lo, hi, shift, w)
-    add_cells(y, w, ones, design, mono, first, last, 1.0, tables)
+def change_baseline(y, design, mono, row, before, tables):
+    """Add the instruments of `before` that are none in `row` to the tables, and take out those that are new.
+
+    Both hold the row of each group among the instruments, −1 for the baseline; shape (p + 1,).
+    """
+    w = np.empty(len(y))
+    for j in range(len(row)):
+        if row[j] < 0 and before[j] >= 0:
+            add_group(y, design, mono, j, 1.0, w, tables)
+        elif row[j] >= 0 and before[j] < 0:
+            add_group(y, design, mono, j, -1.0, w, tables)
 
 
 @kernel
-def take_from_baseline(y, design, mono, j, gamma, w, ones, sums, tables):
-    """Take group j, whose weights are at the tables' γ, out of the baseline; its weights and components at `gamma`."""
+def add_group(y, design, mono, j, sign, w, tables):
+    """Add the cells of group j to the tables, or take them out (`sign` −1); `w` gets their weights."""
     first, last = design.group_seg[j], design.group_seg[j + 1]
-    lo, hi, shift = design.seg_start[first], design.seg_start[last], np.empty(len(gamma))
-    add_cells(y, w, ones, design, mono, first, last, -1.0, tables)
-    for a in range(len(gamma)):
-        shift[a] = gamma[a] - tables.gamma[a]
-    shift_weights(design.numeric, design.numeric_bound, lo, hi, shift, w)
-    weight_components(design.numeric, design.seg_start, first, last, w, sums)
+    weights_of_group(design, j, tables.gamma, w)
+    add_cells(y, w, np.empty(0), design, mono, first, last, sign, tables)
+
+
+@kernel
+def weights_of_group(design, j, gamma, w):
+    """W = ℓ exp(m'γ) of the cells of group j."""
+    lo, hi = design.seg_start[design.group_seg[j]], design.seg_start[design.group_seg[j + 1]]
+    for i in cells_between(lo, hi):
+        w[i] = design.depth[i]
+    shift_weights(design.numeric, design.numeric_bound, lo, hi, gamma, w)
+
+
+@kernel
+def instrument_sums(design, row, gamma, w, sums):
+    """Weights at γ of the cells of the instruments, and components of their segments."""
+    for j in range(len(row)):
+        if row[j] >= 0:
+            weights_of_group(design, j, gamma, w)
+            weight_components(design.numeric, design.seg_start, design.group_seg[j], design.group_seg[j + 1], w, sums)

@@ -10,7 +10,7 @@ import numpy as np
 
 from argen._core._jit import lean_inlined, lean_kernel, reassociated
 from argen._core.glm._moment_kernels import Tables
-from argen._core.glm._segment_kernels import add_moments, shifted_weights
+from argen._core.glm._segment_kernels import add_moments, cells_between, shifted_weights
 
 __all__ = [
     "Controls",
@@ -154,19 +154,19 @@ def dummy_factors(design, coefficients, out):
 @lean_kernel
 def group_counts(y, design, j, y_level, y_border):
     """Add the counts of the supported cells of group j to level and border totals; returns their sum."""
-    O, r = design.stratum_dummies.shape[1], design.numeric.shape[1]
+    O, r = design.stratum_dummies.shape[1], design.numeric.shape[0]
     total = 0.0
     for seg in range(design.group_seg[j], design.group_seg[j + 1]):
         s = design.seg_stratum[seg]
         if not design.stratum_supported[s]:
             continue
         count, lo, hi = 0.0, design.seg_start[seg], design.seg_start[seg + 1]
-        for i in range(lo, hi):
+        for i in cells_between(lo, hi):
             count += y[i]
         for a in range(r):
             moment = 0.0
-            for i in range(lo, hi):
-                moment += y[i] * design.numeric[i, a]
+            for i in cells_between(lo, hi):
+                moment += y[i] * design.numeric[a, i]
             y_border[O + a] += moment
         y_level[design.stratum_level[s]] += count
         for o in range(O):
@@ -178,17 +178,18 @@ def group_counts(y, design, j, y_level, y_border):
 @lean_kernel
 def perturbation_components(design, j, w, shift, weight, out):
     """Components (segments, K) of the supported segments of group j at γ + shift; `weight` gets the cells' weights."""
-    numeric, r = design.numeric, design.numeric.shape[1]
+    numeric, r = design.numeric, design.numeric.shape[0]
     first = design.group_seg[j]
     lo, hi = design.seg_start[first], design.seg_start[design.group_seg[j + 1]]
     shifted_weights(numeric, design.numeric_bound, lo, hi, shift, w, weight)
+    origin = np.uint64(lo)
     for seg in range(first, design.group_seg[j + 1]):
         v0, v1, v2 = 0.0, 0.0, 0.0
         row, supported = seg - first, design.stratum_supported[design.seg_stratum[seg]]
-        cells = range(design.seg_start[seg], design.seg_start[seg + 1] if supported else design.seg_start[seg])
+        cells = cells_between(design.seg_start[seg], design.seg_start[seg + 1] if supported else design.seg_start[seg])
         if r == 1:  # the usual case, kept in registers
             for i in cells:
-                v, m = weight[i - lo], numeric[i, 0]
+                v, m = weight[i - origin], numeric[0, i]
                 vm = v * m
                 v0 += v
                 v1 += vm
@@ -197,6 +198,6 @@ def perturbation_components(design, j, w, shift, weight, out):
         else:
             out[row, 1:] = 0.0
             for i in cells:
-                v0 += weight[i - lo]
-                add_moments(out, row, weight[i - lo], numeric, i)
+                v0 += weight[i - origin]
+                add_moments(out, row, weight[i - origin], numeric, i)
         out[row, 0] = v0

@@ -3,6 +3,7 @@
 import numpy as np
 
 from argen._core._jit import kernel
+from argen._core.glm._segment_kernels import cells_between
 
 __all__ = ["weighted_sums"]
 
@@ -15,12 +16,12 @@ def weighted_sums(score, weights, design, by_group, by_stratum, by_numeric):
         for seg in range(design.group_seg[g], design.group_seg[g + 1]):
             s = design.seg_stratum[seg]
             of_segment[:] = 0.0
-            for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+            for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
                 r = score[i]
                 for b in range(n_draws):
                     of_segment[b] += r * weights[i, b]
                 for c in range(by_numeric.shape[0]):
-                    r = score[i] * design.numeric[i, c]
+                    r = score[i] * design.numeric[c, i]
                     for b in range(n_draws):
                         by_numeric[c, b] += r * weights[i, b]
             for b in range(n_draws):

@@ -15,6 +15,7 @@ from argen._core.glm._linear_kernels import (
     product,
 )
 from argen._core.glm._moment_kernels import (
+    empty_tables,
     powers,
     residual_totals,
     shifted_components,
@@ -35,6 +36,7 @@ from argen._core.glm._series_kernels import N_MOMENTS, move_components, reweight
 __all__ = [
     "NEGLIGIBLE",
     "covariance_pieces",
+    "first_step",
     "fit_means",
     "leveraged_residuals",
     "shorten",
@@ -181,7 +183,7 @@ def newton(
     Returns the last step (∞ when γ has left the reach of the baseline's tables), the shift of γ that `w` still lacks,
     and whether `moments`, (N_MOMENTS, n_seg), are those of the segments at that w.
     """
-    q, r = len(theta), design.numeric.shape[1]
+    q, r = len(theta), design.numeric.shape[0]
     kappa = np.empty(len(design.stratum_level))
     H, L, W = np.zeros((q, q)), np.zeros((q, q)), np.zeros((len(y_row), q))
     scale, skipped, mu_total = np.zeros(q), np.zeros(q, np.bool_), np.zeros(q)
@@ -226,6 +228,19 @@ def newton(
             largest = min(largest, tol)
             break
     return largest, shift, tabulated
+
+
+@kernel
+def first_step(design, mono, row, y_total, y_row, theta):
+    """The first step of a cold start, from all cells, into `theta`."""
+    n_rows, n_seg = len(y_row), len(design.seg_stratum)
+    w, sums = design.depth, np.empty((n_seg, mono.column.shape[0]))  # the weights are not moved by one step
+    effect, expected, factor = np.ones(n_rows), np.zeros(n_rows), np.zeros(n_seg)
+    used, moments = np.ones(n_seg, np.bool_), np.empty((0, n_seg))
+    none = empty_tables(design, mono, np.zeros(design.numeric.shape[0]))
+    newton(
+        design, mono, used, row, y_total, y_row, none, theta, w, sums, moments, False, effect, expected, factor, 0.0, 1
+    )
 
 
 @kernel
@@ -314,7 +329,7 @@ def fit_means(y, design, mono, used, row, y_total, y_row, baseline, theta, w, su
     -------
     last step, E_j, effect factor d_j, W, H⁻¹, factors of the strata and of the segments, components of (y − μ)²
     """
-    q, n_seg, n_rows, r = len(theta), len(used), len(y_row), design.numeric.shape[1]
+    q, n_seg, n_rows, r = len(theta), len(used), len(y_row), design.numeric.shape[0]
     effect, expected, factor = np.ones(n_rows), np.zeros(n_rows), np.zeros(n_seg)
     moments = np.empty((N_MOMENTS if r == 1 else 0, n_seg))
     last, shift, tabulated = newton(

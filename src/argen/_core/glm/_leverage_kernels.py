@@ -11,6 +11,7 @@ import numpy as np
 
 from argen._core._jit import kernel, lean_inlined, lean_kernel
 from argen._core.glm._linear_kernels import apply, dot
+from argen._core.glm._segment_kernels import cells_between
 
 __all__ = ["control_inflation", "inflate", "inflation_of", "poisson_cells"]
 
@@ -26,7 +27,7 @@ def inflation_of(leverage):
 @lean_kernel
 def stratum_forms(design, H_inv, constant, linear):
     """z'H⁻¹z = constant + linear'm + m'Qm of the cells of each stratum; shapes (S,), (S, r)."""
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[0]
     for s in range(len(constant)):
         g, dummies = design.stratum_level[s], design.stratum_dummies[s]
         constant[s] = H_inv[g, g]
@@ -44,14 +45,14 @@ def stratum_forms(design, H_inv, constant, linear):
 @lean_inlined
 def numeric_form(design, i, linear, H_inv):
     """Linear'm + m'Qm of cell i."""
-    r = design.numeric.shape[1]
+    r = design.numeric.shape[0]
     first = H_inv.shape[0] - r
     value = 0.0
     for a in range(r):
         inner = linear[a]
         for b in range(r):
-            inner += H_inv[first + a, first + b] * design.numeric[i, b]
-        value += inner * design.numeric[i, a]
+            inner += H_inv[first + a, first + b] * design.numeric[b, i]
+        value += inner * design.numeric[a, i]
     return value
 
 
@@ -60,7 +61,7 @@ def poisson_cells(y, design, used, w, factor, score, weight):
     """Score y − μ and weight μ = factor · w of every cell of the used segments."""
     for seg in range(len(used)):
         if used[seg]:
-            for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+            for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
                 weight[i] = factor[seg] * w[i]
                 score[i] = y[i] - weight[i]
 
@@ -68,12 +69,12 @@ def poisson_cells(y, design, used, w, factor, score, weight):
 @kernel
 def control_inflation(design, kappa, w, phi, H_inv, out):
     """1 / (1 − h)² of the control cells under the fit on the controls alone; other cells keep their value."""
-    p, S, r = len(design.group_seg) - 2, len(design.stratum_level), design.numeric.shape[1]
+    p, S, r = len(design.group_seg) - 2, len(design.stratum_level), design.numeric.shape[0]
     constants, linears = np.empty(S), np.empty((S, r))
     stratum_forms(design, H_inv, constants, linears)
     for seg in range(design.group_seg[p], design.group_seg[p + 1]):
         s = design.seg_stratum[seg]
-        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+        for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
             mu = kappa[s] * w[i]
             leverage = mu / (1.0 + phi * mu) * (constants[s] + numeric_form(design, i, linears[s], H_inv))
             out[i] = inflation_of(leverage)
@@ -85,7 +86,7 @@ def inflate(design, used, row, score, weight, S, W, H_inv):
 
     For Poisson counts the score is y − μ and a = μ. S_j is the sum of the weights of instrument group j.
     """
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[0]
     strata = len(design.stratum_level)
     constants, linears, linear = np.empty(strata), np.empty((strata, r)), np.empty(r)
     stratum_forms(design, H_inv, constants, linears)
@@ -105,6 +106,6 @@ def inflate(design, used, row, score, weight, S, W, H_inv):
                 constant -= 2.0 * design.stratum_dummies[s, o] * h[G + o]
             for a in range(r):
                 linear[a] = linears[s, a] - 2.0 * h[G + O + a]
-            for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+            for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
                 leverage = weight[i] * (constant + numeric_form(design, i, linear, H_inv))
                 score[i] *= np.sqrt(inflation_of(leverage))

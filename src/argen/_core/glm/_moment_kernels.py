@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from argen._core._jit import kernel, lean_inlined, lean_kernel
+from argen._core.glm._segment_kernels import cells_between
 
 __all__ = [
     "Monomials",
@@ -27,6 +28,8 @@ __all__ = [
 # Truncation order by number of numeric covariates; the tables grow as binomial(order + 2 + r, r).
 _ORDER = {0: 0, 1: 8, 2: 6, 3: 5}
 _TRUNCATION_ERROR = 1e-10
+# Powers of one covariate, 0 … order + 2.
+_N_POWERS = 11
 
 
 class Monomials(NamedTuple):
@@ -101,9 +104,20 @@ def empty_tables(design, mono, gamma):
 def add_cells(y, w, inflation, design, mono, first, last, sign, tables):
     """Add the cells of the segments first … last-1, or take them out (`sign` −1).
 
-    Their weights w = ℓ exp(m'γ) are at the tables' γ; a is their `inflation`.
+    Their weights w = ℓ exp(m'γ) are at the tables' γ; a is their `inflation`, 1 if that has no entries.
     """
     n_mono, K = len(mono.parent), mono.column.shape[0]
+    if design.numeric.shape[0] == 1:
+        sums = np.zeros((len(design.stratum_level), 4, _N_POWERS))
+        add_powers(y, w, inflation, design, first, last, sums)
+        for s in range(len(sums)):
+            for e in range(n_mono):
+                tables.plain[e, s] += sign * sums[s, 0, e]
+                tables.with_y[e, s] += sign * sums[s, 1, e]
+                tables.squared[e, s] += sign * sums[s, 2, e]
+            for c in range(K):
+                tables.squares[c, s] += sign * sums[s, 3, c]
+        return
     value, sums, squares = np.ones(n_mono), np.empty((3, n_mono)), np.empty(K)
     for seg in range(first, last):
         add_segment(y, w, inflation, design, mono, seg, value, sums, squares)
@@ -117,14 +131,40 @@ def add_cells(y, w, inflation, design, mono, first, last, sign, tables):
 
 
 @lean_kernel
+def add_powers(y, w, inflation, design, first, last, sums):
+    """Σ v m^e of one covariate by stratum, (S, 4, powers), for v = w, ayw, aw² and, up to e = 2, ay².
+
+    Without a branch, and with a number of powers that is known when it is compiled.
+    """
+    inflated = len(inflation) > 0
+    for seg in range(first, last):
+        s = design.seg_stratum[seg]
+        for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
+            a = inflation[i] if inflated else 1.0
+            m, ay, aw = design.numeric[0, i], a * y[i], a * w[i]
+            plain, with_y, squared, square = w[i], ay * w[i], aw * w[i], ay * y[i]
+            for e in range(_N_POWERS):
+                sums[s, 0, e] += plain
+                sums[s, 1, e] += with_y
+                sums[s, 2, e] += squared
+                plain *= m
+                with_y *= m
+                squared *= m
+            sums[s, 3, 0] += square
+            sums[s, 3, 1] += square * m
+            sums[s, 3, 2] += square * m * m
+
+
+@lean_kernel
 def add_segment(y, w, inflation, design, mono, seg, value, sums, squares):
     """Moments of one segment for the weights w, ayw and aw², and the components for ay²; `value` begins with 1."""
     sums[:] = 0.0
     squares[:] = 0.0
-    for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+    for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
         for e in range(1, len(value)):
-            value[e] = value[mono.parent[e]] * design.numeric[i, mono.variable[e]]
-        aw, ay = inflation[i] * w[i], inflation[i] * y[i]
+            value[e] = value[mono.parent[e]] * design.numeric[mono.variable[e], i]
+        a = inflation[i] if len(inflation) > 0 else 1.0
+        aw, ay = a * w[i], a * y[i]
         for e in range(len(value)):
             v = w[i] * value[e]
             sums[0, e] += v

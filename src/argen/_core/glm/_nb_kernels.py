@@ -6,7 +6,7 @@ observed information −ds/dη = μ (1 + φy) / (1 + u)² is positive: Newton's 
 
 import numpy as np
 
-from argen._core._jit import kernel, lean_kernel
+from argen._core._jit import kernel, reassociated
 from argen._core.glm._fit_kernels import MAX_STEP, NEGLIGIBLE, factored_meat, mark_unknown_effects
 from argen._core.glm._leverage_kernels import inflate
 from argen._core.glm._linear_kernels import (
@@ -19,6 +19,7 @@ from argen._core.glm._linear_kernels import (
     largest_entry,
 )
 from argen._core.glm._segment_kernels import (
+    cells_between,
     expand_square,
     expand_total,
     group_sums,
@@ -46,7 +47,7 @@ def nb_cells(y, design, used, theta, row, factor, phi, information, score, weigh
         d = factor[row[j]] if row[j] >= 0 else 1.0
         for seg in range(design.group_seg[j], design.group_seg[j + 1]):
             f = d * kappa[design.seg_stratum[seg]] if used[seg] else 0.0
-            for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+            for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
                 mu = f * w[i]
                 inverse = 1.0 / (1.0 + phi * mu)
                 score[i] = (y[i] - mu) * inverse if f > 0.0 else 0.0
@@ -90,7 +91,7 @@ def nb_fit(y, design, used, row, y_row, phi, theta, effect, hc3, tol, max_iter):
     """
     q, n_rows, n = len(theta), len(y_row), len(y)
     score, weight = np.zeros(n), np.zeros(n)
-    n_comps = 1 + design.numeric.shape[1] + design.numeric.shape[1] * (design.numeric.shape[1] + 1) // 2
+    n_comps = 1 + design.numeric.shape[0] + design.numeric.shape[0] * (design.numeric.shape[0] + 1) // 2
     sums, by_stratum = np.empty((len(used), n_comps)), np.empty((len(design.stratum_level), n_comps))
     H, L, W, S = np.zeros((q, q)), np.zeros((q, q)), np.zeros((n_rows, q)), np.zeros(n_rows)
     scale, skipped, total, group_score = np.zeros(q), np.zeros(q, np.bool_), np.zeros(q), np.zeros((n_rows, q))
@@ -150,7 +151,7 @@ def nb_fit(y, design, used, row, y_row, phi, theta, effect, hc3, tol, max_iter):
 @kernel
 def complete_empty_groups(design, used, row, theta, y_row, W, effect):
     """For groups without counts the stand-in log(½ / (E + ½)), and the mean of z under the expected counts."""
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[0]
     kappa = np.empty(len(design.stratum_level))
     stratum_factors(design, theta, kappa)
     for j in range(len(row)):
@@ -163,17 +164,17 @@ def complete_empty_groups(design, used, row, theta, y_row, W, effect):
             if not used[seg]:
                 continue
             s = design.seg_stratum[seg]
-            for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+            for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
                 x = 0.0
                 for a in range(r):
-                    x += design.numeric[i, a] * theta[G + O + a]
+                    x += design.numeric[a, i] * theta[G + O + a]
                 mu = kappa[s] * design.depth[i] * np.exp(x)
                 expected += mu
                 W[k, design.stratum_level[s]] += mu
                 for o in range(O):
                     W[k, G + o] += mu * design.stratum_dummies[s, o]
                 for a in range(r):
-                    W[k, G + O + a] += mu * design.numeric[i, a]
+                    W[k, G + O + a] += mu * design.numeric[a, i]
         effect[k] = np.log(0.5 / (expected + 0.5)) if expected > 0.0 else np.nan
         if expected > 0.0:
             for a in range(W.shape[1]):
@@ -188,16 +189,19 @@ def dispersion_of_controls(y, design, kappa, w, n_parameters, largest):
     """
     first = design.seg_start[design.group_seg[len(design.group_seg) - 2]]
     n = len(y) - first
-    mu, square = np.empty(n), np.empty(n)
+    mu, square = np.empty(n), np.empty(n)  # of the cells with a mean
     excess, mu2, informative = 0.0, 0.0, 0
     for seg in range(design.group_seg[len(design.group_seg) - 2], len(design.seg_stratum)):
         k = kappa[design.seg_stratum[seg]]
-        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
-            mu[i - first] = k * w[i]
-            square[i - first] = (y[i] - k * w[i]) ** 2
-            excess += square[i - first] - y[i]
-            mu2 += mu[i - first] ** 2
-            informative += 1 if k > 0.0 else 0
+        for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
+            m = k * w[i]
+            e2 = (y[i] - m) ** 2
+            excess += e2 - y[i]
+            if m > 0.0:
+                mu[informative], square[informative] = m, e2
+                mu2 += m**2
+                informative += 1
+    mu, square = mu[:informative], square[:informative]
     statistic = excess / np.sqrt(2.0 * mu2) if mu2 > 0.0 else np.nan
     target = informative - n_parameters
     if pearson(mu, square, 0.0) <= target:
@@ -214,11 +218,10 @@ def dispersion_of_controls(y, design, kappa, w, n_parameters, largest):
     return 0.5 * (low + high), statistic
 
 
-@lean_kernel
+@reassociated
 def pearson(mu, square, phi):
     """Σ (y − μ)² / (μ + φμ²)."""
     total = 0.0
     for i in range(len(mu)):
-        if mu[i] > 0.0:
-            total += square[i] / (mu[i] * (1.0 + phi * mu[i]))
+        total += square[i] / (mu[i] * (1.0 + phi * mu[i]))
     return total

@@ -29,7 +29,7 @@ from argen._core.glm._linear_kernels import (
 )
 from argen._core.glm._moment_kernels import powers
 from argen._core.glm._pair_kernels import NOT_CONVERGED, NOT_ESTIMABLE, OK, OUT_OF_REACH, work_space
-from argen._core.glm._segment_kernels import add_moments, shift_weights, stratum_factors
+from argen._core.glm._segment_kernels import add_moments, cells_between, shift_weights, stratum_factors
 from argen._core.glm._variance_kernels import (
     control_form,
     degrees_of_freedom_factor,
@@ -105,7 +105,7 @@ def nb_tabulate_controls(y, design, mono, theta, phi, H_inv, hc3):
         stratum = design.seg_stratum[seg]
         if kappa[stratum] == 0.0:
             continue
-        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+        for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
             mu = kappa[stratum] * w[i]
             eulerian(mu, phi, e)
             s[0] = (y[i] - mu) / (1.0 + phi * mu)
@@ -117,7 +117,7 @@ def nb_tabulate_controls(y, design, mono, theta, phi, H_inv, hc3):
             q[3] = 6.0 * s[1] * s[2] + 2.0 * s[0] * s[3]
             q[4] = 6.0 * s[2] * s[2] + 8.0 * s[1] * s[3] + 2.0 * s[0] * s[4]
             for k in range(1, last[_ORDER]):
-                value[k] = value[mono.parent[k]] * design.numeric[i, mono.variable[k]]
+                value[k] = value[mono.parent[k]] * design.numeric[mono.variable[k], i]
             for n in range(_ORDER + 1):
                 for k in range(last[n]):
                     score[n, stratum, k] += s[n] * value[k]
@@ -161,7 +161,7 @@ def sum_far_strata(y, design, controls, shift, gamma, observed, weights, scores)
     `weights` gets those of the observed or the expected information, `scores` those of s, or of s² with the expected
     information; either may have fewer rows than there are components.
     """
-    r = design.numeric.shape[1]
+    r = design.numeric.shape[0]
     far = numeric_reach(design, gamma)
     row = np.empty((2, 1 + r + r * (r + 1) // 2))
     for s in range(len(shift)):
@@ -169,10 +169,10 @@ def sum_far_strata(y, design, controls, shift, gamma, observed, weights, scores)
             continue
         row[:] = 0.0
         seg = controls.segment[s]
-        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+        for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
             x = shift[s]
             for a in range(r):
-                x += design.numeric[i, a] * gamma[a]
+                x += design.numeric[a, i] * gamma[a]
             mu = controls.kappa[s] * controls.w[i] * np.exp(x)
             inverse = 1.0 / (1.0 + controls.phi * mu)
             score, weight = (y[i] - mu) * inverse, mu * inverse
@@ -200,7 +200,7 @@ def numeric_reach(design, gamma):
 @lean_kernel
 def assemble(design, j, space):
     """Border matrix with the levels profiled out, from the weights' components of controls and group."""
-    O, r = design.stratum_dummies.shape[1], design.numeric.shape[1]
+    O, r = design.stratum_dummies.shape[1], design.numeric.shape[0]
     dummies, bd = design.stratum_dummies, O + r + 1
     space.acc[:] = 0.0
     for s in range(len(design.stratum_level)):
@@ -229,17 +229,17 @@ def assemble(design, j, space):
 @kernel
 def group_cells(y, design, controls, space, j, shift, gamma, tau, observed, border, level):
     """Weights' components of the segments of group j; adds its scores to those of the border and of the levels."""
-    O, r = design.stratum_dummies.shape[1], design.numeric.shape[1]
+    O, r = design.stratum_dummies.shape[1], design.numeric.shape[0]
     first = design.group_seg[j]
     for seg in range(first, design.group_seg[j + 1]):
         s, row = design.seg_stratum[seg], seg - first
         space.perturbation[row] = 0.0
         if not design.stratum_supported[s] or controls.kappa[s] == 0.0:
             continue
-        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+        for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
             x = shift[s] + tau
             for a in range(r):
-                x += design.numeric[i, a] * gamma[a]
+                x += design.numeric[a, i] * gamma[a]
             mu = controls.kappa[s] * controls.w[i] * np.exp(x)
             inverse = 1.0 / (1.0 + controls.phi * mu)
             score, weight = (y[i] - mu) * inverse, mu * inverse
@@ -251,14 +251,14 @@ def group_cells(y, design, controls, space, j, shift, gamma, tau, observed, bord
             for o in range(O):
                 border[o] += score * design.stratum_dummies[s, o]
             for a in range(r):
-                border[O + a] += score * design.numeric[i, a]
+                border[O + a] += score * design.numeric[a, i]
             border[O + r] += score
 
 
 @kernel
 def nb_newton(y, design, mono, controls, space, j, tau):
     """Newton's method with the levels profiled out; returns the status, τ, the strata's shifts of η and that of γ."""
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[0]
     S, bd = len(design.stratum_level), O + r + 1
     levels, dummies, gamma, shift = np.zeros(G), np.zeros(O), np.zeros(r), np.zeros(S)
     order = _ORDER if r == 0 else min(_ORDER, controls.degree[len(controls.degree) - 1])
@@ -322,7 +322,7 @@ def nb_newton(y, design, mono, controls, space, j, tau):
 @kernel
 def nb_variance(y, design, mono, controls, space, j, tau, shift, gamma, hc):
     """Variance of τ̂, Σ s² (x'A⁻¹e_τ)² with the expected information A = Σ a xx'; `hc` is 0, 1 or 3."""
-    O, r = design.stratum_dummies.shape[1], design.numeric.shape[1]
+    O, r = design.stratum_dummies.shape[1], design.numeric.shape[0]
     K, numeric, linear = space.comps.shape[0], design.numeric, np.empty(r)
     powers(mono, gamma, 1.0, space.power)
     expand(controls.weight, 0, _ORDER_VARIANCE, mono, controls, shift, space.power, K, space.comps)
@@ -345,11 +345,11 @@ def nb_variance(y, design, mono, controls, space, j, tau, shift, gamma, hc):
         g = design.stratum_level[s]
         if hc == 3:
             shared, own = segment_leverage(design, space, s, linear), 1.0 / space.rate[g]
-        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+        for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
             x, influence = shift[s] + tau, space.constant[s] + slope[r]
             for k in range(r):
-                x += numeric[i, k] * gamma[k]
-                influence += numeric[i, k] * slope[k]
+                x += numeric[k, i] * gamma[k]
+                influence += numeric[k, i] * slope[k]
             mu = controls.kappa[s] * controls.w[i] * np.exp(x)
             inverse = 1.0 / (1.0 + controls.phi * mu)
             square = ((y[i] - mu) * inverse * influence) ** 2

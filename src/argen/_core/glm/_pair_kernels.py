@@ -15,7 +15,7 @@ from argen._core.glm._border_kernels import (
 from argen._core.glm._fit_kernels import NEGLIGIBLE, shorten
 from argen._core.glm._linear_kernels import cholesky, cholesky_solve, copy_to, largest_entry
 from argen._core.glm._moment_kernels import add_cells, empty_tables, powers, shifted_components, within_reach
-from argen._core.glm._segment_kernels import shift_weights, stratum_factors
+from argen._core.glm._segment_kernels import cells_between, shift_weights, stratum_factors
 from argen._core.glm._variance_kernels import pair_variance, score_statistics
 
 __all__ = [
@@ -56,7 +56,7 @@ def tabulate_controls(y, design, mono, theta, w, kappa, inflation, H_inv, B):
     share of its group among the cells.
     """
     p, n_seg = len(design.group_seg) - 2, len(design.seg_stratum)
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[0]
     y_level, y_border = np.zeros(G), np.zeros(O + r + 1)
     group_counts(y, design, p, y_level, y_border)
 
@@ -72,7 +72,7 @@ def pooled_dispersion(y, design, kappa, w):
     excess, mu2 = 0.0, 0.0
     for seg in range(design.group_seg[len(design.group_seg) - 2], len(design.seg_stratum)):
         k = kappa[design.seg_stratum[seg]]
-        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+        for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
             mu = k * w[i]
             excess += (y[i] - mu) ** 2 - y[i]
             mu2 += mu * mu
@@ -82,7 +82,7 @@ def pooled_dispersion(y, design, kappa, w):
 @kernel
 def work_space(design, mono):
     """Buffers of one pair's fit."""
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[0]
     S, K, bd, q = len(design.stratum_level), mono.column.shape[0], O + r + 1, G + O + r
     segments, cells = 0, 0
     for j in range(len(design.group_seg) - 2):
@@ -120,7 +120,7 @@ def work_space(design, mono):
 @lean_kernel
 def assemble(design, j, space, effect):
     """Normal equations of the border at the current sums."""
-    r, dummies, level = design.numeric.shape[1], design.stratum_dummies, design.stratum_level
+    r, dummies, level = design.numeric.shape[0], design.stratum_dummies, design.stratum_level
     acc, comps, kappa, perturbation = space.acc, space.comps, space.kappa, space.perturbation
     first, last = design.group_seg[j], design.group_seg[j + 1]
     acc[:] = 0.0
@@ -180,7 +180,7 @@ def newton_pair(design, mono, controls, space, j, tau):
     Returns the status (OUT_OF_REACH: the series cannot follow) and τ; `space` has the shift of γ from the controls'
     fit.
     """
-    O, r = design.stratum_dummies.shape[1], design.numeric.shape[1]
+    O, r = design.stratum_dummies.shape[1], design.numeric.shape[0]
     bd, shift, step = O + r + 1, space.shift, space.step
     controls_at_start(design, mono, controls, space)
     for iteration in range(_MAX_ITERATIONS):

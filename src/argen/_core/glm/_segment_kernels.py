@@ -12,6 +12,7 @@ from argen._core.glm._linear_kernels import symmetrise
 
 __all__ = [
     "add_moments",
+    "cells_between",
     "count_totals",
     "expand_square",
     "expand_total",
@@ -32,21 +33,18 @@ _PARTS = 128.0
 
 
 @lean_inlined
+def cells_between(lo, hi):
+    """Cells lo … hi-1. Unsigned, so that no index is asked whether it counts from the end: loops are vectorised."""
+    return range(np.uint64(lo), np.uint64(hi))
+
+
+@lean_inlined
 def _exp_polynomial(x):
-    return 1.0 + x * (
-        1.0
-        + x
-        * (1 / 2)
-        * (
-            1.0
-            + x
-            * (1 / 3)
-            * (
-                1.0
-                + x * (1 / 4) * (1.0 + x * (1 / 5) * (1.0 + x * (1 / 6) * (1.0 + x * (1 / 7) * (1.0 + x * (1 / 8)))))
-            )
-        )
-    )
+    """Σ x^e / e! up to e = 8; in pairs, so that no product waits for all others; rounded once."""
+    x2 = x * x
+    x4 = x2 * x2
+    high = 1 / 24 + x * (1 / 120) + x2 * (1 / 720 + x * (1 / 5040)) + x4 * (1 / 40320)
+    return 1.0 + (x + (x2 * (1 / 2 + x * (1 / 6)) + x4 * high))
 
 
 @lean_inlined
@@ -76,7 +74,7 @@ def n_components(r):
 @lean_kernel
 def shift_weights(numeric, bound, lo, hi, shift, w):
     """W ← w · exp(m'shift) for the cells lo … hi-1."""
-    r = numeric.shape[1]
+    r = numeric.shape[0]
     reach = 0.0
     for a in range(r):
         reach += bound[a] * abs(shift[a])
@@ -84,62 +82,62 @@ def shift_weights(numeric, bound, lo, hi, shift, w):
         return
     if r == 1 and reach < _SMALL:  # no branch inside: the loop is vectorised
         d = shift[0]
-        for i in range(lo, hi):
-            x = numeric[i, 0] * d
+        for i in cells_between(lo, hi):
+            x = numeric[0, i] * d
             w[i] *= _exp_polynomial(x)
         return
     if r == 1 and reach < _SMALL * _PARTS:
         d = shift[0] / _PARTS
-        for i in range(lo, hi):
-            x = numeric[i, 0] * d
+        for i in cells_between(lo, hi):
+            x = numeric[0, i] * d
             w[i] *= _power_of_parts(_exp_polynomial(x))
         return
-    for i in range(lo, hi):
+    for i in cells_between(lo, hi):
         x = 0.0
         for a in range(r):
-            x += numeric[i, a] * shift[a]
+            x += numeric[a, i] * shift[a]
         w[i] *= small_exp(x)
 
 
 @lean_kernel
 def shifted_weights(numeric, bound, lo, hi, shift, w, out):
     """W · exp(m'shift) of the cells lo … hi-1, into the first entries of `out`."""
-    r = numeric.shape[1]
+    r, origin = numeric.shape[0], np.uint64(lo)
     reach = 0.0
     for a in range(r):
         reach += bound[a] * abs(shift[a])
     if reach == 0.0:
-        for i in range(lo, hi):
-            out[i - lo] = w[i]
+        for i in cells_between(lo, hi):
+            out[i - origin] = w[i]
     elif r == 1 and reach < _SMALL:  # no branch inside: the loop is vectorised
         d = shift[0]
-        for i in range(lo, hi):
-            x = numeric[i, 0] * d
-            out[i - lo] = w[i] * _exp_polynomial(x)
+        for i in cells_between(lo, hi):
+            x = numeric[0, i] * d
+            out[i - origin] = w[i] * _exp_polynomial(x)
     else:
-        for i in range(lo, hi):
+        for i in cells_between(lo, hi):
             x = 0.0
             for a in range(r):
-                x += numeric[i, a] * shift[a]
-            out[i - lo] = w[i] * small_exp(x)
+                x += numeric[a, i] * shift[a]
+            out[i - origin] = w[i] * small_exp(x)
 
 
 @lean_kernel
 def weight_components(numeric, start, first, last, w, out):
     """Components of the segments first … last-1 for the cell weight w."""
-    r = numeric.shape[1]
+    r = numeric.shape[0]
     for seg in range(first, last):
         v0, v1, v2 = 0.0, 0.0, 0.0
         if r == 1:  # the usual case, kept in registers
-            for i in range(start[seg], start[seg + 1]):
-                wm = w[i] * numeric[i, 0]
+            for i in cells_between(start[seg], start[seg + 1]):
+                wm = w[i] * numeric[0, i]
                 v0 += w[i]
                 v1 += wm
-                v2 += wm * numeric[i, 0]
+                v2 += wm * numeric[0, i]
             out[seg, 1], out[seg, 2] = v1, v2
         else:
             out[seg, 1:] = 0.0
-            for i in range(start[seg], start[seg + 1]):
+            for i in cells_between(start[seg], start[seg + 1]):
                 v0 += w[i]
                 add_moments(out, seg, w[i], numeric, i)
         out[seg, 0] = v0
@@ -148,21 +146,21 @@ def weight_components(numeric, start, first, last, w, out):
 @lean_kernel
 def residual_components(y, numeric, start, first, last, w, factor, out):
     """Components of the segments first … last-1 for the cell weight (y − factor · w)²."""
-    r = numeric.shape[1]
+    r = numeric.shape[0]
     for seg in range(first, last):
         v0, v1, v2 = 0.0, 0.0, 0.0
         f = factor[seg]
         if r == 1:
-            for i in range(start[seg], start[seg + 1]):
+            for i in cells_between(start[seg], start[seg + 1]):
                 e = y[i] - f * w[i]
-                em = e * numeric[i, 0]
+                em = e * numeric[0, i]
                 v0 += e * e
                 v1 += e * em
                 v2 += em * em
             out[seg, 1], out[seg, 2] = v1, v2
         else:
             out[seg, 1:] = 0.0
-            for i in range(start[seg], start[seg + 1]):
+            for i in cells_between(start[seg], start[seg + 1]):
                 e = y[i] - f * w[i]
                 v0 += e * e
                 add_moments(out, seg, e * e, numeric, i)
@@ -172,13 +170,13 @@ def residual_components(y, numeric, start, first, last, w, factor, out):
 @lean_inlined
 def add_moments(out, seg, v, numeric, i):
     """out[seg, 1:] += v · (m, mm') of cell i."""
-    r = numeric.shape[1]
+    r = numeric.shape[0]
     c = 1 + r
     for a in range(r):
-        va = v * numeric[i, a]
+        va = v * numeric[a, i]
         out[seg, 1 + a] += va
         for b in range(a + 1):
-            out[seg, c] += va * numeric[i, b]
+            out[seg, c] += va * numeric[b, i]
             c += 1
 
 
@@ -231,7 +229,7 @@ def stratum_totals(design, used, comps, factor, out):
 @lean_kernel
 def expand_total(design, comps, total):
     """Z'v 1 from the components of the strata."""
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[0]
     total[:] = 0.0
     for s in range(comps.shape[0]):
         total[design.stratum_level[s]] += comps[s, 0]
@@ -244,7 +242,7 @@ def expand_total(design, comps, total):
 @lean_kernel
 def expand_square(design, comps, square):
     """Z'vZ from the components of the strata."""
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[0]
     square[:] = 0.0
     for s in range(comps.shape[0]):
         g, dummies, v = design.stratum_level[s], design.stratum_dummies[s], comps[s]
@@ -269,7 +267,7 @@ def expand_square(design, comps, square):
 @lean_kernel
 def group_sums(design, used, row, comps, kappa, rows):
     """rows[row[j]] = Σ v z over instrument group j, from the components of its segments scaled by stratum."""
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[0]
     rows[:] = 0.0
     for j in range(len(row)):
         k = row[j]
@@ -301,7 +299,7 @@ def stratum_factors(design, theta, out):
 @lean_kernel
 def count_totals(y, design, used, row, y_total, y_row):
     """Z'y over the used cells and Σ y of each instrument group."""
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[0]
     y_total[:] = 0.0
     y_row[:] = 0.0
     for j in range(len(row)):
@@ -311,12 +309,12 @@ def count_totals(y, design, used, row, y_total, y_row):
             s = design.seg_stratum[seg]
             lo, hi = design.seg_start[seg], design.seg_start[seg + 1]
             count = 0.0
-            for i in range(lo, hi):
+            for i in cells_between(lo, hi):
                 count += y[i]
             for a in range(r):
                 moment = 0.0
-                for i in range(lo, hi):
-                    moment += y[i] * design.numeric[i, a]
+                for i in cells_between(lo, hi):
+                    moment += y[i] * design.numeric[a, i]
                 y_total[G + O + a] += moment
             y_total[design.stratum_level[s]] += count
             for o in range(O):

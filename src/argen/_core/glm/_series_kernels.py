@@ -7,7 +7,7 @@ cells of a segment.
 """
 
 from argen._core._jit import lean_inlined, lean_kernel
-from argen._core.glm._segment_kernels import any_used, shift_weights, weight_components
+from argen._core.glm._segment_kernels import any_used, cells_between, shift_weights, weight_components
 
 __all__ = ["N_MOMENTS", "move_components", "reweight_moments", "series_reaches"]
 
@@ -20,7 +20,7 @@ _REACH = 0.01
 @lean_inlined
 def series_reaches(design, shift):
     """Whether the series of :func:`move_components` is exact to 1e-12 at this shift of γ."""
-    return design.numeric.shape[1] == 1 and design.numeric_bound[0] * abs(shift[0]) <= _REACH
+    return design.numeric.shape[0] == 1 and design.numeric_bound[0] * abs(shift[0]) <= _REACH
 
 
 @lean_kernel
@@ -35,7 +35,7 @@ def reweight_moments(design, used, shift, w, moments, sums):
         if not any_used(used, first, last):
             continue
         shift_weights(numeric, design.numeric_bound, start[first], start[last], shift, w)
-        if numeric.shape[1] == 1:
+        if numeric.shape[0] == 1:
             segment_moments(numeric, start, first, last, w, moments, sums)
         else:
             weight_components(numeric, start, first, last, w, sums)
@@ -46,8 +46,8 @@ def segment_moments(numeric, start, first, last, w, moments, sums):
     """Moments Σ w m^e of the segments first … last-1; the first three are their components."""
     for seg in range(first, last):
         v0, v1, v2, v3, v4, v5, v6 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        for i in range(start[seg], start[seg + 1]):
-            m = numeric[i, 0]
+        for i in cells_between(start[seg], start[seg + 1]):
+            m = numeric[0, i]
             v, m2 = w[i], m * m
             vm, vm2 = v * m, v * m2
             vm4 = vm2 * m2

@@ -6,7 +6,7 @@ from argen._core._jit import lean_inlined, lean_kernel
 from argen._core.glm._leverage_kernels import inflation_of
 from argen._core.glm._linear_kernels import cholesky_solve, small_inverse
 from argen._core.glm._moment_kernels import residual_totals
-from argen._core.glm._segment_kernels import shifted_weights
+from argen._core.glm._segment_kernels import cells_between, shifted_weights
 
 __all__ = [
     "control_form",
@@ -64,7 +64,7 @@ def segment_leverage(design, space, s, linear):
 
     b = (dummies, m, 1) is a cell's border, b̄_g its mean over the cell's level.
     """
-    O, r, g = design.stratum_dummies.shape[1], design.numeric.shape[1], design.stratum_level[s]
+    O, r, g = design.stratum_dummies.shape[1], design.numeric.shape[0], design.stratum_level[s]
     bd, border, H_inv, inverse = O + r + 1, space.border, space.H_inv, space.inverse[g]
     border[:] = 0.0
     for o in range(O):
@@ -84,9 +84,9 @@ def segment_leverage(design, space, s, linear):
 @lean_inlined
 def leverage_form(design, space, i, g, shared, linear):
     """(b − b̄_g)'H⁻¹(b − b̄_g) of cell i, from what :func:`segment_leverage` left."""
-    O, r, form = design.stratum_dummies.shape[1], design.numeric.shape[1], shared
+    O, r, form = design.stratum_dummies.shape[1], design.numeric.shape[0], shared
     for a in range(r):
-        space.border[O + a] = design.numeric[i, a] - space.acc[1 + O + a, g] * space.inverse[g]
+        space.border[O + a] = design.numeric[a, i] - space.acc[1 + O + a, g] * space.inverse[g]
         inner = 0.0
         for b in range(a):
             inner += space.H_inv[O + a, O + b] * space.border[O + b]
@@ -101,10 +101,11 @@ def target_variance(y, design, j, w, space, effect, slope, hc3):
     With `hc3` the residuals are divided by 1 − h, h = μ (1 / Y_g + (b − b̄_g)'H⁻¹(b − b̄_g)), Y_g the counts of the
     level.
     """
-    numeric, r, kappa, linear = design.numeric, design.numeric.shape[1], space.kappa, space.step
+    numeric, r, kappa, linear = design.numeric, design.numeric.shape[0], space.kappa, space.step
     first, last = design.group_seg[j], design.group_seg[j + 1]
     lo, hi = design.seg_start[first], design.seg_start[last]
     shifted_weights(numeric, design.numeric_bound, lo, hi, space.shift, w, space.weight)
+    origin = np.uint64(lo)
     if hc3:
         small_inverse(space.L, space.H_inv)
     total, shared, own = 0.0, 0.0, 0.0
@@ -115,11 +116,11 @@ def target_variance(y, design, j, w, space, effect, slope, hc3):
         g, factor = design.stratum_level[s], effect * kappa[s]
         if hc3:
             shared, own = segment_leverage(design, space, s, linear), 1.0 / space.y_level[g]
-        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+        for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
             influence = space.constant[s] + slope[r]
             for a in range(r):
-                influence += numeric[i, a] * slope[a]
-            mu = factor * space.weight[i - lo]
+                influence += numeric[a, i] * slope[a]
+            mu = factor * space.weight[i - origin]
             square = ((y[i] - mu) * influence) ** 2
             if hc3:
                 square *= inflation_of(mu * (own + leverage_form(design, space, i, g, shared, linear)))
@@ -163,7 +164,7 @@ def score_statistics(design, j, controls, space, count, out):
     With the controls-only fit, U = Σ_j (y − μ), v = Σ_j (μ + φμ²) + P'H⁻¹BH⁻¹P with P = Σ_j μ z, which accounts for the
     estimated nuisance coefficients, κ₃ = Σ_j (μ + 3φμ² + 2φ²μ³), and no counts have the probability Π (1 + φμ)^(−1/φ).
     """
-    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[1]
+    G, O, r = design.n_levels, design.stratum_dummies.shape[1], design.numeric.shape[0]
     w, phi, P = controls.w, controls.phi, space.total
     P[:] = 0.0
     second, third, growth, log_growth = 0.0, 0.0, 0.0, 0.0
@@ -172,7 +173,7 @@ def score_statistics(design, j, controls, space, count, out):
         kappa, mean = controls.kappa[s], 0.0
         if not design.stratum_supported[s] or kappa == 0.0:
             continue
-        for i in range(design.seg_start[seg], design.seg_start[seg + 1]):
+        for i in cells_between(design.seg_start[seg], design.seg_start[seg + 1]):
             mu = kappa * w[i]
             mean += mu
             second += mu * mu
@@ -182,7 +183,7 @@ def score_statistics(design, j, controls, space, count, out):
                 log_growth += np.log1p(growth)
                 growth = 0.0
             for a in range(r):
-                P[G + O + a] += mu * design.numeric[i, a]
+                P[G + O + a] += mu * design.numeric[a, i]
         P[design.stratum_level[s]] += mean
         for o in range(O):
             P[G + o] += mean * design.stratum_dummies[s, o]

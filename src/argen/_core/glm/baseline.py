@@ -60,6 +60,6 @@ def _means(design: Design, theta: np.ndarray) -> np.ndarray:
     """ℓ exp(β'x) of every sorted cell."""
     kappa, w = np.empty(len(design.stratum_level)), design.depth.copy()
     stratum_factors(design, theta, kappa)
-    gamma = theta[len(theta) - design.numeric.shape[1] :].copy()
+    gamma = theta[len(theta) - design.numeric.shape[0] :].copy()
     shift_weights(design.numeric, design.numeric_bound, 0, len(w), gamma, w)
     return np.repeat(kappa[design.seg_stratum], np.diff(design.seg_start)) * w

@@ -110,7 +110,7 @@ def _nb_refit_pairs(
     effect, variance, status, count, expected, *_ = fits
     nothing = np.empty(0, dtype=np.int64), np.empty(0), theta, np.empty(0)
     theta, *_, H_inv = _nb_refit(y, design, controls, *nothing, phi=phi, hc3=hc == 3)
-    if series.reach > 0 or design.numeric.shape[1] == 0:
+    if series.reach > 0 or design.numeric.shape[0] == 0:
         tables = nb_tabulate_controls(y, design, series, theta, phi, H_inv, hc == 3)
         nb_pairs(y, design, series, tables, hc, count, expected, status, effect, variance)
     else:

@@ -129,7 +129,7 @@ def controls_of(design: Design) -> Design:
     first = design.seg_start[first_seg]
     return design._replace(
         depth=design.depth[first:],
-        numeric=design.numeric[first:],
+        numeric=np.ascontiguousarray(design.numeric[:, first:]),
         seg_start=design.seg_start[first_seg:] - first,
         seg_stratum=design.seg_stratum[first_seg:],
         group_seg=design.group_seg[-2:] - first_seg,
@@ -140,7 +140,7 @@ def fit_controls(y: np.ndarray, design: Design) -> ControlFit:
     """Poisson fit on the control cells, in a design of theirs: no other cell is looked at."""
     alone = controls_of(design)
     everything, nobody = np.ones(len(alone.seg_stratum), dtype=bool), np.empty(0, dtype=np.int64)
-    series = monomials(design.numeric.shape[1])
+    series = monomials(design.numeric.shape[0])
     theta, w, H_inv, B, last, *_ = _fit_cells(y[len(y) - len(alone.depth) :], alone, series, everything, nobody)
     return ControlFit(theta, w, H_inv, B, bool(last <= TOLERANCE))
 
@@ -156,7 +156,7 @@ def fit_nuisance(y: np.ndarray, design: Design, instruments: np.ndarray, *, phi:
         row = rows_of(instruments, len(design.group_seg) - 2)
         in_groups = np.repeat(row >= 0, np.diff(design.group_seg))
         used = _controls(design) | (in_groups & design.stratum_supported[design.seg_stratum])
-    series = monomials(design.numeric.shape[1])
+    series = monomials(design.numeric.shape[0])
     theta, _, _, _, last, *_ = _fit_cells(y, design, series, used, instruments, phi=phi)
     return theta if last <= TOLERANCE else np.full(len(theta), np.nan)
 
@@ -177,7 +177,7 @@ def _fit_cells(
 ) -> tuple:
     """A cold fit over the used segments: θ, w, H⁻¹, nuisance meat, last step, effect factors, their variances."""
     theta, w = np.zeros(design.n_nuisance), design.depth.copy()
-    r = design.numeric.shape[1]
+    r = design.numeric.shape[0]
     sums = np.empty((len(used), n_components(r)))
     row = rows_of(instruments, len(design.group_seg) - 2)
     y_total, y_row = np.zeros(len(theta)), np.zeros(len(instruments))

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.glm._baseline_kernels import move_to_baseline, tabulate_baseline, take_from_baseline
+from argen._core.glm._baseline_kernels import change_baseline, instrument_sums, tabulate_baseline
+from argen._core.glm._fit_kernels import first_step
 from argen._core.glm._leverage_kernels import inflate
 from argen._core.glm._moment_kernels import Tables, empty_tables, monomials
 from argen._core.glm._nb_kernels import EXPECTED, nb_cells
@@ -28,6 +29,11 @@ from argen._core.glm.fit import TOLERANCE, fit
 from argen._core.screen import Design, Screen
 
 __all__ = ["ReducedForm", "ReducedFormFit", "fit_reduced_form"]
+
+_MAX_TABLES = 5  # times that the tables follow γ before all cells are summed at every step
+# Σ |Δ| max|m| up to which the series of the tables is exact to 1e-14: the squares of residuals are a small difference
+# of what it gives where means are large.
+_CLOSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +114,14 @@ class ReducedFormFit:
 
     The cells of the baseline are kept as moment tables (:mod:`._moment_kernels`), so that a refit looks at the cells of
     the instruments only; an instrument that leaves the design is added to the tables, one that joins is taken out.
+    Beside the tables nothing is kept that grows with the cells.
     """
 
     def __init__(self, screen: Screen, gene: int, *, hc3: bool = False, phi: float = 0.0) -> None:
         self._hc3, self._phi = hc3, phi
-        self._design, self._series = screen.design_of(gene), monomials(screen.design.numeric.shape[1])
-        self._gene = gene
-        n_seg, r = len(self._design.seg_stratum), self._design.numeric.shape[1]
+        self._design, self._series = screen.design_of(gene), monomials(screen.design.numeric.shape[0])
+        r = self._design.numeric.shape[0]
         self._theta = np.zeros(self._design.n_nuisance)
-        self._w, self._sums = self._design.depth.copy(), np.empty((n_seg, n_components(r)))
         self._baseline: Tables | None = None
         self._row = np.empty(0, dtype=np.int64)
         self._y_total, self._y_group = np.zeros(self._design.n_nuisance), np.empty(0)
@@ -125,40 +130,61 @@ class ReducedFormFit:
         self._tabulates = (self._series.reach > 0 or r == 0) and not hc3
 
     def refit(self, y: np.ndarray, instruments: np.ndarray, *, keep: bool = True) -> ReducedForm:
-        """Fit on `instruments`. With ``keep=False`` this is the last fit, and the tables are not made."""
+        """Fit on `instruments`. ``keep=False``: the last fit, with tables only if they save time."""
         row = rows_of(instruments, len(self._design.group_seg) - 2)
         if len(self._y_group) == 0:
             self._y_group = np.zeros(len(row))
             everything = np.ones(len(self._design.seg_stratum), dtype=np.bool_)
             count_totals(y, self._design, everything, np.arange(len(row)), self._y_total, self._y_group)
         pieces = self._warm_fit(y, row) if self._baseline is not None else None
+        if pieces is None and self._tabulates and (keep or len(self._gamma) <= 1):
+            pieces = self._tabulated_fit(y, row)
         if pieces is None:
+            self._baseline = None
             pieces = self._cold_fit(y, row)
-            if keep and self._tabulates:
-                self._baseline = self._tabulate(y, row)
         self._row = row
         return self._result(y, instruments, *pieces)
 
-    def _cold_fit(self, y: np.ndarray, row: np.ndarray) -> tuple:
-        """Sums over all cells; starts from γ = 0 the first time."""
-        none = empty_tables(self._design, self._series, np.zeros(self._design.numeric.shape[1]))
-        self._theta[:] = 0.0
-        self._w[:] = self._design.depth
-        return self._run(y, row, none, warm=False)
-
     def _warm_fit(self, y: np.ndarray, row: np.ndarray) -> tuple | None:
         """Sums over the instruments' cells; None when γ moves further than the tables reach."""
-        joined = np.flatnonzero((row >= 0) & (self._row < 0))
-        left = np.flatnonzero((row < 0) & (self._row >= 0))
-        where = self._gamma, self._w, np.ones(len(y))
-        for j in left:
-            move_to_baseline(y, self._design, self._series, j, *where, self._baseline)
-        for j in joined:
-            take_from_baseline(y, self._design, self._series, j, *where, self._sums, self._baseline)
-        if len(joined):
+        change_baseline(y, self._design, self._series, row, self._row, self._baseline)
+        if ((row >= 0) & (self._row < 0)).any():
             self._clear_strata(row)
-        pieces = self._run(y, row, self._baseline, warm=True)
+        return self._on_tables(y, row)
+
+    def _tabulated_fit(self, y: np.ndarray, row: np.ndarray) -> tuple | None:
+        """One step from γ = 0, then steps on tables made where it led to; None where γ leaves their reach for ever."""
+        self._theta[:] = 0.0
+        first_step(self._design, self._series, row, self._y_total, self._y_group[row >= 0], self._theta)
+        for _ in range(_MAX_TABLES):
+            self._baseline = tabulate_baseline(y, self._design, self._series, row, self._gamma)
+            pieces = self._on_tables(y, row)
+            if pieces is not None and self._reach() <= _CLOSE:
+                return pieces
+        return None
+
+    def _reach(self) -> float:
+        """How far γ has left that of the tables, as the largest change of a cell's log mean."""
+        return float(np.abs(self._gamma - self._baseline.gamma) @ self._design.numeric_bound)
+
+    def _cold_fit(self, y: np.ndarray, row: np.ndarray) -> tuple:
+        """Sums over all cells at every step, from γ = 0 on."""
+        none = empty_tables(self._design, self._series, np.zeros(len(self._gamma)))
+        self._theta[:] = 0.0
+        everything = np.ones(len(self._design.seg_stratum), dtype=np.bool_)
+        return self._fit(y, row, everything, none, self._design.depth.copy(), self._empty_sums(), warm=False)
+
+    def _on_tables(self, y: np.ndarray, row: np.ndarray) -> tuple | None:
+        """Steps from where θ is, the baseline in tables; None when γ moves further than they reach."""
+        w, sums = np.empty(len(y)), self._empty_sums()
+        instrument_sums(self._design, row, self._gamma, w, sums)
+        used = np.repeat(row >= 0, np.diff(self._design.group_seg))
+        pieces = self._fit(y, row, used, self._baseline, w, sums, warm=True)
         return pieces if np.isfinite(pieces[0]) else None
+
+    def _empty_sums(self) -> np.ndarray:
+        """Components of all segments."""
+        return np.empty((len(self._design.seg_stratum), n_components(self._design.numeric.shape[0])))
 
     def _clear_strata(self, row: np.ndarray) -> None:
         """Make what is left of the tables 0 where no cell is: differences of sums are that but for rounding."""
@@ -169,31 +195,24 @@ class ReducedFormFit:
         for table in self._baseline[:-1]:
             table[:, cells == 0] = 0.0
 
-    def _run(self, y: np.ndarray, row: np.ndarray, baseline: Tables, *, warm: bool) -> tuple:
-        used = np.repeat((row >= 0) | (not warm), np.diff(self._design.group_seg))
-        y_row = self._y_group[np.flatnonzero(row >= 0)]
-        return fit(
-            y,
-            self._design,
-            self._series,
-            used,
-            row,
-            self._y_total,
-            y_row,
-            baseline,
-            self._theta,
-            self._w,
-            self._sums,
-            warm=warm,
-            hc3=self._hc3,
-        )
-
-    def _tabulate(self, y: np.ndarray, row: np.ndarray) -> Tables:
-        return tabulate_baseline(y, self._design, self._series, row, self._gamma, self._w, self._sums)
+    def _fit(
+        self,
+        y: np.ndarray,
+        row: np.ndarray,
+        used: np.ndarray,
+        baseline: Tables,
+        w: np.ndarray,
+        sums: np.ndarray,
+        *,
+        warm: bool,
+    ) -> tuple:
+        y_total, y_row, theta = self._y_total, self._y_group[row >= 0], self._theta
+        how = {"warm": warm, "hc3": self._hc3}
+        return fit(y, self._design, self._series, used, row, y_total, y_row, baseline, theta, w, sums, **how)
 
     @property
     def _gamma(self) -> np.ndarray:
-        return self._theta[len(self._theta) - self._design.numeric.shape[1] :].copy()
+        return self._theta[len(self._theta) - self._design.numeric.shape[0] :].copy()
 
     def _result(
         self,

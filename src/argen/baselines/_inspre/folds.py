@@ -61,7 +61,7 @@ def subscreen(screen: Screen, cells: np.ndarray) -> Screen:
     level = np.unique(design.stratum_level[stratum], return_inverse=True)[1]
     dummies = design.stratum_dummies[stratum]
     varies = (dummies.min(axis=0, initial=1.0) == 0.0) & (dummies.max(axis=0, initial=0.0) == 1.0)
-    covariates = Covariates(level, dummies[:, varies], design.numeric[cells], screen.covariate_names)
+    covariates = Covariates(level, dummies[:, varies], design.numeric[:, cells].T, screen.covariate_names)
     group = screen.group[cells]
     perturbation = np.where(group == screen.n_genes, CONTROL, group)
     return build_screen(screen.counts.of_cells(cells), perturbation, design.depth[cells], covariates, screen.genes)

@@ -161,7 +161,7 @@ def _regression(screen: Screen, observed: np.ndarray, target: int, candidates: n
         group == target,
         level[:, None] == np.arange(design.n_levels),
         design.stratum_dummies[screen.stratum],
-        design.numeric,
+        design.numeric.T,
     ]
     nuisance = np.column_stack(columns).astype(np.float64)[informative]
     nuisance = np.ascontiguousarray(nuisance[:, nuisance.any(axis=0)])
