@@ -4,6 +4,7 @@ For a stratum and cell weight v,  Σ v e^{m'Δ} m^c = Σ_e Δ^e / e! · Σ v m^{
 serves every shift Δ of the numeric coefficients that is small enough for the series.
 """
 
+import functools
 from itertools import combinations_with_replacement
 from math import factorial
 from typing import NamedTuple
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 # Truncation order by number of numeric covariates; the tables grow as binomial(order + 2 + r, r).
-_ORDER = {0: 0, 1: 8, 2: 6, 3: 5}
+_ORDER = {0: 0, 1: 8, 2: 6, 3: 7, 4: 6}
 _TRUNCATION_ERROR = 1e-10
 # Powers of one covariate, 0 … order + 2.
 _N_POWERS = 11
@@ -46,6 +47,7 @@ class Monomials(NamedTuple):
     reach: float  # largest Σ_a |Δ_a| max|m_a| at which the series is exact to 1e-10
 
 
+@functools.cache
 def monomials(r: int) -> Monomials:
     """Monomials of r covariates up to the truncation order plus the two degrees of the components."""
     order = _ORDER.get(r, 0)

@@ -30,6 +30,7 @@ from argen._core.screen import Design, Screen
 
 __all__ = ["ReducedForm", "ReducedFormFit", "fit_reduced_form"]
 
+_MAX_NUMERIC = 2
 _MAX_TABLES = 5  # times that the tables follow γ before all cells are summed at every step
 # Σ |Δ| max|m| up to which the series of the tables is exact to 1e-14: the squares of residuals are a small difference
 # of what it gives where means are large.
@@ -120,14 +121,13 @@ class ReducedFormFit:
     def __init__(self, screen: Screen, gene: int, *, hc3: bool = False, phi: float = 0.0) -> None:
         self._hc3, self._phi = hc3, phi
         self._design, self._series = screen.design_of(gene), monomials(screen.design.numeric.shape[0])
-        r = self._design.numeric.shape[0]
         self._theta = np.zeros(self._design.n_nuisance)
         self._baseline: Tables | None = None
         self._row = np.empty(0, dtype=np.int64)
         self._y_total, self._y_group = np.zeros(self._design.n_nuisance), np.empty(0)
-        # Tables cannot follow any shift of many numeric covariates: then every refit sums over all cells.
-        # Nor do they know the leverages, which every refit changes.
-        self._tabulates = (self._series.reach > 0 or r == 0) and not hc3
+        # Tables of many numeric covariates take longer than the sums over all cells of a few refits. Nor do they know
+        # the leverages, which every refit changes.
+        self._tabulates = len(self._gamma) <= _MAX_NUMERIC and not hc3
 
     def refit(self, y: np.ndarray, instruments: np.ndarray, *, keep: bool = True) -> ReducedForm:
         """Fit on `instruments`. ``keep=False``: the last fit, with tables only if they save time."""
