@@ -26,9 +26,10 @@ def test_moments_move_as_the_cells_do(seed, far, near):
     w, sums = design.depth.copy(), np.empty((len(used), 3))
     moments = np.empty((_series_kernels.N_MOMENTS, len(used)))
     _series_kernels.reweight_moments(design, used, np.array([far]), w, moments, sums)
-    shift = np.array([near * _series_kernels._REACH / design.numeric_bound[0]])
+    edge = np.array([_series_kernels._REACH / design.numeric_bound[0]])
+    shift = near * edge
     assert _series_kernels.series_reaches(design, shift)
-    assert not _series_kernels.series_reaches(design, shift / abs(near or 1.0) * 1.01 + (near == 0.0))
+    assert not any(_series_kernels.series_reaches(design, beyond * edge) for beyond in (-1.01, 1.01))
     _series_kernels.move_components(design, used, moments, shift, sums)
     direct = np.empty_like(sums)
     _segment_kernels.reweight(design, used, shift, w, direct)
