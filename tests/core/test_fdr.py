@@ -142,3 +142,46 @@ def test_p_values_beyond_the_reach_of_a_batch_do_not_matter(seed):
         np.testing.assert_array_equal(decisions[0][0], decisions[1][0])
         assert decisions[0][1] == decisions[1][1]
     assert left_out > 0
+
+
+def log_p_of_a_screen(rng, n):
+    """Nulls, discoveries far below what a float64 holds, ties, and tests that are missing."""
+    log_p = np.log(rng.random(n))
+    log_p[rng.random(n) < 0.1] *= 300.0
+    log_p[rng.random(n) < 0.02] = -2000.0
+    log_p[rng.random(n) < 0.05] = -1.25
+    log_p[rng.random(n) < 0.03] = 0.0
+    log_p[rng.random(n) < 0.05] = np.nan
+    return log_p
+
+
+@pytest.mark.parametrize("most", [1, 7, 100, 999, 10**6])
+@pytest.mark.parametrize("seed", range(4))
+def test_slices_of_log_p_are_adjusted_as_all_at_once(most, seed):
+    log_p = log_p_of_a_screen(np.random.default_rng(seed), 1000).reshape(20, 50)
+    found = fdr.adjusted_from_log(log_p, most)
+    np.testing.assert_array_equal(found, adjusted(np.exp(log_p)))
+    tested = ~np.isnan(log_p)
+    np.testing.assert_allclose(found[tested], false_discovery_control(np.exp(log_p[tested])), rtol=1e-12, atol=0)
+    assert (found[log_p == -2000.0] == 0).all()
+
+
+@pytest.mark.parametrize("most", [1, 10])
+@pytest.mark.parametrize(
+    "log_p", [np.empty(0), np.full(5, np.nan), np.full(30, -1.0), np.full(30, -np.inf), np.zeros(30), np.array([-3.0])]
+)
+def test_slices_of_nothing_of_ties_and_of_one(log_p, most):
+    np.testing.assert_array_equal(fdr.adjusted_from_log(log_p, most), adjusted(np.exp(log_p)))
+
+
+def test_slices_of_float32_are_those_numbers_in_float64():
+    log_p = log_p_of_a_screen(np.random.default_rng(0), 5000).astype(np.float32)
+    np.testing.assert_array_equal(fdr.adjusted_from_log(log_p, 300), adjusted(np.exp(log_p.astype(np.float64))))
+
+
+def test_slices_do_not_sort_everything_at_once(monkeypatch):
+    log_p, sizes, sort = log_p_of_a_screen(np.random.default_rng(1), 100_000), [], np.argsort
+    monkeypatch.setattr(fdr.np, "argsort", lambda values: sizes.append(len(values)) or sort(values))
+    fdr.adjusted_from_log(log_p, 10_000)
+    assert sum(sizes) == np.count_nonzero(~np.isnan(log_p))
+    assert max(sizes) < 20_000

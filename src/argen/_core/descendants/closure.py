@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from argen._core.descendants.prior import Prior
-from argen._core.fdr import adjusted
+from argen._core.fdr import adjusted_from_log
 from argen._core.graphs.reach import transitive_closure
 from argen._core.results import DescendantTests, Relation
 
@@ -35,7 +35,7 @@ def descendant_relation(
     """
     family = np.isfinite(tests.log_p)
     np.fill_diagonal(family, val=False)
-    padj = adjusted(np.where(family, tests.p, np.nan))
+    padj = adjusted_from_log(np.where(family, tests.log_p, np.nan))
     significant = np.nan_to_num(padj, nan=1.0) < alpha
     dropped, paths = np.empty((0, 2), dtype=np.int64), ()
     required, before = (prior.required, prior.before) if prior else (np.zeros_like(significant),) * 2

@@ -8,7 +8,8 @@ B = Σ ((y − μ) w)² x x'.
 The controls enter every fit of a gene; their sums are read off moment tables (see :mod:`.glm.pairs`).
 """
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ ENOUGH_COUNTS = 50.0
 FEW_COUNTS = 5.0
 # Residuals that are zero but for rounding: no standard error.
 NO_VARIANCE = 1e-20
+# Genes whose fits are made into tests together.
+_GENES_AT_A_TIME = 64
 _SCORE_BELOW = {"auto": ENOUGH_COUNTS, "wald": 0.0, "score": np.inf}
 
 
@@ -70,7 +73,7 @@ def fit_descendants(
     phi = np.zeros(screen.n_genes) if phi is None else phi
     task = BlockTask(_fits_of_gene, screen, {"phi": phi, **_arguments(test, hc, pooled)})
     with single_threaded():
-        return _stacked(track(map_(task, range(screen.n_genes))), hc)
+        return _tested(track(map_(task, range(screen.n_genes))), screen.n_genes, hc)
 
 
 def fit_with_dispersions(
@@ -88,9 +91,16 @@ def fit_with_dispersions(
     `by_dispersion`: the dispersions decide the families; else all genes are Poisson.
     """
     task = BlockTask(_dispersion_and_fits, screen, {"by_dispersion": by_dispersion, **_arguments(test, hc, pooled)})
+    dispersions: list[tuple[float, float, float]] = []
+
+    def fits(found: Iterable[tuple[tuple[float, float, float], Fits]]) -> Iterator[Fits]:
+        for dispersion, of_gene in found:
+            dispersions.append(dispersion)
+            yield of_gene
+
     with single_threaded():
-        found = list(track(map_(task, range(screen.n_genes))))
-    return as_dispersions(dispersion for dispersion, _ in found), _stacked((fits for _, fits in found), hc)
+        tests = _tested(fits(track(map_(task, range(screen.n_genes)))), screen.n_genes, hc)
+    return as_dispersions(dispersions), tests
 
 
 def _arguments(test: str, hc: str, pooled: bool) -> dict[str, Any]:  # noqa: FBT001
@@ -114,8 +124,21 @@ def _dispersion_and_fits(
     return dispersion, fit_gene(y, design, series, phi=phi, controls=controls, **arguments)
 
 
-def _stacked(fits: Iterable[tuple], hc: str) -> DescendantTests:
-    return as_tests(tuple(np.stack(part, axis=1) for part in zip(*fits, strict=True)), hc)
+def _tested(fits: Iterable[Fits], n_genes: int, hc: str) -> DescendantTests:
+    """The tests of all genes, shape (p, genes), made as the fits come, some genes at a time.
+
+    A fit takes 80 bytes a pair and its tests 50: of a large screen there is no room for both, let alone for copies.
+    """
+    fits, arrays = iter(fits), {}
+    for first in range(0, n_genes, _GENES_AT_A_TIME):
+        some = zip(*itertools.islice(fits, _GENES_AT_A_TIME), strict=True)
+        tests = as_tests(tuple(np.stack(part, axis=1) for part in some), hc)
+        for name in DescendantTests.__slots__:
+            part = getattr(tests, name)
+            if not first:
+                arrays[name] = np.empty((len(part), n_genes), part.dtype)
+            arrays[name][:, first : first + _GENES_AT_A_TIME] = part
+    return DescendantTests(**arrays)
 
 
 def as_tests(fits: tuple[np.ndarray, ...], hc: str) -> DescendantTests:
@@ -141,4 +164,4 @@ def as_tests(fits: tuple[np.ndarray, ...], hc: str) -> DescendantTests:
     by_normal = ~scored & HC[hc].normal
     z = np.where(by_normal, z, np.sign(effect) * size_of_z(log_p))
     status[(status == PairStatus.OK) & (expected < FEW_COUNTS)] = PairStatus.FEW_COUNTS
-    return DescendantTests(effect, se, z, log_p, scored, status, count, expected)
+    return DescendantTests(effect, se, z, log_p, scored, status.astype(np.uint8), count, expected)
