@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from argen._bridge.results.pairs import has_all_pairs
 from argen._report._html import Text, paragraph, values
 from argen._report._results import Results
 
@@ -32,6 +33,13 @@ def power_section(results: Results, *, is_joint: bool) -> Iterator[Text]:
         of_signs = missed[[name for name in _MDE_OF_SIGNS if name in missed]]
         words = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("found", "tested", "not testable"))
         yield paragraph(f"{len(part)} {name}: {words}.")
+        if name == "pairs" and not has_all_pairs(results.step.tables):
+            yield paragraph(
+                f"What the {name} that were not found could have been is not known: of so many only the significant "
+                "ones and descendants are stored with standard errors and counts.",
+                "missing",
+            )
+            continue
         if len(tested):
             n_blind = np.isinf(of_signs).sum(axis=1)
             quartiles = np.quantile(tested, [0.25, 0.5, 0.75], method="nearest")

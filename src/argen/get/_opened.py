@@ -13,6 +13,7 @@ from argen._bridge.diagnostics.power import with_edge_mde, with_pair_mde
 from argen._bridge.intervals import interval_95
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.network import step_of_network
+from argen._bridge.results.pairs import all_pairs, level_of_pairs
 from argen._bridge.results.tables import EDGE_KINDS, WEAK_F
 from argen.get._names import ShownNames
 from argen.get._responders import edges_to_responders
@@ -191,14 +192,16 @@ def _is_value(value: object) -> bool:
     return isinstance(value, (bool, int)) or (isinstance(value, str) and value != "")
 
 
-def pairs_of(names: ShownNames, step: Entry, power: float) -> pd.DataFrame:
-    """The pairs of a descendant step, see :func:`argen.get.pairs`."""
-    family = {"alpha": step.settings["alpha"], "hc": step.settings["hc"]}
-    return names.table(with_pair_mde(step.tables["pairs"], step.tables["genes"], **family, power=power))
+def pairs_of(names: ShownNames, step: Entry, power: float, *, related: bool = False) -> pd.DataFrame:
+    """The pairs of a descendant step, see :func:`argen.get.pairs`; `related`: the descendants alone."""
+    stored = step.tables["pairs"]
+    pairs = stored[stored["descendant"].to_numpy(bool)] if related else all_pairs(step)
+    family = {"level": level_of_pairs(step), "hc": step.settings["hc"]}
+    return names.table(with_pair_mde(pairs, step.tables["genes"], **family, power=power))
 
 
 def held_pairs(names: ShownNames, step: Entry) -> pd.DataFrame:
-    """The stored pairs whose genes the object still holds."""
+    """The stored pairs whose genes the object still holds: all that are significant or descendants are among them."""
     pairs = step.tables["pairs"]
     return pairs[names.held(pairs["source"]) & names.held(pairs["target"])]
 

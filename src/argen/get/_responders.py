@@ -14,6 +14,7 @@ from argen._bridge.results.network import step_key_of_network, warn_if_stale
 from argen._bridge.results.tables import EDGE_KINDS
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import check_level, name_some
+from argen._core.diagnostics.power import bh_level
 from argen.errors import InputError
 from argen.get._names import ShownNames
 
@@ -27,8 +28,9 @@ __all__ = ["edges_to_responders", "regulated", "regulators", "responder_pairs_of
 def responder_pairs_of(adata: "AnnData", names: ShownNames, step: Entry, power: float) -> pd.DataFrame:
     """Total effects outside the network of a step, see :func:`argen.get.pairs`."""
     entry = read_total_effects(adata, step)
-    family = {"alpha": entry.settings["alpha"], "hc": entry.settings["hc"]}
-    table = with_pair_mde(total_pairs(entry), entry.tables["genes"], **family, power=power)
+    table = total_pairs(entry)
+    level = bh_level(table["p"].to_numpy(), int(table["significant"].sum()), entry.settings["alpha"])
+    table = with_pair_mde(table, entry.tables["genes"], level=level, hc=entry.settings["hc"], power=power)
     return names.table(table.assign(source=table["source"].astype(str)), ("target",))
 
 
@@ -147,9 +149,10 @@ def regulators(
     Returns
     -------
     One row per perturbation, direct ones first, then by the strength of the total effect: ``source``, ``target``,
-    ``effect`` (total, natural log fold change), ``effect_se``, ``effect_padj`` (in the family of the network or
-    that of responders), ``significant``; ``coef`` (direct, per
-    unit of the source's log expression), ``coef_se``, ``coef_padj``, ``direct`` (a selected edge), ``tested`` (True:
+    ``effect`` (total, natural log fold change), ``effect_se`` (missing where a large step has none, see
+    :func:`argen.get.pairs`), ``effect_padj`` (in the family of the network or that of responders), ``significant``;
+    ``coef`` (direct, per unit of the source's log expression), ``coef_se``, ``coef_padj``, ``direct`` (a selected
+    edge), ``tested`` (True:
     the direct effect was tested; False: it was adjusted for without a test, as that of a possible mediator, which has a
     ``coef`` but no ``coef_padj``; missing: neither, the source stands in no equation of the target). The gene's own
     perturbation is not among them.
@@ -265,12 +268,13 @@ def _of_gene(
     if has_none and has_totals and (totals["kind"] == EDGE_KINDS[1]).any():
         _warn_of_others(adata, entry)
     table = totals[["source", "target", *columns]].rename(columns=columns)
+    strength = (table["effect"] / table["effect_se"]).abs()
+    table["strength"] = strength.fillna(totals["z"].abs()).fillna(-1.0)  # most pairs of a large step have no error
     found = direct.rename(columns={"se": "coef_se", "padj": "coef_padj", "selected": "direct"})
     table = table.merge(found, on=["source", "target"], how="left")
     table["direct"] = table["direct"].eq(other=True)
-    strength = (table["effect"] / table["effect_se"]).abs().fillna(-1.0)
-    order = table.assign(strength=strength).sort_values(["direct", "strength"], ascending=False, kind="stable").index
-    return table.loc[order].reset_index(drop=True)
+    table = table.sort_values(["direct", "strength"], ascending=False, kind="stable", ignore_index=True)
+    return table.drop(columns="strength")
 
 
 def _warn_of_others(adata: "AnnData", network: Entry) -> None:

@@ -98,8 +98,11 @@ def _words(row: object, low: float, high: float, *, tall: bool) -> str:
         return f"no estimate:\n{row.flags or 'not tested'}"
     if row.flags == NO_COUNTS:
         return f"no counts\n{_p_words(row.p)}"
+    change = f"×{_number(np.exp(row.effect))}"
+    if np.isnan(low):  # most pairs of a large step are stored without standard errors
+        return f"{change}\n{_p_words(row.p)}"
     between = "\n" if tall else " "
-    return f"×{_number(np.exp(row.effect))}{between}[{_number(low)}, {_number(high)}]\n{_p_words(row.p)}"
+    return f"{change}{between}[{_number(low)}, {_number(high)}]\n{_p_words(row.p)}"
 
 
 def _number(x: float) -> str:
@@ -121,9 +124,11 @@ def _fold_limits(rows: pd.DataFrame) -> tuple[float, float]:
     known = rows[np.isfinite(rows["effect"]) & (rows["flags"] != NO_COUNTS)]
     if known.empty:
         return 0.5, 2.0
-    usual = known["se"] <= _WIDE * known["se"].median()
-    ends = interval_95(known["effect"], known["se"])
-    low = min(known["effect"].min(), ends[0][usual].min(), 0.0)
-    high = max(known["effect"].max(), ends[1][usual].max(), 0.0)
+    low, high = min(known["effect"].min(), 0.0), max(known["effect"].max(), 0.0)
+    with_error = known[known["se"].notna()]
+    if len(with_error):
+        usual = with_error[with_error["se"] <= _WIDE * with_error["se"].median()]
+        ends = interval_95(usual["effect"], usual["se"])
+        low, high = min(low, ends[0].min()), max(high, ends[1].max())
     room = max(0.06 * (high - low), 0.01)
     return float(np.exp(low - room)), float(np.exp(high + room))

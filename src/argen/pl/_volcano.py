@@ -140,7 +140,8 @@ def argen_volcano(
         tests = get.pairs(adata, key=key, responders=responders, gene_symbols=gene_symbols)
         genes = get.genes(adata, key=key, gene_symbols=gene_symbols)["gene"].tolist()
         where = f"the descendant step in adata.uns[{key!r}]"
-        gone = names.n_left_out(step.tables["pairs"])
+        n_genes, n_held = len(step.tables["genes"]), int(names.held(step.tables["genes"]["gene"]).sum())
+        gone = n_genes * (n_genes - 1) - n_held * (n_held - 1)
     if responders is not False:
         genes = sorted({*genes, *tests["source"], *tests["target"]})
     ends = {"sources": names.given(sources), "targets": names.given(targets)}

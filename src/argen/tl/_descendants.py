@@ -195,14 +195,17 @@ def argen_descendants(  # noqa: PLR0913
         [source, target]: target is a descendant of source.
     `adata.varp['argen_total_effects']` : :class:`scipy.sparse.csr_matrix` (dtype `float`)
         [source, target]: total effects of all estimated pairs, the knock-downs on the diagonal
-        (``f"{key_added}_total_effects"`` for another `key_added`).
+        (``f"{key_added}_total_effects"`` for another `key_added`). Of more than 5 million pairs those in the
+        table ``pairs`` and the knock-downs alone.
     `adata.uns[key_added]` : :class:`dict`
         In ``tables``: ``perturbations`` (kept and dropped, with reasons and knock-down), ``pairs`` (every tested pair),
         ``genes`` (dispersions and families), ``dropped_pairs`` (by ``closure="acyclic"``), ``components`` (genes that
         the significant pairs join into cycles), ``shifts`` (of perturbations and genes, and which were taken out),
         ``findings`` (see :func:`argen.get.check`), ``cells`` (what became of the cells), ``covariates`` (columns of the
-        design). Beside them ``kind``, ``id`` (a digest of the tables), ``made_from`` (that of the data), ``settings``,
-        ``versions``, ``schema_version``.
+        design). With more than 5 million pairs ``pairs`` has the significant ones and the descendants alone, and the
+        arrays ``effect``, ``log_p`` (natural; both float32) and ``status`` (uint8) of perturbations × genes have all, 9
+        bytes a pair: see :doc:`/results`. Beside them ``kind``, ``id`` (a digest of the tables), ``made_from`` (that of
+        the data), ``settings``, ``versions``, ``schema_version``.
     `adata.uns['argen_responder_effects']` : :class:`dict`
         With responders (``f"{key_added}_responder_effects"`` for another `key_added`). In ``tables``: ``genes`` (every
         gene of `adata`, whether it is a responder, a node, or why it was left out), ``perturbations``, and the arrays

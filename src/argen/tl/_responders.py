@@ -224,7 +224,7 @@ class _Made:
 def _with_two_stage(
     adata: "AnnData", searched: SearchedNetwork, total: Entry, how: Mapping[str, Any], map_: Map, bar: Callable
 ) -> _Made:
-    data = ResponderScreen.of(searched, total)
+    data = ResponderScreen.of(searched.whole(map_), total)
     n_candidates = int(data.candidates.sum())
     robust = n_candidates <= MOST_ROBUST if how["robust"] is None else how["robust"]
     if not robust:
@@ -244,7 +244,7 @@ def _with_joint(
     map_: Map,
     bar: Callable,
 ) -> _Made:
-    found = joint_effects(adata, entry, step, total, alpha=alpha, seed=seed, map_=map_, bar=bar)
+    found = joint_effects(adata, entry, step.whole(map_), total, alpha=alpha, seed=seed, map_=map_, bar=bar)
     return _Made(found.edges, found.genes, {"alpha": alpha, "seed": seed, "spread": found.spread}, found.n_pairs)
 
 

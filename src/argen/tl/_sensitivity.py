@@ -142,7 +142,7 @@ def argen_sensitivity(
     start = log.info("searching the network with other choices")
     with worker_pool(threads) as map_, progress_bars() as bar:
         plan = planned_searches(
-            adata, network, kinds, levels, guides, replicate, ask_for_all=vary is not None, map_=map_
+            adata, network.whole(map_), kinds, levels, guides, replicate, ask_for_all=vary is not None, map_=map_
         )
         found = plan.run(bar("sensitivity, searches", len(plan)))
     tables = sensitivity_tables(found) | {"skipped": plan.notes.table()}

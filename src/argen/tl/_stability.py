@@ -130,12 +130,13 @@ def argen_stability(
     seed = read_seed(rng)
     threads = resolve_n_jobs(n_jobs)
     network = open_network(adata, argen_stability, key, key_added=key_added, kind="stability")
-    step = network.step
     edges = asked_responders(adata, network, responders)
     drawn = None if edges is None else responders_to_draw(adata, network, edges, n_draws)
     start = log.info("drawing the cells again")
     draws = Draws(n_draws, seed, hc3=HC[network.settings.edges_hc].hc3)
     with worker_pool(threads) as map_, progress_bars() as bar:
+        network = network.whole(map_)
+        step = network.step
         usable = np.isfinite(np.diag(step.tests.effect))
         forms = saturated_forms(step.screen, usable, hc3=draws.hc3, phi=step.phi, map_=map_)
         found = draw_networks(

@@ -8,10 +8,12 @@ import pytest
 from screens import random_screen
 
 from argen._core.counts import GeneCounts
+from argen._core.descendants import tests as descendant_tests
 from argen._core.descendants.dispersion import estimate_dispersions
 from argen._core.descendants.tests import fit_descendants, fit_with_dispersions
 from argen._core.glm.pairs import controls_of, fit_controls, fit_nuisance
 from argen._core.measured.sums import measured_sums
+from argen._core.results import DescendantTests
 from argen._core.screen import with_shifts
 
 HOW = {"test": "auto", "hc": "HC3", "pooled": False}
@@ -41,6 +43,17 @@ def test_the_numbers_are_those_of_the_two_steps(screen, by_dispersion):
     expected = fit_descendants(screen, phi=apart.phi if by_dispersion else None, **HOW)
     for name in ("effect", "se", "log_p", "status", "count", "expected"):
         np.testing.assert_array_equal(getattr(tests, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize("at_a_time", [1, 3])
+def test_tests_are_made_some_genes_at_a_time(screen, monkeypatch, at_a_time):
+    together = fit_descendants(screen, **HOW)
+    assert sum(getattr(together, name).itemsize for name in DescendantTests.__slots__) == 50
+    monkeypatch.setattr(descendant_tests, "_GENES_AT_A_TIME", at_a_time)
+    found = fit_descendants(screen, **HOW)
+    for name in DescendantTests.__slots__:
+        np.testing.assert_allclose(getattr(found, name), getattr(together, name), rtol=1e-12)
+        assert getattr(found, name).flags.c_contiguous
 
 
 def test_the_controls_alone_are_fitted_as_among_all_cells(screen):

@@ -8,7 +8,6 @@ from argen._bridge.results.tables import TESTS_USED
 from argen._core.diagnostics.power import (
     EdgeCounts,
     PairCounts,
-    bh_level,
     edge_levels,
     edge_mde,
     quantile_of,
@@ -64,31 +63,35 @@ def _edge_counts(edges: pd.DataFrame, step: Entry) -> EdgeCounts:
     own = perturbations.set_index(perturbations["perturbation"].astype(str)).loc[source]
     effect, se = own["effect"].to_numpy(float), own["se"].to_numpy(float)
     at = pd.MultiIndex.from_arrays([pairs["source"].astype(str), pairs["target"].astype(str)])
-    pairs = pairs[["count", "se"]].set_index(at).loc[list(zip(source, target, strict=True))]
+    # Pairs of a large step that prior knowledge alone relates are not in its table.
+    pairs = pairs[["count", "se"]].set_index(at).reindex(list(zip(source, target, strict=True)))
     strength = edges["F"].to_numpy(float) if "F" in edges else (effect / se) ** 2
     return EdgeCounts(strength, effect, pairs["count"].to_numpy(float), pairs["se"].to_numpy(float))
 
 
-def with_pair_mde(pairs: pd.DataFrame, genes: pd.DataFrame, *, alpha: float, hc: str, power: float) -> pd.DataFrame:
-    """All stored pairs with ``mde``, ``mde_decrease``, ``mde_increase``, ``mde_level`` and ``verdict``.
+def with_pair_mde(pairs: pd.DataFrame, genes: pd.DataFrame, *, level: float, hc: str, power: float) -> pd.DataFrame:
+    """Stored pairs with ``mde``, ``mde_decrease``, ``mde_increase``, ``mde_level`` and ``verdict``.
+
+    Pairs without counts, as most of a large step, get the last two alone.
 
     Parameters
     ----------
     pairs
-        One family of tests.
+        Of one family of tests.
     genes
         ``gene``, ``mean_control`` and ``dispersion`` of their targets.
-    alpha, hc
-        Level of the family, and variance of the effects.
+    level, hc
+        Level of the single test in the family (:func:`~argen._core.diagnostics.power.bh_level`), and variance of the
+        effects.
     power
         Of the smallest detectable effects.
     """
     p = pairs["p"].to_numpy()
-    level = bh_level(p, int(pairs["significant"].sum()), alpha)
+    known = np.isfinite(p) & np.isfinite(pairs["expected_count"].to_numpy(float))
     decrease, increase = np.full((2, len(pairs)), np.nan)
     if np.isfinite(level):
         test = pairs["test"].astype(str).to_numpy()
-        wald, scored = ((test == name) & np.isfinite(p) for name in TESTS_USED[:2])
+        wald, scored = ((test == name) & known for name in TESTS_USED[:2])
         decrease[wald], increase[wald] = _of_wald(pairs[wald], hc, level, power)
         decrease[scored], increase[scored] = _of_score(pairs[scored], genes, level, power)
     return pairs.assign(

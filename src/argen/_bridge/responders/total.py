@@ -13,11 +13,12 @@ from argen._bridge.gene_names import gene_names
 from argen._bridge.responders import blocks
 from argen._bridge.responders.blocks import GeneReader
 from argen._bridge.results.entries import Entry, find_entry, new_entry, read_entry, write_entry
+from argen._bridge.results.pairs import packed, unpacked
 from argen._bridge.results.tables import PAIR_FLAGS, TESTS_USED, categorical, flags
 from argen._bridge.settings import wanted_responders
 from argen._bridge.validate import counted, name_some
 from argen._core.descendants.tests import fit_with_dispersions
-from argen._core.fdr import adjusted
+from argen._core.fdr import adjusted_from_log
 from argen._core.glm.families import FAMILIES
 from argen._core.glm.sandwich import HC
 from argen._core.normal import size_of_z
@@ -43,9 +44,8 @@ FUNCTION = "ag.tl.argen_descendants"
 # Cells × genes up to which all genes are tested without being asked: about a quarter of a minute.
 CHEAP = 200_000_000
 KEPT, NODE = "responder", "node"
-# What is stored of each pair: 17 bytes. The last four bits of `status` are the flag, the next one tells the test.
+# What is stored of each pair: 17 bytes.
 _MATRICES = {"effect": np.float32, "se": np.float32, "log_p": np.float32, "count": np.float32, "status": np.uint8}
-_SCORED = 16
 
 
 def total_key(key: str) -> str:
@@ -116,7 +116,7 @@ def compute_total_effects(
         genes.loc[block, "mean_control"], genes.loc[block, "dispersion"] = dispersions.mean, dispersions.phi
         for name in ("effect", "se", "log_p", "count"):
             matrices[name][rows] = getattr(tests, name).T
-        matrices["status"][rows] = (tests.status + _SCORED * tests.scored).T
+        matrices["status"][rows] = packed(tests.status, tests.scored).T
     entry = _entry(step, reader, genes, matrices)
     named = not isinstance(wanted, str) or wanted not in ("auto", "all")
     nodes = genes.loc[(genes["status"] == NODE).to_numpy() & chosen, "gene"].tolist() if named else []
@@ -263,13 +263,14 @@ def family_of(entry: Entry) -> Family:
     own = sources["perturbation"].to_numpy(dtype=object)[:, None] == names
     in_family = (is_responder | ~sources["is_node"].to_numpy(bool)[:, None]) & ~own
     log_p = values["log_p"].astype(np.float64)
-    padj = adjusted(np.where(in_family, np.exp(log_p), np.nan))
+    status, scored = unpacked(values["status"])
+    padj = adjusted_from_log(np.where(in_family, log_p, np.nan))
     return Family(
         genes=names,
         **{name: values[name].astype(np.float64) for name in ("effect", "se", "count")},
         log_p=log_p,
-        status=(values["status"] % _SCORED).astype(np.int64),
-        scored=values["status"] >= _SCORED,
+        status=status.astype(np.int64),
+        scored=scored,
         padj=padj,
         significant=np.nan_to_num(padj, nan=1.0) < entry.settings["alpha"],
         in_family=in_family,

@@ -1,7 +1,7 @@
 """A network of argen's search, opened with all that a diagnostic needs to search or test again."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from argen._bridge.runtime import announce_compilation
 from argen._bridge.settings import NetworkSettings, from_uns
 from argen._bridge.validate import check_key
 from argen._core.descendants.prior import Prior
+from argen._core.parallel import Map
 from argen._core.results import Dag, Relation
 from argen.errors import InputError, StaleResultError
 
@@ -40,6 +41,10 @@ class SearchedNetwork:
     relation: Relation
     dag: Dag
     prior: Prior
+
+    def whole(self, map_: Map) -> "SearchedNetwork":
+        """The same with all numbers of all pairs, see :meth:`DescendantStep.whole`."""
+        return replace(self, step=self.step.whole(map_))
 
     def diagnostic(
         self,

@@ -10,6 +10,7 @@ from scipy import sparse
 from argen._bridge.features import gene_positions
 from argen._bridge.inputs import ScreenReport
 from argen._bridge.results.entries import Entry, new_entry, write_entry
+from argen._bridge.results.pairs import are_many, has_all_pairs, matrices, positions, read_large, rests_on
 from argen._bridge.results.prior import read_prior
 from argen._bridge.results.tables import (
     DIRECTIONS,
@@ -73,14 +74,16 @@ def descendants_entry(
     data: str,
 ) -> Entry:
     """The descendant step as it will be stored, with `more` tables; `data` is the fingerprint of its input."""
+    is_large = are_many(screen.n_genes)
     tables = {
         "perturbations": perturbations_table(screen, report, tests, relation),
-        "pairs": pairs_table(screen, tests, relation),
+        "pairs": pairs_table(screen, tests, relation, rests_on(relation) if is_large else None),
         "genes": genes_table(screen, dispersions, settings.family),
         "dropped_pairs": dropped_pairs_table(screen, relation),
         "components": components_table(screen, relation),
         "cells": pd.DataFrame({"cells": list(report.cells), "n": list(report.cells.values())}),
         "covariates": np.array(screen.covariate_names, dtype=object),
+        **(matrices(tests) if is_large else {}),
         **more,
     }
     return new_entry(key, "descendants", settings, tables, {"data": data})
@@ -91,6 +94,8 @@ def write_descendants(
 ) -> None:
     """Write the descendant step; the slots are described in :func:`argen.tl.argen_descendants`."""
     finite = np.isfinite(tests.effect)
+    if not has_all_pairs(entry.tables):  # all effects are in a matrix then, in a third of the room
+        finite &= rests_on(relation) | np.eye(screen.n_genes, dtype=bool)
     rows, columns = np.nonzero(finite)
     related = np.nonzero(relation.descendant)
     adata.varp[entry.key] = on_genes(adata, screen.genes, *related, np.ones(len(related[0]), dtype=bool))
@@ -113,12 +118,16 @@ def read_dispersions(entry: Entry, genes: Sequence[str]) -> np.ndarray:
 
 
 def read_descendants(entry: Entry, genes: Sequence[str]) -> tuple[DescendantTests, Relation]:
-    """Arrays [source, target] from the stored tables; the inverse of :func:`write_descendants`."""
+    """Arrays [source, target] from the stored tables; the inverse of :func:`write_descendants`.
+
+    Of a large step as far as they are stored, see :func:`~argen._bridge.results.pairs.read_large`.
+    """
     p = len(genes)
     pairs = entry.tables["pairs"]
     own = entry.tables["perturbations"].set_index("perturbation").loc[list(genes)]
-    position = {gene: j for j, gene in enumerate(genes)}
-    at = tuple(pairs[name].astype(str).map(position).to_numpy() for name in ("source", "target"))
+    at = positions(pairs, genes)
+    if not has_all_pairs(entry.tables):
+        return read_large(entry.tables, at, own)
     diagonal = np.diag_indices(p)
 
     def square(column: str, *, fill: object = np.nan, dtype: type = np.float64) -> np.ndarray:

@@ -6,6 +6,7 @@ import pandas as pd
 from argen._bridge import log
 from argen._bridge.checks.findings import headline
 from argen._bridge.inputs import ScreenReport
+from argen._bridge.results.pairs import are_many, rests_on
 from argen._bridge.results.slots import total_effects_key
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import counted, name_some
@@ -13,7 +14,7 @@ from argen._core.graphs.reach import strong_components
 from argen._core.results import DescendantTests, PairStatus, Relation
 from argen._core.screen import Screen
 
-__all__ = ["design", "log_findings", "log_shifts", "summary", "warn_dropped", "warn_untested"]
+__all__ = ["design", "log_findings", "log_large", "log_shifts", "summary", "warn_dropped", "warn_untested"]
 
 
 def warn_dropped(report: ScreenReport) -> None:
@@ -43,7 +44,8 @@ def warn_untested(screen: Screen, tests: DescendantTests) -> None:
             genes = sorted({screen.genes[k] for k in gene})
             parts.append(f"{counted(len(gene), 'pair')} {what} (genes {name_some(genes)})")
     if parts:
-        warn_user("No p-value: " + "; ".join(parts) + ". See the flags in uns[key_added]['tables']['pairs'].")
+        where = "of ag.get.pairs" if are_many(screen.n_genes) else "in uns[key_added]['tables']['pairs']"
+        warn_user("No p-value: " + "; ".join(parts) + f". See the flags {where}.")
 
 
 _LOST_CELLS = ("zero depth", "alone in a covariate level")
@@ -81,6 +83,15 @@ def log_shifts(shifts: pd.DataFrame) -> None:
         log.info(f"    taken out: shifts of {', of '.join(parts)}; adjust=None keeps them, see ag.get.shifts")
 
 
+def log_large(relation: Relation) -> None:
+    """One line about what is kept of the pairs of a large step."""
+    if are_many(p := len(relation.significant)):
+        log.warning(
+            f"of {p * (p - 1)} pairs the {int(rests_on(relation).sum())} that are significant or descendants are kept "
+            "with all their numbers, and effect, p-value (32 bits each), test and flag of the others; see ag.get.pairs"
+        )
+
+
 def summary(key: str, tests: DescendantTests, relation: Relation) -> str:
     numbers = {
         "{} significant": int(relation.significant.sum()),
@@ -93,8 +104,9 @@ def summary(key: str, tests: DescendantTests, relation: Relation) -> str:
     }
     n_tested = int(np.isfinite(relation.padj).sum())
     found = ", ".join(words.format(n) for words, n in numbers.items() if n or "significant" in words)
+    kept = "some total effects" if are_many(len(relation.significant)) else "total effects"
     return (
         f"{counted(n_tested, 'pair')} tested, {found}\n"
-        f"added\n    {key!r}, boolean relation (adata.varp)\n    {total_effects_key(key)!r}, total effects "
+        f"added\n    {key!r}, boolean relation (adata.varp)\n    {total_effects_key(key)!r}, {kept} "
         f"(adata.varp)\n    {key!r}, tables and parameters (adata.uns)"
     )

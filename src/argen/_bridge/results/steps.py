@@ -19,7 +19,16 @@ from argen._bridge.responders.total import compute_total_effects, write_total_ef
 from argen._bridge.results import slots
 from argen._bridge.results.entries import Entry, check_free, is_leftover, read_entry
 from argen._bridge.results.fingerprint import fingerprint
-from argen._bridge.results.step_log import design, log_findings, log_shifts, summary, warn_dropped, warn_untested
+from argen._bridge.results.pairs import has_all_pairs
+from argen._bridge.results.step_log import (
+    design,
+    log_findings,
+    log_large,
+    log_shifts,
+    summary,
+    warn_dropped,
+    warn_untested,
+)
 from argen._bridge.results.tables import SHIFTED, shifts_table
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs
 from argen._bridge.settings import DescendantSettings, from_uns, wanted_responders
@@ -27,9 +36,10 @@ from argen._bridge.storage import check_readable
 from argen._bridge.validate import check_anndata, check_key, name_some
 from argen._core.descendants.closure import descendant_relation
 from argen._core.descendants.prior import Prior
-from argen._core.descendants.tests import fit_with_dispersions
+from argen._core.descendants.tests import fit_descendants, fit_with_dispersions
 from argen._core.glm.families import FAMILIES
-from argen._core.parallel import worker_pool
+from argen._core.normal import log_p_two_sided
+from argen._core.parallel import Map, worker_pool
 from argen._core.results import DescendantTests, Relation
 from argen._core.screen import Screen, with_shifts
 from argen.errors import ArgenError, InputError, StaleResultError
@@ -84,6 +94,15 @@ class DescendantStep:
         """Genes that make up the depth with ``depth="unaffected"``, else None."""
         return self.entry.tables.get("depth_genes")
 
+    def whole(self, map_: Map) -> "DescendantStep":
+        """The same with all numbers of all pairs: those of a large step that was read are fitted again."""
+        if self.is_new or has_all_pairs(self.entry.tables):
+            return self
+        log.info("    all pairs are fitted again: of so many not all numbers are stored")
+        how = {"test": self.settings.test, "hc": self.settings.hc, "pooled": self.settings.pooled}
+        tests = fit_descendants(self.screen, map_, phi=self.phi, **how)
+        return replace(self, tests=replace(tests, log_p=log_p_two_sided(tests.z)))  # as where it is read
+
     def relation_with(self, prior: Prior) -> Relation:
         """The descendant relation, made again where prior knowledge changes it."""
         if prior.is_empty:
@@ -123,6 +142,7 @@ def _compute_step(
         phi = dispersions.phi if family.needs_dispersion else np.zeros(screen.n_genes)
     relation = descendant_relation(tests, settings.closure, settings.alpha)
     warn_untested(screen, tests)
+    log_large(relation)
     log_shifts(shifts)
     if family.needs_dispersion:
         n_poisson = int((phi == 0).sum())

@@ -115,7 +115,7 @@ def perturbations_table(
     }
     for name in ("effect", "se", "z", "p"):
         table[name] = np.concatenate([getattr(tests, name)[own, own], nothing])
-    table["test"] = categorical(np.concatenate([_test_codes(tests)[own, own], np.full(len(dropped), 2)]), TESTS_USED)
+    table["test"] = categorical(np.concatenate([_test_codes(tests, (own, own)), np.full(len(dropped), 2)]), TESTS_USED)
     table["flags"] = pd.Categorical(
         [PAIR_FLAGS[PairStatus(s)] for s in tests.status[own, own]] + [""] * len(dropped), list(PAIR_FLAGS.values())
     )
@@ -144,14 +144,17 @@ def genes_table(screen: Screen, dispersions: Dispersions, family: str) -> pd.Dat
     )
 
 
-def _test_codes(tests: DescendantTests) -> np.ndarray:
+def _test_codes(tests: DescendantTests, at: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Position in TESTS_USED of the test that each p-value is from."""
-    return np.where(np.isfinite(tests.log_p), tests.scored, 2).astype(np.int64)
+    return np.where(np.isfinite(tests.log_p[at]), tests.scored[at], 2).astype(np.int64)
 
 
-def pairs_table(screen: Screen, tests: DescendantTests, relation: Relation) -> pd.DataFrame:
-    """All tested ordered pairs but the on-target ones, by source, then target."""
-    source, target = np.nonzero(~np.eye(screen.n_genes, dtype=bool))
+def pairs_table(
+    screen: Screen, tests: DescendantTests, relation: Relation, kept: np.ndarray | None = None
+) -> pd.DataFrame:
+    """All tested ordered pairs (`kept`: some of them, shape (p, p)) but the on-target ones, by source, then target."""
+    others = ~np.eye(screen.n_genes, dtype=bool)
+    source, target = np.nonzero(others if kept is None else others & kept)
     at = (source, target)
     return pd.DataFrame(
         {
@@ -160,8 +163,8 @@ def pairs_table(screen: Screen, tests: DescendantTests, relation: Relation) -> p
             "effect": tests.effect[at],
             "se": tests.se[at],
             "z": tests.z[at],
-            "p": tests.p[at],
-            "test": categorical(_test_codes(tests)[at], TESTS_USED),
+            "p": np.exp(tests.log_p[at]),
+            "test": categorical(_test_codes(tests, at), TESTS_USED),
             "padj": relation.padj[at],
             "significant": relation.significant[at],
             "descendant": relation.descendant[at],

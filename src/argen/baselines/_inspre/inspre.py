@@ -200,7 +200,7 @@ def _solve(
     if grid is None or len(grid) > 1:
         _check_folds(step.screen, settings.n_folds)
         fold = deal_folds(step.screen.group, settings.n_folds, rng)
-    ratios, folds = all_ratios(step.screen, step.tests, settings.effects, fold, map_)
+    ratios, folds = all_ratios(step.screen, step.whole(map_).tests, settings.effects, fold, map_)
     path = fit_path(
         ratios,
         folds,
