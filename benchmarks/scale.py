@@ -3,6 +3,7 @@
     python benchmarks/scale.py                      # growth, disk, processes: about a quarter of an hour
     python benchmarks/scale.py --cases end_to_end   # 1,000 perturbations × 150,000 cells from an h5ad file
     python benchmarks/scale.py --cases largest      # 2,000 perturbations × 300,000 cells
+    python benchmarks/scale.py --cases pairs        # 6 million pairs: memory, and what is stored of them
     python benchmarks/scale.py --write docs/benchmarks/scale.csv
     python benchmarks/scale.py --draw docs/benchmarks/scale.csv docs/_static/scale.png
 
@@ -31,7 +32,7 @@ GROWTH = {
     "strata": (4, 12, 48, 270),
     "covariates": (1, 2, 3),
 }
-CASES = ("growth", "disk", "processes", "end_to_end", "largest")
+CASES = ("growth", "disk", "processes", "end_to_end", "largest", "pairs")
 DENSITY = 0.2
 
 
@@ -105,6 +106,12 @@ def largest(folder: Path, jobs: int) -> list[dict]:
     return [{"case": "largest", **size, **in_process(folder, size, jobs=jobs, storage="backed")}]
 
 
+def pairs(folder: Path, jobs: int) -> list[dict]:
+    """Many pairs and few cells: bytes a pair in memory and in a file, and the peak of the descendant step."""
+    size = {"cells": 30_000, "perturbations": 2450, "strata": 4, "covariates": 0, "moved": 0.01}
+    return [{"case": "pairs", **size, **in_process(folder, size, jobs=jobs, storage="memory", n_stored=2450 * 2449)}]
+
+
 def in_process(folder: Path, size: dict, **how: object) -> dict:
     file = folder / f"{'_'.join(map(str, size.values()))}.h5ad"
     if not file.exists():  # in a process of its own: a child begins with the peak of its parent
@@ -119,8 +126,11 @@ def run(what: str, options: dict) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def simulate(file: str, cells: int, perturbations: int, strata: int, covariates: int) -> None:
-    """A screen without effects but the knock-downs; about a fifth of its counts are not zero."""
+def simulate(file: str, cells: int, perturbations: int, strata: int, covariates: int, moved: float = 0.0) -> None:
+    """A screen without effects but the knock-downs; about a fifth of its counts are not zero.
+
+    `moved`: share of the pairs whose gene rises tenfold with the perturbation.
+    """
     from anndata import AnnData
     from scipy import sparse
 
@@ -131,7 +141,8 @@ def simulate(file: str, cells: int, perturbations: int, strata: int, covariates:
     level = np.log(-np.log(1 - DENSITY)) + rng.normal(0.0, 0.5, perturbations)
     columns = []
     for j, name in enumerate(names):
-        mean = depth * np.exp(level[j] - 1.2 * (label == name))
+        risen = np.isin(label, names[rng.random(perturbations) < moved])
+        mean = depth * np.exp(level[j] - 1.2 * (label == name) + 2.3 * risen)
         columns.append(sparse.csc_array(rng.poisson(mean).astype(np.float32)[:, None]))
     obs = pd.DataFrame({"perturbation": label, "depth": depth}, index=[f"cell{i}" for i in range(cells)])
     obs["gem_group"] = pd.Categorical([f"g{i}" for i in rng.integers(0, strata, cells)])
@@ -141,8 +152,11 @@ def simulate(file: str, cells: int, perturbations: int, strata: int, covariates:
     AnnData(matrix, obs=obs, var=pd.DataFrame(index=names)).write_h5ad(file)
 
 
-def measure(file: str, covariates: int, jobs: int, storage: str, workers: int = 0) -> dict:
-    """Processor seconds of each step and the peak of memory, in GB beyond what the imports take."""
+def measure(file: str, covariates: int, jobs: int, storage: str, workers: int = 0, n_stored: int = 0) -> dict:
+    """Processor seconds of each step and the peak of memory, in GB beyond what the imports take.
+
+    `n_stored`: pairs whose results are measured, in place of the network.
+    """
     import warnings
 
     import anndata as ad
@@ -171,6 +185,8 @@ def measure(file: str, covariates: int, jobs: int, storage: str, workers: int = 
             ag.tl.argen_descendants(adata, **how, client=client)
             result["wall"] = round(time.perf_counter() - start, 2)
         return result
+    if n_stored:
+        return stored(ag, adata, how, n_stored, Path(file))
     start, cpu = time.perf_counter(), time.process_time()
     ag.tl.argen_descendants(adata, **how)
     result["descendants"] = round(time.process_time() - cpu, 2)
@@ -184,6 +200,33 @@ def measure(file: str, covariates: int, jobs: int, storage: str, workers: int = 
         "file_gb": round(Path(file).stat().st_size / 1e9, 3),
     }
     return result
+
+
+def stored(ag, adata, how: dict, n_pairs: int, file: Path) -> dict:
+    """Bytes a pair of the results of a descendant step, in memory and in an h5ad file, and bytes a pair at its peak."""
+    before, cpu = peak(), time.process_time()
+    ag.tl.argen_descendants(adata, **how, min_cells=2, closure=False, responders=None)
+    seconds, at_peak = time.process_time() - cpu, peak()
+    in_memory = sum(map(bytes_of, adata.uns["argen_descendants"]["tables"].values()))
+    in_memory += sum(bytes_of(part) for matrix in adata.varp.values() for part in vars(matrix).values())
+    result = file.with_suffix(".result.h5ad")
+    adata.write_h5ad(result)
+    pairs = adata.uns["argen_descendants"]["tables"]["pairs"]
+    return {
+        "descendants": round(seconds, 1),
+        "significant": int(pairs["significant"].sum()),
+        "bytes_in_memory": round(in_memory / n_pairs, 1),
+        "bytes_in_file": round((result.stat().st_size - file.stat().st_size) / n_pairs, 1),
+        "bytes_at_peak": round(1e9 * (at_peak - before) / n_pairs),
+        "before_gb": round(before, 2),
+        "peak_gb": round(at_peak, 2),
+    }
+
+
+def bytes_of(value: object) -> int:
+    if isinstance(value, pd.DataFrame):
+        return int(value.memory_usage(deep=True).sum())
+    return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
 def draw(table: pd.DataFrame, file: Path) -> None:

@@ -134,7 +134,8 @@ def _compute_step(
     run = Run("ag.tl.argen_descendants", data, asdict(settings))
     with workers(threads, backend, run) as map_, progress_bars() as bar:
         seen = look_at(adata, settings, depth_genes, map_, bar)
-        shifts = _shifts(seen)
+        shifts, findings = _shifts(seen), findings_table(quick_findings(adata, settings, seen))
+        del seen  # which is as large as the tests will be
         screen = shifted(screen, shifts)
         track = bar("descendants, genes", screen.n_genes)
         how = {"test": settings.test, "hc": settings.hc, "pooled": settings.pooled}
@@ -149,7 +150,6 @@ def _compute_step(
         log.info(
             f"    {family.words} for {screen.n_genes - n_poisson} genes, Poisson for {n_poisson}, see ag.get.genes"
         )
-    findings = findings_table(quick_findings(adata, settings, seen))
     log_findings(findings)
     more = {"shifts": shifts, "findings": findings}
     if depth_genes is not None:

@@ -33,6 +33,8 @@ from argen._core.measured.sums import MeasuredSums
 __all__ = ["ADJUST", "CERTAIN_GENE", "CERTAIN_PERTURBATION", "FEWEST", "Shift", "Shifts", "estimate_shifts"]
 
 ROUNDS = 3
+# A dozen arrays are made of the effects, for which large screens have no room.
+ROWS_AT_A_TIME = 256
 BOUND = 10.0
 # Effects that a median takes.
 FEWEST = 5
@@ -153,6 +155,14 @@ def estimate_shifts(sums: MeasuredSums, own: np.ndarray, adjust: str | None = "a
 
 
 def _shift(effect: np.ndarray, se: np.ndarray, chance: float) -> Shift:
+    """Shifts of the rows, some of them at a time; for `chance` see :func:`_shift_of_rows`."""
+    starts = range(0, len(effect), ROWS_AT_A_TIME)
+    blocks = [slice(start, start + ROWS_AT_A_TIME) for start in starts] or [slice(0)]
+    parts = [_shift_of_rows(effect[rows], se[rows], chance) for rows in blocks]
+    return Shift(*(np.concatenate([getattr(part, name) for part in parts]) for name in Shift.__slots__))
+
+
+def _shift_of_rows(effect: np.ndarray, se: np.ndarray, chance: float) -> Shift:
     """Shifts of the rows; `chance` is the variance of a median of z-scores over that of independent ones."""
     n = np.isfinite(effect).sum(axis=1)
     size = _median(effect, axis=1)

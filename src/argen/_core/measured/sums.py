@@ -59,13 +59,22 @@ class MeasuredSums:
 def measured_sums(screen: Screen, map_: Map = map, track: Callable[[Iterable], Iterable] = iter) -> MeasuredSums:
     """Sums of all genes of a screen whose groups may be more, or other, than its genes."""
     shared = {"used": cells_with_controls(screen.design)}
+    n_groups = screen.n_groups + 1
+    S, E, variance = (np.empty((n_groups, screen.n_genes)) for _ in range(3))
+    effect, folds = np.empty((n_groups - 1, screen.n_genes)), np.empty((FOLDS, screen.n_genes))
     with single_threaded():
-        parts = list(track(map_(BlockTask(_sums, screen, shared), range(screen.n_genes))))
-    S, E, squares, folds = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
-    enough = (S[:-1] >= ENOUGH_COUNTS) & (E[:-1] >= ENOUGH_COUNTS) & (S[-1] >= ENOUGH_COUNTS)
-    effect = np.where(enough, np.log((S[:-1] + 0.5) / (E[:-1] + 0.5)), np.nan)
-    variance = squares * ratio(np.ones_like(S), S) ** 2
+        # Filled as the genes come: of large screens there is no room for copies.
+        for gene, part in enumerate(track(map_(BlockTask(_sums, screen, shared), range(screen.n_genes)))):
+            S[:, gene], E[:, gene], squares, folds[:, gene] = part
+            effect[:, gene] = _effect(S[:, gene], E[:, gene])
+            variance[:, gene] = squares * ratio(np.ones(n_groups), S[:, gene]) ** 2
     return MeasuredSums(effect, variance[:-1], variance[-1], S, E, folds)
+
+
+def _effect(S: np.ndarray, E: np.ndarray) -> np.ndarray:
+    """Effects on one gene, from sums whose last is that of the controls."""
+    enough = (S[:-1] >= ENOUGH_COUNTS) & (E[:-1] >= ENOUGH_COUNTS) & (S[-1] >= ENOUGH_COUNTS)
+    return np.where(enough, np.log((S[:-1] + 0.5) / (E[:-1] + 0.5)), np.nan)
 
 
 def _sums(screen: Screen, gene: int, *, used: np.ndarray) -> tuple[np.ndarray, ...]:
