@@ -48,6 +48,11 @@ def where(data, item):
     return os.getpid(), max((library["num_threads"] for library in threadpool_info()), default=1)
 
 
+def aligned(data, item, *, options):
+    """Whether arrays have arrived where numpy would have put them, and some that go back."""
+    return all(array.flags.aligned for arrays in (data, item, options) for array in arrays), data
+
+
 def squared(data, item, *, but=None):
     if item == but:
         msg = f"no {item}"

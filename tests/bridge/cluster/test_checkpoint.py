@@ -3,11 +3,12 @@
 import errno
 import json
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cluster_screens import analysed, blocks, screen
+from cluster_screens import analysed, blocks, equations, screen
 from toy import KWARGS, assert_same
 
 import argen as ag
@@ -17,6 +18,7 @@ from argen._bridge.cluster.checkpoint import Checkpoint, Run
 from argen._bridge.cluster.encoding import _value, decoded, digest_of, encoded
 from argen._bridge.cluster.workers import Backend, workers
 from argen._core.compilation import _small_screen
+from argen._core.dag.influence import CellInfluence
 from argen._core.glm.reduced_form import fit_reduced_form
 from argen._core.parallel import BlockTask
 from argen.errors import CheckpointError, InputError
@@ -69,6 +71,22 @@ def test_one_folder_serves_all_steps(tmp_path, capsys):
     record = json.loads((tmp_path / "checkpoint.json").read_text())
     tools = ("argen_dag", "argen_descendants", "argen_joint", "argen_responders")
     assert sorted(record["steps"]) == [f"ag.tl.{name}" for name in tools]
+
+
+@pytest.mark.parametrize("first_stage", ["shrunk", "shared"])
+def test_equations_are_kept(tmp_path, capsys, monkeypatch, first_stage):
+    """What is missing alone is done again, in blocks of responders of any size, on any number of threads."""
+    monkeypatch.setattr("argen._bridge.responders.blocks.GENES_PER_BLOCK", 3)
+    expected = equations(n_jobs=1, first_stage=first_stage)
+    assert_same(equations(n_jobs=2, first_stage=first_stage, checkpoint=tmp_path), expected)
+    files = sorted(tmp_path.glob("*.block"))
+    assert {file.name.partition("-")[0] for file in files} >= {"instruments", "equation"}
+    for file in files[::2]:
+        file.unlink()
+    capsys.readouterr()
+    with log.shown(2):
+        assert_same(equations(n_jobs=1, first_stage=first_stage, checkpoint=tmp_path), expected)
+    assert blocks(capsys.readouterr().err) == (len(files[1::2]), len(files[::2]))
 
 
 def damage(content, how):
@@ -223,6 +241,14 @@ def test_what_is_no_record_is_neither_kept_nor_made():
     for module_name, name in (("os", "_exit"), ("argen.errors", "InputError"), ("argen.errors", "nothing")):
         with pytest.raises(ValueError, match=f"{module_name}.{name} is no record of argen"):
             _value(["record", module_name, name, []], [])
+
+
+def test_what_is_derived_is_named_by_what_it_is_made_from():
+    first, second = (CellInfluence(_small_screen(), hc3=hc3) for hc3 in (False, True))
+    assert digest_of(first) == digest_of(CellInfluence(_small_screen(), hc3=False)) != digest_of(second)
+    back = pickle.loads(pickle.dumps(second))
+    assert digest_of(back) == digest_of(second)
+    np.testing.assert_array_equal(back.place, second.place)
 
 
 def test_counts_in_files_stand_for_themselves():

@@ -11,7 +11,7 @@ import anndata as ad
 import cluster_tasks
 import numpy as np
 import pytest
-from cluster_screens import analysed, blocks, screen
+from cluster_screens import analysed, blocks, equations, screen
 from scipy import sparse
 from threadpoolctl import threadpool_info
 from toy import KWARGS, assert_same
@@ -71,6 +71,54 @@ def test_all_tools_have_the_bits_of_threads(client):
     assert_same(all_tools(client, 1), all_tools(False, 2))
 
 
+@pytest.mark.parametrize("covariance", ["murphy-topel", "stacked"])
+@pytest.mark.parametrize("first_stage", ["shrunk", "shared"])
+def test_equations_are_solved_on_workers_with_the_bits_of_threads(client, monkeypatch, first_stage, covariance):
+    """Those of responders whole, those of the nodes tested there, where the reduced forms hang on each other too."""
+    monkeypatch.setattr("argen._bridge.responders.blocks.GENES_PER_BLOCK", 3)
+    went, results = set(), dask_map.DaskBlocks.results
+
+    def seen(self, task, blocks):
+        went.add(task.function.__name__)
+        return results(self, task, blocks)
+
+    monkeypatch.setattr(dask_map.DaskBlocks, "results", seen)
+    how = {"first_stage": first_stage, "covariance": covariance}
+    assert_same(equations(client=client, n_jobs=1, **how), equations(client=False, n_jobs=2, **how))
+    assert {"_instruments", "_equation", "_saturated_form"} <= went
+
+
+def test_blocks_of_responders_of_a_joint_network_are_tasks(client, monkeypatch):
+    monkeypatch.setattr("argen._bridge.responders.joint.GENES_PER_BLOCK", 2)
+    adata = screen()
+    ag.tl.argen_descendants(adata, **KWARGS | {"client": False}, responders="all")
+    ag.tl.argen_joint(adata, chains=2, client=False)
+    ran_there, run = [], dask_map.DaskBlocks.results
+    monkeypatch.setattr(
+        dask_map.DaskBlocks, "results", lambda self, task, blocks: ran_there.append(task) or run(self, task, blocks)
+    )
+    results = [
+        ag.tl.argen_responders(adata, network="argen_joint", client=where, n_jobs=n_jobs, copy=True)
+        for where, n_jobs in ((client, 1), (False, 1), (False, 2))
+    ]
+    assert_same(results[0], results[1])
+    assert_same(results[0], results[2])
+    assert "_edges_of_block" in {task.function.__name__ for task in ran_there}
+
+
+def test_data_and_options_are_sent_once(client, monkeypatch):
+    """Options that stay the same while tasks take turns, such as first stages, too."""
+    sent, scatter = [], client.scatter
+    monkeypatch.setattr(client, "scatter", lambda values, **how: sent.append(values[0].value) or scatter(values, **how))
+    first, second = {"but": 100}, {"but": 200}
+    with workers(1, Backend(client)) as map_:
+        for data in (2, 3):
+            for options in (first, second, first):
+                found = list(map_(BlockTask(cluster_tasks.squared, data, options), range(9)))
+                assert found == [data * i**2 for i in range(9)]
+    assert sent == [2, first, second, 3]
+
+
 def test_contract_of_the_map(client):
     items = list(range(21))
     with workers(1, Backend(client)) as map_:
@@ -80,6 +128,10 @@ def test_contract_of_the_map(client):
         places = list(map_(BlockTask(cluster_tasks.where, None), items))
         assert {pid for pid, _ in places} == set(client.run(os.getpid).values())
         assert {n for _, n in places} == {1}
+        odd = (np.ones(3, dtype=bool), np.arange(9.0))  # the second one after three bytes
+        for there, back in map_(BlockTask(cluster_tasks.aligned, odd, {"options": odd}), [odd] * 3):
+            assert there
+            assert back[1].flags.aligned
         assert list(map_(lambda a, b: a + b, [1, 2], [3, 4])) == [4, 6]  # no block task: here
         assert next(iter(map_(BlockTask(cluster_tasks.where, None), [0])))[0] == os.getpid()  # one alone: here
         with pytest.raises(LookupError, match="no 13"):
@@ -204,9 +256,9 @@ def test_workers_with_other_versions_are_refused(client, monkeypatch):
         patch.setattr(dask_map, "_ARGEN", "no_argen_here:__version__")
         with pytest.raises(InputError, match=r"cannot import argen \(No module named 'no_argen_here'\)"):
             analysed(client=client)
-    late = remote.Rest(cluster_tasks.squared, {}, versions() | {"code": "another"})
+    late = remote.Rest(cluster_tasks.squared, versions() | {"code": "another"})
     with pytest.raises(InputError, match="another source of argen"):  # as in a worker that joined later
-        remote.run_block(1, late, remote.Items([1]))
+        remote.run_block(*map(remote.Parcel, (1, {})), late, remote.Parcel([1]))
 
 
 def test_one_thread_until_the_last_task_ends():

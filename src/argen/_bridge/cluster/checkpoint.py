@@ -111,18 +111,16 @@ class Checkpoint:
 
 
 class _Digests:
-    """Digests of the last two objects: that of a screen takes a look at all of its counts."""
+    """Digests of the two objects that were asked for last: that of a screen takes a look at all of its counts."""
 
     def __init__(self) -> None:
         self._known: list[tuple[Any, str]] = []
 
     def of(self, value: Any) -> str:
         """Digest of a value that nobody changes while it is known here."""
-        for known, digest in self._known:
-            if known is value:
-                return digest
-        self._known = [(value, digest_of(value)), *self._known[:1]]
-        return self._known[0][1]
+        known = next((pair for pair in self._known if pair[0] is value), None) or (value, digest_of(value))
+        self._known = [known, *(pair for pair in self._known if pair[0] is not value)][:2]
+        return known[1]
 
 
 def _enter(folder: Path, run: Run) -> None:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from argen._bridge import log
-from argen._bridge.cluster.remote import Items, Rest, check_versions, own_versions, run_block
+from argen._bridge.cluster.remote import Parcel, Rest, check_versions, own_versions, run_block
 from argen._bridge.cluster.versions import versions
 from argen._core.parallel import BlockTask
 from argen.errors import ClusterError, InputError
@@ -26,6 +26,8 @@ RETRIES = 3
 # Blocks that are computed or wait for it: enough for a cluster that grows with its queue, few enough for the memory of
 # the client, which holds their results until their turn comes.
 IN_FLIGHT = 16
+# How many are on the workers at a time. Tasks of two kinds may take turns, with large options that stay the same.
+_KEPT = {"data": 1, "options": 2}
 
 
 def find_client(client: "Client | bool | None") -> "Client | None":
@@ -64,7 +66,7 @@ def _active(distributed: Any) -> "Client | None":
 
 
 class DaskBlocks:
-    """Computes blocks on a cluster; the data of a task go there once, to all workers.
+    """Computes blocks on a cluster; data and options of a task go there once, to all workers.
 
     Parameters
     ----------
@@ -79,7 +81,7 @@ class DaskBlocks:
 
     def __init__(self, client: "Client") -> None:
         self._client = client
-        self._sent: dict[str, tuple[Any, Future]] = {}
+        self._sent: dict[str, list[tuple[Any, Future]]] = {kind: [] for kind in _KEPT}
         self._flying: list[_Flying] = []  # of every map that is not at its end: one may be asked for within another
         self._check_workers()
 
@@ -112,7 +114,7 @@ class DaskBlocks:
         """Stop what is on its way, and take the data from the workers."""
         self._client.cancel([future for flying in self._flying for _, future in flying])
         self._flying.clear()
-        self._sent.clear()
+        self._forget()
 
     def _fill(self, task: BlockTask, todo: Iterator[Sequence[Any]], flying: _Flying) -> None:
         most = max(IN_FLIGHT, 2 * sum(self._client.nthreads().values()))
@@ -120,31 +122,36 @@ class DaskBlocks:
             flying.append((block, self._submit(task, block)))
 
     def _submit(self, task: BlockTask, block: Sequence[Any]) -> "Future":
-        data = self._on_workers("data", task.data, task.data)
-        rest = self._on_workers("task", task, Rest(task.function, task.options, versions()))
-        return self._client.submit(run_block, data, rest, Items(block), pure=False, retries=RETRIES)
+        data, options = self._on_workers("data", task.data), self._on_workers("options", task.options)
+        rest = Rest(task.function, versions())
+        return self._client.submit(run_block, data, options, rest, Parcel(block), pure=False, retries=RETRIES)
 
     def _result(self, future: "Future") -> list:
         from distributed import KilledWorker
 
         try:
-            return future.result()
+            return future.result().value
         except KilledWorker as error:
             raise _died(error) from error
 
-    def _on_workers(self, kind: str, of: Any, value: Any) -> "Future":
+    def _on_workers(self, kind: str, value: Any) -> "Future":
         """Where a value is on the cluster, sent unless it is there; what was sent of this kind before may go."""
-        if kind not in self._sent or self._sent[kind][0] is not of:
-            self._sent.pop(kind, None)
+        there = next((pair for pair in self._sent[kind] if pair[0] is value), None)
+        others = [pair for pair in self._sent[kind] if pair[0] is not value][: _KEPT[kind] - 1]
+        self._sent[kind] = others  # what has to go goes before what takes its place
+        if there is None:
             self._wait()
-            (future,) = self._client.scatter([value], broadcast=True, hash=False)
-            self._sent[kind] = of, future
-        return self._sent[kind][1]
+            there = value, *self._client.scatter([Parcel(value)], broadcast=True, hash=False)
+        self._sent[kind] = [there, *others]
+        return there[1]
+
+    def _forget(self) -> None:
+        self._sent = {kind: [] for kind in _KEPT}
 
     def _send_again(self, task: BlockTask, flying: _Flying) -> None:
         blocks = [block for block, _ in flying]
         self._client.cancel([future for _, future in flying])
-        self._sent.clear()
+        self._forget()
         flying.clear()
         flying.extend((block, self._submit(task, block)) for block in blocks)
 

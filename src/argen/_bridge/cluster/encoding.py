@@ -40,7 +40,8 @@ def decoded(content: bytes) -> Any:
 def digest_of(value: Any) -> str:
     """Digest of the content of a value, 64 hexadecimal digits; where it lies in memory or on disk does not count.
 
-    An object with counts in files has a method ``content_digest()``, whose text stands for it.
+    An object with counts in files has a method ``content_digest()``, whose text stands for it; one that is derived from
+    others ``made_from()``, which returns these.
     """
     arrays: list[np.ndarray] = []
     digest = hashlib.sha256(json.dumps(_tree(value, arrays)).encode())
@@ -63,6 +64,8 @@ def _tree(value: Any, arrays: list[np.ndarray]) -> list:
         return ["array" if isinstance(value, np.ndarray) else "scalar", len(arrays) - 1]
     if callable(getattr(value, "content_digest", None)):
         return ["digest", value.content_digest()]
+    if callable(getattr(value, "made_from", None)):
+        return ["derived", type(value).__qualname__, _tree(value.made_from(), arrays)]
     if isinstance(value, np.random.SeedSequence):
         return ["seed", _tree([value.entropy, list(value.spawn_key), value.pool_size], arrays)]
     if isinstance(value, Mapping):

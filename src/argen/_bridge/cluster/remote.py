@@ -1,7 +1,8 @@
 """What a worker of a cluster does: one block of items, with one thread of BLAS."""
 
+import pickle
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,32 +13,43 @@ from argen._bridge.cluster.versions import difference, versions
 from argen._core.parallel import BlockTask
 from argen.errors import InputError
 
-__all__ = ["Items", "Rest", "check_versions", "own_versions", "run_block"]
+__all__ = ["Parcel", "Rest", "check_versions", "own_versions", "run_block"]
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
-    """Items of a block. A record of its own, since dask looks into lists and tuples for what it would compute."""
+class Parcel:
+    """A value on its way between processes.
 
-    values: Sequence[Any]
+    It travels as one string of bytes. Dask would send arrays beside each other without copying, so that they arrive at
+    any address; numpy adds up what is not aligned in another order, and the last digits would differ. (Dask also looks
+    into lists and tuples for what it would compute.)
+    """
+
+    value: Any
+
+    def __reduce__(self) -> tuple:
+        return _unpacked, (pickle.dumps(self.value, protocol=4),)  # 5 would not copy
+
+
+def _unpacked(content: bytes) -> Parcel:
+    return Parcel(pickle.loads(content))
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """All of a task but its data, which several tasks share; and the versions of the client."""
+    """All of a task but its data and options, which several tasks share; and the versions of the client."""
 
     function: Callable
-    options: Mapping[str, Any]
     versions: Mapping[str, str]
 
 
-def run_block(data: Any, rest: Rest, items: Items) -> list:
+def run_block(data: Parcel, options: Parcel, rest: Rest, items: Parcel) -> Parcel:
     """Results of the items, in their order."""
     # A worker may have joined after the others were asked.
     check_versions(rest.versions, versions(), "a worker")
-    task = BlockTask(rest.function, data, rest.options)
+    task = BlockTask(rest.function, data.value, options.value)
     with _one_thread():
-        return [task(item) for item in items.values]
+        return Parcel([task(item) for item in items.value])
 
 
 def own_versions() -> Mapping[str, str]:

@@ -15,19 +15,18 @@ from argen._bridge.results.entries import Entry
 from argen._bridge.results.searched import SearchedNetwork
 from argen._bridge.results.tables import EDGE_FLAGS, ROBUST_SETS, WEAK_F, categorical, flags, loop_name
 from argen._bridge.validate import name_some
-from argen._core.dag.covariance import COVARIANCES, Covariance
+from argen._core.dag.covariance import COVARIANCES
 from argen._core.dag.influence import CellInfluence
 from argen._core.dag.loops import loop_pairs
 from argen._core.glm.sandwich import HC
 from argen._core.parallel import Map
 from argen._core.responders.direct import (
     POSSIBLE,
-    FirstStages,
     Selection,
+    Wanted,
     candidates_of,
-    saturated_forms,
+    equations,
     select,
-    solve,
 )
 from argen._core.responders.mediators import Observed
 from argen._core.results import EdgeStatus, Equation, Instruments
@@ -122,40 +121,26 @@ def direct_effects(
     bar: Callable,
 ) -> DirectEffects:
     """Estimate and test every candidate edge to a responder."""
-    estimator, hc3 = COVARIANCES[covariance], HC[hc].hc3
+    hc3, needs_influence = HC[hc].hc3, robust or COVARIANCES[covariance].needs_influence
     saturated = SaturatedScreen(adata, data.network)
     first = saturated.first_stages(first_stage, hc3=hc3, map_=map_)
     wanted = np.flatnonzero(data.candidates.any(axis=0))
-    needs_influence = robust or estimator.needs_influence
-    equations: list[Equation] = []
+    how = {"first": first, "covariance": covariance, "hc3": hc3, "robust": robust}
+    found: list[Equation] = []
     track = bar("responders, blocks of genes", saturated.n_blocks(len(wanted)))
     for block in track(saturated.blocks(data.responders, wanted, map_, with_nodes=needs_influence)):
-        own = saturated_forms(block.screen, block.genes, hc3=hc3, phi=block.phi, map_=map_)
-        cells = CellInfluence(block.screen, hc3=hc3) if needs_influence else None
-        how = _How(data, first, estimator, cells, robust, map_)
-        outer = map if cells is not None else map_  # the influence of cells is a sum over threads of its own
-        equations += outer(how.solve, block.responders, block.genes, own)
-    return _joined(data, equations, alpha)
-
-
-@dataclass(frozen=True, slots=True)
-class _How:
-    """What all equations of a block share."""
-
-    data: ResponderScreen
-    first: FirstStages
-    covariance: Covariance
-    cells: CellInfluence | None
-    robust: bool
-    map_: Map
-
-    def solve(self, responder: int, gene: int, own: object) -> Equation:
-        """The equation of one responder, with its candidates as nodes again."""
-        A = np.flatnonzero(self.data.candidates[:, responder] | self.data.mediators[:, responder])
-        inner = map if self.cells is None else self.map_
-        options = {"robust": self.robust, "map_": inner}
-        found = solve(int(gene), self.data.nodes[A], own, self.first, self.covariance, self.cells, **options)
-        return replace(found, target=int(responder), candidates=A)
+        cells = CellInfluence(block.screen, hc3=hc3) if needs_influence else block.screen
+        A = [np.flatnonzero(data.candidates[:, r] | data.mediators[:, r]) for r in block.responders]
+        wanted_here = [
+            Wanted(int(gene), data.nodes[k], float(block.phi[gene])) for gene, k in zip(block.genes, A, strict=True)
+        ]
+        solved = equations(cells, wanted_here, how, map_)
+        # Responders and candidates as they are called here again.
+        found += [
+            replace(equation, target=int(r), candidates=k)
+            for equation, r, k in zip(solved, block.responders, A, strict=True)
+        ]
+    return _joined(data, found, alpha)
 
 
 def _joined(data: ResponderScreen, equations: list[Equation], alpha: float) -> DirectEffects:

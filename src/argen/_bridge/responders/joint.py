@@ -1,6 +1,6 @@
 """Direct effects on responders given a joint network."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,14 @@ from argen._bridge.validate import name_some
 from argen._core.joint.sums import group_sums
 from argen._core.joint.table import Noise, noise_of
 from argen._core.parallel import Map
-from argen._core.responders.joint import CONSENSUS, JointEdges, edges_given_network, select_joint
-from argen._core.responders.mediators import Observed
+from argen._core.responders.joint import (
+    CONSENSUS,
+    GivenNetwork,
+    JointEdges,
+    Responders,
+    edges_of_blocks,
+    select_joint,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -27,6 +33,7 @@ __all__ = ["JointResponders", "joint_effects"]
 
 # Pairs below both are not listed, as in the network's own table.
 LEAST_INCLUSION, LARGEST_P = 0.01, 0.05
+BLOCKS_AT_ONCE = 16  # of responders, whose edges are sought in parallel: bounds the memory of their sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +76,21 @@ def joint_effects(
     on_responders = family.on(responders, nodes, effects)
     columns, sigma = reader.genes.get_indexer(responders), float(network.tables["search"]["sigma"].iloc[0])
     among_nodes = _observed_effects(network, step, nodes)
-    parts: list[JointEdges] = []
-    track = bar("responders, blocks of genes", -(-len(responders) // GENES_PER_BLOCK))
-    for lo in track(range(0, len(responders), GENES_PER_BLOCK)):
+    given = GivenNetwork(T, error, relative, instrument, among_nodes, step.relation.descendant)
+
+    def read(lo: int) -> Responders:
         block = slice(lo, lo + GENES_PER_BLOCK)
         noise = _rows_of(noise_of(group_sums(reader.screen(columns[block]), map_, correlated=False)), rows)
-        of_block = (values[:, block] for values in on_responders)
-        observed = Observed(*among_nodes, *of_block, step.relation.descendant)
-        how = {"used": instrument, "observed": observed, "sigma": sigma, "seed": seed}
-        parts.append(edges_given_network(T, error, relative, noise, list(responders[block]), **how))
+        return Responders(noise, list(responders[block]), tuple(values[:, block] for values in on_responders))
+
+    starts = range(0, len(responders), GENES_PER_BLOCK)
+
+    def found_by_block() -> Iterator[JointEdges]:
+        for lo in range(0, len(starts), BLOCKS_AT_ONCE):
+            some = [read(start) for start in starts[lo : lo + BLOCKS_AT_ONCE]]
+            yield from edges_of_blocks(given, some, sigma=sigma, seed=seed, map_=map_)
+
+    parts = list(bar("responders, blocks of genes", len(starts))(found_by_block()))
     found = JointEdges(*(np.concatenate([getattr(p, name) for p in parts], axis=-1) for name in JointEdges.__slots__))
     spread = float(np.sqrt(max(1.0, found.misfit.sum() / max(found.df.sum(), 1.0))))
     p, padj, selected = select_joint(found.z, found.inclusion, spread, alpha)

@@ -15,6 +15,7 @@ products over the residuals of the genes serve all cells, and no cells × instru
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -42,8 +43,8 @@ class CellInfluence:
 
     Attributes
     ----------
-    design
-        Of the screen.
+    screen, design
+        The screen and its design.
     place
         Place of each sorted cell of the screen among the cells by stratum, shape (n,).
     start
@@ -53,7 +54,7 @@ class CellInfluence:
     """
 
     def __init__(self, screen: Screen, *, hc3: bool) -> None:
-        self._screen, self._hc3, self.design = screen, hc3, screen.design
+        self.screen, self._hc3, self.design = screen, hc3, screen.design
         stratum = screen.stratum
         self._cell = np.argsort(stratum, kind="stable")
         self.place = np.empty_like(self._cell)
@@ -66,7 +67,14 @@ class CellInfluence:
         self._segment = segment[self._cell]
         self._counts, self._depth = screen.counts.of_cells(self._cell), screen.design.depth[self._cell]
         self._asked: dict[int, ReducedForm] = {}
-        self._kept: dict[int, np.ndarray] = {}
+        self._kept: dict[int, tuple[ReducedForm, np.ndarray]] = {}
+
+    def made_from(self) -> tuple[Screen, bool]:
+        """What tells it from others, and all of it that is sent to another process."""
+        return self.screen, self._hc3
+
+    def __reduce__(self) -> tuple:
+        return partial(CellInfluence, hc3=self._hc3), (self.screen,)
 
     def combine(
         self, genes: Sequence[int], forms: Sequence[ReducedForm], weights: Sequence[np.ndarray], map_: Map = map
@@ -82,7 +90,7 @@ class CellInfluence:
         map_
             Parallel map over genes, strata and groups; sums do not depend on it.
         """
-        total = np.zeros((len(weights[0]), self._screen.n_cells))
+        total = np.zeros((len(weights[0]), self.screen.n_cells))
         for lo in range(0, len(genes), _GENES):
             block = slice(lo, lo + _GENES)
             self._add(total, genes[block], forms[block], weights[block], map_)
@@ -93,26 +101,24 @@ class CellInfluence:
 
         Those of a form that is asked for again are kept as long as there is room: most forms serve one equation.
         """
-        last = self._asked.get(gene)
-        # The scores do not know what the coefficients count for in a first stage.
-        if last is None or last.theta is not form.theta or last.effect is not form.effect:
+        # Threads ask for the same gene with forms of their own: what is kept goes with its form.
+        kept, column = self._kept.get(gene, (None, None))
+        if kept is not None and _same_fit(kept, form):
+            return column
+        column, last = self._scores(gene, form), self._asked.get(gene)
+        if last is None or not _same_fit(last, form):
             self._asked[gene] = form
-            self._kept.pop(gene, None)
-            return self._scores(gene, form)
-        if gene in self._kept:
-            return self._kept[gene]
-        column = self._scores(gene, form)
-        if (len(self._kept) + 1) * column.nbytes <= _CACHE:
-            self._kept[gene] = column
+        elif (len(self._kept) + 1) * column.nbytes <= _CACHE or gene in self._kept:
+            self._kept[gene] = form, column
         return column
 
     def _scores(self, gene: int, form: ReducedForm) -> np.ndarray:
-        design = self._screen.design_of(gene)
+        design = self.screen.design_of(gene)
         if self._hc3:
-            return form.residuals(self._screen.counts_of(gene), design, hc3=True)[self._cell]
-        depth = self._depth if design is self._screen.design else design.depth[self._cell]
+            return form.residuals(self.screen.counts_of(gene), design, hc3=True)[self._cell]
+        depth = self._depth if design is self.screen.design else design.depth[self._cell]
         G, O = design.n_levels, design.stratum_dummies.shape[1]
-        theta, row = form.theta, rows_of(form.instruments, self._screen.n_groups)
+        theta, row = form.theta, rows_of(form.instruments, self.screen.n_groups)
         by_stratum = np.exp(theta[design.stratum_level] + design.stratum_dummies @ theta[G : G + O])
         effect = np.append(np.where(form.separated, 0.0, np.exp(form.effect)), 1.0)[row]  # row −1: the baseline
         by_segment = by_stratum[design.seg_stratum] * np.repeat(effect, np.diff(design.group_seg))
@@ -140,10 +146,10 @@ class CellInfluence:
         weights: Sequence[np.ndarray],
         map_: Map,
     ) -> None:
-        design, n_genes = self._screen.design, len(genes)
+        design, n_genes = self.screen.design, len(genes)
         G, O = design.n_levels, design.stratum_dummies.shape[1]
         used = np.unique(np.concatenate([form.instruments for form in forms]))
-        residuals = np.empty((n_genes, self._screen.n_cells))
+        residuals = np.empty((n_genes, self.screen.n_cells))
         by_column = np.empty((design.n_nuisance, len(total), n_genes))  # F_k by nuisance column
         by_group = np.zeros((len(used), len(total), n_genes))  # L_k e_g / S_kg − F_k W_kg
 
@@ -175,3 +181,8 @@ class CellInfluence:
         list(map_(fill, range(n_genes)))
         list(map_(add_stratum, range(len(design.stratum_level))))
         list(map_(add_group, range(len(used))))
+
+
+def _same_fit(one: ReducedForm, other: ReducedForm) -> bool:
+    """Scores do not know what the coefficients count for in a first stage."""
+    return one.theta is other.theta and one.effect is other.effect

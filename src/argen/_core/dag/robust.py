@@ -29,7 +29,8 @@ from argen._core.results import Instruments
 
 __all__ = ["robust_tests", "strength"]
 
-_BLOCK = 32  # candidates at a time: bounds the memory
+# Candidates at a time, and numbers of cells × candidates: bounds the memory of every thread.
+_BLOCK, _MOST = 32, 2**22
 
 
 def strength(solved: Solved) -> np.ndarray:
@@ -94,7 +95,7 @@ class _Equation:
         cells = EquationCells(influence, [solved.target, *solved.candidates.tolist()], forms, map_)
         rows = [spread(solved.inverse, solved.candidates, form) for form in forms]
         residual = np.empty((m, cells.n))
-        for block in _blocks(m):
+        for block in _blocks(m, cells.n):
             weights = np.tile(np.append(1.0, -solved.coef), (len(block), 1))
             residual[block] = cells.combine(cells.factors([row[block] for row in rows]), weights)
         stand_in = _StandIns.of(solved, rows)
@@ -103,7 +104,7 @@ class _Equation:
 
     @property
     def blocks(self) -> list[np.ndarray]:
-        return _blocks(len(self.solved.candidates))
+        return _blocks(len(self.solved.candidates), self.cells.n)
 
     def quadratics(self, block: np.ndarray) -> Quadratics:
         """V_kk(δ) and R of the candidates of a block."""
@@ -174,5 +175,6 @@ class _StandIns:
         return cls(np.hstack(weights), np.concatenate(owner))
 
 
-def _blocks(m: int) -> list[np.ndarray]:
-    return [np.arange(lo, min(lo + _BLOCK, m)) for lo in range(0, m, _BLOCK)]
+def _blocks(m: int, n_cells: int) -> list[np.ndarray]:
+    size = int(np.clip(_MOST // max(n_cells, 1), 1, _BLOCK))
+    return [np.arange(lo, min(lo + size, m)) for lo in range(0, m, size)]

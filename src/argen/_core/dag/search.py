@@ -7,7 +7,6 @@ from earlier to later in the order, hence the network cannot hold a cycle.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -31,7 +30,7 @@ from argen._core.fdr import FDR
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.glm.sandwich import HC
 from argen._core.normal import log_p_two_sided
-from argen._core.parallel import Map, single_threaded
+from argen._core.parallel import BlockTask, Map, single_threaded
 from argen._core.results import Dag, DescendantTests, EdgeStatus, Equation, Instruments, Relation
 from argen._core.screen import Screen
 
@@ -39,8 +38,9 @@ __all__ = ["RESTS_ON", "edge_status", "is_settled", "is_strict_order", "search_d
 
 # An edge is flagged when more than this share of its variance comes from groups without counts.
 RESTS_ON = 0.25
-# Coefficients of reduced forms that are kept until the instruments of their equations are judged: bounds the memory.
-_AT_ONCE = 2**14
+# Bytes of reduced forms that are kept until the instruments of their equations are judged: many equations at a time,
+# since each of them is one task.
+_AT_ONCE = 2**28
 
 
 def search_dag(  # noqa: PLR0913
@@ -194,7 +194,8 @@ def _with_instruments(
     estimates: Iterable[tuple[Step, Equation, Solved | None]], how: _Inference, map_: Map
 ) -> Iterator[tuple[Step, Equation]]:
     """The equations with what their instruments are worth, some equations at a time: each is a task of its own."""
-    judge = partial(_instruments, how.influence if how.robust else None)
+    # An equation alone is work enough for a worker, and large enough to send.
+    judge = BlockTask(_instruments, how.influence if how.robust else None, per_block=1)
     for some in _in_batches(estimates):
         solved = [one for *_, one in some if one is not None]
         found = iter((map_ if how.robust else map)(judge, solved))
@@ -203,10 +204,10 @@ def _with_instruments(
 
 
 def _in_batches(estimates: Iterable[tuple[Step, Equation, Solved | None]]) -> Iterator[list]:
-    """Equations whose reduced forms have up to so many coefficients together; a larger one alone."""
+    """Equations whose reduced forms have up to so many bytes together; a larger one alone."""
     batch, size = [], 0
     for estimate in estimates:
-        own_size = len(estimate[1].candidates) ** 2
+        own_size = _size(estimate[2])
         if batch and size + own_size > _AT_ONCE:
             yield batch
             batch, size = [], 0
@@ -214,6 +215,10 @@ def _in_batches(estimates: Iterable[tuple[Step, Equation, Solved | None]]) -> It
         size += own_size
     if batch:
         yield batch
+
+
+def _size(solved: Solved | None) -> int:
+    return 0 if solved is None else sum(form.W.nbytes + form.G.nbytes for form in (solved.own, *solved.first))
 
 
 def _instruments(influence: CellInfluence | None, solved: Solved) -> Instruments:

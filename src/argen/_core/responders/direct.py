@@ -13,12 +13,13 @@ Entries of M for pairs outside the relation of the network are dropped, kept, or
 (:data:`~argen._core.dag.instruments.FIRST_STAGES`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from argen._core.dag.covariance import Covariance, Solved, invert, separated_variance
+from argen._core.dag.covariance import COVARIANCES, Covariance, Solved, invert, separated_variance
 from argen._core.dag.influence import CellInfluence
 from argen._core.dag.instruments import shrinkage_of
 from argen._core.dag.robust import robust_tests, strength
@@ -40,7 +41,9 @@ __all__ = [
     "POSSIBLE",
     "FirstStages",
     "Selection",
+    "Wanted",
     "candidates_of",
+    "equations",
     "fit_first_stages",
     "saturated_forms",
     "select",
@@ -189,6 +192,44 @@ def solve(
     found = robust_tests(influence, all_cells, map_) if robust else Instruments.nothing(m)
     instruments = replace(found, strength=strength(some))
     return Equation(target, candidates, some.coef, np.sqrt(variance), status, condition, instruments=instruments)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The equation of one responder: its gene, the perturbations that are its candidates, its dispersion."""
+
+    gene: int
+    candidates: np.ndarray
+    phi: float
+
+
+def equations(
+    cells: Screen | CellInfluence, wanted: Sequence[Wanted], how: Mapping[str, Any], map_: Map
+) -> list[Equation]:
+    """Equations of some responders, which are leaves: none of them needs another.
+
+    Parameters
+    ----------
+    cells
+        Screen with the responders; the influence of its cells where `how` needs that, with the genes of the nodes.
+    wanted
+        The equations.
+    how
+        ``first`` (:class:`FirstStages`), ``covariance`` (a name), ``hc3`` and ``robust``, see :func:`solve`. First
+        stages are large: a mapping that serves several calls goes to the workers of a cluster once.
+    map_
+        Parallel map over equations.
+    """
+    return list(map_(BlockTask(_equation, cells, how), wanted))
+
+
+def _equation(
+    cells: Screen | CellInfluence, wanted: Wanted, *, first: FirstStages, covariance: str, hc3: bool, robust: bool
+) -> Equation:
+    influence = cells if isinstance(cells, CellInfluence) else None
+    screen = cells if influence is None else influence.screen
+    own = fit_reduced_form(screen, wanted.gene, np.arange(screen.n_groups), hc3=hc3, phi=wanted.phi)
+    return solve(wanted.gene, wanted.candidates, own, first, COVARIANCES[covariance], influence, robust=robust)
 
 
 def _rows(form: ReducedForm, rows: np.ndarray, shrinkage: np.ndarray | float = 1.0) -> ReducedForm:

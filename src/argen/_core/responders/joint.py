@@ -13,6 +13,7 @@ T knows nothing of a path that the network missed, so the tests of edges adjust 
 part in T, and their rows are left out; as mediators they stand there as observed.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from zlib import crc32
 
@@ -21,10 +22,18 @@ import numpy as np
 from argen._core.fdr import adjusted
 from argen._core.joint.table import Noise
 from argen._core.normal import log_p_two_sided
-from argen._core.parallel import single_threaded
+from argen._core.parallel import BlockTask, Map, single_threaded
 from argen._core.responders.mediators import Observed
 
-__all__ = ["CONSENSUS", "JointEdges", "edges_given_network", "select_joint"]
+__all__ = [
+    "CONSENSUS",
+    "GivenNetwork",
+    "JointEdges",
+    "Responders",
+    "edges_given_network",
+    "edges_of_blocks",
+    "select_joint",
+]
 
 BURN_IN, KEPT, CHAINS = 40, 60, 2
 CONSENSUS, SELECTED = 0.25, 0.5
@@ -63,6 +72,45 @@ class JointEdges:
     z: np.ndarray
     misfit: np.ndarray
     df: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class GivenNetwork:
+    """What all responders share, see :func:`edges_given_network`; `among_nodes` and `below` are those of `Observed`."""
+
+    T: np.ndarray
+    error: np.ndarray
+    relative: np.ndarray
+    used: np.ndarray
+    among_nodes: tuple[np.ndarray, np.ndarray, np.ndarray]
+    below: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Responders:
+    """A block of responders: their noise, names, and total effects on them with errors and p-values, (p, R) each."""
+
+    noise: Noise
+    names: list[str]
+    observed: tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def edges_of_blocks(
+    network: GivenNetwork, blocks: Sequence[Responders], *, sigma: float, seed: int, map_: Map
+) -> Iterable[JointEdges]:
+    """Edges to the responders of each block, in parallel over blocks.
+
+    A block is one task, never less: sums over its responders are products of matrices, whose last digits may hang on
+    how many columns there are.
+    """
+    return map_(BlockTask(_edges_of_block, network, {"sigma": sigma, "seed": seed}, per_block=1), blocks)
+
+
+def _edges_of_block(network: GivenNetwork, block: Responders, *, sigma: float, seed: int) -> JointEdges:
+    observed = Observed(*network.among_nodes, *block.observed, network.below)
+    shared = network.T, network.error, network.relative
+    how = {"sigma": sigma, "seed": seed, "used": network.used, "observed": observed}
+    return edges_given_network(*shared, block.noise, block.names, **how)
 
 
 def edges_given_network(
