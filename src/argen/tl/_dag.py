@@ -12,7 +12,7 @@ from argen._bridge.gene_names import gene_names
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results import slots
 from argen._bridge.results.network import diagnostics_of
-from argen._bridge.results.prior import read_prior
+from argen._bridge.results.prior import prior_in_words, read_prior
 from argen._bridge.results.steps import open_step, write_step
 from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.settings import DescendantOptions, NetworkSettings, with_level
@@ -214,7 +214,11 @@ def argen_dag(  # noqa: PLR0913
         fdr=fdr,
         robust=_tests_robustly(relation, placed[0]) if robust is None else robust,
     )
-    run = Run("ag.tl.argen_dag", step.made_from["data"], step.made_from | asdict(settings))
+    run = Run(
+        "ag.tl.argen_dag",
+        step.made_from["data"],
+        step.made_from | asdict(settings) | {"prior": prior_in_words(prior_table)},
+    )
     with workers(threads, backend, run) as map_, progress_bars() as bar:
         dag = search_dag(
             screen,

@@ -13,7 +13,7 @@ from argen._bridge.gene_names import gene_names
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.joint import joint_entry, write_joint
 from argen._bridge.results.network import diagnostics_of
-from argen._bridge.results.prior import read_prior
+from argen._bridge.results.prior import prior_in_words, read_prior
 from argen._bridge.results.slots import var_name
 from argen._bridge.results.steps import open_step, write_step
 from argen._bridge.runtime import announce_compilation, progress_bars, resolve_n_jobs, warn_user
@@ -183,7 +183,11 @@ def argen_joint(  # noqa: PLR0913
     announce_compilation(joint=True)
     chains = chains or usual_chains(screen.n_genes)
     settings = JointSettings(descendants=descendants, alpha=alpha, chains=chains, shifts=shifts, seed=seed)
-    run = Run("ag.tl.argen_joint", step.made_from["data"], step.made_from | asdict(settings))
+    run = Run(
+        "ag.tl.argen_joint",
+        step.made_from["data"],
+        step.made_from | asdict(settings) | {"prior": prior_in_words(prior_table)},
+    )
     with workers(threads, backend, run) as map_, progress_bars() as bar:
         table = effect_table(group_sums(screen, map_))
         network = search_joint(

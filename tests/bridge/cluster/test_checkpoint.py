@@ -7,8 +7,9 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from cluster_screens import analysed, blocks, equations, screen
+from cluster_screens import analysed, blocks, equations, screen, with_responders
 from toy import KWARGS, assert_same
 
 import argen as ag
@@ -136,6 +137,29 @@ def test_the_folder_of_another_run_is_refused(folder, how, words):
     for word in (f"checkpoint={str(folder)!r} was made by another run", *words, "Name another folder"):
         assert word in str(error.value)
     assert {file: file.read_bytes() for file in folder.iterdir()} == files
+
+
+@pytest.mark.parametrize("tool", [ag.tl.argen_dag, ag.tl.argen_joint], ids=["dag", "joint"])
+def test_a_run_with_other_prior_knowledge_is_refused(tmp_path, tool):
+    def prior(*rows):
+        return pd.DataFrame(rows, columns=["source", "target", "rule"])
+
+    adata, known = with_responders(), prior(("G00", "G03", "before"), ("G01", "G04", "forbidden"))
+    ag.tl.argen_descendants(adata, **KWARGS)
+    how = {"checkpoint": tmp_path, "copy": True, "n_jobs": 1} | ({"chains": 2} if tool is ag.tl.argen_joint else {})
+    expected = tool(adata, prior=known, **how)
+    assert_same(tool(adata, prior=known, **how), expected)
+    tool(adata, prior=known[::-1], **how)  # the order of the rows says nothing
+    words = (
+        r"was made by another run: ag\.tl\.argen_\w+ with prior 'G00 → G03 before, G01 → G04 forbidden.*', now it is "
+    )
+    for other, now in (
+        (None, "''"),
+        (known[:1], "'G00 → G03 before'"),
+        (prior(("G05", "G00", "before")), "'G05 → G00"),
+    ):
+        with pytest.raises(InputError, match=words + now):
+            tool(adata, prior=other, **how)
 
 
 @pytest.mark.parametrize(("name", "words"), [("scipy", "scipy '"), ("code", "a source of argen with the digest")])

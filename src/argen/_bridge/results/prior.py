@@ -1,6 +1,7 @@
 """Prior knowledge: a table of pairs → arrays, with contradictions named."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from argen._bridge.validate import name_some
 from argen._core.descendants.prior import Prior, build_prior, no_prior
 from argen.errors import InputError
 
-__all__ = ["PRIOR_COLUMNS", "read_prior", "stored_prior"]
+__all__ = ["PRIOR_COLUMNS", "prior_in_words", "read_prior", "stored_prior"]
 
 PRIOR_COLUMNS = ("source", "target", "rule")
 RULES = ("forbidden", "required", "before")
@@ -50,6 +51,14 @@ def read_prior(table: object, genes: Sequence[str], names: GeneNames | None = No
 def stored_prior(entry: Entry, genes: Sequence[str]) -> Prior:
     """The prior knowledge that a stored network was searched with."""
     return read_prior(entry.tables.get("prior"), genes)[0]
+
+
+def prior_in_words(table: pd.DataFrame) -> str:
+    """A line for the rows of a table of :func:`read_prior`: the same in any order, another one for other rows."""
+    rows = sorted(f"{row.source} → {row.target} {row.rule}" for row in table.itertuples())
+    words = name_some(rows)
+    # A long table is told by its first rows, and by what stands for all of them.
+    return words if len(rows) <= 1 else f"{words} ({sha256(repr(rows).encode()).hexdigest()[:8]})"
 
 
 def _tidy(table: Any, names: GeneNames | None = None) -> pd.DataFrame:
