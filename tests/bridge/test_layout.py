@@ -2,10 +2,14 @@
 
 import errno
 import gc
+import json
 import os
+import pickle
 import shutil
+import signal
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import anndata as ad
@@ -15,9 +19,11 @@ from scipy import sparse
 from toy import KWARGS, assert_same, set_count, toy
 
 import argen as ag
-from argen._bridge import layout, row_sources
+from argen._bridge import layout, leftovers, row_sources
 from argen._bridge.counts import read_counts
+from argen._bridge.leftovers import OWNER, own
 from argen._bridge.memory_limit import LEAST, read_limit, reading_with, scratch_folder
+from argen._core import stored_counts
 from argen.errors import CountsError, InputError
 
 
@@ -182,6 +188,42 @@ def test_a_file_that_is_cut_short_is_made_anew(folder, tmp_path, file):
     np.testing.assert_array_equal(read_counts(again, None).of(range(7)).matrix().toarray(), expected)
 
 
+@pytest.mark.parametrize("at", [2, -2], ids=["cells", "counts"])
+@pytest.mark.parametrize("read", ["of a gene", "of all genes"])
+def test_a_byte_that_was_altered_is_told_by_name(folder, tmp_path, monkeypatch, small_pieces, at, read):
+    disk = backed(toy(), tmp_path / "x.h5ad")
+    expected = read_counts(disk, None).of(range(7)).matrix().toarray()
+    (laid_out,) = folder.iterdir()
+    file = laid_out / "block-00001.bin"
+    content = bytearray(file.read_bytes())
+    content[at] ^= 1
+    file.write_bytes(content)
+    monkeypatch.setattr(stored_counts, "_checked", {})  # as in another process
+    again = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
+    counts = read_counts(again, None)
+    np.testing.assert_array_equal(counts.of([0, 1, 4, 5, 6]).matrix().toarray(), expected[:, [0, 1, 4, 5, 6]])
+    with pytest.raises(InputError) as error:
+        counts.cell_totals() if read == "of all genes" else counts.of([2, 3]).matrix()
+    for words in (f"{file}, where the counts were laid out, is damaged", f"Delete the folder {laid_out} and run again"):
+        assert words in str(error.value)
+    with pytest.raises(InputError, match="is damaged"):
+        ag.tl.argen_descendants(again, **KWARGS)
+    assert not again.uns
+    shutil.rmtree(laid_out)
+    np.testing.assert_array_equal(read_counts(again, None).of(range(7)).matrix().toarray(), expected)
+
+
+def test_a_process_checks_a_gene_once(folder, tmp_path, monkeypatch):
+    counts = read_counts(backed(toy(), tmp_path / "x.h5ad"), None)
+    monkeypatch.setattr(stored_counts, "_checked", {})
+    calls, checksum = [], stored_counts.checksum
+    monkeypatch.setattr(stored_counts, "checksum", lambda *arrays: calls.append(1) or checksum(*arrays))
+    for _ in range(2):
+        counts.of([1, 2]).matrix()
+        pickle.loads(pickle.dumps(counts)).cell_totals()
+    assert len(calls) == 7
+
+
 @pytest.mark.parametrize("kind", ["h5ad", "zarr"])
 def test_a_lazy_file_that_was_written_anew_is_never_taken_for_the_old_one(folder, tmp_path, kind):
     """The name of a dask array stays the same; its folder is called by what is in it."""
@@ -271,6 +313,95 @@ def test_a_folder_that_nobody_named_goes_with_the_object(tmp_path, monkeypatch):
     del disk
     gc.collect()
     assert not folder.exists()
+
+
+# Lays counts out, and stops in the middle: killed, or alive until its input ends.
+STOPS = """
+import os, signal, sys
+import anndata as ad
+from argen._bridge import layout
+from argen._bridge.counts import read_counts
+
+def stop(*_):
+    print("stopped", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL) if sys.argv[2] == "killed" else sys.stdin.read()
+
+layout._join = stop
+read_counts(ad.read_h5ad(sys.argv[1], backed="r"), None)
+"""
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """A temporary directory of its own, for this process and those that it starts."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    return tmp_path / "temporary"
+
+
+def started(path, end):
+    """A process that has begun to lay out a file, by now killed or not."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", STOPS, str(path), end], **pipes)
+    assert process.stdout.readline() == "stopped\n"
+    if end == "killed":
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    return process
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process was started")
+@pytest.mark.parametrize("named", [True, False], ids=["named", "temporary"])
+def test_what_killed_processes_left_goes_and_what_living_ones_work_in_stays(tmp_path, temporary, monkeypatch, named):
+    if named:
+        monkeypatch.setenv("ARGEN_COUNTS_DIR", str(tmp_path / "counts"))
+    else:
+        monkeypatch.delenv("ARGEN_COUNTS_DIR", raising=False)
+    where, pattern = (tmp_path / "counts", "unfinished-*") if named else (temporary, "argen-counts-*")
+    disk = backed(toy(), tmp_path / "x.h5ad")
+    live = started(tmp_path / "x.h5ad", "alive")
+    (of_live,) = where.glob(pattern)
+    started(tmp_path / "x.h5ad", "killed")
+    (of_killed,) = set(where.glob(pattern)) - {of_live}
+    others = [where / pattern.replace("*", name) for name in ("unknown", "elsewhere", "torn")]
+    for folder in others:
+        folder.mkdir()
+    owner = json.loads((of_killed / OWNER).read_text())
+    (others[1] / OWNER).write_text(json.dumps(owner | {"where": ["another host", *owner["where"][1:]]}))
+    (others[2] / OWNER).write_text(json.dumps(owner)[:20])
+    reused = where / pattern.replace("*", "reused")
+    reused.mkdir()
+    (reused / OWNER).write_text(json.dumps(owner | {"pid": os.getpid()}))  # a number that is another's by now
+    fresh = cache(scratch_folder.__wrapped__)  # as in a new process
+    monkeypatch.setattr(layout, "scratch_folder", fresh)
+    found = read_counts(disk, None)
+    np.testing.assert_array_equal(found.of(range(7)).matrix().toarray(), toy().X.toarray())
+    assert {of_live, *others} <= set(where.glob(pattern))
+    assert not of_killed.exists()
+    assert not reused.exists()
+    live.communicate()
+    assert not (found.store.folder / OWNER).exists()
+    if not named:
+        fresh().cleanup()
+
+
+def test_folders_of_others_and_links_stay(tmp_path, monkeypatch):
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    folder = tmp_path / "unfinished-1"
+    folder.mkdir()
+    own(folder)
+    owner = json.loads((folder / OWNER).read_text())
+    (folder / OWNER).write_text(json.dumps(owner | {"pid": int(gone.stdout)}))
+    link = tmp_path / "unfinished-2"
+    link.symlink_to(folder)
+    leftovers.remove_leftovers([link])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getuid", lambda: -1)
+        leftovers.remove_leftovers([folder])
+    assert (folder / OWNER).exists()
+    leftovers.remove_leftovers([folder])
+    assert folder.exists() == (sys.platform != "linux")
 
 
 def test_counts_in_memory_are_read_once_while_they_are_the_same():

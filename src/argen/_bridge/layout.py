@@ -24,19 +24,21 @@ from scipy import sparse
 
 from argen._bridge import log
 from argen._bridge.count_values import Rounding, as_counts, find_rounding
+from argen._bridge.leftovers import OWNER, own, remove_leftovers
 from argen._bridge.memory_limit import Reading, scratch_folder
 from argen._bridge.object_counts import ObjectCounts, by_gene
 from argen._bridge.row_sources import find_source, pieces
 from argen._core.checks.scaled import MOST_CELLS, Scaled, find_scaling
 from argen._core.counts import CountsInMemory, add_column, smallest_type
-from argen._core.stored_counts import ROW_TYPE, CountsOnDisk, block_file
+from argen._core.stored_counts import ROW_TYPE, CountsOnDisk, block_file, checksum
 from argen.errors import InputError
 
 __all__ = ["is_laid_out", "layout_name", "read_laid_out"]
 
-_VERSION = 1
+_VERSION = 2
 _INDEX = "index.json"
 _ARRAYS = "index.npz"
+_UNFINISHED = "unfinished-"
 # Shares of the limit: bytes of a piece as it is read (several copies of it are made), and those of a block of genes.
 _PIECE, _BLOCK = 1 / 32, 1 / 24
 _MOST_GENES = 512  # of a block
@@ -79,9 +81,11 @@ def read_laid_out(
     if name is not None and (found := _open(parent / f"counts-{name}")) is not None:
         return _shared(found, how)
     start = log.info(f"    laying out {where} by genes, {matrix.shape[0]} × {matrix.shape[1]}, in {parent}")
-    unfinished = parent / f"unfinished-{secrets.token_hex(8)}"
+    remove_leftovers(parent.glob(f"{_UNFINISHED}*"))
+    unfinished = parent / f"{_UNFINISHED}{secrets.token_hex(8)}"
     try:
         unfinished.mkdir(parents=True)
+        own(unfinished)
         digest = _lay_out(matrix, genes, where, cure, how.limit, unfinished)
         if layout_name(matrix, genes) != name:
             msg = f"The file of {where} changed while it was read. Run again when nothing writes to it."
@@ -147,15 +151,16 @@ def _lay_out(
     first_gene = _blocks(n_cells, len(columns), limit)
     blocks = zip(first_gene[:-1].tolist(), first_gene[1:].tolist(), strict=True)
     digest = hashlib.sha256(repr((n_cells, len(columns))).encode())
-    types = [_join(written, lo, hi, block_file(folder, block), digest) for block, (lo, hi) in enumerate(blocks)]
+    joined = [_join(written, lo, hi, block_file(folder, block), digest) for block, (lo, hi) in enumerate(blocks)]
     for piece in written:
         piece.file.unlink()
     by_rows = all(part.shape[1] == len(columns) for part in sample)
     scaled = find_scaling((sparse.vstack if by_rows else sparse.hstack)(sample, format="csr"))
-    np.savez(folder / _ARRAYS, indptr=indptr, first_gene=first_gene)
+    checksums = np.concatenate([np.empty(0, np.uint32), *(checksums for _, checksums in joined)])
+    np.savez(folder / _ARRAYS, indptr=indptr, first_gene=first_gene, checksums=checksums)
     index: dict = {
         "cells": n_cells,
-        "types": types,
+        "types": [kind for kind, _ in joined],
         "digest": digest.hexdigest(),
         "rounding": _words(_total(rounding)),
         "scaled": _words(scaled),
@@ -181,8 +186,11 @@ def _write(counts: CountsInMemory, first_row: int, genes: np.ndarray, n_genes: i
     return _Written(file, np.concatenate([[0], np.cumsum(sizes)]), data.dtype)
 
 
-def _join(written: Sequence[_Written], lo: int, hi: int, file: Path, digest: "hashlib._Hash") -> str:
-    """Write the genes lo … hi − 1 of all pieces to one file, add them to a digest; returns the type of their counts."""
+def _join(written: Sequence[_Written], lo: int, hi: int, file: Path, digest: "hashlib._Hash") -> tuple[str, np.ndarray]:
+    """Write the genes lo … hi − 1 of all pieces to one file, add them to a digest.
+
+    Returns the type of their counts and a checksum of each gene.
+    """
     sizes = np.array([np.diff(piece.indptr[lo : hi + 1]) for piece in written]).reshape(len(written), hi - lo)
     # Where the counts of each gene of each piece go: genes one after the other, in each the pieces in their order.
     of_gene = np.concatenate([[0], np.cumsum(sizes.sum(axis=0))])
@@ -195,13 +203,15 @@ def _join(written: Sequence[_Written], lo: int, hi: int, file: Path, digest: "ha
         rows[at] = np.fromfile(piece.file, ROW_TYPE, n, offset=ROW_TYPE.itemsize * first)
         after = ROW_TYPE.itemsize * int(piece.indptr[-1]) + piece.kind.itemsize * first
         values[at] = np.fromfile(piece.file, piece.kind, n, offset=after)
-    for first, last in pairwise(of_gene.tolist()):
-        add_column(digest, rows[first:last], values[first:last])
     kind = smallest_type(values.max(initial=0))
+    values, checksums = values.astype(kind, copy=False), np.empty(hi - lo, np.uint32)
+    for gene, (first, last) in enumerate(pairwise(of_gene.tolist())):
+        add_column(digest, rows[first:last], values[first:last])
+        checksums[gene] = checksum(rows[first:last], values[first:last])
     with file.open("wb") as out:
         rows.tofile(out)
-        values.astype(kind, copy=False).tofile(out)
-    return kind.str
+        values.tofile(out)
+    return kind.str, checksums
 
 
 def _rename(unfinished: Path, folder: Path) -> None:
@@ -210,13 +220,17 @@ def _rename(unfinished: Path, folder: Path) -> None:
         if _open(folder) is not None:
             return
         if folder.exists():
-            folder.rename(unfinished.with_name(f"{unfinished.name}-broken"))
-            shutil.rmtree(unfinished.with_name(f"{unfinished.name}-broken"), ignore_errors=True)
+            broken = unfinished.with_name(f"{unfinished.name}-broken")
+            own(folder)
+            folder.rename(broken)
+            shutil.rmtree(broken, ignore_errors=True)
         try:
             unfinished.rename(folder)
         except OSError:
             if _open(folder) is None:
                 raise
+        else:
+            (folder / OWNER).unlink()
 
 
 def _open(folder: Path) -> ObjectCounts | None:
@@ -224,7 +238,7 @@ def _open(folder: Path) -> ObjectCounts | None:
     try:
         index = json.loads((folder / _INDEX).read_text())
         with (folder / _ARRAYS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            indptr, first_gene = arrays["indptr"], arrays["first_gene"]
+            indptr, first_gene, checksums = (arrays[name] for name in ("indptr", "first_gene", "checksums"))
         sizes = [block_file(folder, block).stat().st_size for block in range(len(index["types"]))]
     except (OSError, ValueError, EOFError, KeyError, BadZipFile):
         return None
@@ -232,7 +246,8 @@ def _open(folder: Path) -> ObjectCounts | None:
     widths = [ROW_TYPE.itemsize + np.dtype(kind).itemsize for kind in index["types"]]
     if sizes != (n_counts * np.array(widths, dtype=np.int64)).tolist():
         return None
-    store = CountsOnDisk(folder, index["cells"], indptr, first_gene, tuple(index["types"]), index["digest"])
+    types, digest = tuple(index["types"]), index["digest"]
+    store = CountsOnDisk(folder, index["cells"], indptr, first_gene, types, digest, checksums)
     rounding, scaled = index["rounding"], index["scaled"]
     return ObjectCounts(store, rounding and Rounding(**rounding), scaled and Scaled(**scaled))
 

@@ -12,12 +12,14 @@ from math import isfinite
 from numbers import Real
 from pathlib import Path
 
+from argen._bridge.leftovers import own, remove_leftovers
 from argen.errors import InputError
 
 __all__ = ["FOLDER_VARIABLE", "Reading", "read_limit", "reading", "reading_with"]
 
 FOLDER_VARIABLE = "ARGEN_COUNTS_DIR"
 LEAST = 256 * 10**6
+_SCRATCH = "argen-counts-"
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 # Files in which Linux tells what a container may use, of its second and its first version.
@@ -106,5 +108,8 @@ def _usual_folder() -> Path | None:
 
 @cache
 def scratch_folder() -> tempfile.TemporaryDirectory:
-    """A folder that goes when Python ends."""
-    return tempfile.TemporaryDirectory(prefix="argen-counts-", ignore_cleanup_errors=True)
+    """A folder that goes when Python ends, or when the next one is made after this process was killed."""
+    remove_leftovers(Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"))
+    folder = tempfile.TemporaryDirectory(prefix=_SCRATCH, ignore_cleanup_errors=True)
+    own(Path(folder.name))
+    return folder

@@ -5,21 +5,30 @@ A handle of a few arrays: it can be sent to other processes that see the same fi
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from scipy import sparse
 
 from argen.errors import InputError
 
-__all__ = ["CountsOnDisk", "block_file"]
+__all__ = ["CountsOnDisk", "block_file", "checksum"]
 
 ROW_TYPE = np.dtype("<i4")
+# By digest and folder the genes whose content this process has found to be as it was written.
+_checked: dict[tuple[str, Path], np.ndarray] = {}
 
 
 def block_file(folder: Path, block: int) -> Path:
     """File of a block: the cells of all counts of its genes, one gene after the other, then the counts."""
     return folder / f"block-{block:05d}.bin"
+
+
+def checksum(rows: np.ndarray, values: np.ndarray) -> int:
+    """CRC-32 of a gene as it lies in its file."""
+    return crc32(values, crc32(rows))
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -40,6 +49,8 @@ class CountsOnDisk:
         Type of the counts in each block, as numpy writes it.
     digest
         Of the counts, as :func:`~argen._core.counts.digest_of_columns` has it.
+    checksums
+        Of each gene, shape (genes,): every process looks at them when it reads a gene for the first time.
     """
 
     folder: Path
@@ -48,6 +59,7 @@ class CountsOnDisk:
     first_gene: np.ndarray
     types: tuple[str, ...]
     digest: str
+    checksums: np.ndarray
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -57,7 +69,9 @@ class CountsOnDisk:
     def column(self, gene: int) -> tuple[np.ndarray, np.ndarray]:
         """Cells with counts of a gene, and their counts."""
         block = int(np.searchsorted(self.first_gene, gene, side="right")) - 1
-        return self._read(block, int(self.indptr[gene]), int(self.indptr[gene + 1]))
+        rows, values = self._read(block, int(self.indptr[gene]), int(self.indptr[gene + 1]))
+        self._check(block, gene, rows, values)
+        return rows, values
 
     def content_digest(self) -> str:
         """Text that is the same for the same counts, wherever they are."""
@@ -69,7 +83,23 @@ class CountsOnDisk:
             first, last = self.first_gene[block : block + 2].tolist()
             rows, values = self._read(block, int(self.indptr[first]), int(self.indptr[last]))
             indptr = self.indptr[first : last + 1] - self.indptr[first]
+            for gene, (lo, hi) in enumerate(pairwise(indptr.tolist()), first):
+                self._check(block, gene, rows[lo:hi], values[lo:hi])
             yield first, sparse.csc_array((values, rows, indptr), shape=(self.n_cells, last - first))
+
+    def _check(self, block: int, gene: int, rows: np.ndarray, values: np.ndarray) -> None:
+        checked = _checked.get((self.digest, self.folder))
+        if checked is None:
+            checked = _checked.setdefault((self.digest, self.folder), np.zeros(self.shape[1], dtype=bool))
+        if checked[gene]:
+            return
+        if checksum(rows, values) != self.checksums[gene]:
+            msg = (
+                f"{block_file(self.folder, block)}, where the counts were laid out, is damaged: the checksum of a gene "
+                f"is not that of its counts. Delete the folder {self.folder} and run again, which lays them out anew."
+            )
+            raise InputError(msg)
+        checked[gene] = True
 
     def _read(self, block: int, lo: int, hi: int) -> tuple[np.ndarray, np.ndarray]:
         start, end = self.indptr[self.first_gene[block : block + 2]].tolist()
