@@ -157,6 +157,25 @@ def test_results_are_written_to_what_is_read_lazily(files):
     assert "third" not in adata.uns
 
 
+def test_a_lazy_modality_is_analysed_in_its_place(files):
+    """MuData takes none when it is made; one may be put there afterwards."""
+    with columns_stay():
+        mdata = MuData({"rna": toy()})
+    mdata.mod["rna"] = lazy = ad.experimental.read_lazy(files / "x.zarr")
+    memory = ad.read_zarr(files / "x.zarr")
+    for adata in (mdata, memory):
+        ag.tl.argen_descendants(adata, **KWARGS, depth="depth", responders="all")
+        ag.tl.argen_dag(adata)
+        ag.tl.argen_responders(adata)
+    for key in ("argen_descendants", "argen_dag", "argen_responders"):
+        assert lazy.uns[key]["id"] == memory.uns[key]["id"]
+    assert hasattr(lazy.X, "dask")
+    edges = ag.get.edges(mdata)
+    pd.testing.assert_frame_equal(edges, ag.get.edges(memory), check_dtype=False, check_categorical=False)
+    with pytest.raises(InputError, match=r"mdata\['rna'\] is read lazily; .* call mdata\['rna'\]\.to_memory\(\) first"):
+        ag.tl.argen_descendants(mdata, **KWARGS, key_added="other", copy=True)
+
+
 def test_an_error_leaves_what_is_read_lazily_as_it_was(lazy):
     before = set(lazy.uns), set(lazy.var.columns), set(lazy.varp)
     with pytest.raises(InputError, match="not among the labels"):

@@ -62,7 +62,7 @@ def takes_mudata(function: Function) -> Function:
         name = _with_results(adata) or _told_rna(adata, None, "pass it itself, such as mdata[{name!r}]")
         with naming_columns(adata, name):
             if not kwargs.get("copy", False):
-                return function(adata.mod[name], *args, **kwargs)
+                return called(adata.mod[name], *args, **kwargs)
             result = copied(adata)
             function(result.mod[name], *args, **kwargs | {"copy": False})
             return result

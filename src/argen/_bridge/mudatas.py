@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
+from argen._bridge.storage import check_is_read
 from argen.errors import ArgenError, InputError
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def copied(data: "AnnData | MuData") -> "AnnData | MuData":
     """Copy of either, with the columns where they are."""
     if not is_mudata(data):
         return data.copy()
+    for name, adata in data.mod.items():
+        check_is_read(adata, f"mdata[{name!r}]")  # MuData cannot copy it
     with columns_stay():
         return data.copy()
 
