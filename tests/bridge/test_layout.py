@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from scipy import sparse
 from toy import KWARGS, assert_same, set_count, toy
 
 import argen as ag
-from argen._bridge import layout, leftovers, row_sources
+from argen._bridge import layout, leftovers, memory_limit, row_sources
 from argen._bridge.counts import read_counts
 from argen._bridge.leftovers import OWNER, own
 from argen._bridge.memory_limit import LEAST, read_limit, reading_with, scratch_folder
@@ -276,8 +277,6 @@ def test_the_last_of_two_objects_of_a_file_removes_the_folder(tmp_path, monkeypa
 
 
 def test_threads_that_read_one_file_at_once(tmp_path, folder):
-    from concurrent.futures import ThreadPoolExecutor
-
     toy().write_h5ad(tmp_path / "x.h5ad")
     objects = [ad.read_h5ad(tmp_path / "x.h5ad", backed="r") for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
@@ -285,6 +284,49 @@ def test_threads_that_read_one_file_at_once(tmp_path, folder):
     for total in totals:
         np.testing.assert_array_equal(total, toy().X.sum(axis=1).A1)
     assert len(list(folder.iterdir())) == 1
+
+
+def test_threads_make_one_scratch_folder(monkeypatch, temporary):
+    """The second one would go at once, with what its thread lays out there."""
+    monkeypatch.setattr(memory_limit, "_make_scratch_folder", cache(memory_limit._make_scratch_folder.__wrapped__))
+    with ThreadPoolExecutor(8) as pool:
+        folders = {id(folder): folder for folder in pool.map(lambda _: scratch_folder(), range(64))}
+    (folder,) = folders.values()
+    assert [str(path) for path in temporary.iterdir()] == [folder.name]
+    folder.cleanup()
+
+
+def test_a_folder_stays_while_a_thread_has_it(tmp_path, monkeypatch):
+    """Objects of one file come and go in several threads; the first makes the folder, the last one removes it."""
+    monkeypatch.delenv("ARGEN_COUNTS_DIR", raising=False)
+    toy().write_h5ad(tmp_path / "x.h5ad")
+    expected = toy().X.toarray()
+
+    def read(_):
+        adata = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
+        counts = read_counts(adata, None)
+        adata.file.close()
+        return counts.of(range(7)).matrix().toarray()
+
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(read, range(60)):
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("storage", ["memory", "backed", "lazy"])
+def test_threads_that_analyse_one_object(tmp_path, monkeypatch, storage):
+    monkeypatch.delenv("ARGEN_COUNTS_DIR", raising=False)
+    expected, adata = toy(), toy()
+    ag.tl.argen_descendants(expected, **KWARGS)
+    if storage != "memory":
+        adata.write_h5ad(tmp_path / "x.h5ad")
+    if storage == "backed":
+        adata = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
+    elif storage == "lazy":
+        adata = ad.experimental.read_lazy(tmp_path / "x.h5ad")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda key: ag.tl.argen_descendants(adata, **KWARGS, key_added=key), "abcd"))
+    assert {adata.uns[key]["id"] for key in "abcd"} == {expected.uns["argen_descendants"]["id"]}
 
 
 def test_a_folder_named_later_is_used(tmp_path):
@@ -373,7 +415,7 @@ def test_what_killed_processes_left_goes_and_what_living_ones_work_in_stays(tmp_
     reused = where / pattern.replace("*", "reused")
     reused.mkdir()
     (reused / OWNER).write_text(json.dumps(owner | {"pid": os.getpid()}))  # a number that is another's by now
-    fresh = cache(scratch_folder.__wrapped__)  # as in a new process
+    fresh = cache(memory_limit._make_scratch_folder.__wrapped__)  # as in a new process
     monkeypatch.setattr(layout, "scratch_folder", fresh)
     found = read_counts(disk, None)
     np.testing.assert_array_equal(found.of(range(7)).matrix().toarray(), toy().X.toarray())

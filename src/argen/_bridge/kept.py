@@ -57,4 +57,4 @@ def _forget(place: tuple[int, Hashable]) -> None:
     """Drop what an object that is gone was read to."""
     found = _kept.get(place)
     if found is not None and found[0]() is None:
-        del _kept[place]
+        _kept.pop(place, None)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from zipfile import BadZipFile
 
 import numpy as np
@@ -44,7 +44,8 @@ _PIECE, _BLOCK = 1 / 32, 1 / 24
 _MOST_GENES = 512  # of a block
 
 
-_naming = Lock()  # of the threads of this process
+_naming = RLock()  # of the threads of this process; a store may go, and its folder, whenever Python collects garbage
+_TRIES = 3
 # The store of each folder that is in use: all readers of a process share it, and the last of them removes the folder.
 _in_use: "weakref.WeakValueDictionary[Path, CountsOnDisk]" = weakref.WeakValueDictionary()
 
@@ -76,17 +77,34 @@ def read_laid_out(
     Raises :class:`~argen.errors.CountsError` for what is no count, :class:`~argen.errors.InputError` if the matrix
     changes meanwhile or the folder cannot be written; nothing is left then.
     """
-    name = layout_name(matrix, genes)
-    parent = (how.folder or Path(scratch_folder().name)).resolve()
-    if name is not None and (found := _open(parent / f"counts-{name}")) is not None:
-        return _shared(found, how)
+    for _ in range(_TRIES):  # the last reader of a folder may remove it before the next one has taken it
+        name, parent = layout_name(matrix, genes), (how.folder or Path(scratch_folder().name)).resolve()
+        folder = None if name is None else parent / f"counts-{name}"
+        if folder is not None and (found := _taken(folder, how)) is not None:
+            return found
+        if (found := _taken(_made(matrix, genes, where, cure, how.limit, name, parent), how)) is not None:
+            return found
+    msg = f"What was laid out in {parent} is gone at once: leave the folder alone until the work is done."
+    raise InputError(msg)
+
+
+def _made(
+    matrix: object,
+    genes: np.ndarray | None,
+    where: str,
+    cure: Callable[[], str],
+    limit: int,
+    name: str | None,
+    parent: Path,
+) -> Path:
+    """The folder of a matrix, laid out now."""
     start = log.info(f"    laying out {where} by genes, {matrix.shape[0]} × {matrix.shape[1]}, in {parent}")
     remove_leftovers(parent.glob(f"{_UNFINISHED}*"))
     unfinished = parent / f"{_UNFINISHED}{secrets.token_hex(8)}"
     try:
         unfinished.mkdir(parents=True)
         own(unfinished)
-        digest = _lay_out(matrix, genes, where, cure, how.limit, unfinished)
+        digest = _lay_out(matrix, genes, where, cure, limit, unfinished)
         if layout_name(matrix, genes) != name:
             msg = f"The file of {where} changed while it was read. Run again when nothing writes to it."
             raise InputError(msg)
@@ -94,31 +112,45 @@ def read_laid_out(
         _rename(unfinished, folder)
     except OSError as error:
         msg = (
-            f"{parent} cannot be written ({error.strerror or error}): the counts of {where} by genes need up to twice "
+            f"{parent} cannot be written ({_why(error)}): the counts of {where} by genes need up to twice "
             "the size of the counts there. Name another folder in the environment variable ARGEN_COUNTS_DIR."
         )
         raise InputError(msg) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     log.info("    laid out", time=start)
-    return _shared(_open(folder), how)
+    return folder
 
 
-def _shared(counts: ObjectCounts, how: Reading) -> ObjectCounts:
-    """The same with the store that others of this process have, whose folder goes with the last if nobody named it."""
-    folder = counts.store.folder
-    store = _in_use.get(folder)
-    if store is None or store.digest != counts.store.digest:
-        store = _in_use[folder] = counts.store
-        if how.folder is None:
-            weakref.finalize(store, _remove, folder, os.getpid())
-    return replace(counts, store=store)
+def _why(error: OSError) -> str:
+    # Numpy says how much of an array was written, and not why no more.
+    return error.strerror or f"the disk is full, or the size of a file limited: {error}"
+
+
+def _taken(folder: Path, how: Reading) -> ObjectCounts | None:
+    """What a folder holds, with the store that others of this process have; None if it is not whole.
+
+    A folder that nobody named goes with the last of its readers.
+    """
+    with _naming:
+        counts = _open(folder)
+        if counts is None:
+            return None
+        store = _in_use.get(folder)
+        if store is None or store.digest != counts.store.digest:
+            store = _in_use[folder] = counts.store
+            if how.folder is None:
+                weakref.finalize(store, _remove, folder, os.getpid())
+        return replace(counts, store=store) if (folder / _INDEX).exists() else None
 
 
 def _remove(folder: Path, process: int) -> None:
     """Remove the folder of a store that is gone; a process that was forked leaves it to its parent."""
-    if os.getpid() == process:
-        shutil.rmtree(folder, ignore_errors=True)
+    if os.getpid() != process:
+        return
+    with _naming:
+        if _in_use.get(folder) is None:  # nobody has taken it meanwhile
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from functools import cache
 from math import isfinite
 from numbers import Real
 from pathlib import Path
+from threading import Lock
 
 from argen._bridge.leftovers import own, remove_leftovers
 from argen.errors import InputError
@@ -20,6 +21,7 @@ __all__ = ["FOLDER_VARIABLE", "Reading", "read_limit", "reading", "reading_with"
 FOLDER_VARIABLE = "ARGEN_COUNTS_DIR"
 LEAST = 256 * 10**6
 _SCRATCH = "argen-counts-"
+_making = Lock()
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 # Files in which Linux tells what a container may use, of its second and its first version.
@@ -106,8 +108,14 @@ def _usual_folder() -> Path | None:
     return Path(named) if named else None
 
 
-@cache
 def scratch_folder() -> tempfile.TemporaryDirectory:
+    """The one of this process, whichever thread asks first: one that nobody kept would go while it is in use."""
+    with _making:
+        return _make_scratch_folder()
+
+
+@cache
+def _make_scratch_folder() -> tempfile.TemporaryDirectory:
     """A folder that goes when Python ends, or when the next one is made after this process was killed."""
     remove_leftovers(Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"))
     folder = tempfile.TemporaryDirectory(prefix=_SCRATCH, ignore_cleanup_errors=True)
