@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from scipy import sparse
 
+from argen._core.diagnostics.bounds import bounds_of
 from argen._core.glm._draw_kernels import weighted_sums
 from argen._core.glm._fit_kernels import fit_means
 from argen._core.glm._influence_kernels import group_influence, scores_of_cells
@@ -95,6 +96,7 @@ def _diagnostics(screen: Screen) -> None:
     weights = np.ones((screen.n_cells, 2))
     sums = (np.zeros((n, 2)) for n in (screen.n_groups + 1, len(design.stratum_level), design.numeric.shape[0]))
     weighted_sums(ones, weights, design, *sums)
+    bounds_of(*np.ones((4, 3, 3)), [(0, np.array([1])), (2, np.array([1]))])
 
 
 def _guides(_: Screen) -> None:

@@ -9,14 +9,15 @@ from argen._core.dag.covariance import invert, quadratic_diagonal
 from argen._core.dag.instruments import shrinkage_of
 from argen._core.dag.search import is_settled
 from argen._core.descendants.prior import Prior
+from argen._core.diagnostics.bounds import Bound, bounds_of, least_share
 from argen._core.glm.reduced_form import ReducedForm
 from argen._core.normal import log_p_two_sided
 from argen._core.results import EdgeStatus, Equation, Relation
 
 __all__ = ["DrawnNetwork", "SaturatedForms", "SearchOptions"]
 
-# By how much a z-score without the first stages is enlarged, so that no rounding makes its p-value more than a bound.
-_ROUNDING = 1e-9
+# By how much a z-score with too small an error is enlarged, so that no rounding makes its p-value more than a bound.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,17 @@ class SaturatedForms:
     ----------
     effect, variance
         ξ and the diagonals of V, [instrument, gene], shape (p, p); NaN where the perturbation is no instrument.
+    least
+        Diagonal matrices that no V falls short of, see :mod:`.bounds`; 0 where the perturbation is no instrument.
     """
 
     def __init__(self, forms: Sequence[ReducedForm]) -> None:
         self._forms, p = forms, len(forms)
-        self.effect, self.variance = np.full((p, p), np.nan), np.full((p, p), np.nan)
+        self.effect, self.variance, self.least = np.full((p, p), np.nan), np.full((p, p), np.nan), np.zeros((p, p))
         for gene, form in enumerate(forms):
             self.effect[form.instruments, gene] = form.effect
             self.variance[form.instruments, gene] = form.variance
+            self.least[form.instruments, gene] = least_share(form) * form.v
         self._place = np.full(p, -1)
         self._place[forms[0].instruments] = np.arange(len(forms[0].instruments))
 
@@ -100,6 +104,17 @@ class DrawnNetwork:
         # Where the relation is a strict order, M⁻¹ of an equation with all ancestors is a block of one M⁻¹.
         self._whole = self._whole_inverse() if is_settled(relation, options.first_stage) else None
         self._shares: np.ndarray | None = None
+        self._bounds: dict[int, Bound] = {}
+
+    def bound(self, equations: Sequence[tuple[int, np.ndarray, np.ndarray]]) -> None:
+        """Bound the standard errors of some equations (child, candidates, instruments; sinks first), all at once.
+
+        What cannot matter to the reach of :meth:`equation` is not looked at any further then.
+        """
+        square = [(target, A) for target, A, rows in equations if len(rows) == len(A)]
+        least, counts = self._forms.least, self._options.with_first_stage_variance
+        first = self._factors**2 * least if counts else np.zeros_like(least)
+        self._bounds = bounds_of(self._matrix, self._effect, least, first, square)
 
     def effects(self, target: int, A: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """θ of the candidates A with the instruments `rows`, NaN where it is not determined."""
@@ -111,24 +126,34 @@ class DrawnNetwork:
     ) -> Equation:
         """θ and its standard error times the scale.
 
-        The part of the variance that comes from the first stages takes nearly all of the time. A p-value without it is
-        a lower bound: where that exceeds ``reach(bounds)`` it is left as it is, the standard error too small.
+        Variances take nearly all of the time. A p-value with a variance that is too small, without the first stages or
+        as bounded before (:meth:`bound`), is a lower bound: where that exceeds ``reach(bounds)`` it is left as it is.
         """
+        bound = None if reach is None else self._bounds.get(target)
+        if bound is not None:
+            wanted = self._may_matter(*bound, reach)
+            if not wanted.any():
+                return self._estimated(target, A, *bound)
         solver = self._solver(target, A, rows)
-        status = np.full(len(A), int(EdgeStatus.OK))
         if solver is None:
-            nothing = np.full(len(A), np.nan)
-            return Equation(target, A, nothing, nothing.copy(), status, np.nan)
+            return self._estimated(target, A, *np.full((2, len(A)), np.nan))
         coef = solver @ self._effect[rows, target]
-        variance = self._forms.variances(target, rows, solver)
-        if self._options.with_first_stage_variance:
+        if bound is None:
+            variance = self._forms.variances(target, rows, solver)
             wanted = np.ones(len(A), dtype=bool) if reach is None else self._may_matter(coef, variance, reach)
-            if wanted.any():
-                variance[wanted] += self._first_stage_variance(A, rows, solver[wanted], wanted, coef)
+        else:
+            variance = bound.variance
+            variance[wanted] = self._forms.variances(target, rows, solver[wanted])
+        if self._options.with_first_stage_variance and wanted.any():
+            variance[wanted] += self._first_stage_variance(A, rows, solver[wanted], wanted, coef)
+        return self._estimated(target, A, coef, variance)
+
+    def _estimated(self, target: int, A: np.ndarray, coef: np.ndarray, variance: np.ndarray) -> Equation:
+        status = np.full(len(A), int(EdgeStatus.OK))
         return Equation(target, A, coef, self._scale * np.sqrt(variance), status, np.nan)
 
     def _may_matter(self, coef: np.ndarray, variance: np.ndarray, reach: Callable[[np.ndarray], float]) -> np.ndarray:
-        """Estimates whose p-value need not exceed the reach, given the `variance` without the first stages."""
+        """Estimates whose p-value need not exceed the reach, given a `variance` that is too small."""
         with np.errstate(divide="ignore", invalid="ignore"):
             least = np.exp(log_p_two_sided((1.0 + _ROUNDING) * coef / (self._scale * np.sqrt(variance))))
         least[~(variance > 0.0)] = 0.0

@@ -215,13 +215,16 @@ def _over_draws(screen: Screen, forms: list[ReducedForm], draws: Draws, map_: Ma
         block = range(lo, min(lo + _DRAWS, draws.n))
         weights = weights_of(draws.seed, block, screen.n_cells)
         move = np.zeros((len(block), p, p))
-
-        def fill(gene: int, weights: np.ndarray = weights, move: np.ndarray = move) -> None:
-            form = forms[gene]
-            move[:, form.instruments, gene] = moves_of(screen, gene, form, weights, hc3=draws.hc3)
-
-        list(map_(fill, range(p)))
+        moves = map_(partial(_moves_of_gene, screen, forms, weights, hc3=draws.hc3), range(p))
+        for gene, (form, moved) in enumerate(zip(forms, moves, strict=True)):
+            move[:, form.instruments, gene] = moved
         yield from map_(one, move)
+
+
+def _moves_of_gene(
+    screen: Screen, forms: list[ReducedForm], weights: np.ndarray, gene: int, *, hc3: bool
+) -> np.ndarray:
+    return moves_of(screen, gene, forms[gene], weights, hc3=hc3)
 
 
 def _equations_of(
@@ -285,13 +288,18 @@ def _search(
     network = DrawnNetwork(forms, effect, relation, options, scale)
     usable = np.isfinite(np.diag(tests.effect))
     instruments_of = _instruments_of(relation, order, usable, options)
+    steps = [
+        (step.target, step.candidates, instruments_of(step.target, step.candidates))
+        for step in steps_of(relation.descendant, order, usable, options.prior.forbidden)
+        if len(step.candidates)
+    ]
+    if not all_errors:
+        network.bound(steps)
     selection, equations = _Selection(options), []
-    for step in steps_of(relation.descendant, order, usable, options.prior.forbidden):
-        if len(A := step.candidates):
-            t = step.target
-            reach = None if all_errors else partial(selection.reach, A, t)
-            equations.append(network.equation(t, A, instruments_of(t, A), reach))
-            selection.add(equations[-1])
+    for target, A, rows in steps:
+        reach = None if all_errors else partial(selection.reach, A, target)
+        equations.append(network.equation(target, A, rows, reach))
+        selection.add(equations[-1])
     empty = np.empty(0, dtype=np.int64)
     source = np.concatenate([empty, *(e.candidates for e in equations)])
     target = np.concatenate([empty, *(np.full(len(e.candidates), e.target) for e in equations)])
