@@ -9,7 +9,7 @@ from argen._core.graphs.reach import transitive_closure
 from argen._core.joint import _chain_kernels as sweeps
 from argen._core.joint import _state_kernels as kernels
 from argen._core.joint.chains import DEFAULT_SCHEDULE, Schedule, constraints, run_chain
-from argen._core.joint.noise import common_factors
+from argen._core.joint.noise import RowPrecision, common_factors
 from argen._core.joint.search import search_joint
 from argen._core.joint.table import EffectTable
 from argen._core.parallel import worker_pool
@@ -47,6 +47,13 @@ def state(rng, p=9):
     nothing = np.zeros((p, p), dtype=bool)
     model = kernels.Model(rng.uniform(0.5, 2, (p, p)), ~np.eye(p, dtype=bool), nothing, nothing, np.full(p, -3.0), 4.0)
     return chain, model
+
+
+def test_the_sum_of_the_precisions_of_all_rows(example):
+    _, table, factors = example
+    weight = np.random.default_rng(1).uniform(0.5, 2.0, table.E.shape)
+    precision = RowPrecision(weight, factors, np.arange(12) % 3 == 0, 0.1)
+    np.testing.assert_allclose(precision.total(), sum(precision.row(l) for l in range(12)), rtol=1e-10, atol=1e-12)
 
 
 def total_effects(theta, tau):

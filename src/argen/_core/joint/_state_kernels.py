@@ -37,7 +37,7 @@ GIVEN = 500.0
 
 
 class Chain(NamedTuple):
-    """State of a chain, changed in place."""
+    """State of a chain, changed in place; what is [source, target], but `above`, in the order of Fortran."""
 
     theta: np.ndarray  # (p, p) [source, target], 0 where there is no edge
     above: np.ndarray  # (p, p) [source, target] edge, or known to come before
@@ -53,7 +53,7 @@ class Chain(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What a sweep does not change."""
+    """What a sweep does not change; what is [source, target] in the order of Fortran."""
 
     W: np.ndarray  # (p, p) [gene, perturbation] weights, divided by the unique variance of the gene
     allowed: np.ndarray  # (p, p) [source, target]

@@ -188,20 +188,22 @@ class _Running:
         self._root = np.linalg.cholesky(factors.P) if len(factors.P) else factors.P
         self._pi, self.sigma = min(START_PARENTS / p, 0.5), START_SIGMA
         tau = start_tau(table)
+        # A sweep goes through the sources of one target: what is [source, target] lies in memory in that order.
+        self._limits_by_target = tuple(x.copy(order="F") for x in (limits.allowed, limits.required, limits.before))
         self.chain = Chain(
-            theta=np.zeros((p, p)),
+            theta=np.zeros((p, p), order="F"),
             above=limits.before.copy(),
             out_degree=np.zeros(p, dtype=np.int64),
             tau=tau,
             T=np.diag(tau),
             B=np.eye(p),
             R=np.zeros((p, p)),
-            log_odds=np.zeros((p, p)),
-            candidate=np.ones((p, p), dtype=bool),
+            log_odds=np.zeros((p, p), order="F"),
+            candidate=np.ones((p, p), dtype=bool, order="F"),
             row=np.zeros(p),
             column=np.zeros(p),
         )
-        self._inclusion, self._coef, self._square = (np.zeros((p, p)) for _ in range(3))
+        self._inclusion, self._coef, self._square = (np.zeros((p, p), order="F") for _ in range(3))
         self._sums = {name: np.zeros(p) for name in ("tau", "row", "column", "row_shift", "column_shift")}
         self._sigmas, self._edges, self._log_posteriors = [], [], []
 
@@ -240,9 +242,8 @@ class _Running:
         p, a = len(self.chain.tau), self._concentration
         n, b = np.arange(p), a * (1.0 - self._pi) / self._pi
         prior = np.log((n + a) / (np.maximum(p - 2 - n, 0) + b)) - 0.5 * cost
-        limits = self._limits
         weight = self._W / self._factors.psi[:, None]
-        return Model(weight, limits.allowed, limits.required, limits.before, prior, 1.0 / self.sigma**2)
+        return Model(weight, *self._limits_by_target, prior, 1.0 / self.sigma**2)
 
     def _draw_factors(self) -> None:
         """Residuals without a draw of the factors of every row, f_l ~ N(P H'Ψ⁻¹ z_l, P), z = √W (Y − T − offsets)."""
@@ -273,11 +274,11 @@ class _Running:
     def averages(self, n: int) -> Draws:
         """Means over the `n` kept sweeps."""
         sums = {name: total / n for name, total in self._sums.items()}
-        inclusion = np.where(self._limits.required, 1.0, self._inclusion / n)
+        inclusion, coef, square = (np.ascontiguousarray(x) / n for x in (self._inclusion, self._coef, self._square))
         return Draws(
-            inclusion,
-            self._coef / n,
-            self._square / n,
+            np.where(self._limits.required, 1.0, inclusion),
+            coef,
+            square,
             **sums,
             sigma=float(np.mean(self._sigmas)),
             edges=float(np.mean(self._edges)),

@@ -162,10 +162,11 @@ def _update_parents(fitted: FittedTable, order: np.ndarray, ridge: float) -> tup
         information += 1e-9 * max(np.trace(information), 1e-9) * np.eye(len(parents))
         step = np.linalg.solve(information, score)
         theta[parents, t] += step
-        moved = X @ step
-        T += np.outer(moved, B[t])
-        R -= np.outer(moved, B[t])
-        B += np.outer(moved / fitted.tau, B[t])
+        moved, below = X @ step, np.flatnonzero(B[t])
+        change = np.outer(moved, B[t, below])
+        T[:, below] += change
+        R[:, below] -= change
+        B[:, below] += np.outer(moved / fitted.tau, B[t, below])
     return theta, T, B
 
 
@@ -184,8 +185,7 @@ def _update_strengths(
 def _update_columns(fitted: FittedTable, T: np.ndarray) -> np.ndarray:
     """Offsets of all columns at once: (Σ_l Σ_l⁻¹ + diag(1/v)) c = Σ_l Σ_l⁻¹ (Y_l − T_l)."""
     score = fitted.precision.times(fitted.Y - T).sum(axis=0)
-    total = sum(fitted.precision.row(l) for l in range(len(T)))
-    return np.linalg.solve(total + np.diag(1.0 / fitted.offset_variance), score)
+    return np.linalg.solve(fitted.precision.total() + np.diag(1.0 / fitted.offset_variance), score)
 
 
 def _update_rows(fitted: FittedTable, mean: np.ndarray, shifted: np.ndarray) -> np.ndarray:

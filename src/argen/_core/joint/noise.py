@@ -94,6 +94,13 @@ class RowPrecision:
             y[self._shifted] -= self._a * ((self._a * rows).sum(axis=1, keepdims=True) / self._total)
         return y
 
+    def total(self) -> np.ndarray:
+        """Sum of the precisions of all rows, shape (p, p)."""
+        f = self._factors
+        total = -(self._root.T @ self._root) * (f.scaled @ f.P @ f.scaled.T)
+        total[np.diag_indices_from(total)] += (self._root**2).sum(axis=0) / f.psi
+        return total - (self._a / self._total).T @ self._a
+
     def row(self, l: int) -> np.ndarray:
         """The precision of row l, dense, shape (p, p)."""
         f, root = self._factors, self._root[l]

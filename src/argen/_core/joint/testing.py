@@ -58,7 +58,7 @@ def test_pairs(fitted: FittedTable, allowed: np.ndarray) -> PairTests:
     coef, se = np.full((p, p), np.nan), np.full((p, p), np.nan)
     score_of_cells = fitted.precision.times(fitted.residual)
     score_of_offsets = score_of_cells.sum(axis=0) - fitted.column / fitted.offset_variance
-    information_of_offsets = sum(fitted.precision.row(l) for l in range(p))
+    information_of_offsets = fitted.precision.total()
     for t in range(p):
         g, I, theta = _pairs_of(fitted, t, score_of_cells, score_of_offsets, information_of_offsets)
         known = I > LEAST_INFORMATION
