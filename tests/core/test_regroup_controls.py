@@ -27,7 +27,7 @@ def test_controls_alone(dummies):
     for gene in range(part.n_genes):
         np.testing.assert_array_equal(part.counts_of(gene), data.screen.counts_of(gene)[part.cell])
     for name in COLUMNS:
-        np.testing.assert_array_equal(getattr(part.design, name), getattr(data.screen.design, name)[part.cell])
+        np.testing.assert_array_equal(getattr(part.design, name), getattr(data.screen.design, name)[..., part.cell])
     old, new = data.screen.design, part.design
     stratum = data.screen.stratum[part.cell]
     np.testing.assert_array_equal(new.stratum_dummies[part.stratum], old.stratum_dummies[stratum])
