@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -171,20 +172,21 @@ def test_ctrl_c_leaves_nothing(folder, tmp_path, monkeypatch):
 def test_files_that_are_removed_are_missed_by_name_and_made_anew_by_the_next_call(folder, tmp_path):
     disk = backed(toy(), tmp_path / "x.h5ad")
     counts = read_counts(disk, None)
-    for file in folder.rglob("block-*"):
+    for file in folder.rglob("genes-*"):
         file.unlink()
-    with pytest.raises(InputError, match=r"block-00000\.bin, where the counts were laid out, is gone, cut short"):
+    with pytest.raises(InputError, match=r"genes-000000-\d+\.bin, where the counts were laid out, is gone, cut short"):
         counts.of([0]).dense(0)
     ag.tl.argen_descendants(disk, **KWARGS)
-    assert len(list(folder.rglob("block-*"))) == 1
+    assert len(list(folder.rglob("genes-*"))) == 1
 
 
-@pytest.mark.parametrize("file", ["index.json", "index.npz", "block-00000.bin"])
+@pytest.mark.parametrize("file", ["index.json", "index.npz", "genes-*.bin"])
 def test_a_file_that_is_cut_short_is_made_anew(folder, tmp_path, file):
     disk = backed(toy(), tmp_path / "x.h5ad")
     expected = read_counts(disk, None).of(range(7)).matrix().toarray()
     (laid_out,) = folder.iterdir()
-    (laid_out / file).write_bytes((laid_out / file).read_bytes()[:10])
+    (cut,) = laid_out.glob(file)
+    cut.write_bytes(cut.read_bytes()[:10])
     again = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
     np.testing.assert_array_equal(read_counts(again, None).of(range(7)).matrix().toarray(), expected)
 
@@ -195,7 +197,7 @@ def test_a_byte_that_was_altered_is_told_by_name(folder, tmp_path, monkeypatch, 
     disk = backed(toy(), tmp_path / "x.h5ad")
     expected = read_counts(disk, None).of(range(7)).matrix().toarray()
     (laid_out,) = folder.iterdir()
-    file = laid_out / "block-00001.bin"
+    file = laid_out / "genes-000002-000004.bin"
     content = bytearray(file.read_bytes())
     content[at] ^= 1
     file.write_bytes(content)
@@ -212,6 +214,41 @@ def test_a_byte_that_was_altered_is_told_by_name(folder, tmp_path, monkeypatch, 
     assert not again.uns
     shutil.rmtree(laid_out)
     np.testing.assert_array_equal(read_counts(again, None).of(range(7)).matrix().toarray(), expected)
+
+
+def test_a_folder_that_was_divided_anew_is_never_read_with_the_old_division(folder, tmp_path, monkeypatch):
+    """Another process may lay the counts out anew, with another limit, while this one holds them."""
+    disk = backed(toy(), tmp_path / "x.h5ad")
+    monkeypatch.setattr(layout, "_MOST_GENES", 2)
+    counts = read_counts(disk, None)
+    expected = counts.of(range(7)).matrix().toarray()
+    (laid_out,) = folder.iterdir()
+    shutil.rmtree(laid_out)
+    monkeypatch.setattr(layout, "_MOST_GENES", 3)
+    other = read_counts(ad.read_h5ad(tmp_path / "x.h5ad", backed="r"), None)
+    np.testing.assert_array_equal(other.of(range(7)).matrix().toarray(), expected)
+    with pytest.raises(InputError, match=r"genes-000004-000006\.bin, where the counts were laid out, is gone"):
+        counts.of([4]).dense(0)
+    np.testing.assert_array_equal(read_counts(disk, None).of(range(7)).matrix().toarray(), expected)
+
+
+def test_a_disk_that_fails_for_a_moment_is_told_and_removes_nothing(folder, tmp_path, monkeypatch):
+    disk = backed(toy(), tmp_path / "x.h5ad")
+    read_counts(disk, None)
+    (laid_out,) = folder.iterdir()
+    before, read_text = laid_out.stat().st_ino, Path.read_text
+
+    def failing(self, *args, **how):
+        if self.name == "index.json":
+            raise OSError(errno.EIO, "Input/output error")
+        return read_text(self, *args, **how)
+
+    monkeypatch.setattr(Path, "read_text", failing)
+    again = ad.read_h5ad(tmp_path / "x.h5ad", backed="r")
+    with pytest.raises(InputError, match=rf"{laid_out}, where the counts .*cannot be read: Input/output error"):
+        ag.tl.argen_descendants(again, **KWARGS)
+    assert laid_out.stat().st_ino == before
+    assert list(folder.iterdir()) == [laid_out]
 
 
 def test_a_process_checks_a_gene_once(folder, tmp_path, monkeypatch):
@@ -406,12 +443,13 @@ def test_what_killed_processes_left_goes_and_what_living_ones_work_in_stays(tmp_
     (of_live,) = where.glob(pattern)
     started(tmp_path / "x.h5ad", "killed")
     (of_killed,) = set(where.glob(pattern)) - {of_live}
-    others = [where / pattern.replace("*", name) for name in ("unknown", "elsewhere", "torn")]
+    others = [where / pattern.replace("*", name) for name in ("unknown", "elsewhere", "torn", "endless")]
     for folder in others:
         folder.mkdir()
     owner = json.loads((of_killed / OWNER).read_text())
     (others[1] / OWNER).write_text(json.dumps(owner | {"where": ["another host", *owner["where"][1:]]}))
     (others[2] / OWNER).write_text(json.dumps(owner)[:20])
+    (others[3] / OWNER).write_text(json.dumps(owner | {"pid": float("inf")}))
     reused = where / pattern.replace("*", "reused")
     reused.mkdir()
     (reused / OWNER).write_text(json.dumps(owner | {"pid": os.getpid()}))  # a number that is another's by now
@@ -426,6 +464,30 @@ def test_what_killed_processes_left_goes_and_what_living_ones_work_in_stays(tmp_
     assert not (found.store.folder / OWNER).exists()
     if not named:
         fresh().cleanup()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process was started")
+def test_a_process_lives_as_long_as_one_of_its_threads():
+    """Its state is that of its first thread, which may be gone before the others."""
+    code = """
+import ctypes, sys, threading
+threading.Thread(target=sys.stdin.readline).start()
+print("started", flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:
+        assert process.stdout.readline() == "started\n"
+        state = Path(f"/proc/{process.pid}/stat")
+        for _ in range(500):
+            if state.read_text().rpartition(")")[2].split()[0] == "Z":
+                break
+            time.sleep(0.01)
+        assert state.read_text().rpartition(")")[2].split()[0] == "Z"
+        assert leftovers._started(process.pid) is not None
+        process.kill()
+        process.wait()
+    assert leftovers._started(process.pid) is None
 
 
 def test_folders_of_others_and_links_stay(tmp_path, monkeypatch):

@@ -35,7 +35,7 @@ from argen.errors import InputError
 
 __all__ = ["is_laid_out", "layout_name", "read_laid_out"]
 
-_VERSION = 2
+_VERSION = 3
 _INDEX = "index.json"
 _ARRAYS = "index.npz"
 _UNFINISHED = "unfinished-"
@@ -64,7 +64,15 @@ def layout_name(matrix: object, genes: np.ndarray | None) -> str | None:
 def is_laid_out(counts: ObjectCounts, how: Reading) -> bool:
     """Whether the files of counts are still there, and where they are wanted."""
     folder = counts.store.folder
-    return _open(folder) is not None and (how.folder is None or folder.parent == how.folder.resolve())
+    there = _open(folder)
+    if there is None or not _same_files(there.store, counts.store):
+        return False
+    return how.folder is None or folder.parent == how.folder.resolve()
+
+
+def _same_files(one: CountsOnDisk, other: CountsOnDisk) -> bool:
+    """Whether the same counts are divided into the same files."""
+    return one.digest == other.digest and np.array_equal(one.first_gene, other.first_gene)
 
 
 def read_laid_out(
@@ -137,7 +145,7 @@ def _taken(folder: Path, how: Reading) -> ObjectCounts | None:
         if counts is None:
             return None
         store = _in_use.get(folder)
-        if store is None or store.digest != counts.store.digest:
+        if store is None or not _same_files(store, counts.store):
             store = _in_use[folder] = counts.store
             if how.folder is None:
                 weakref.finalize(store, _remove, folder, os.getpid())
@@ -183,7 +191,7 @@ def _lay_out(
     first_gene = _blocks(n_cells, len(columns), limit)
     blocks = zip(first_gene[:-1].tolist(), first_gene[1:].tolist(), strict=True)
     digest = hashlib.sha256(repr((n_cells, len(columns))).encode())
-    joined = [_join(written, lo, hi, block_file(folder, block), digest) for block, (lo, hi) in enumerate(blocks)]
+    joined = [_join(written, lo, hi, block_file(folder, lo, hi), digest) for lo, hi in blocks]
     for piece in written:
         piece.file.unlink()
     by_rows = all(part.shape[1] == len(columns) for part in sample)
@@ -255,6 +263,10 @@ def _rename(unfinished: Path, folder: Path) -> None:
             broken = unfinished.with_name(f"{unfinished.name}-broken")
             own(folder)
             folder.rename(broken)
+            if _open(broken) is not None:  # another process has put it there meanwhile
+                broken.rename(folder)
+                (folder / OWNER).unlink()
+                return
             shutil.rmtree(broken, ignore_errors=True)
         try:
             unfinished.rename(folder)
@@ -271,9 +283,12 @@ def _open(folder: Path) -> ObjectCounts | None:
         index = json.loads((folder / _INDEX).read_text())
         with (folder / _ARRAYS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             indptr, first_gene, checksums = (arrays[name] for name in ("indptr", "first_gene", "checksums"))
-        sizes = [block_file(folder, block).stat().st_size for block in range(len(index["types"]))]
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile):
+        sizes = [block_file(folder, lo, hi).stat().st_size for lo, hi in pairwise(first_gene.tolist())]
+    except (FileNotFoundError, NotADirectoryError, ValueError, EOFError, KeyError, BadZipFile):
         return None
+    except OSError as error:  # of the disk: says nothing of what is there
+        msg = f"{folder}, where the counts were laid out, cannot be read: {_why(error)}. Run again when it can."
+        raise InputError(msg) from error
     n_counts = np.diff(indptr[first_gene])
     widths = [ROW_TYPE.itemsize + np.dtype(kind).itemsize for kind in index["types"]]
     if sizes != (n_counts * np.array(widths, dtype=np.int64)).tolist():

@@ -48,7 +48,7 @@ def _is_abandoned(owner: Path) -> bool:
     try:
         found = json.loads(owner.read_text())
         pid, started, where = int(found["pid"]), found["started"], found["where"]
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return False
     if started is None or where is None or where != _where():
         return False
@@ -74,4 +74,12 @@ def _started(pid: int) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     state, *rest = text.rpartition(")")[2].split()  # the name, which may hold anything, is in brackets
-    return None if state in _ENDED else rest[18]
+    return None if state in _ENDED and _n_threads(pid) <= 1 else rest[18]
+
+
+def _n_threads(pid: int) -> int:
+    """Threads of a process: its first may end before the others, and then it is called ended, too."""
+    try:
+        return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return 0

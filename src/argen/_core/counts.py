@@ -110,6 +110,9 @@ class GeneCounts:
     def __post_init__(self) -> None:
         cells = np.full(self.store.shape[0], len(self.rows), dtype=np.int32)
         cells[self.rows] = np.arange(len(self.rows), dtype=np.int32)
+        if np.count_nonzero(cells < len(self.rows)) < len(self.rows):
+            msg = "a row of the store is in an analysis more than once"
+            raise ValueError(msg)
         object.__setattr__(self, "cells", cells)
 
     @classmethod

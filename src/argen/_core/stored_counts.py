@@ -21,9 +21,12 @@ ROW_TYPE = np.dtype("<i4")
 _checked: dict[tuple[str, Path], np.ndarray] = {}
 
 
-def block_file(folder: Path, block: int) -> Path:
-    """File of a block: the cells of all counts of its genes, one gene after the other, then the counts."""
-    return folder / f"block-{block:05d}.bin"
+def block_file(folder: Path, first: int, last: int) -> Path:
+    """File of the genes first … last − 1: the cells of all their counts, one gene after the other, then the counts.
+
+    The name says the genes, so that nobody reads a file of other ones where a folder was divided anew.
+    """
+    return folder / f"genes-{first:06d}-{last:06d}.bin"
 
 
 def checksum(rows: np.ndarray, values: np.ndarray) -> int:
@@ -95,15 +98,18 @@ class CountsOnDisk:
             return
         if checksum(rows, values) != self.checksums[gene]:
             msg = (
-                f"{block_file(self.folder, block)}, where the counts were laid out, is damaged: the checksum of a gene "
+                f"{self._file(block)}, where the counts were laid out, is damaged: the checksum of a gene "
                 f"is not that of its counts. Delete the folder {self.folder} and run again, which lays them out anew."
             )
             raise InputError(msg)
         checked[gene] = True
 
+    def _file(self, block: int) -> Path:
+        return block_file(self.folder, *self.first_gene[block : block + 2].tolist())
+
     def _read(self, block: int, lo: int, hi: int) -> tuple[np.ndarray, np.ndarray]:
         start, end = self.indptr[self.first_gene[block : block + 2]].tolist()
-        kind, file = np.dtype(self.types[block]), block_file(self.folder, block)
+        kind, file = np.dtype(self.types[block]), self._file(block)
         try:
             rows = np.fromfile(file, ROW_TYPE, hi - lo, offset=ROW_TYPE.itemsize * (lo - start))
             after = ROW_TYPE.itemsize * (end - start) + kind.itemsize * (lo - start)

@@ -66,8 +66,8 @@ class CellInfluence:
         segment = np.repeat(np.arange(len(screen.design.seg_stratum)), np.diff(screen.design.seg_start))
         self._segment = segment[self._cell]
         self._counts, self._depth = screen.counts.of_cells(self._cell), screen.design.depth[self._cell]
-        self._asked: dict[int, ReducedForm] = {}
-        self._kept: dict[int, tuple[ReducedForm, np.ndarray]] = {}
+        self._asked: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._kept: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def made_from(self) -> tuple[Screen, bool]:
         """What tells it from others, and all of it that is sent to another process."""
@@ -102,14 +102,14 @@ class CellInfluence:
         Those of a form that is asked for again are kept as long as there is room: most forms serve one equation.
         """
         # Threads ask for the same gene with forms of their own: what is kept goes with its form.
-        kept, column = self._kept.get(gene, (None, None))
-        if kept is not None and _same_fit(kept, form):
+        *kept, column = self._kept.get(gene, (None, None, None))
+        if _is_fit(kept, form):
             return column
-        column, last = self._scores(gene, form), self._asked.get(gene)
-        if last is None or not _same_fit(last, form):
-            self._asked[gene] = form
+        column = self._scores(gene, form)
+        if not _is_fit(self._asked.get(gene, (None, None)), form):
+            self._asked[gene] = form.theta, form.effect
         elif (len(self._kept) + 1) * column.nbytes <= _CACHE or gene in self._kept:
-            self._kept[gene] = form, column
+            self._kept[gene] = form.theta, form.effect, column
         return column
 
     def _scores(self, gene: int, form: ReducedForm) -> np.ndarray:
@@ -183,6 +183,6 @@ class CellInfluence:
         list(map_(add_group, range(len(used))))
 
 
-def _same_fit(one: ReducedForm, other: ReducedForm) -> bool:
-    """Scores do not know what the coefficients count for in a first stage."""
-    return one.theta is other.theta and one.effect is other.effect
+def _is_fit(fit: Sequence[np.ndarray | None], form: ReducedForm) -> bool:
+    """Whether θ and effects are those of a form; scores do not know what these count for in a first stage."""
+    return fit[0] is form.theta and fit[1] is form.effect
