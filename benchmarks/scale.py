@@ -30,7 +30,7 @@ GROWTH = {
     "cells": (10_000, 20_000, 40_000, 80_000),
     "perturbations": (50, 100, 200, 400),
     "strata": (4, 12, 48, 270),
-    "covariates": (1, 2, 3),
+    "covariates": (1, 2, 3, 4, 5),
 }
 CASES = ("growth", "disk", "processes", "end_to_end", "largest", "pairs")
 DENSITY = 0.2
@@ -240,13 +240,13 @@ def draw(table: pd.DataFrame, file: Path) -> None:
         x, y = rows[axis].to_numpy(dtype=float), rows["descendants"].to_numpy()
         ax.plot(x, y, "o-", color="#1f5f8b")
         ax.plot(x, y[-1] * x / x[-1], ":", color="0.6")
-        ax.set(xscale="log", yscale="log", xlabel=words.get(axis, axis), ylim=(0.2, 4))
+        ax.set(xscale="log", yscale="log", xlabel=words.get(axis, axis), ylim=(0.2, 20))
         ax.set_xticks(x, [f"{value:,.0f}" for value in x], fontsize=8)
         ax.minorticks_off()
     axes[0].set_ylabel("descendants, processor seconds")
-    ticks = (0.2, 0.5, 1, 2, 4)
+    ticks = (0.2, 0.5, 1, 2, 5, 10, 20)
     axes[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes[2].annotate("in proportion", (60, 0.25), color="0.5", fontsize=8, ha="right")
+    axes[2].annotate("in proportion", (55, 0.25), color="0.5", fontsize=8, ha="right")
     figure.savefig(file, dpi=150)
 
 

@@ -107,5 +107,5 @@ def announce_compilation(family: str = "poisson", *, joint: bool = False) -> Non
     from argen._bridge.compilation import JOINT, cache_folder, compile_kernels, halves_of
 
     how_often = "once per machine (the result is cached)" if cache_folder() else "in every process (nothing is cached)"
-    log.warning(f"compiling argen's kernels: about 25 seconds of processor time, shared by two processes; {how_often}")
+    log.warning(f"compiling argen's kernels: about 30 seconds of processor time, shared by two processes; {how_often}")
     compile_kernels(halves_of([family], JOINT) if joint else halves_of([family]))
