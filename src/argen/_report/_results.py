@@ -8,9 +8,9 @@ import pandas as pd
 
 from argen import get
 from argen._bridge.results.entries import KINDS, Entry, find_entry
+from argen._bridge.results.names import ShownNames
 from argen._bridge.results.network import diagnostics_of, has_its_responders, is_current, run_with_responders
 from argen._bridge.results.steps import fits_data
-from argen.get._names import ShownNames
 from argen.get._opened import OpenedNetwork
 
 if TYPE_CHECKING:

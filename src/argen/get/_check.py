@@ -6,10 +6,10 @@ import pandas as pd
 
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry, find_entry, read_entry
+from argen._bridge.results.names import ShownNames
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import name_some
 from argen.errors import InputError
-from argen.get._names import ShownNames
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -8,11 +8,11 @@ from argen._bridge.diagnostics.record import DIAGNOSTICS
 from argen._bridge.diagnostics.sensitivity import BASE, found_in_each
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry, read_entry
+from argen._bridge.results.names import ShownNames
 from argen._bridge.results.network import warn_if_stale
 from argen._bridge.results.tables import EDGE_KINDS
 from argen._bridge.validate import check_option
 from argen.errors import MissingResultError
-from argen.get._names import ShownNames
 
 if TYPE_CHECKING:
     from anndata import AnnData

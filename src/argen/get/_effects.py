@@ -9,11 +9,11 @@ from argen._bridge.diagnostics.expression import expression_table
 from argen._bridge.diagnostics.sign_check import sign_table, summary_table
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import read_entry
+from argen._bridge.results.names import ShownNames
 from argen._bridge.results.network import step_key_of_network
 from argen._bridge.results.steps import read_step
 from argen._bridge.runtime import announce_compilation
 from argen._bridge.validate import check_option
-from argen.get._names import ShownNames
 from argen.get._tables import edges, pairs
 
 if TYPE_CHECKING:

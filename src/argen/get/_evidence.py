@@ -14,10 +14,10 @@ from argen._bridge.evidence.table import evidence_table
 from argen._bridge.modality import takes_mudata
 from argen._bridge.responders.stored import read_responders, responders_of
 from argen._bridge.results.entries import KINDS, Entry, find_entry, read_entry
+from argen._bridge.results.names import ShownNames
 from argen._bridge.results.network import run_with_responders
 from argen._bridge.results.tables import EDGE_KINDS
 from argen._bridge.runtime import warn_user
-from argen.get._names import ShownNames
 from argen.get._opened import OpenedNetwork
 from argen.get._responders import edges_to_responders
 

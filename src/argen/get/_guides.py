@@ -8,8 +8,8 @@ import pandas as pd
 from argen._bridge.gene_names import gene_names
 from argen._bridge.guides.knockdown import KnockdownDesign, knockdown_tables, read_design, read_guides
 from argen._bridge.modality import takes_mudata
+from argen._bridge.results.names import renamed, shown_names
 from argen._bridge.validate import check_option
-from argen.get._names import renamed, shown_names
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -7,8 +7,8 @@ import pandas as pd
 
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry, read_entry
+from argen._bridge.results.names import ShownNames
 from argen.errors import InputError
-from argen.get._names import ShownNames
 
 if TYPE_CHECKING:
     from anndata import AnnData

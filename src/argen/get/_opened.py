@@ -12,10 +12,10 @@ from argen._bridge.diagnostics.guide_flags import with_guide_tests
 from argen._bridge.diagnostics.power import with_edge_mde, with_pair_mde
 from argen._bridge.intervals import interval_95
 from argen._bridge.results.entries import Entry, read_entry
+from argen._bridge.results.names import ShownNames
 from argen._bridge.results.network import step_of_network
 from argen._bridge.results.pairs import all_pairs, level_of_pairs
 from argen._bridge.results.tables import EDGE_KINDS, WEAK_F
-from argen.get._names import ShownNames
 from argen.get._responders import edges_to_responders
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from argen._bridge.modality import takes_mudata
 from argen._bridge.responders.stored import USUAL, read_responders, responders_of
 from argen._bridge.responders.total import read_total_effects, total_key, total_pairs
 from argen._bridge.results.entries import Entry, entries, find_entry, read_entry
+from argen._bridge.results.names import ShownNames
 from argen._bridge.results.network import step_key_of_network, warn_if_stale
 from argen._bridge.results.tables import EDGE_KINDS
 from argen._bridge.runtime import warn_user
 from argen._bridge.validate import check_level, name_some
 from argen._core.diagnostics.power import bh_level
 from argen.errors import InputError
-from argen.get._names import ShownNames
 
 if TYPE_CHECKING:
     from anndata import AnnData

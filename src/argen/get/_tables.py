@@ -6,10 +6,10 @@ import pandas as pd
 
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry, read_entry
+from argen._bridge.results.names import ShownNames
 from argen._bridge.results.network import named_network, network_of_step
 from argen._bridge.results.tables import EDGE_KINDS
 from argen._bridge.validate import check_level, check_option
-from argen.get._names import ShownNames
 from argen.get._opened import OpenedNetwork, held_pairs, pairs_of, perturbations_of, with_network
 from argen.get._responders import edges_to_responders, responder_pairs_of
 

@@ -13,13 +13,13 @@ from argen._bridge.features import gene_positions, genes_of
 from argen._bridge.gene_names import GeneNames
 from argen._bridge.guides.names import is_named
 from argen._bridge.labels import NO_PERTURBATION
+from argen._bridge.results.names import shown_names
 from argen._bridge.runtime import warn_user
 from argen._bridge.spelling import Asked, cure_of
 from argen._bridge.storage import check_in_memory
 from argen._bridge.validate import check_level, name_some
 from argen._core.graphs.reach import transitive_closure
 from argen.errors import DesignError, InputError
-from argen.get._names import shown_names
 
 from ._networks import Network, given_names, on_genes, read_network
 from ._split import perturbation_labels

@@ -11,10 +11,10 @@ from scipy import sparse
 from argen._bridge.features import gene_columns, genes_of
 from argen._bridge.gene_names import GeneNames
 from argen._bridge.results.entries import read_entry
+from argen._bridge.results.names import ShownNames, shown_names
 from argen._bridge.validate import check_anndata, name_some
 from argen._core.simulate import find_cycle, marginal_effects
 from argen.errors import InputError, MissingResultError
-from argen.get._names import ShownNames, shown_names
 
 if TYPE_CHECKING:
     from anndata import AnnData

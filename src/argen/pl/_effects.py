@@ -13,10 +13,10 @@ from matplotlib.transforms import ScaledTranslation
 from argen._bridge.modality import takes_mudata
 from argen._bridge.responders.total import total_key
 from argen._bridge.results.entries import find_entry, read_entry
+from argen._bridge.results.names import ShownNames
 from argen._bridge.results.network import step_key_of_network
 from argen._bridge.validate import check_anndata, counted
 from argen.errors import InputError
-from argen.get._names import ShownNames
 from argen.pl import _style as style
 from argen.pl._axes import on_paper
 from argen.pl._densities import RIDGE_HEIGHT, Curve, curves_of, draw_curve, draw_zeros, log_limits

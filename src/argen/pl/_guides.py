@@ -11,10 +11,10 @@ from argen._bridge.gene_names import GeneNames
 from argen._bridge.guides.knockdown import knockdown_tables, read_design, read_guides
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import Entry
+from argen._bridge.results.names import shown_names
 from argen._bridge.validate import check_option, name_some
 from argen.errors import InputError
 from argen.get._guides import by_symbols
-from argen.get._names import shown_names
 from argen.pl import _style as style
 from argen.pl._axes import on_paper, plain
 from argen.pl._show import finish

@@ -95,7 +95,7 @@ def argen_responders(
     >>> axes = ag.pl.argen_responders(adata, show=False)
     """
     from argen import get
-    from argen.get._names import ShownNames
+    from argen._bridge.results.names import ShownNames
 
     check_count("top", top, 1)
     step = read_entry(adata, descendants, "descendants")

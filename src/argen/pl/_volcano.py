@@ -9,10 +9,10 @@ import pandas as pd
 
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import read_entry
+from argen._bridge.results.names import ShownNames
 from argen._bridge.results.tables import EDGE_KINDS
 from argen._bridge.validate import check_option, counted
 from argen.errors import InputError
-from argen.get._names import ShownNames
 from argen.get._opened import OpenedNetwork
 from argen.pl import _style as style
 from argen.pl._axes import on_paper, plain
