@@ -10,7 +10,7 @@ from toy import assert_same
 import argen as ag
 from argen.errors import InputError, MissingResultError, StaleResultError
 from argen.pl import _degree
-from argen.pl._degree import KINDS, draw_degree
+from argen.pl._degree import KINDS, Look, draw_degree
 from argen.pl._named_rows import short
 
 
@@ -50,7 +50,7 @@ def test_distributions(make_dag, n, n_edges, kind):
 @pytest.mark.parametrize("kind", ["katz_out", "katz_in"])
 def test_rankings(make_dag, n, n_edges, kind):
     table = table_of(make_dag(n, n_edges, 1, hubs=2))
-    ax = draw_degree(table, kind, attenuation=0.25)
+    ax = draw_degree(table, kind, look=Look(attenuation=0.25))
     ranked = table.sort_values([kind, "order"], ascending=[False, True])
     drawn = ranked if n <= 60 else ranked[ranked[kind] > 0]
     dots = ax.collections[1].get_offsets()

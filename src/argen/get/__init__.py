@@ -8,6 +8,7 @@ from ._evidence import evidence
 from ._graph import decoupler_net, graph
 from ._guides import guides
 from ._joint import fit, inclusion
+from ._modules import enrichment, modules
 from ._responders import regulated, regulators, responders
 from ._tables import edges, genes, pairs, perturbations, qc
 
@@ -17,6 +18,7 @@ __all__ = [
     "check",
     "decoupler_net",
     "edges",
+    "enrichment",
     "evidence",
     "expression",
     "fit",
@@ -24,6 +26,7 @@ __all__ = [
     "graph",
     "guides",
     "inclusion",
+    "modules",
     "overidentification",
     "pairs",
     "perturbations",

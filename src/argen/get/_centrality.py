@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from argen._bridge.centrality import centrality_table
 from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import check_positive
-from argen._core.graphs.centrality import attenuated_walks
-from argen._core.graphs.reach import transitive_closure
 from argen.get._graph import graph
 
 if TYPE_CHECKING:
@@ -71,6 +70,7 @@ def centrality(
     See Also
     --------
     argen.pl.argen_degree : the same as a picture.
+    argen.tl.argen_centrality : the same in ``var``, with the hubs.
 
     Examples
     --------
@@ -92,17 +92,5 @@ def centrality_of(network: "nx.DiGraph", attenuation: float) -> pd.DataFrame:
     edges = np.zeros((len(genes), len(genes)), dtype=bool)
     for source, target in network.edges:
         edges[place[source], place[target]] = True
-    reach = transitive_closure(edges)
-    return pd.DataFrame(
-        {
-            "gene": pd.Series(genes, dtype=object),
-            "order": np.array([order for _, order in network.nodes(data="order")], dtype=np.int64),
-            "layer": np.array([layer for _, layer in network.nodes(data="layer")], dtype=np.int64),
-            "in_degree": edges.sum(axis=0, dtype=np.int64),
-            "out_degree": edges.sum(axis=1, dtype=np.int64),
-            "n_upstream": reach.sum(axis=0, dtype=np.int64),
-            "n_downstream": reach.sum(axis=1, dtype=np.int64),
-            "katz_in": attenuated_walks(edges.T, attenuation),
-            "katz_out": attenuated_walks(edges, attenuation),
-        }
-    )
+    order, layer = (np.array([value for _, value in network.nodes(data=name)]) for name in ("order", "layer"))
+    return centrality_table(genes, order, layer, edges, attenuation)

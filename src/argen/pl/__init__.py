@@ -4,10 +4,12 @@ from ._calibration import argen_calibration
 from ._degree import argen_degree
 from ._descendants import argen_descendants
 from ._effects import argen_effects
+from ._enrichment import argen_enrichment
 from ._fit import argen_fit
 from ._guides import argen_guides
 from ._heatmap import argen_heatmap
 from ._interactive import argen_interactive
+from ._modules import argen_modules
 from ._network import argen_network
 from ._perturbations import argen_perturbations
 from ._responders import argen_responders
@@ -20,10 +22,12 @@ __all__ = [
     "argen_degree",
     "argen_descendants",
     "argen_effects",
+    "argen_enrichment",
     "argen_fit",
     "argen_guides",
     "argen_heatmap",
     "argen_interactive",
+    "argen_modules",
     "argen_network",
     "argen_perturbations",
     "argen_responders",

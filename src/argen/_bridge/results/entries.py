@@ -72,6 +72,9 @@ KINDS = {
     "overidentification": Kind(
         "a comparison of guides", "ag.tl.argen_overidentification", ("perturbations", "guides", "pairs", "edges")
     ),
+    "modules": Kind("modules", "ag.tl.argen_modules", ("modules", "genes")),
+    "centrality": Kind("centralities", "ag.tl.argen_centrality", ("genes",)),
+    "enrichment": Kind("tests of gene sets", "ag.tl.argen_enrichment", ("enrichment", "groups", "left_out")),
     "simulation": Kind("a simulation", "ag.datasets.simulate", ("edges",)),
 }
 _PARTS = ("id", "made_from", "settings", "tables", "versions")

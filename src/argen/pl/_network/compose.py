@@ -1,7 +1,8 @@
 """How a network is shown: named boxes while they can be read, dots beyond; what stands round it; how all of it fits."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from math import inf, sqrt
 
 import networkx as nx
@@ -20,7 +21,7 @@ from argen.pl._network.key import (
 )
 from argen.pl._network.layered import layered_scene, too_dense
 from argen.pl._network.module_colors import tint
-from argen.pl._network.modules import module_scene
+from argen.pl._network.modules import KnownModules, module_scene
 from argen.pl._network.scene import Scene, connected_part, with_block
 from argen.pl._network.sheet import Sheet, block_heading, make_sheet
 from argen.pl._network.spring import spring_scene
@@ -58,6 +59,8 @@ class Request:
         Entries of the key that explain the colours of genes.
     notes
         What is left out.
+    modules
+        Modules to draw by ``"module"``, in place of those that it would find.
     """
 
     graph: nx.DiGraph
@@ -66,6 +69,13 @@ class Request:
     numbers: bool | None
     colors: Sequence[tuple[str, object]]
     notes: Sequence[str]
+    modules: KnownModules | None = None
+
+    @property
+    def draw(self) -> Callable[..., Scene]:
+        """What draws the scene."""
+        found = LAYOUTS[self.layout]
+        return found if self.modules is None else partial(found, known=self.modules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +119,7 @@ def _is_dense(part: nx.DiGraph) -> bool:
 
 def _boxes(request: Request, part: nx.DiGraph, alone: list[str], room: Room | None) -> Picture:
     """Named boxes, with numbers if they are wanted and can be read."""
-    draw = LAYOUTS[request.layout]
+    draw = request.draw
     plain = None
     if request.numbers is not True:
         plain = _finished(request, with_block(draw(part, _PAGE, dots=False), alone, _PAGE[0], named=True), {})
@@ -129,7 +139,7 @@ def _boxes(request: Request, part: nx.DiGraph, alone: list[str], room: Room | No
 
 
 def _without_numbers(request: Request) -> Request:
-    return Request(request.graph, request.shown, request.layout, False, request.colors, request.notes)  # noqa: FBT003
+    return replace(request, numbers=False)
 
 
 def _dots(request: Request, part: nx.DiGraph, alone: list[str], room: Room | None) -> Iterator[Picture]:
@@ -141,7 +151,7 @@ def _dots(request: Request, part: nx.DiGraph, alone: list[str], room: Room | Non
     for named in (True, False):
         page = wanted if room is None else _grown((room[0] - 2 * style.MARGIN, room[1]), len(part))
         for _ in range(_ROUNDS):
-            scene = LAYOUTS[request.layout](part, page, dots=True)
+            scene = request.draw(part, page, dots=True)
             picture = _finished(request, with_block(scene, alone, page[0], named=named), texts, key_room)
             yield picture
             if room is not None:

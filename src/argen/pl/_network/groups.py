@@ -40,10 +40,14 @@ _SHARE_OF_NAMES = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Genes that stand together; with `names` (from the longest to the shortest) each group is a region."""
+    """Genes that stand together; with `names` (from the longest to the shortest) each group is a region.
+
+    `numbers` are those of the regions, which have their colours from them; by default from 1 on.
+    """
 
     genes: list[list[str]]
     names: list[list[str]] | None = None
+    numbers: list[int] | None = None
 
     @property
     def framed(self) -> bool:
@@ -149,7 +153,8 @@ def _packed(
     for i, (piece, (x, y)) in enumerate(zip(pieces, corners, strict=True)):
         places |= {gene: (x + dx, y + dy) for gene, (dx, dy) in piece.places.items()}
         if groups.framed:
-            regions.append(Region(x, y, *piece.size, i + 1, _fitting(groups.names[i], piece.size[0])))
+            number = i + 1 if groups.numbers is None else groups.numbers[i]
+            regions.append(Region(x, y, *piece.size, number, _fitting(groups.names[i], piece.size[0])))
     order = {gene: places[gene] for genes in groups.genes for gene in genes}
     return order, size, regions
 

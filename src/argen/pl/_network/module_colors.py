@@ -2,6 +2,8 @@
 
 from matplotlib.colors import to_hex, to_rgb
 
+from argen.pl import _style as style
+
 __all__ = ["shade", "tint"]
 
 # Of Okabe & Ito's colours those that no edge has.
@@ -10,8 +12,8 @@ _STRENGTH = 0.22  # of the colour of a region: names and edges on it are read as
 
 
 def shade(number: int) -> str:
-    """Full colour of module `number`, for its dots."""
-    return _COLORS[(number - 1) % len(_COLORS)]
+    """Full colour of module `number`, for its dots; grey for 0, genes without one."""
+    return style.ISOLATED_EDGE if number == 0 else _COLORS[(number - 1) % len(_COLORS)]
 
 
 def tint(number: int) -> str:

@@ -1,6 +1,6 @@
 """Drawing of a causal gene network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import networkx as nx
@@ -13,6 +13,7 @@ from argen.pl._axes import on_paper
 from argen.pl._network.compose import LAYOUTS, Request, compose
 from argen.pl._network.draw import draw_picture, room_of
 from argen.pl._network.grades import with_grades
+from argen.pl._network.modules import KnownModules
 from argen.pl._network.most_connected import MAX_GENES, hidden_genes_note, hubs
 from argen.pl._network.responders import strongest_responders, with_responders
 from argen.pl._network.select import node_colors, shown_part
@@ -158,7 +159,7 @@ def argen_network(  # noqa: PLR0913
         edge_labels=edge_labels,
         color=color if isinstance(color, str) else given(color),
         max_genes=max_genes,
-        note=more,
+        notes=[more],
         ax=ax,
     )
     return finish(ax, show)
@@ -172,13 +173,14 @@ def draw_network(
     edge_labels: bool | None = None,
     color: Mapping[str, object] | str | None = None,
     max_genes: int = MAX_GENES,
-    note: str = "",
+    notes: Sequence[str] = (),
+    modules: KnownModules | None = None,
     ax: "Axes | None" = None,
     **asked: object,
 ) -> "Axes":
     """Draw a graph as :func:`argen.get.graph` returns it; see :func:`argen_network`, also for the views in `asked`.
 
-    `note` is written below the drawing.
+    `notes` are written below the drawing, each in a line; with `modules` the layout ``"module"`` draws these.
     """
     views = Views(**asked)
     check_option("edge_labels", edge_labels, (None, True, False))
@@ -190,15 +192,17 @@ def draw_network(
     if numbers is None and (not views.any or shown.number_of_edges() > _MOST_NUMBERS):
         numbers = False
     gone = graph.graph.get("n_edges_left_out", 0) if graph.number_of_edges() else 0  # the heading says it if all are
-    notes = [
+    said = [
         few,
-        note,
+        *notes,
         hidden_note(n_hidden, min_abs_coef),
         left_out_words(gone),
         _loops_note(shown),
         loops_words(_loops(shown)),
     ]
-    picture = compose(Request(graph, shown, layout, numbers, explained, notes), None if ax is None else room_of(ax))
+    picture = compose(
+        Request(graph, shown, layout, numbers, explained, said, modules), None if ax is None else room_of(ax)
+    )
     return draw_picture(ax, picture, shown, faces)
 
 
