@@ -128,6 +128,21 @@ def network(adata: ad.AnnData) -> None:
     _save(ax.figure, "network_modules")
 
 
+def modules(adata: ad.AnnData) -> None:
+    """Modules with their gene sets, hubs with marked genes, gene sets of all modules."""
+    rng = np.random.default_rng(0)
+    genes = adata.var_names.to_numpy()
+    sets = {f"PATHWAY_OF_MODULE_{k + 1}": [g for g in genes if g.startswith(f"M{k + 1}G")][2:14] for k in range(6)}
+    sets |= {f"OTHER_PATHWAY_{i + 1}": rng.choice(genes, 10, replace=False).tolist() for i in range(20)}
+    ag.tl.argen_modules(adata, resolution=0.3)
+    ag.tl.argen_enrichment(adata, gene_sets=sets)
+    _save(ag.pl.argen_modules(adata, show=False).figure, "modules")
+    _save(ag.pl.argen_enrichment(adata, n_terms=2, show=False).figure, "enrichment")
+    marked = rng.choice(genes, 20, replace=False)
+    ax = ag.pl.argen_degree(adata, kind="out_hubs", mark=marked, mark_label="transcription factors", show=False)
+    _save(ax.figure, "out_hubs")
+
+
 if __name__ == "__main__":
     screen = papalexi()
     quickstart(screen)
@@ -135,3 +150,4 @@ if __name__ == "__main__":
     effects(screen)
     overview(screen)
     interactive(screen)
+    modules(modular())

@@ -302,6 +302,9 @@ def test_responders_join_modules_and_the_background():
     ag.tl.argen_enrichment(adata, gene_sets=sets, responders=True)
     n_tested = len(nodes) + len(adata.uns["argen_responders"]["tables"]["genes"])
     assert ag.get.enrichment(adata)["n_background"].unique().tolist() == [n_tested]
+    ag.tl.argen_enrichment(adata, gene_sets=sets, of="hubs", responders=True, min_size=1)
+    groups = ag.get.enrichment(adata, table="groups").set_index("group")["n_background"]
+    assert groups.to_dict() == {"out-hubs": len(nodes), "in-hubs": n_tested}  # no responder regulates anything
     ag.tl.argen_centrality(adata, responders=True)
     table = adata.uns["argen_centrality"]["tables"]["genes"].set_index("gene")
     assert table["out_degree"].sum() == len(edges)

@@ -30,6 +30,8 @@ class Groups:
         Name of each group.
     members, background
         Boolean, shape (groups, genes).
+    stratum
+        0 for nodes of the network, 1 for responders.
     outside
         Genes of each group that are not in its background, and so are not counted.
     """
@@ -38,6 +40,7 @@ class Groups:
     names: tuple[str, ...]
     members: np.ndarray
     background: np.ndarray
+    stratum: np.ndarray
     outside: tuple[tuple[str, ...], ...]
 
 
@@ -51,8 +54,8 @@ def groups_of(
 ) -> Groups:
     """The groups that are asked for.
 
-    Background: every gene of the network, for all of them could be in a group; of the children and parents of a gene
-    all but the gene itself.
+    Background: every gene of the network that could be in the group. Responders are nobody's parents, and no gene is
+    its own child or parent.
     """
     genes = network.genes if background is None else np.array(list(dict.fromkeys(background)), dtype=object)
     named = dict(of) if isinstance(of, Mapping) else _NAMED[of](network, modules, n_hubs)
@@ -68,10 +71,15 @@ def groups_of(
         members[row, place[place >= 0]] = True
         outside.append(tuple(np.asarray(part, dtype=object)[place < 0]))
     allowed = np.ones(members.shape, dtype=bool)
+    stratum = np.zeros(len(genes), dtype=np.int64)
+    if background is None:
+        stratum[network.n_nodes :] = 1
+        only_nodes = [name == "out-hubs" or of == "parents" for name in named]
+        allowed[np.ix_(only_nodes, stratum == 1)] = False
     if of in ("children", "parents"):  # a gene is neither its own child nor its own parent
         own = at.get_indexer(list(named))
         allowed[np.flatnonzero(own >= 0), own[own >= 0]] = False
-    return Groups(genes, tuple(named), members, allowed, tuple(outside))
+    return Groups(genes, tuple(named), members, allowed, stratum, tuple(outside))
 
 
 def _modules(network: NetworkEdges, modules: Mapping[str, Sequence[str]], n_hubs: int) -> dict[str, Sequence[str]]:
@@ -150,7 +158,7 @@ def enrichment_tables(
 
 
 def _tests(groups: Groups, names: np.ndarray, terms: np.ndarray, alpha: float) -> pd.DataFrame:
-    found = over_representation(groups.members, terms, groups.background)
+    found = over_representation(groups.members, terms, groups.background, groups.stratum)
     group, term = (part.ravel() for part in np.indices(found.p.shape))
     p = found.p.ravel()
     padj = adjusted(p)

@@ -51,9 +51,12 @@ def argen_enrichment(  # noqa: PLR0913
 
     adjusted by Benjamini and Hochberg over all groups and sets. The background decides what it says. A screen holds the
     genes that somebody chose, often of one pathway: against the whole genome every group of them would be "enriched"
-    for the reason for which they were chosen. So the background is *the genes that were tested*: all genes of the
-    network (with `responders` the tested responders too), for each of them could have been in the group. For the
-    children or parents of a gene it is all of these but the gene itself.
+    for the reason for which they were chosen. So the background is *the genes that were tested*, each of which could
+    have been in the group: all genes of the network, for children and parents all but the gene itself. With
+    `responders` the tested responders are in it too, unless a group is of parents or out-hubs, which responders cannot
+    be. Nodes were chosen, responders are what was measured beside them: then the two are strata, the group is a draw
+    of as many nodes from the nodes and as many responders from the responders as it has, and k is the sum of two
+    hypergeometric numbers.
 
     Parameters
     ----------
@@ -95,8 +98,9 @@ def argen_enrichment(  # noqa: PLR0913
 
     ``enrichment``
         One row per group and set, the smallest p first: ``group``, ``term``, ``n_overlap`` (k), ``n_group`` (n),
-        ``n_term`` (K), ``n_background`` (N), ``expected`` (n K / N), ``odds_ratio`` (with 1/2 added to each of the four
-        counts), ``p``, ``padj``, ``significant``, ``genes`` (those in both).
+        ``n_term`` (K), ``n_background`` (N), ``expected`` (n K / N, summed over strata), ``odds_ratio`` (with 1/2 added
+        to each of the four counts; over strata after Mantel and Haenszel), ``p``, ``padj``, ``significant``, ``genes``
+        (those in both).
     ``groups``
         ``group``, ``n_group``, ``n_background``, ``n_outside``.
     ``left_out``

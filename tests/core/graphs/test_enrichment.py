@@ -40,3 +40,37 @@ def test_draws_from_the_background_are_rejected_at_the_level():
         any_found += bool((adjusted(p.ravel()) <= 0.05).any())
     # With every hypothesis true the false discovery rate is the rate of screens with a discovery.
     assert any_found / n_screens <= 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / n_screens)
+
+
+def test_strata_against_draws_within_them_and_mantel_haenszel():
+    from statsmodels.stats.contingency_tables import StratifiedTable
+
+    rng = np.random.default_rng(3)
+    stratum = (np.arange(60) >= 20).astype(int)
+    groups, terms = drawn(rng, 2, 60, 0.3), drawn(rng, 3, 60, 0.3)
+    groups[:, 0], terms[:, 0] = True, True
+    found = over_representation(groups, terms, np.ones_like(groups), stratum)
+    n_draws = 20_000
+    for g in range(2):
+        order = np.argsort(rng.random((n_draws, 60)) + 10 * stratum, axis=1)  # shuffled within the strata
+        sizes = [groups[g, stratum == s].sum() for s in (0, 1)]
+        members = np.concatenate([order[:, : sizes[0]], order[:, 20 : 20 + sizes[1]]], axis=1)
+        for t in range(3):
+            share = (terms[t][members].sum(axis=1) >= (groups[g] & terms[t]).sum()).mean()
+            assert abs(share - found.p[g, t]) <= 4 * np.sqrt(found.p[g, t] * (1 - found.p[g, t]) / n_draws)
+            tables = []
+            for s in (0, 1):
+                a, b = groups[g, stratum == s], terms[t, stratum == s]
+                tables.append([[(x & y).sum() + 0.5 for y in (b, ~b)] for x in (a, ~a)])
+            assert found.odds_ratio[g, t] == pytest.approx(StratifiedTable(tables).oddsratio_pooled)
+
+
+def test_one_stratum_is_none():
+    rng = np.random.default_rng(4)
+    groups, terms = drawn(rng, 3, 30, 0.3), drawn(rng, 3, 30, 0.3)
+    background = np.ones_like(groups)
+    plain = over_representation(groups, terms, background)
+    split = over_representation(groups, terms, background & (np.arange(30) < 18), (np.arange(30) >= 18).astype(int))
+    alone = over_representation(groups[:, :18], terms[:, :18], background[:, :18])
+    np.testing.assert_allclose(split.p, alone.p, rtol=1e-9)
+    np.testing.assert_array_equal(over_representation(groups, terms, background, np.zeros(30, int)).p, plain.p)

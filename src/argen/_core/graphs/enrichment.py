@@ -20,11 +20,12 @@ class OverRepresentation:
     n_overlap
         Genes in both, k.
     expected
-        n K / N.
+        n K / N, summed over strata.
     odds_ratio
-        That of the table of group and term among the background, with 1/2 added to each of its four counts.
+        Of group and term among the background, after Mantel and Haenszel over strata, with 1/2 added to each of the
+        four counts of a stratum.
     p
-        :math:`P(X \ge k)`, X hypergeometric.
+        :math:`P(X \ge k)`.
     """
 
     n_background: np.ndarray
@@ -36,10 +37,15 @@ class OverRepresentation:
     p: np.ndarray
 
 
-def over_representation(groups: np.ndarray, terms: np.ndarray, background: np.ndarray) -> OverRepresentation:
+def over_representation(
+    groups: np.ndarray, terms: np.ndarray, background: np.ndarray, stratum: np.ndarray | None = None
+) -> OverRepresentation:
     r"""Fisher's one-sided exact test of every group against every term.
 
     .. math:: P(X \ge k) = \sum_{i \ge k} \binom{K}{i} \binom{N - K}{n - i} \Big/ \binom{N}{n}
+
+    With two strata the group is a draw from each of them: X is the sum of two such numbers, with the n, K and N of the
+    strata.
 
     Parameters
     ----------
@@ -47,18 +53,41 @@ def over_representation(groups: np.ndarray, terms: np.ndarray, background: np.nd
         Boolean, shape (g, genes): the genes of each group, and those among which it was found.
     terms
         Boolean, shape (t, genes).
+    stratum
+        0 or 1 for each gene; by default all are in one.
     """
     from scipy.stats import hypergeom
 
+    masks = [slice(None)] if stratum is None or not stratum.any() else [stratum == 0, stratum == 1]
+    parts = [_counts(groups[:, at], terms[:, at], background[:, at]) for at in masks]
+    overlap, n_term, n_group, n_background = (sum(part[i] for part in parts) for i in range(4))
+    # A stratum without a gene has an overlap of 0 for certain: so has one gene that is in neither.
+    *first, last = [hypergeom(np.maximum(n_of, 1.0), in_term, in_group) for _, in_term, in_group, n_of in parts]
+    if first:
+        most = int(min(parts[0][1].max(), parts[0][2].max()))
+        p = sum(first[0].pmf(i) * last.sf(overlap - i - 1.0) for i in range(most + 1))
+    else:
+        p = last.sf(overlap - 1.0)
+    products = [_products(*part) for part in parts]
+    odds_ratio = sum(same for same, _ in products) / sum(other for _, other in products)
+    with np.errstate(invalid="ignore"):
+        expected = sum(np.nan_to_num(part[2] * part[1] / part[3]) for part in parts)
+    counts = (part.astype(np.int64) for part in (n_background, n_group, n_term, overlap))
+    return OverRepresentation(*counts, expected, odds_ratio, np.minimum(p, 1.0))
+
+
+def _counts(groups: np.ndarray, terms: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, ...]:
+    """k, K, n and N of every pair."""
     inside, all_of = (groups & background).astype(np.float64), background.astype(np.float64)
     members = terms.T.astype(np.float64)
     overlap, n_term = inside @ members, all_of @ members
-    n_group, n_background = (np.broadcast_to(part.sum(axis=1)[:, None], overlap.shape) for part in (inside, all_of))
-    with np.errstate(invalid="ignore"):
-        expected = n_group * n_term / n_background
-    cells = overlap, n_group - overlap, n_term - overlap, n_background - n_group - n_term + overlap
-    both, group_alone, term_alone, neither = (cell + 0.5 for cell in cells)
-    p = hypergeom.sf(overlap - 1.0, n_background, n_term, n_group)
-    counts = (np.asarray(part).astype(np.int64) for part in (n_background, n_group, n_term, overlap))
-    odds_ratio = both * neither / (group_alone * term_alone)
-    return OverRepresentation(*counts, expected, odds_ratio, np.minimum(p, 1.0))
+    n_group, n_background = (np.repeat(part.sum(axis=1)[:, None], len(terms), axis=1) for part in (inside, all_of))
+    return overlap, n_term, n_group, n_background
+
+
+def _products(overlap: np.ndarray, n_term: np.ndarray, n_group: np.ndarray, n_background: np.ndarray) -> tuple:
+    """What a stratum adds to numerator and denominator of the odds ratio."""
+    both, group_alone, term_alone = overlap + 0.5, n_group - overlap + 0.5, n_term - overlap + 0.5
+    neither = n_background - n_group - n_term + overlap + 0.5
+    n = n_background + 2.0
+    return both * neither / n, group_alone * term_alone / n
