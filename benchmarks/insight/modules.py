@@ -1,4 +1,4 @@
-"""Are planted modules and gene sets found, and random sets not?
+"""Planted modules and gene sets that are found, and random ones that are not.
 
     python benchmarks/insight/modules.py --screens 20 --out docs/benchmarks/modules.csv
 
