@@ -109,6 +109,8 @@ def read_results(adata: "AnnData", key: str, gene_symbols: str | None = None) ->
 
 
 def _doubts_of_network(adata: "AnnData", network: Entry, step_key: str, step: Entry | None) -> tuple[str, ...]:
+    if not step_key:
+        return (f"uns[{network.key!r}] was read from elsewhere: what a descendant step says is not known.",)
     if step is None:
         return (f"uns[{step_key!r}], the descendant step of the network, is not in this object.",)
     doubts = []
@@ -151,9 +153,9 @@ def _doubts(entry: Entry, network: Entry) -> tuple[str, ...]:
     """The first thing that differs between what a diagnostic and the network were made from."""
     made, now = entry.made_from, network.made_from
     slot, cure = f"uns[{entry.key!r}]", f"Run {KINDS[entry.kind].function} again."
-    if made["data"] != now["data"]:
+    if made.get("data") != now.get("data"):
         return (f"Stale: {slot} was made from other data than the network. {cure}",)
-    if made["descendants"] != now["descendants"]:
+    if made.get("descendants") != now.get("descendants"):
         return (f"Stale: {slot} was made with another descendant step than the network. {cure}",)
     if made["network"] != network.id:
         return (f"Stale: {slot} was made from another network than the one that is shown. {cure}",)

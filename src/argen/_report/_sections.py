@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["write_page"]
 
 _MOST_DRAWN = 150  # edges of a network that can be read as a picture
+_CONDITIONAL = " P-values of edges are conditional on a right ancestor set and order."
 _SEEDS = ("seed", "rng", "random_state")
 # Columns of the edges of the sensitivity analysis that say nothing about an edge of the network.
 _NOT_SHOWN = ["selected", "stable", "found_in"]
@@ -49,7 +50,7 @@ def write_page(adata: "AnnData", key: str, title: str | None, date: str | None, 
     head += [notice(doubt) for doubt in doubts]
     absent = (record for kind, record in DIAGNOSTICS.items() if kind not in results.diagnostics)
     missing = [f"{record.kind} (`{record.function}`)" for record in absent]
-    if missing and not _is_joint(results):  # they are of the two-stage search
+    if missing and not _is_joint(results) and not _is_read(results):  # they are of the two-stage search
         head.append(paragraph("Not computed: " + ", ".join(missing) + ".", "missing"))
     return page(title, Text("\n".join(head)), _sections(results, edges))
 
@@ -58,13 +59,19 @@ def _is_joint(results: Results) -> bool:
     return results.network.settings["method"] == "joint"
 
 
+def _is_read(results: Results) -> bool:
+    return not results.step_key
+
+
 def _sections(results: Results, edges: pd.DataFrame) -> Iterator[Section]:
-    joint, graded = _is_joint(results), graded_edges(results)
-    yield Section("evidence", "What the edges are worth", *evidence_section(results, graded))
+    joint, graded = _is_joint(results), None if _is_read(results) else graded_edges(results)
+    two_stage = not joint and not _is_read(results)
+    if graded is not None:
+        yield Section("evidence", "What the edges are worth", *evidence_section(results, graded))
     yield Section("look", "Look here first", *first_looks(results))
     yield Section("data", "Data: what was used and what was dropped", *_data(results))
     yield Section("design", "Design", *_design(results))
-    if not joint:
+    if two_stage:
         yield Section("calibration", "Calibration", *_calibration(results))
     yield Section("instruments", "Instruments", *_instruments(results))
     yield Section("network", "Network", *_network(results, edges, graded))
@@ -73,7 +80,7 @@ def _sections(results: Results, edges: pd.DataFrame) -> Iterator[Section]:
     yield Section("edges", "Strongest edges", *edge_tables(results, edges))
     yield Section("responders", "Genes that the network regulates", *responders_section(results))
     yield Section("prior", "Prior knowledge", *prior_rules(results))
-    if not joint:
+    if two_stage:
         yield from _two_stage_sections(results)
     yield Section("power", "What was not found, and could have been", *power_section(results, is_joint=joint))
     yield Section("parameters", "Parameters, seeds and versions", *_parameters(results))
@@ -212,15 +219,16 @@ def _instruments(results: Results) -> Iterator[Text]:
     )
 
 
-def _network(results: Results, edges: pd.DataFrame, graded: pd.DataFrame) -> Iterator[Text]:
-    candidates, graph = results.opened.candidates, with_grades(results.opened.graph(), graded)
+def _network(results: Results, edges: pd.DataFrame, graded: pd.DataFrame | None) -> Iterator[Text]:
+    candidates, graph = results.opened.candidates, results.opened.graph()
+    graph = graph if graded is None else with_grades(graph, graded)
     flagged = int((edges["flags"].astype(str) != "").sum())
     if _is_joint(results):
         words = f"{counted(len(edges), 'edge')} selected, {flagged} of them with a flag. {joint_words(results)}"
     else:
         words = (
             f"{counted(len(edges), 'edge')} selected of {counted(len(candidates), 'candidate')}, {flagged} of them "
-            "with a flag. P-values of edges are conditional on a right ancestor set and order."
+            f"with a flag.{'' if _is_read(results) else _CONDITIONAL}"
         )
     yield paragraph(words)
     if not nx.is_directed_acyclic_graph(graph):
@@ -228,7 +236,7 @@ def _network(results: Results, edges: pd.DataFrame, graded: pd.DataFrame) -> Ite
         return
     options: dict[str, Any] = {}
     if len(edges) > _MOST_DRAWN:
-        size = edges["coef"].abs()
+        size = edges["coef"].abs().fillna(0.0)
         smallest = float(size.sort_values(ascending=False).iloc[_MOST_DRAWN - 1])
         shown = edges[size >= smallest]
         options = {"genes": sorted({*shown["source"], *shown["target"]}), "min_abs_coef": smallest}
@@ -366,4 +374,6 @@ def _missing(what: str, function: str, reason: str = "not in this object") -> Te
 
 
 def _no_step(results: Results) -> Text:
+    if not results.step_key:
+        return paragraph("The network was read from elsewhere: no descendant step belongs to it.", "missing")
     return paragraph(f"uns[{results.step_key!r}] is not in this object: run ag.tl.argen_descendants.", "missing")

@@ -18,6 +18,7 @@ from argen._bridge.results.names import ShownNames
 from argen._bridge.results.network import run_with_responders
 from argen._bridge.results.tables import EDGE_KINDS
 from argen._bridge.runtime import warn_user
+from argen.errors import InputError
 from argen.get._opened import OpenedNetwork
 from argen.get._responders import edges_to_responders
 
@@ -109,7 +110,8 @@ def evidence(
     argen.errors.MissingResultError
         No network under `key`, or nothing under another name that is not the usual one.
     argen.errors.InputError
-        `known` is no table with ``source`` and ``target``.
+        `known` is no table with ``source`` and ``target``, or the network was read by
+        :func:`argen.io.read_network`, of which nothing is known that its edges could be graded by.
 
     Warns
     -----
@@ -158,6 +160,12 @@ def evidence_of(
 ) -> pd.DataFrame:
     """:func:`evidence` of a network that is open; `say` is told of what is older than it and therefore left out."""
     adata, names = named.adata, named.names
+    if named.entry.settings["method"] == "imported":
+        msg = (
+            f"adata.uns[{named.entry.key!r}] is a network that was read from elsewhere: nothing that its edges could "
+            "be graded by is known. ag.metrics.compare puts it beside a network of ag.tl.argen_dag."
+        )
+        raise InputError(msg)
     literature = _by_shown_names(read_known(known), names)
     first, second = _searches(named, joint, say)
     results = [_result_for_responders(named, network, responders) for network in (first, second)]

@@ -143,7 +143,8 @@ def decoupler_net(
     net = table[["source", "target"]].assign(weight=values.astype(np.float64))
     missing = net[~np.isfinite(net["weight"])]
     if len(missing) and len(missing) == len(net):
-        msg = f"weight={weight!r}: no edge of adata.uns[{key!r}] has one. Use weight='coef'."
+        cure = "Use weight='coef'." if table["coef"].notna().any() else "The network has no effects at all."
+        msg = f"weight={weight!r}: no edge of adata.uns[{key!r}] has one. {cure}"
         raise InputError(msg)
     if len(missing):
         named = name_some(f"{edge.source} → {edge.target}" for edge in missing.itertuples())

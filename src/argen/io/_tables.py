@@ -165,7 +165,10 @@ def _tables(
         tables["responders"] = found[found["selected"]].reset_index(drop=True)
         tables["responder_candidates"] = found
     if network.step is None:
-        warn_user(f"perturbations and pairs are not written: the descendant step that {key!r} was made from is gone.")
+        if network.entry.settings["descendants"]:  # a network that was read has none
+            warn_user(
+                f"perturbations and pairs are not written: the descendant step that {key!r} was made from is gone."
+            )
         return tables
     if network.entry.settings["method"] == "joint":
         from argen import get

@@ -230,7 +230,7 @@ def _layout(stored: object) -> int | None:
 
 # Kinds with a matrix under their name in varp, and the names that they have by default.
 _WITH_MATRIX = ("descendants", "network")
-_USUAL = ("argen_descendants", "argen_dag", "argen_joint", "argen_naive", "inspre", "external_dag")
+_USUAL = ("argen_descendants", "argen_dag", "argen_joint", "argen_naive", "inspre", "external_dag", "imported")
 
 
 def _check_matrix_free(adata: "AnnData", key: str, kind: str) -> None:

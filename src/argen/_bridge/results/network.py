@@ -44,6 +44,10 @@ def step_key_of_network(adata: "AnnData", key: str, *, can_name: bool = False) -
     """
     network = read_entry(adata, key, "network")
     name = network.settings["descendants"]
+    if not name:
+        msg = f"adata.uns[{key!r}] is a network that was read from elsewhere, without a descendant step: "
+        msg += "name the step to compare with by descendants=." if can_name else "this needs a network of argen's own."
+        raise InputError(msg)
     if step_of_network(adata, network) is None:
         other = ", or name the step to compare with by descendants=" if can_name else ""
         msg = (
@@ -81,10 +85,8 @@ def named_network(adata: "AnnData", network: object, key: str) -> Entry:
         msg = f"{error} {_others_to_name(adata, key)}"
         raise MissingResultError(msg) from error
     if (step := found.settings["descendants"]) != key:
-        msg = (
-            f"network={network!r} was made from the descendant step {step!r}, not from key={key!r}. "
-            f"{_others_to_name(adata, key)}"
-        )
+        made = f"was made from the descendant step {step!r}" if step else "was read from elsewhere"
+        msg = f"network={network!r} {made}, not from key={key!r}. {_others_to_name(adata, key)}"
         raise InputError(msg)
     if not is_current(read_entry(adata, key, "descendants"), found):
         msg = (

@@ -1,14 +1,14 @@
 """Slots of networks that were found by another method than argen's search: edges, nodes, matrix of direct effects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from argen._bridge.results.entries import Entry, new_entry, write_entry
 from argen._bridge.results.slots import on_genes
-from argen._bridge.results.steps import DescendantStep
 from argen._core.graphs.layers import layers_with_cycles
 from argen._core.screen import Screen
 
@@ -52,25 +52,34 @@ def edge_table(
 def other_network_entry(
     key: str,
     settings: Mapping[str, Any],
-    step: DescendantStep,
+    genes: Sequence[str],
+    made_from: Mapping[str, str],
     edges: pd.DataFrame,
     **tables: pd.DataFrame | np.ndarray,
 ) -> Entry:
-    """A network that another method found, as it will be stored; its nodes are ordered by layer, then by name."""
-    genes = step.screen.genes
+    """A network that another method found, as it will be stored; its nodes are ordered by layer, then as in `genes`.
+
+    Parameters
+    ----------
+    genes
+        All genes of the network, the categories of both ends in `edges`.
+    made_from
+        Ids of the data and of the descendant step; empty for what was made elsewhere.
+    """
     source, target, _ = _selected(edges)
-    adjacency = np.zeros((len(genes), len(genes)), dtype=bool)
-    adjacency[source, target] = True
-    layers = layers_with_cycles(adjacency)
+    shape = (len(genes), len(genes))
+    layers = layers_with_cycles(sparse.csr_array((np.ones(len(source), dtype=bool), (source, target)), shape=shape))
     order = np.argsort(layers, kind="stable")
     nodes = pd.DataFrame({"gene": [genes[i] for i in order], "layer": layers[order]})
     tables = {"edges": edges, "nodes": nodes, "order": nodes["gene"].to_numpy(dtype=object), **tables}
-    return new_entry(key, "network", settings, tables, step.made_from)
+    return new_entry(key, "network", settings, tables, made_from)
 
 
-def write_other_network(adata: "AnnData", entry: Entry, step: DescendantStep) -> None:
-    """Write ``uns[key]`` and ``varp[key]``."""
-    adata.varp[entry.key] = on_genes(adata, step.screen.genes, *_selected(entry.tables["edges"]))
+def write_other_network(adata: "AnnData", entry: Entry, genes: Sequence[str]) -> None:
+    """Write ``uns[key]`` and ``varp[key]``, of a network without any coefficient as truth values."""
+    source, target, coef = _selected(entry.tables["edges"])
+    values = np.ones(len(coef), dtype=bool) if len(coef) and np.isnan(coef).all() else coef
+    adata.varp[entry.key] = on_genes(adata, genes, source, target, values)
     write_entry(adata, entry)
 
 

@@ -89,7 +89,8 @@ def open_with_step(
     entry = read_entry(adata, key, "network")
     if entry.settings.get("method") not in methods:
         needed = " or ".join(methods.values())
-        msg = f"adata.uns[{key!r}] is a network of another method; {function.__name__} needs one of {needed}."
+        other = "that was read from elsewhere" if entry.settings.get("method") == "imported" else "of another method"
+        msg = f"adata.uns[{key!r}] is a network {other}; {function.__name__} needs one of {needed}."
         raise InputError(msg)
     descendants = str(entry.settings["descendants"])
     for taken, what in ((key, "network"), (descendants, "descendant step")):

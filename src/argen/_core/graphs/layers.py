@@ -7,10 +7,11 @@ from scipy.sparse.csgraph import connected_components
 __all__ = ["layers_with_cycles"]
 
 
-def layers_with_cycles(edges: np.ndarray) -> np.ndarray:
+def layers_with_cycles(edges: np.ndarray | sparse.csr_array) -> np.ndarray:
     """Longest path from a root to each gene, the genes of one cycle counted as one; `edges` boolean, shape (p, p)."""
-    _, component = connected_components(sparse.csr_array(edges), connection="strong")
-    source, target = component[np.nonzero(edges)[0]], component[np.nonzero(edges)[1]]
+    edges = sparse.csr_array(edges)
+    _, component = connected_components(edges, connection="strong")
+    source, target = (component[end] for end in edges.nonzero())
     between = source != target
     source, target = source[between], target[between]
     layer = np.zeros(component.max() + 1, dtype=np.int64)

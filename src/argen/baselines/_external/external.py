@@ -120,9 +120,11 @@ def external_dag(
     flags = np.where(found & found.T, "undirected", "").astype(object)
     params = {"method": method, "cells": "all" if method == "gies" else cells, "descendants": descendants}
     params["options"] = [f"{name}={value!r}" for name, value in (options or {}).items()]
-    entry = other_network_entry(key_added, params, step, edge_table(step.screen, coef, found, flags))
+    entry = other_network_entry(
+        key_added, params, step.screen.genes, step.made_from, edge_table(step.screen, coef, found, flags)
+    )
     adata = adata.copy() if copy else adata
     write_step(adata, step)
-    write_other_network(adata, entry, step)
+    write_other_network(adata, entry, step.screen.genes)
     log.info("    finished", time=start, deep=f"{found.sum()} edges\nadded\n    {key_added!r} (adata.uns, adata.varp)")
     return adata if copy else None

@@ -155,10 +155,12 @@ def inspre(  # noqa: PLR0913
     made = {"method": "inspre", **asdict(settings)}
     made["rng"] = "generator" if isinstance(rng, np.random.Generator) else rng
     edges = _edges(step, ratios, path, chosen, settings.min_effect)
-    entry = other_network_entry(key_added, made, step, edges, path=_path_table(path, chosen))
+    entry = other_network_entry(
+        key_added, made, step.screen.genes, step.made_from, edges, path=_path_table(path, chosen)
+    )
     adata = adata.copy() if copy else adata
     write_step(adata, step)
-    write_other_network(adata, entry, step)
+    write_other_network(adata, entry, step.screen.genes)
     found = f"{int(edges['selected'].sum())} edges at lambda={path.fits[chosen].lam:.3g}"
     deep = f"{found}\nadded\n    {key_added!r} (adata.uns, adata.varp)"
     log.info("    finished", time=start, deep=deep)

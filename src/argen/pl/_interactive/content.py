@@ -12,6 +12,7 @@ from argen._bridge.validate import counted
 from argen.pl import _style as style
 from argen.pl._interactive.folded import Folded, drawn_with, fold, leaf_rows
 from argen.pl._interactive.places import NODE_HEIGHT, Places, place_network
+from argen.pl._network.effects import effect_of
 from argen.pl._network.grades import LINES, widths_of
 from argen.pl._network.most_connected import hidden_genes_note, hubs
 from argen.pl._network.sheet import block_heading
@@ -141,7 +142,7 @@ def _edge_rows(
 
 def _known_weight(graph: nx.DiGraph, edge: tuple[str, str]) -> float:
     """The effect of an edge, 0 if it has no estimate, as required edges may have none."""
-    weight = float(graph.edges[edge]["weight"])
+    weight = effect_of(graph.edges[edge])
     return weight if math.isfinite(weight) else 0.0
 
 

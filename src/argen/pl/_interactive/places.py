@@ -8,6 +8,7 @@ import networkx as nx
 import numpy as np
 
 from argen.pl import _style as style
+from argen.pl._network.effects import effect_of
 from argen.pl._network.layout import NODE_HEIGHT, layered_layout
 
 __all__ = ["NODE_HEIGHT", "Places", "label_width", "place_network"]
@@ -75,7 +76,7 @@ def place_network(graph: nx.DiGraph, rooms: Mapping[str, float] | None = None) -
     for source, target in upward:
         shift = np.array([_BOTH_WAYS if graph.has_edge(target, source) else 0.0, 0.0])
         routes[source, target] = routes[target, source][::-1] + shift
-    routes = {(u, v): _with_head_room(routes[u, v], negative=graph.edges[u, v]["weight"] < 0) for u, v in graph.edges}
+    routes = {(u, v): _with_head_room(routes[u, v], negative=effect_of(graph.edges[u, v]) < 0) for u, v in graph.edges}
     middle = max((x + widths[gene] / 2 for gene, (x, _) in centers.items()), default=0.0) / 2
     return Places(centers, widths, routes, isolated, (middle, top - style.SMALL_FONT_SIZE), len(upward))
 

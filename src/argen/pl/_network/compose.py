@@ -9,6 +9,7 @@ import networkx as nx
 
 from argen.pl import _style as style
 from argen.pl._network.edge_labels import FONT_SIZE, Placed, edge_texts, has_intervals, place_labels
+from argen.pl._network.effects import effect_of
 from argen.pl._network.grades import widths_of
 from argen.pl._network.key import (
     Entry,
@@ -167,7 +168,7 @@ def _grown(page: Room, n: int) -> Room:
 
 
 def _weights_and_grades(graph: nx.DiGraph) -> list[tuple[float, str]]:
-    return [(data["weight"], data.get("grade", "")) for *_, data in graph.edges(data=True)]
+    return [(effect_of(data), data.get("grade", "")) for *_, data in graph.edges(data=True)]
 
 
 def _finished(

@@ -15,6 +15,7 @@ from argen.pl import _style as style
 from argen.pl._labels import label_points
 from argen.pl._network import edge_labels
 from argen.pl._network.compose import Picture, names_note
+from argen.pl._network.effects import effect_of
 from argen.pl._network.grades import LINES, widths_of
 from argen.pl._network.groups import NAME_SIZE
 from argen.pl._network.key import BETWEEN_DASHES, DOT_FACE, draw_key
@@ -106,8 +107,8 @@ def _weights(graph: nx.DiGraph, scene: Scene) -> list[tuple[str, str, float, obj
         if (u, v) in scene.lines:
             grade = data.get("grade", "")
             dashes = LINES[grade].style if grade in LINES else BETWEEN_DASHES if (u, v) in scene.between else "solid"
-            edges.append((u, v, widths.weight(data["weight"], grade), dashes))
-    return sorted(edges, key=lambda edge: (edge[:2] not in scene.between, abs(edge[2])))
+            edges.append((u, v, widths.weight(effect_of(data), grade), dashes))
+    return sorted(edges, key=lambda edge: (edge[:2] not in scene.between, np.nan_to_num(abs(edge[2]))))
 
 
 def _draw_edges(ax: "Axes", graph: nx.DiGraph, scene: Scene, scale: float) -> None:
@@ -141,8 +142,8 @@ def _draw_fine_edges(ax: "Axes", graph: nx.DiGraph, scene: Scene, scale: float) 
     """Draw all edges as one collection of lines and two of heads: thousands of arrows would take minutes."""
     edges = _weights(graph, scene)
     largest = widths_of(graph).largest
-    colors = [style.NEGATIVE_COLOR if weight < 0 else style.POSITIVE_COLOR for _, _, weight, _ in edges]
-    lines, triangles, bars = [], [], []
+    colors = [style.edge_color(weight) for _, _, weight, _ in edges]
+    lines, triangles, faces, bars = [], [], [], []
     for source, target, weight, _ in edges:
         points = points_on(scene.lines[source, target], 9)
         tip, way = points[-1].copy(), points[-1] - points[-2]
@@ -154,6 +155,7 @@ def _draw_fine_edges(ax: "Axes", graph: nx.DiGraph, scene: Scene, scale: float) 
             back = tip - _HEAD_LENGTH * scene.thin * way
             half = _HEAD_HALF_WIDTH * scene.thin * across
             triangles.append([tip, back + half, back - half])
+            faces.append(style.edge_color(weight))
             points[-1] = back
         lines.append(points)
     alpha = _CROWDED_ALPHA if len(edges) > _CROWDED else 1.0
@@ -163,7 +165,7 @@ def _draw_fine_edges(ax: "Axes", graph: nx.DiGraph, scene: Scene, scale: float) 
     ax.add_collection(
         LineCollection(lines, colors=colors, linewidths=widths, linestyles=dashes, gid="edges", **look), autolim=False
     )
-    ax.add_collection(PolyCollection(triangles, facecolors=style.POSITIVE_COLOR, gid="arrows", **look), autolim=False)
+    ax.add_collection(PolyCollection(triangles, facecolors=faces, gid="arrows", **look), autolim=False)
     width = style.MAX_LINE_WIDTH * 0.6 * scene.thin * scale
     ax.add_collection(
         LineCollection(bars, colors=style.NEGATIVE_COLOR, linewidths=width, gid="bars", **look), autolim=False

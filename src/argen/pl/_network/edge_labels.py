@@ -9,6 +9,7 @@ import numpy as np
 
 from argen._bridge.intervals import interval_95
 from argen.pl import _style as style
+from argen.pl._network.effects import effect_of
 from argen.pl._network.scene import Box, Edge, Scene
 from argen.pl._network.wires import points_on
 
@@ -36,8 +37,8 @@ class Label:
 
 
 def edge_texts(graph: nx.DiGraph) -> dict[Edge, str]:
-    """``0.53 [0.47, 0.60]`` for every edge; the coefficient alone where there is no standard error."""
-    return {(u, v): _text(data) for u, v, data in graph.edges(data=True)}
+    """``0.53 [0.47, 0.60]`` for every edge with an effect; that alone where there is no standard error."""
+    return {(u, v): _text(data) for u, v, data in graph.edges(data=True) if isfinite(effect_of(data))}
 
 
 def has_intervals(graph: nx.DiGraph) -> bool:

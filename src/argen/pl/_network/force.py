@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import networkx as nx
 import numpy as np
 
+from argen.pl._network.effects import size_of
+
 __all__ = ["force_positions", "undirected"]
 
 _LARGEST_EXACT = 100  # up to so many genes, distances in the drawing follow those along edges
@@ -21,7 +23,7 @@ def undirected(graph: nx.DiGraph, genes: Sequence[str]) -> nx.Graph:
     found = nx.empty_graph(len(genes))
     for gene in genes:
         for child in sorted((other for other in graph.succ[gene] if other in place), key=place.get):
-            weight = abs(graph.edges[gene, child]["weight"])
+            weight = size_of(graph.edges[gene, child])
             u, v = place[gene], place[child]
             found.add_edge(u, v, weight=weight + (found.edges[u, v]["weight"] if found.has_edge(u, v) else 0.0))
     largest = max((weight for *_, weight in found.edges(data="weight")), default=0.0)

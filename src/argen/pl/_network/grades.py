@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import networkx as nx
 import pandas as pd
 
+from argen.pl._network.effects import effect_of
+
 __all__ = ["LINES", "Line", "Widths", "widths_of", "with_grades"]
 
 
@@ -55,7 +57,9 @@ class Widths:
     caps: Mapping[str, float]
 
     def weight(self, weight: float, grade: str = "") -> float:
-        """The effect whose width an edge gets: its own, but no more than its grade allows."""
+        """The effect whose width an edge gets: its own, but no more than its grade allows; NaN if not known."""
+        if math.isnan(weight):
+            return weight
         cap = self.caps.get(grade, 1.0) * self.largest
         return math.copysign(min(abs(weight), cap), weight)
 
@@ -67,12 +71,12 @@ def widths_of(graph: nx.DiGraph) -> Widths:
     if not there:
         return Widths(max((size for size, _ in weights), default=0.0), {})
     best = there[0]
-    largest = max(size for size, grade in weights if grade == best)
+    largest = max((size for size, grade in weights if grade == best), default=0.0)
     return Widths(largest, {grade: LINES[grade].cap / LINES[best].cap for grade in there})
 
 
 def _graded(graph: nx.DiGraph) -> list[tuple[str, str, float, str]]:
-    return [(u, v, float(data["weight"]), data.get("grade", "")) for u, v, data in graph.edges(data=True)]
+    return [(u, v, effect_of(data), data.get("grade", "")) for u, v, data in graph.edges(data=True)]
 
 
 def with_grades(graph: nx.DiGraph, evidence: pd.DataFrame) -> nx.DiGraph:

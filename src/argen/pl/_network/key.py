@@ -45,16 +45,22 @@ def face_entries(colors: Sequence[tuple[str, object]], scale: float) -> list[Ent
 
 
 def edge_entries(weights: Sequence[float], largest: float, scale: float) -> list[Entry]:
-    """Both signs, the weakest and the strongest line drawn; no line is wider than that of the effect `largest`."""
-    if not len(weights):
-        return []
-    samples = dict.fromkeys(f"{size:.2g}" for size in (float(np.abs(weights).min()), largest))
+    """Both signs, the weakest and the strongest line, none wider than that of `largest`; edges without an effect."""
+    weights = np.asarray(weights, dtype=float)
+    known = weights[~np.isnan(weights)]
+    looks = {"effect not known": style.edge_look(np.nan, largest, scale)} if len(known) < len(weights) else {}
+    if len(known):
+        looks |= _effect_looks(float(np.abs(known).min()), largest, scale)
+    return [(label, FancyArrowPatch((0, 0), (1, 0), **look)) for label, look in looks.items()]
+
+
+def _effect_looks(smallest: float, largest: float, scale: float) -> dict[str, dict[str, object]]:
+    samples = dict.fromkeys(f"{size:.2g}" for size in (smallest, largest))
     plain = {"arrowstyle": "-", "color": style.NOTE_COLOR}
-    looks = {
+    return {
         "positive effect": style.edge_look(largest / 2, largest, scale),
         "negative effect": style.edge_look(-largest / 2, largest, scale),
     } | {f"|effect| {size}": style.edge_look(float(size), largest, scale) | plain for size in samples}
-    return [(label, FancyArrowPatch((0, 0), (1, 0), **look)) for label, look in looks.items()]
 
 
 def grade_entries(widths: Widths, scale: float) -> list[Entry]:

@@ -9,6 +9,7 @@ from matplotlib.path import Path
 from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._network.compact_rows import compact_rows
+from argen.pl._network.effects import effect_of
 from argen.pl._network.groups import dot_radii, thinness
 from argen.pl._network.layout import layered_layout, n_segments
 from argen.pl._network.most_connected import named_hubs
@@ -47,7 +48,7 @@ def layered_scene(graph: nx.DiGraph, page: tuple[float, float], *, dots: bool, s
     shapes = {gene: Box(x, y, layout.widths[gene]) for gene, (x, y) in layout.centers.items()}
     lines = {}
     for edge, route in layout.routes.items():
-        route[-1, 1] += CLEARANCE[graph.edges[edge]["weight"] >= 0]
+        route[-1, 1] += CLEARANCE[not effect_of(graph.edges[edge]) < 0]
         lines[edge] = _curve(route)
     return Scene(shapes, lines, layout.size)
 

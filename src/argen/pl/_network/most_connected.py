@@ -2,6 +2,8 @@
 
 import networkx as nx
 
+from argen.pl._network.effects import size_of
+
 __all__ = ["MAX_GENES", "by_edges", "hidden_genes_note", "hubs", "named_hubs"]
 
 MAX_GENES = 500  # more boxes than that fill no page that can be read
@@ -13,8 +15,8 @@ def by_edges(graph: nx.DiGraph) -> list[str]:
     """The genes with the most edges first; ties go to larger effects, then to causes."""
 
     def rank(gene: str) -> tuple[float, float, int, str]:
-        strength = sum(sorted(abs(weight) for *_, weight in graph.in_edges(gene, data="weight")))
-        strength += sum(sorted(abs(weight) for *_, weight in graph.out_edges(gene, data="weight")))
+        strength = sum(sorted(size_of(edge) for *_, edge in graph.in_edges(gene, data=True)))
+        strength += sum(sorted(size_of(edge) for *_, edge in graph.out_edges(gene, data=True)))
         return -graph.degree[gene], -strength, graph.nodes[gene].get("order", 0), gene
 
     return sorted(graph, key=rank)

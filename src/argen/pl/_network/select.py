@@ -10,6 +10,7 @@ from matplotlib.colors import Normalize, is_color_like, to_hex
 from argen._bridge.validate import check_number, name_some
 from argen.errors import InputError
 from argen.pl import _style as style
+from argen.pl._network.effects import size_of
 
 __all__ = ["node_colors", "shown_part"]
 
@@ -26,9 +27,7 @@ def shown_part(graph: nx.DiGraph, genes: list[str], min_abs_coef: float) -> tupl
         for gene in genes
         for child in sorted((other for other in graph.succ[gene] if other in place), key=place.get)
     ]
-    shown.add_edges_from(
-        (u, v, graph.edges[u, v]) for u, v in edges if abs(graph.edges[u, v]["weight"]) >= min_abs_coef
-    )
+    shown.add_edges_from((u, v, graph.edges[u, v]) for u, v in edges if size_of(graph.edges[u, v]) >= min_abs_coef)
     return shown, len(edges) - shown.number_of_edges()
 
 

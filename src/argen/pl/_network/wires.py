@@ -6,6 +6,7 @@ import networkx as nx
 import numpy as np
 from matplotlib.path import Path
 
+from argen.pl._network.effects import effect_of
 from argen.pl._network.scene import Box, Dot, Edge
 
 __all__ = ["CLEARANCE", "points_on", "wire"]
@@ -31,11 +32,11 @@ def wire(
     low, high = _corners([shapes[gene] for gene in genes])
     place = {gene: i for i, gene in enumerate(genes)}
     lines, n_over = {}, 0
-    for source, target, weight in graph.edges(data="weight"):
+    for source, target, edge in graph.edges(data=True):
         own = [place[source], place[target]]
         others = np.delete(low, own, axis=0), np.delete(high, own, axis=0)
         fewest = None
-        clearance = _DOT_CLEARANCE if isinstance(shapes[target], Dot) else CLEARANCE[weight >= 0]
+        clearance = _DOT_CLEARANCE if isinstance(shapes[target], Dot) else CLEARANCE[not effect_of(edge) < 0]
         for bends in _bends(shapes[source], shapes[target], both_ways=graph.has_edge(target, source)):
             line = _line(shapes[source], shapes[target], bends, clearance)
             over = _n_passed(line, *others) if round_boxes else 0
