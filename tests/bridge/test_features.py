@@ -190,7 +190,7 @@ def test_metrics_take_the_genes(alone):
         expected = ag.metrics.causalbench(toy(), alone, normalize=normalize, **how)
         pd.testing.assert_series_equal(ag.metrics.causalbench(mixed, alone, normalize=normalize, **how), expected)
     ag.tl.argen_dag(mixed, **KWARGS)
-    both = [ag.metrics.compare(adata, alone, truth_key="argen_dag") for adata in (alone, mixed)]
+    both = [ag.metrics.evaluate(adata, alone, truth_key="argen_dag") for adata in (alone, mixed)]
     pd.testing.assert_series_equal(*both)
 
 

@@ -24,6 +24,7 @@ NEEDED = {  # arguments without which a function cannot be called, and what it i
     "write_cyjs": {"path": "x.cyjs"},
     "argen_interactive": {"path": "x.html"},
     "write_tables": {"folder": "x"},
+    "prior_overlap": {"prior": pd.DataFrame({"source": ["A"], "target": ["B"]})},
     "read_network": {"network": pd.DataFrame({"source": ["A"], "target": ["B"]})},
     "report": {"path": "x.html"},
     "expression": {"genes": "A"},

@@ -124,16 +124,18 @@ def test_metrics_take_either_name(both):
     truth = pd.DataFrame({"source": ["X1", "X2"], "target": ["X2", "X3"], "coef": [0.5, 0.5]})
     identifier = dict(zip(both[1].var[SYMBOLS], both[1].var_names, strict=True))
     other = truth.assign(source=truth["source"].map(identifier), target=truth["target"].map(identifier))
-    expected = ag.metrics.compare(both[0], truth, sid=False)
+    expected = ag.metrics.evaluate(both[0], truth, sid=False)
     genes = sorted(set(both[0].uns["argen_dag"]["tables"]["order"]))
     for table in (truth, other):
-        pd.testing.assert_series_equal(ag.metrics.compare(both[1], table, sid=False), expected)
+        pd.testing.assert_series_equal(ag.metrics.evaluate(both[1], table, sid=False), expected)
         pd.testing.assert_series_equal(
             ag.metrics.prior_overlap(both[1], table), ag.metrics.prior_overlap(both[0], truth)
         )
-        pd.testing.assert_frame_equal(ag.metrics.prior_edges(both[1], table), ag.metrics.prior_edges(both[0], truth))
+        pd.testing.assert_frame_equal(
+            ag.get.prior_overlap(both[1], prior=table), ag.get.prior_overlap(both[0], prior=truth)
+        )
     named = [identifier[gene] for gene in genes]
-    pd.testing.assert_series_equal(ag.metrics.compare(both[1], truth, genes=named, sid=False), expected)
+    pd.testing.assert_series_equal(ag.metrics.evaluate(both[1], truth, genes=named, sid=False), expected)
     figures = [ag.metrics.causalbench(adata, adata) for adata in both]
     pd.testing.assert_series_equal(*figures)
 
@@ -195,8 +197,8 @@ READERS = {
     "cyjs": lambda adata, **how: ag.io.write_cyjs(adata, "never.cyjs", **how),
     "tables": lambda adata, **how: ag.io.write_tables(adata, "never", **how),
     "report": lambda adata, **how: ag.report(adata, "never.html", **how),
-    "compare": lambda adata: ag.metrics.compare(adata, KNOWN, sid=False),
-    "prior_edges": lambda adata: ag.metrics.prior_edges(adata, KNOWN),
+    "evaluate": lambda adata: ag.metrics.evaluate(adata, KNOWN, sid=False),
+    "prior_overlap": lambda adata: ag.get.prior_overlap(adata, prior=KNOWN),
 }
 
 

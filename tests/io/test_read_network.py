@@ -151,12 +151,15 @@ WRONG = {
     "no table": (5, "network is a int"),
     "no file": ("nowhere.csv", "'nowhere.csv' is not a file"),
     "ending": ("x.docx", "ends in none of .csv"),
-    "no source": (TABLE.rename(columns={"source": "x"}), "has no column 'source' or .*Name the one .*by source="),
+    "no source": (
+        TABLE.rename(columns={"source": "x"}),
+        "no column 'source' or .*or name it by source=",
+    ),
     "twice": (pd.concat([TABLE, TABLE[:1]]), "more than once: A → B"),
     "loop": (TABLE.assign(target="A"), "from a gene to itself: A"),
     "text": (TABLE.assign(weight="x"), "'weight' of the network holds what is not a number"),
     "infinite": (TABLE.assign(weight=np.inf), "weights of the network have to be finite"),
-    "missing weight": (TABLE.assign(weight=[1.0, np.nan, 2.0]), "1 edge without a number in 'weight'.*C → B"),
+    "missing weight": (TABLE.assign(weight=[1.0, np.nan, 2.0]), "1 edge of the network without a weight.*C → B"),
     "missing end": (TABLE.assign(target=["B", None, "A"]), "1 edge of the network without a target"),
     "p": (TABLE.assign(p=1.5), "p of the network have to be from 0 to 1"),
     "se": (TABLE.assign(se=-1.0), "se of the network have to be 0 or more"),
@@ -228,6 +231,7 @@ def test_it_survives_files(bare, tmp_path, ending, columns):
 
 
 NEEDED = {
+    "prior_overlap": {"prior": pd.DataFrame({"source": ["A"], "target": ["B"]})},
     "regulators": {"gene": "A"},
     "regulated": {"perturbation": "A"},
     "argen_effects": {"gene": "A"},

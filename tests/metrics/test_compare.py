@@ -1,309 +1,215 @@
-"""metrics.compare against R's own figures, sklearn, and sums written out by hand."""
+"""Two networks side by side against sets, scipy and networkx."""
 
-import mudata
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
-from data_files import fixture
-from scipy import sparse, stats
-from sklearn.metrics import average_precision_score
+from scipy import stats
+from toy import KWARGS, assert_same, toy
 
 import argen as ag
-from argen._bridge.mudatas import columns_stay
-from argen.errors import ArgenWarning, InputError, MissingResultError
+from argen.errors import InputError, MissingResultError
 
-SIM8_GENES = [f"X{number}" for number in range(1, 9)]
-STRUCTURE = ["n_edges", "n_true_edges", "true_positives", "precision", "recall", "f1", "shd", "sid"]
+GENES = [f"g{i}" for i in range(14)]
 
 
-def true_sim8():
-    return pd.read_csv(fixture("sim8", "true_edges.csv"))
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("analysis", ["Full", "Omitted"])
-def test_figures_of_the_authors_run(seed, analysis):
-    """X7 and X8 are roots, so hiding them adds no edge to the truth."""
-    folder = fixture("sim8", f"seed{seed}", analysis)
-    edges = pd.read_csv(folder / "edge_structure_all.csv").rename(columns={"p_raw": "p"})
-    order = pd.read_csv(folder / "causal_order.csv")["node"]
-    expected = pd.read_csv(fixture("sim8", "metrics.csv")).query("rep == @seed and analysis == @analysis")
-    figures = ag.metrics.compare(edges, true_sim8(), genes=order, order=order)
-    for name, column in {"n_edges": "n_est", "true_positives": "tp", "shd": "shd"}.items():
-        assert figures[name] == expected[column].item()
-    for name in ("precision", "recall"):
-        assert figures[name] == pytest.approx(expected[name].item(), rel=1e-12)
-    assert 0.8 < figures["order_agreement"] <= 1
-    assert figures["n_candidates"] == len(edges)
-
-
-def test_figures_of_inspre_which_draws_cycles():
-    edges = pd.read_csv(fixture("inspre", "sim8_G_long.csv.gz")).set_index(["rep", "analysis", "variant"])
-    expected = pd.read_csv(fixture("inspre", "sim8_metrics.csv"))
-    known = expected[expected["rep"] <= 5].set_index(["rep", "analysis", "variant"])
-    n_cyclic = 0
-    for run, row in known.iterrows():
-        estimate = edges.loc[run]
-        estimate = estimate[estimate["G_z"].abs() > row["thr"]]
-        genes = SIM8_GENES[: 6 if run[1] == "Omitted" else 8]
-        figures = ag.metrics.compare(estimate[["from", "to"]], true_sim8(), genes=genes, sid=False)
-        assert figures[["n_edges", "true_positives", "shd"]].tolist() == row[["n_est", "tp", "shd"]].tolist()
-        assert figures["recall"] == pytest.approx(row["recall"])
-        n_cyclic += bool((estimate["from"] + estimate["to"]).isin(estimate["to"] + estimate["from"]).any())
-    assert n_cyclic > 10
+def random_network(seed, n_edges=30, genes=GENES):
+    """Edges among some genes, with effects."""
+    rng = np.random.default_rng(seed)
+    pairs = [(s, t) for s in genes for t in genes if s != t]
+    chosen = [pairs[i] for i in rng.choice(len(pairs), n_edges, replace=False)]
+    table = pd.DataFrame(chosen, columns=["source", "target"])
+    return table.assign(coef=rng.normal(size=n_edges), se=rng.uniform(0.1, 1, n_edges), p=rng.uniform(size=n_edges))
 
 
 @pytest.fixture(scope="module")
-def simulated():
-    """Estimates for every pair of a known order, right where it counts but for noise; and the truth."""
-    rng = np.random.default_rng(4)
-    genes = [f"g{number:02d}" for number in range(30)]
-    truth = np.triu(rng.uniform(0.2, 0.8, (30, 30)) * rng.choice([-1, 1], (30, 30)), k=1)
-    truth[rng.random((30, 30)) > 0.1] = 0.0
-    order = np.arange(30)
-    order[[3, 9]] = order[[9, 3]]
-    early, late = np.triu_indices(30, k=1)
-    source, target = order[early], order[late]
-    kept = rng.random(source.size) < 0.8
-    source, target = source[kept], target[kept]
-    se = rng.uniform(0.05, 0.2, source.size)
-    coef = 0.9 * truth[source, target] + se * rng.normal(size=source.size)
-    p = 2 * stats.norm.sf(np.abs(coef / se))
-    names = np.array(genes)
-    table = pd.DataFrame({"source": names[source], "target": names[target], "coef": coef, "se": se, "p": p})
-    table["selected"] = table["p"] < 0.02
-    table.loc[table.index[:5], ["coef", "se", "p"]] = np.nan  # what could not be estimated
-    table.loc[table.index[:5], "selected"] = False
-    shuffled = table.sample(frac=1, random_state=0)
-    return shuffled, pd.DataFrame(truth, index=genes, columns=genes), [genes[at] for at in order]
+def pair():
+    """Two networks of which the second has a third of the edges of the first, and some turned round."""
+    a, b = random_network(0), random_network(1)
+    same = a[:10].assign(coef=lambda t: 0.8 * t["coef"] + 0.1, se=0.2)
+    turned = a[10:14].rename(columns={"source": "target", "target": "source"})
+    return a, pd.concat([same, turned, b]).drop_duplicates(["source", "target"], ignore_index=True)
 
 
-def test_figures_about_coefficients_by_hand(simulated):
-    table, truth, order = simulated
-    figures = ag.metrics.compare(table, truth, order=order, alpha=0.1, level=0.9)
-    errors, true_errors, shrinkage, covered, true_covered, signs, rejected = [], [], [], [], [], [], []
-    for row in table.itertuples():
-        theta = truth.loc[row.source, row.target]
-        if theta and row.selected:
-            signs.append(row.coef * theta > 0)
-        if np.isnan(row.coef):
-            continue
-        errors.append(row.coef - theta)
-        covered.append(row.coef - 1.6448536 * row.se < theta < row.coef + 1.6448536 * row.se)
-        if theta:
-            true_errors.append(errors[-1])
-            shrinkage.append(errors[-1] if theta > 0 else -errors[-1])
-            true_covered.append(covered[-1])
-        else:
-            rejected.append(row.p < 0.1)
+def sets(table):
+    return set(zip(table["source"], table["target"], strict=True))
+
+
+def test_figures_against_sets_scipy_and_networkx(pair):
+    a, b = pair
+    figures = ag.metrics.compare(a, b, genes=GENES)
+    left, right = sets(a), sets(b)
+    shared = left & right
+    turned = {(s, t) for s, t in left - right if (t, s) in right - left}
+    n_pairs = len(GENES) * (len(GENES) - 1)
     expected = {
-        "bias": np.mean(true_errors),
-        "magnitude_bias": np.mean(shrinkage),
-        "rmse": np.sqrt(np.mean(np.square(true_errors))),
-        "rmse_candidates": np.sqrt(np.mean(np.square(errors))),
-        "coverage": np.mean(true_covered),
-        "coverage_candidates": np.mean(covered),
-        "sign_agreement": np.mean(signs),
-        "null_rejection": np.mean(rejected),
-        "n_candidates": len(table),
-        "n_edges": table["selected"].sum(),
-        "n_true_edges": np.count_nonzero(truth),
+        "n_genes": len(GENES),
+        "n_edges_a": len(left),
+        "n_edges_b": len(right),
+        "n_outside_a": 0,
+        "n_shared": len(shared),
+        "n_reversed": len(turned),
+        "n_only_a": len(left) - len(shared) - len(turned),
+        "n_only_b": len(right) - len(shared) - len(turned),
+        "jaccard": len(shared) / len(left | right),
+        "expected": len(left) * len(right) / n_pairs,
+        "p": stats.hypergeom.sf(len(shared) - 1, n_pairs, len(right), len(left)),
+        "shd": len({frozenset(edge) for edge in left ^ right}),
     }
-    pd.testing.assert_series_equal(figures[list(expected)], pd.Series(expected), check_dtype=False)
-    assert len(true_errors) < figures["n_true_edges"]
-    assert figures["magnitude_bias"] < 0 < figures["bias"] ** 2
-    assert figures.dtype == float
-    assert figures.notna().all()
+    table = [[len(shared), len(left - right)], [len(right - left), n_pairs - len(left | right)]]
+    expected["odds_ratio"] = stats.fisher_exact(table).statistic
+    both = a.merge(b, on=["source", "target"])
+    expected["coef_correlation"] = stats.pearsonr(both["coef_x"], both["coef_y"]).statistic
+    expected["coef_rank_correlation"] = stats.spearmanr(both["coef_x"], both["coef_y"]).statistic
+    expected["sign_agreement"] = (both["coef_x"] * both["coef_y"] > 0).mean()
+    graphs = []
+    for edges in (left, right):
+        graph = nx.DiGraph(sorted(edges))
+        graph.add_nodes_from(GENES)
+        graphs.append(graph)
+    above = [{(s, t) for s in GENES for t in nx.descendants(graph, s)} for graph in graphs]
+    expected["ancestor_jaccard"] = len(above[0] & above[1]) / len(above[0] | above[1])
+    degrees = [[graph.out_degree(gene) for gene in GENES] for graph in graphs]
+    expected["out_degree_correlation"] = stats.spearmanr(*degrees).statistic
+    for name, value in expected.items():
+        assert figures[name] == pytest.approx(value, rel=1e-9), name
 
 
-def test_auprc_is_that_of_sklearn_over_all_ordered_pairs(simulated):
-    table, truth, _ = simulated
-    p = pd.Series(table["p"].fillna(2.0).to_numpy(), index=pd.MultiIndex.from_frame(table[["source", "target"]]))
-    pairs = pd.MultiIndex.from_product([truth.index, truth.index])
-    pairs = pairs[pairs.get_level_values(0) != pairs.get_level_values(1)]
-    label = [truth.loc[pair] != 0 for pair in pairs]
-    expected = average_precision_score(label, -p.reindex(pairs).fillna(2.0))
-    assert ag.metrics.compare(table, truth)["auprc"] == pytest.approx(expected, rel=1e-12)
-    size = pd.Series(table["coef"].abs().to_numpy(), index=p.index).reindex(pairs).fillna(-1.0)
-    by_size = ag.metrics.compare(table, truth, rank_by="coef")["auprc"]
-    assert by_size == pytest.approx(average_precision_score(label, size), rel=1e-12)
-    assert np.isnan(ag.metrics.compare(table.drop(columns="p"), truth)["auprc"])
+def test_it_is_the_same_the_other_way_round(pair):
+    figures, other = ag.metrics.compare(*pair), ag.metrics.compare(*pair[::-1])
+    other_side = {f"{name}_a": f"{name}_b" for name in ("n_genes_only", "n_edges", "n_outside", "n_only")}
+    other_side["n_ancestor_pairs_a"] = "n_ancestor_pairs_b"
+    swapped = other.rename(other_side | {new: old for old, new in other_side.items()})
+    pd.testing.assert_series_equal(figures, swapped[figures.index])
 
 
-def test_auprc_breaks_ties_of_vanishing_p_values_by_z():
-    table = pd.DataFrame({"source": ["A", "A"], "target": ["B", "C"], "p": [0.0, 0.0], "z": [40.0, -50.0]})
-    truth = pd.DataFrame({"source": ["A"], "target": ["C"]})
-    assert ag.metrics.compare(table, truth)["auprc"] == 1
-    assert ag.metrics.compare(table.drop(columns="z"), truth)["auprc"] == 0.5
+def test_hubs_share_edges_by_chance():
+    """Two networks whose hubs are the same, and nothing else: numbers of edges alone are surprised, degrees are not."""
+    rng = np.random.default_rng(3)
+    tables = []
+    for _ in range(2):
+        hubs = [(hub, gene) for hub in GENES[:2] for gene in rng.choice(GENES[2:], 8, replace=False)]
+        tables.append(pd.DataFrame(hubs, columns=["source", "target"]))
+    figures = ag.metrics.compare(*tables, genes=GENES)
+    assert figures["p"] < 1e-5
+    assert figures["p_degrees"] > 0.05
+    assert figures["expected_degrees"] > 4 * figures["expected"]
+    none = ag.metrics.compare(*tables, genes=GENES, n_permutations=0)
+    assert none[["expected_degrees", "p_degrees"]].isna().all()
+    again = ag.metrics.compare(*tables, genes=GENES, rng=0)
+    pd.testing.assert_series_equal(figures, again)
+
+
+def test_p_of_independent_networks_is_uniform():
+    """Hypergeometric and rewired p of 60 pairs that have nothing in common; discrete, so at most uniform."""
+    how = {"genes": GENES, "n_permutations": 99}
+    both = [(random_network(i), random_network(1000 + i)) for i in range(60)]
+    p = np.array([ag.metrics.compare(*pair, **how)[["p", "p_degrees"]] for pair in both])
+    for column in p.T:
+        for level in (0.1, 0.5):
+            assert (column <= level).mean() <= level + 3 * np.sqrt(level * (1 - level) / 60)
+        assert column.min() < 0.5
 
 
 @pytest.fixture(scope="module")
-def analysed():
-    adata = ag.datasets.simulate("paper_fig2", rng=3)
-    ag.tl.argen_dag(adata, perturbation_key="perturbation", covariates=["L"], depth="depth", closure="acyclic")
+def done():
+    adata = toy()
+    ag.tl.argen_dag(adata, **KWARGS)
+    ag.tl.argen_joint(adata)
+    ag.io.read_network(adata, ag.get.edges(adata)[["source", "target"]])
     return adata
 
 
-def test_every_form_of_a_network_gives_the_same_figures(analysed):
-    figures = ag.metrics.compare(analysed, analysed)
-    assert figures["recall"] > 0.8
-    candidates = ag.get.edges(analysed, selected=False)
-    truth = analysed.uns["simulation"]["tables"]["edges"]
-    order = list(analysed.uns["argen_dag"]["tables"]["order"])
-    pd.testing.assert_series_equal(figures, ag.metrics.compare(candidates, truth, order=order))
-    matrix = analysed.varp["argen_dag"]
-    labelled = pd.DataFrame(matrix.toarray(), index=analysed.var_names, columns=analysed.var_names)
-    shuffled = labelled.loc[SIM8_GENES[::-1], SIM8_GENES[3:] + SIM8_GENES[:3]]
-    renamed = ag.get.edges(analysed)[["source", "target", "coef"]].set_axis(["parent", "child", "weight"], axis=1)
-    for estimate in (matrix, matrix.toarray(), sparse.csc_array(matrix), labelled, shuffled, renamed):
-        for true in (analysed, analysed.varp["truth"], analysed.varp["truth"].toarray(), truth):
-            same = [*STRUCTURE, "sign_agreement", "n_true_candidates"]
-            other = ag.metrics.compare(estimate, true, genes=SIM8_GENES, order=order)
-            pd.testing.assert_series_equal(other[same][:-1], figures[same][:-1])
-    matrix_only = ag.metrics.compare(matrix, analysed)
-    assert matrix_only[["order_agreement", "coverage", "auprc", "null_rejection"]].isna().all()
-    assert matrix_only["n_candidates"] == matrix_only["n_edges"]
-
-
-def test_results_and_matrices_are_found_by_key(analysed):
-    adata = analysed.copy()
-    adata.varp["other"] = adata.varp["truth"].copy()
-    figures = ag.metrics.compare(adata, adata, key="other")
-    assert figures[["precision", "recall", "sign_agreement"]].tolist() == [1, 1, 1]
-    assert figures[["shd", "sid", "rmse"]].tolist() == [0, 0, 0]
-    swapped = ag.metrics.compare(adata, adata, key="other", truth_key="argen_dag")
-    assert (
-        swapped[["recall", "precision"]].tolist() == ag.metrics.compare(adata, adata)[["precision", "recall"]].tolist()
+def test_two_networks_of_one_object(done):
+    before = done.copy()
+    figures = ag.metrics.compare(done, key="argen_dag", other_key="imported")
+    assert figures[["jaccard", "n_shared", "shd", "order_agreement"]].tolist() == [1.0, figures["n_edges_a"], 0.0, 1.0]
+    assert np.isnan(figures["sign_agreement"])
+    tables = [ag.get.edges(done, key=key) for key in ("argen_dag", "argen_joint")]
+    of_tables = ag.metrics.compare(*tables, genes=list("ABCD"))
+    of_object = ag.metrics.compare(done, other_key="argen_joint")
+    pd.testing.assert_series_equal(
+        of_tables.drop(of_order := ["order_agreement", "n_ordered"]), of_object.drop(of_order)
     )
-    with pytest.raises(MissingResultError, match=r"estimate has no network 'nope' .*argen_dag.*truth"):
-        ag.metrics.compare(adata, adata, key="nope")
-    with pytest.raises(
-        MissingResultError, match=r"'argen_descendants'\] holds a descendant step, not a result of ag.tl.argen_dag"
-    ):
-        ag.metrics.compare(adata, adata, key="argen_descendants")
+    other = ag.metrics.compare(done, done.copy(), other_key="argen_joint")
+    pd.testing.assert_series_equal(other, of_object)
+    matrix = pd.DataFrame(done.varp["argen_dag"].toarray(), done.var_names, done.var_names).loc[
+        list("ABCD"), list("ABCD")
+    ]
+    assert ag.metrics.compare(matrix, done)["jaccard"] == 1
+    assert ag.metrics.compare(matrix.to_numpy(), done)["n_shared"] <= figures["n_shared"]  # genes in causal order there
+    assert_same(before, done)
 
 
-def test_edges_of_genes_that_are_gone_are_left_out(analysed):
-    part = analysed[:, SIM8_GENES[:6]].copy()
-    with pytest.warns(ArgenWarning, match="2 of the 8 genes of .* left out: X7, X8"):
-        figures = ag.metrics.compare(part, part)
-    with pytest.warns(ArgenWarning, match="2 of the 8 genes"):
-        n_candidates = len(ag.get.edges(part, selected=False))
-    assert figures["n_genes"] == 6
-    assert figures["n_candidates"] == n_candidates
-    assert 0.8 < figures["order_agreement"] <= 1
+def test_orders_of_searches_and_of_graphs():
+    chain = pd.DataFrame({"source": ["A", "B"], "target": ["B", "C"]})
+    turned = pd.DataFrame({"source": ["C", "B"], "target": ["B", "A"]})
+    assert ag.metrics.compare(chain, turned)["order_agreement"] == 0
+    fork = pd.DataFrame({"source": ["A", "A"], "target": ["B", "C"]})
+    assert ag.metrics.compare(chain, fork)[["order_agreement", "n_ordered"]].tolist() == [1.0, 2.0]
 
 
-def test_structure_only_has_no_figures_about_coefficients(analysed):
-    truth = analysed.varp["truth"].toarray()
-    for estimate in (truth != 0, (truth != 0).astype(int), sparse.csr_array(truth != 0)):
-        figures = ag.metrics.compare(estimate, analysed)
-        assert figures[["precision", "recall", "shd", "sid"]].tolist() == [1, 1, 0, 0]
-        assert figures[["sign_agreement", "bias", "rmse", "coverage"]].isna().all()
+def test_genes_that_only_one_knows_are_counted():
+    ours = pd.DataFrame({"source": ["A", "B", "A"], "target": ["B", "C", "Z"], "coef": [1.0, 2.0, 3.0]})
+    theirs = pd.DataFrame({"source": ["A", "X"], "target": ["B", "Y"], "coef": [1.0, -1.0]})
+    figures = ag.metrics.compare(ours, theirs)
+    names = ["n_genes", "n_genes_only_a", "n_genes_only_b", "n_outside_a", "n_outside_b", "n_shared"]
+    assert figures[names].tolist() == [2, 2, 2, 2, 1, 1]
+    table = ag.metrics.compared_edges(ours, theirs)
+    assert table["comparable"].tolist() == [True, False, False, False]
+    assert table["status"].tolist() == ["both", "only a", "only a", "only b"]
 
 
-def test_hidden_genes_of_the_truth_are_marginalised_as_the_simulator_does():
-    edges = pd.DataFrame(
-        {"source": ["A", "B", "A", "C", "D"], "target": ["B", "C", "C", "D", "E"], "coef": [0.5, 0.4, -0.2, 0.6, 0.3]}
-    )
-    genes = ["A", "C", "E"]
-    hidden = ag.datasets.simulate(
-        genes=list("ABCDE"), dag=edges, omit=["B", "D"], cells_per_perturbation=20, n_controls=20
-    )
-    estimate = hidden.varp["truth"]
-    figures = ag.metrics.compare(estimate, edges, genes=genes)
-    assert figures[["n_edges", "n_true_edges", "shd", "sid"]].tolist() == [1, 1, 0, 0]  # A → C cancels to 0
-    edges.loc[2, "coef"] = 0.2
-    figures = ag.metrics.compare(np.array([[0, 0.4, 0], [0, 0, 0.18], [0, 0, 0]]), edges, genes=genes)
-    assert figures[["n_true_edges", "shd"]].tolist() == [2, 0]
-    assert figures["rmse"] == pytest.approx(0, abs=1e-12)
-    unweighted = ag.metrics.compare(estimate, edges[["source", "target"]], genes=genes)
-    assert unweighted[["n_true_edges", "true_positives"]].tolist() == [2, 1]
+def test_the_edges_of_both_are_all_listed_once(pair):
+    a, b = pair
+    table = ag.metrics.compared_edges(a, b)
+    figures = ag.metrics.compare(a, b)
+    counts = table["status"].value_counts()
+    assert counts.to_dict() == {
+        "both": figures["n_shared"],
+        "reversed": figures["n_reversed"],
+        "only a": figures["n_only_a"],
+        "only b": figures["n_only_b"],
+    }
+    left, right = (dict(zip(zip(t["source"], t["target"], strict=True), t["coef"], strict=True)) for t in pair)
+    for row in table.itertuples():
+        at = (row.source, row.target)
+        other = at[::-1] if row.status == "reversed" else at
+        np.testing.assert_equal(row.coef_a, left.get(at, np.nan))
+        np.testing.assert_equal(row.coef_b, right.get(other, np.nan))
+    both = table[table["status"] == "both"]
+    assert both["agrees"].mean() == figures["sign_agreement"]
+    assert table.loc[table["status"] == "only a", "agrees"].isna().all()
+    assert both[["coef_a", "coef_b"]].abs().max(axis=1).is_monotonic_decreasing
 
 
-def test_empty_networks():
-    truth = np.array([[0, 0.5], [0, 0]])
-    figures = ag.metrics.compare(np.zeros((2, 2)), truth)
-    assert figures[["n_edges", "recall", "f1", "shd"]].tolist() == [0, 0, 0, 1]
-    assert figures[["precision", "bias", "coverage", "auprc"]].isna().all()
-    figures = ag.metrics.compare(truth, np.zeros((2, 2)), order=["0", "1"])
-    assert figures[["precision", "shd"]].tolist() == [0, 1]
-    assert figures[["recall", "order_agreement"]].isna().all()
+def test_what_cannot_be_compared(done):
+    table = random_network(0)
+    with pytest.raises(InputError, match="b is missing"):
+        ag.metrics.compare(table)
+    with pytest.raises(InputError, match="other_key=None: name another network"):
+        ag.metrics.compare(done)
+    with pytest.raises(InputError, match="other_key='argen_dag': name another network"):
+        ag.metrics.compare(done, other_key="argen_dag")
+    with pytest.raises(MissingResultError, match="'nope'"):
+        ag.metrics.compare(done, other_key="nope")
+    with pytest.raises(InputError, match="no gene in common"):
+        ag.metrics.compare(done, table)
+    with pytest.raises(InputError, match="genes= names genes that network a does not have: Q"):
+        ag.metrics.compare(done, other_key="imported", genes=["A", "Q"])
+    with pytest.raises(InputError, match="give several names"):
+        ag.metrics.compare(table, table, genes="A")
+    with pytest.raises(InputError, match="more than once: g1"):
+        ag.metrics.compare(table, table, genes=["g1", "g1"])
+    with pytest.raises(InputError, match="n_permutations"):
+        ag.metrics.compare(table, table, n_permutations=-1)
+    with pytest.raises(InputError, match="rng"):
+        ag.metrics.compare(table, table, rng=-1)
 
 
-def test_four_hundred_genes():
-    rng = np.random.default_rng(0)
-    truth, estimate = (np.triu(rng.normal(size=(400, 400)) * (rng.random((400, 400)) < 0.01), k=1) for _ in range(2))
-    figures = ag.metrics.compare(estimate, truth)
-    assert figures["sid"] > 1000
-
-
-CHAIN = pd.DataFrame({"source": ["A", "B"], "target": ["B", "C"], "coef": [0.5, 0.5]})
-
-
-@pytest.mark.parametrize(
-    ("estimate", "options", "message"),
-    [
-        (pd.DataFrame(np.zeros((2, 2)), list("AB"), list("AB")), {}, "names genes .* not among those compared: C"),
-        (pd.DataFrame({"source": ["A"], "target": ["Z"]}), {"genes": ["A", "B", "C"]}, "estimate names genes .*: Z"),
-        (pd.DataFrame({"src": ["A"], "target": ["B"]}), {}, r"no column 'source' \(nor parent, from\); .* src, target"),
-        (pd.DataFrame({"source": ["A"], "to_": ["B"]}), {}, "no column 'target'"),
-        (pd.DataFrame({"source": ["A", "A"], "target": ["B", "B"]}), {}, "more than once: A → B"),
-        (pd.DataFrame({"source": ["A"], "target": ["A"]}), {}, "genes on themselves: A"),
-        (pd.DataFrame({"source": ["A"], "target": [None]}), {}, "without a source or a target"),
-        (CHAIN.assign(se=["a", "b"]), {}, "column 'se' holds values that are not numbers"),
-        (CHAIN.assign(selected=["no", "yes"]), {}, "neither True nor False"),
-        (
-            pd.DataFrame({"source": ["A", "B", "C"], "target": ["B", "C", "A"]}),
-            {},
-            "estimate is not acyclic: .* → .*sid",
-        ),
-        (CHAIN, {"order": ["A", "B"]}, "order .* missing, unknown or repeated: C"),
-        (CHAIN, {"order": ["A", "B", "C", "C"]}, "repeated: C"),
-        (CHAIN, {"rank_by": "strength"}, "rank_by='strength' is not a column"),
-        (CHAIN, {"alpha": 5}, "alpha=5"),
-        (CHAIN, {"level": "high"}, "level='high'"),
-        (np.zeros((2, 2)), {"genes": ["A", "B", "C"]}, r"shape \(2, 2\), expected \(3, 3\)"),
-        (np.zeros((2, 3)), {}, r"shape \(2, 3\), expected"),
-        (np.full((3, 3), np.nan), {"genes": list("ABC")}, "NaN or infinite"),
-        (np.zeros((2, 2)), {"genes": ["A", "A"]}, "names genes more than once: A"),
-        (np.eye(3), {"genes": list("ABC")}, "genes on themselves: A, B, C"),
-        ("network.csv", {}, "estimate is none of these"),
-        ({"A": "B"}, {}, "estimate is none of these"),
-        ([[1], [2, 3]], {}, "estimate is none of these"),
-    ],
-)
-def test_bad_input_is_named(estimate, options, message):
-    with pytest.raises(InputError, match=message):
-        ag.metrics.compare(estimate, CHAIN, **options)
-
-
-@pytest.mark.filterwarnings("ignore:2 of the 8 genes:argen.errors.ArgenWarning")
-def test_differing_gene_sets_are_named(analysed):
-    labelled = pd.DataFrame(np.zeros((3, 3)), index=["X1", "X2", "Z"], columns=["X1", "X2", "Z"])
-    with pytest.raises(InputError, match="only estimate has Z; only truth has X3, X4, X5, X6, X7, X8"):
-        ag.metrics.compare(labelled, analysed)
-    smaller = analysed[:, SIM8_GENES[:6]].copy()
-    with pytest.raises(InputError, match=r"only truth has X7, X8\. Give the genes of the estimate as genes="):
-        ag.metrics.compare(smaller, analysed)
-    assert ag.metrics.compare(smaller, analysed, genes=SIM8_GENES[:6])["n_genes"] == 6
-    with pytest.raises(InputError, match="estimate and genes= are about different genes: only estimate has X6"):
-        ag.metrics.compare(smaller, analysed, genes=SIM8_GENES[:5])
-    with pytest.raises(InputError, match="genes that the truth does not have: A, B, C, X7, X8"):
-        ag.metrics.compare(CHAIN, smaller, genes=["A", "B", "C", "X7", "X8"])
-
-
-def test_mudata_is_refused(analysed):
-    with columns_stay():
-        mdata = mudata.MuData({"rna": analysed.copy()})
-    with pytest.raises(InputError, match=r"not a MuData: .* mdata\['rna'\]"):
-        ag.metrics.compare(mdata, analysed)
-
-
-def test_cycles_of_the_truth_are_named():
-    loop = pd.DataFrame({"source": ["A", "B", "C"], "target": ["B", "C", "B"]})
-    with pytest.raises(InputError, match=r"truth is not acyclic: (B → C → B|C → B → C)\."):
-        ag.metrics.compare(CHAIN, loop)
-    with pytest.raises(InputError, match="truth is not acyclic"):
-        ag.metrics.compare(CHAIN.iloc[:1], loop, genes=["A", "B"])
-    assert ag.metrics.compare(loop, CHAIN, sid=False)["shd"] == 1
+def test_networks_without_edges():
+    empty = np.zeros((3, 3))
+    figures = ag.metrics.compare(empty, empty, genes=["A", "B", "C"])
+    assert figures["n_shared"] == 0
+    assert figures[["jaccard", "sign_agreement", "order_agreement", "p_degrees", "out_degree_correlation"]].isna().all()
+    assert len(ag.metrics.compared_edges(empty, empty, genes=["A", "B", "C"])) == 0

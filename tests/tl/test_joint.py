@@ -120,7 +120,7 @@ def test_whatever_reads_a_network_reads_this_one(done, tmp_path):
         assert words in page
     for words in ("right ancestor set", "argen_calibration", "hence nothing about"):  # true of the other search
         assert words not in page
-    assert ag.metrics.compare(done, done, key=KEY)["precision"] == 1.0
+    assert ag.metrics.evaluate(done, done, key=KEY)["precision"] == 1.0
 
 
 def test_a_selection_that_hinges_on_the_graph_is_flagged_and_counted(done, monkeypatch):

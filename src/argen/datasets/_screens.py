@@ -269,7 +269,7 @@ def norman_2019_doubles() -> "AnnData":
 def collectri() -> "pd.DataFrame":
     """CollecTRI, a network of human transcription factors and their targets from the literature.
 
-    For :func:`argen.metrics.prior_overlap` and :func:`argen.metrics.prior_edges` :cite:p:`MullerDott2023`.
+    For :func:`argen.metrics.prior_overlap` and :func:`argen.get.prior_overlap` :cite:p:`MullerDott2023`.
 
     Origin: a copy in a fork of decoupleR; it was not compared with the newest release. The regulons are freely
     available, and the resources that they were collected from keep their licences.

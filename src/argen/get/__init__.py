@@ -9,6 +9,7 @@ from ._graph import decoupler_net, graph
 from ._guides import guides
 from ._joint import fit, inclusion
 from ._modules import enrichment, modules
+from ._prior_overlap import prior_overlap
 from ._responders import regulated, regulators, responders
 from ._tables import edges, genes, pairs, perturbations, qc
 
@@ -30,6 +31,7 @@ __all__ = [
     "overidentification",
     "pairs",
     "perturbations",
+    "prior_overlap",
     "qc",
     "regulated",
     "regulators",

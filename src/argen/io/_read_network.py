@@ -10,7 +10,7 @@ from argen._bridge import log
 from argen._bridge.edge_files import read_edge_file
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import check_free
-from argen._bridge.results.imported import ImportedEdges, on_genes_of, standard_edges
+from argen._bridge.results.imported import ImportedEdges, check_weights, on_genes_of, standard_edges
 from argen._bridge.results.names import shown_names
 from argen._bridge.results.other_networks import other_network_entry, write_other_network
 from argen._bridge.runtime import warn_user
@@ -113,8 +113,9 @@ def read_network(
     check_free(adata, key_added, "network")
     names = shown_names(adata, gene_symbols)
     table, listed, origin = _table_of(network)
-    columns = {"source": source, "target": target, "coef": weight}
-    found = on_genes_of(adata, standard_edges(table, columns), names, genes, listed)
+    edges = standard_edges(table, {"source": source, "target": target, "coef": weight})
+    check_weights(edges)
+    found = on_genes_of(adata, edges, names, genes, listed)
     settings = {"descendants": "", "method": "imported", "origin": origin, "gene_symbols": names.column}
     entry = other_network_entry(key_added, settings, found.genes, {}, found.edges, left_out=found.left_out)
     adata = adata.copy() if copy else adata

@@ -3,7 +3,17 @@
 from ._causalbench import causalbench
 from ._cells_needed import cells_needed
 from ._compare import compare
-from ._prior import prior_edges, prior_overlap
+from ._compared_edges import compared_edges
+from ._evaluate import evaluate
+from ._prior import prior_overlap
 from ._split import hold_out
 
-__all__ = ["causalbench", "cells_needed", "compare", "hold_out", "prior_edges", "prior_overlap"]
+__all__ = [
+    "causalbench",
+    "cells_needed",
+    "compare",
+    "compared_edges",
+    "evaluate",
+    "hold_out",
+    "prior_overlap",
+]

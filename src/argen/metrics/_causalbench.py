@@ -74,7 +74,7 @@ def causalbench(  # noqa: PLR0913
         The held-out cells, such as ``adata[held_out]`` after :func:`hold_out`.
     network
         The network, learned on other cells: an AnnData with a result, a table of edges, or a matrix (see
-        :func:`compare`).
+        :func:`evaluate`).
     key
         Name of the result if `network` is an AnnData.
     perturbation_key, control

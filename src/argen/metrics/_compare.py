@@ -1,24 +1,17 @@
-"""An estimated network against the true one."""
+"""Two networks, neither of which is the truth."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
-from argen._bridge.validate import check_level, name_some
-from argen._core.graphs.metrics import (
-    average_precision,
-    hamming_distance,
-    order_agreement,
-    precision_recall_f1,
-    wrong_interventions,
-)
-from argen._core.normal import log_p_two_sided
-from argen.errors import InputError
+from argen._bridge.validate import check_count, read_seed
+from argen._core.graphs.metrics import hamming_distance
+from argen._core.graphs.overlap import ancestors_in_common, contrary, overlap_by_numbers, same_order
+from argen._core.graphs.rewired import shared_by_chance
 
-from ._networks import Network, by_names_of, check_acyclic, given_names, on_genes, read_network, shared_genes
+from ._pair import Pair, read_pair
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -26,210 +19,166 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
+_FEWEST = 3  # values of which a correlation says something
+
 
 def compare(
-    estimate: "AnnData | pd.DataFrame | ArrayLike",
-    truth: "AnnData | pd.DataFrame | ArrayLike",
+    a: "AnnData | pd.DataFrame | ArrayLike",
+    b: "AnnData | pd.DataFrame | ArrayLike | None" = None,
     *,
     key: str = "argen_dag",
-    truth_key: str = "truth",
-    genes: Sequence[str] | None = None,
-    order: Sequence[str] | None = None,
-    rank_by: str = "p",
-    alpha: float = 0.05,
-    level: float = 0.95,
-    sid: bool = True,
+    other_key: str | None = None,
+    genes: Iterable[str] | None = None,
+    n_permutations: int = 1000,
+    rng: int | np.random.Generator = 0,
 ) -> pd.Series:
-    r"""Compare an estimated network with the true one.
+    r"""Compare two networks, neither of which is the truth: two searches, two screens, a search and a database.
 
-    Both may be an AnnData, a table of edges (columns ``source``, ``target`` and, as far as known, ``coef`` or
-    ``weight``, ``se``, ``p``, ``z``, ``selected``), or a gene × gene matrix (row = parent, column = child; dense,
-    sparse or labelled; boolean or 0/1 integer entries are edges without coefficients). Rows of a table that are not
-    ``selected`` are *candidates*: pairs that were tested and are not edges. A matrix has no candidates but its edges.
-
-    With :math:`\hat θ, θ` the estimated and the true direct effect of a pair (0 where the truth has no edge):
+    Everything is about the genes that both networks know, and is the same if `a` and `b` change places. With n and K
+    edges among p shared genes, k of them in both, and N = p (p − 1) ordered pairs:
 
     ======================== ==========================================================================================
-    ``precision``            TP / edges, ``recall`` = TP / true edges, ``f1`` = 2 TP / (edges + true edges)
-    ``shd``                  structural Hamming distance: unordered pairs of genes on which the graphs differ, so a
-                             missing, an extra and a reversed edge count 1 each
-    ``sid``                  structural intervention distance :cite:p:`Peters2015`: ordered pairs (i, j) for which
-                             adjusting for the estimated parents of i does not give :math:`p(x_j \mid do(x_i))`
-    ``order_agreement``      share of the true (ancestor, descendant) pairs that the causal order puts right
-    ``sign_agreement``       share of the TP with the right sign
-    ``bias``                 mean of :math:`\hat θ - θ`; ``magnitude_bias`` = mean of
-                             :math:`\mathrm{sign}(θ)(\hat θ - θ)`, negative when effects are too small; ``rmse`` = root
-                             of the mean of :math:`(\hat θ - θ)^2`; ``coverage`` = share with
-                             :math:`|\hat θ - θ| \le z_{(1 + level)/2}\, se`. These four are over the **true edges that
-                             were candidates**, selected or not
-    ``rmse_candidates``      the same over **all candidates**, the true nulls (θ = 0) included;
-                             ``coverage_candidates`` likewise
-    ``null_rejection``       share of the candidates i → j that are no true edge and have p < `alpha`; those whose true
-                             edge is j → i are among them
-    ``auprc``                average precision over all ordered pairs, from the smallest p-value to the largest; pairs
-                             without one come last, together. By chance: true edges / (p (p − 1))
+    ``n_shared``             k; ``n_reversed``: pairs of genes with an edge in one direction in `a` alone and in the
+                             other in `b` alone; ``n_only_a``, ``n_only_b``: the edges that are left
+    ``jaccard``              k / (n + K − k); ``shd``: unordered pairs of genes on which the networks differ
+    ``expected``             n K / N, what chance would give two networks with so many edges; ``odds_ratio`` =
+                             k (N − n − K + k) / ((n − k)(K − k)); ``p``: hypergeometric P(at least k)
+    ``expected_degrees``     mean number of shared edges after rewiring both, every gene keeping its number of parents
+                             and of children; ``p_degrees`` = (1 + draws with at least k) / (1 + draws). Hubs of one
+                             network that are hubs of the other share edges by chance: this is the harder question
+    ``coef_correlation``     Pearson, ``coef_rank_correlation``: Spearman, of the effects of the shared edges (of
+                             three or more); ``sign_agreement``: share of them with the same sign
+    ``order_agreement``      share of the pairs of genes that both networks put in an order, and in the same one: the
+                             causal order of a search of argen; for others longer longest path from a root, by which
+                             not all pairs are ordered
+    ``ancestor_jaccard``     of the pairs (ancestor, descendant): in both over in either
+    ``out_degree_correlation`` Spearman over the genes; ``in_degree_correlation``
     ======================== ==========================================================================================
 
-    A figure that cannot be computed (no edges, no coefficients, standard errors, p-values or order) is NaN.
+    A figure that cannot be computed (no edges, no effects, all degrees alike) is NaN.
 
     Parameters
     ----------
-    estimate, truth
-        The networks.
-    key, truth_key
-        If they are AnnData: name of a result in ``uns``, or else of a matrix in ``varp``.
+    a, b
+        The networks: an AnnData with a result, a table of edges or a matrix, as for :func:`evaluate`. Without `b` both
+        are in the AnnData `a`.
+    key, other_key
+        Names of the results if they are AnnData, `other_key` that of `b` (default: the same as `key`).
     genes
-        Genes to compare on, which have to be those of `estimate`; also the names for a matrix without labels. Further
-        genes of `truth` are taken for hidden: a path that runs through them only becomes a direct effect. By default
-        both networks have to be about the same genes; if neither is known to hold more genes than have edges (two
-        tables), these are the genes.
-    order
-        Causal order, roots to sinks; by default that of the result, if `estimate` is one.
-    rank_by
-        Column that ranks the pairs for ``auprc``: ``"p"`` (smallest first; ties at 0 by \|z\|), or another one (largest
-        absolute value first, such as ``"coef"``).
-    alpha
-        Level of ``null_rejection``.
-    level
-        Level of the intervals.
-    sid
-        Whether to compute the structural intervention distance, for which `estimate` has to be acyclic.
+        Genes to compare on. Default: those of an AnnData or a labelled matrix, and of a table those with an edge, as
+        far as both have them. A table does not tell which genes it found no edge of: name them here. Also the names for
+        a matrix without labels.
+    n_permutations
+        Number of pairs of rewired networks; 0 leaves the two figures out.
+    rng
+        Seed or generator for them.
 
     Returns
     -------
-    The figures by name, all of type float, preceded by the numbers of genes, edges, true edges, candidates, candidates
-    that are true edges, and true positives.
+    The figures by name, all of type float, preceded by ``n_genes`` (shared), ``n_genes_only_a``, ``n_genes_only_b``,
+    ``n_edges_a``, ``n_edges_b`` (among the shared genes), ``n_outside_a`` and ``n_outside_b`` (edges with a gene that
+    the other network does not know, which are in no figure).
 
     Raises
     ------
     argen.errors.InputError
-        Gene sets that differ, a missing column, an edge twice, a cycle in the truth, or with `sid` in the estimate.
+        No gene in common, genes that a network does not have, no second network, an edge twice, a missing column.
     argen.errors.MissingResultError
-        An AnnData without `key` or `truth_key`.
+        An AnnData without the network that is named.
 
     See Also
     --------
-    causalbench : without a known truth, by the effects of perturbations on held-out cells.
-    prior_overlap : against a network from the literature.
+    compared_edges : the same edge by edge.
+    evaluate : against the true network.
 
     Examples
     --------
     >>> import argen as ag
-    >>> import numpy as np
-    >>> truth = np.array([[0, 0.5, 0], [0, 0, -0.5], [0, 0, 0]])  # A → B ⊣ C
-    >>> estimate = np.array([[0, 0.4, 0], [0, 0, 0], [0, 0.3, 0]])  # A → B ← C
-    >>> figures = ag.metrics.compare(estimate, truth, genes=["A", "B", "C"])
-    >>> figures[["precision", "recall", "shd", "sid"]].tolist()
-    [0.5, 0.5, 1.0, 3.0]
+    >>> import pandas as pd
+    >>> ours = pd.DataFrame({"source": ["A", "B", "C"], "target": ["B", "C", "D"], "coef": [0.5, -0.3, 0.2]})
+    >>> theirs = pd.DataFrame({"source": ["A", "C", "C"], "target": ["B", "B", "D"], "coef": [0.4, -0.2, 0.3]})
+    >>> figures = ag.metrics.compare(ours, theirs)
+    >>> figures[["n_shared", "n_reversed", "shd", "sign_agreement"]].tolist()
+    [2.0, 1.0, 1.0, 1.0]
     """
-    check_level("alpha", alpha)
-    check_level("level", level)
-    est, tru = _read_both(estimate, truth, key, truth_key, genes)
-    genes, order = (given_names(names, est, tru) for names in (genes, order))
-    names = shared_genes(est, tru, genes)
-    true_edges, effects = on_genes(tru, names)
-    edges, _ = on_genes(est, names)
-    check_acyclic("truth", true_edges, names)
-    position = _positions(est.order if order is None else order, names)
-    candidates = _candidates(est, names, true_edges, effects)
-    figures = _counts(edges, true_edges, candidates)
-    figures |= dict(zip(("precision", "recall", "f1"), precision_recall_f1(edges, true_edges), strict=True))
-    figures["shd"] = hamming_distance(edges, true_edges)
-    figures["sid"] = _sid(edges, true_edges, names) if sid else np.nan
-    figures["order_agreement"] = np.nan if position is None else order_agreement(position, true_edges)
-    figures |= _effect_figures(candidates, ndtri((1 + level) / 2))
-    figures["null_rejection"] = _share(candidates["p"] < alpha, ~candidates["true"] & candidates["p"].notna())
-    figures["auprc"] = _auprc(candidates, names, true_edges, rank_by)
+    n_draws, seed = check_count("n_permutations", n_permutations, 0), read_seed(rng)
+    pair = read_pair(a, b, key, other_key, genes)
+    figures = _counts(pair) | _by_chance(pair, n_draws, seed) | _effects(pair) | _structure(pair)
     return pd.Series(figures, dtype=np.float64)
 
 
-def _read_both(
-    estimate: object, truth: object, key: str, truth_key: str, genes: Sequence[str] | None
-) -> tuple[Network, Network]:
-    """Read both; rows of a matrix without labels are `genes`, else the genes of the other network."""
-    if isinstance(estimate, pd.DataFrame) or hasattr(estimate, "varp"):
-        est = read_network("estimate", estimate, key)
-        tru = read_network("truth", truth, truth_key, genes if genes is not None else est.genes)
-        return by_names_of(est, tru), by_names_of(tru, est)
-    tru = read_network("truth", truth, truth_key, genes)
-    est = read_network("estimate", estimate, key, genes if genes is not None else tru.genes)
-    return by_names_of(est, tru), tru
-
-
-def _positions(order: Sequence[str] | None, genes: Sequence[str]) -> np.ndarray | None:
-    """Place of each gene in the order."""
-    if order is None:
-        return None
-    order = [str(gene) for gene in order]
-    if len(order) != len(genes) or set(order) != set(genes):
-        wrong = sorted(set(order) ^ set(genes)) or sorted({gene for gene in order if order.count(gene) > 1})
-        msg = f"order has to hold each gene once; missing, unknown or repeated: {name_some(wrong)}."
-        raise InputError(msg)
-    return pd.Index(order).get_indexer(list(genes))
-
-
-def _candidates(estimate: Network, genes: Sequence[str], edges: np.ndarray, effects: np.ndarray) -> pd.DataFrame:
-    """Rows of the estimate with their place among `genes`, whether the edge is true, and its true effect."""
-    index = pd.Index(genes)
-    row, column = (index.get_indexer(estimate.edges[end]) for end in ("source", "target"))
-    return estimate.edges.assign(row=row, column=column, true=edges[row, column], effect=effects[row, column])
-
-
-def _counts(edges: np.ndarray, true_edges: np.ndarray, candidates: pd.DataFrame) -> dict[str, float]:
+def _counts(pair: Pair) -> dict[str, float]:
+    a, b = pair.a, pair.b
+    n_a, n_b, n_shared = (int(edges.sum()) for edges in (a.edges, b.edges, a.edges & b.edges))
+    n_reversed = int(contrary(a.edges, b.edges).sum())
+    known = [{*(side.network.genes or side.network.named)} for side in (a, b)]
+    n_either = n_a + n_b - n_shared
     return {
-        "n_genes": len(edges),
-        "n_edges": edges.sum(),
-        "n_true_edges": true_edges.sum(),
-        "n_candidates": len(candidates),
-        "n_true_candidates": candidates["true"].sum(),
-        "true_positives": (edges & true_edges).sum(),
+        "n_genes": len(pair.genes),
+        "n_genes_only_a": len(known[0] - {*pair.genes}),
+        "n_genes_only_b": len(known[1] - {*pair.genes}),
+        "n_edges_a": n_a,
+        "n_edges_b": n_b,
+        "n_outside_a": a.n_outside,
+        "n_outside_b": b.n_outside,
+        "n_shared": n_shared,
+        "n_reversed": n_reversed,
+        "n_only_a": n_a - n_shared - n_reversed,
+        "n_only_b": n_b - n_shared - n_reversed,
+        "jaccard": n_shared / n_either if n_either else np.nan,
+        "shd": hamming_distance(a.edges, b.edges),
     }
 
 
-def _sid(edges: np.ndarray, true_edges: np.ndarray, genes: Sequence[str]) -> int:
-    cure = "The structural intervention distance is defined for DAGs: leave it out by sid=False."
-    check_acyclic("estimate", edges, genes, cure)
-    return int(wrong_interventions(edges, true_edges).sum())
+def _by_chance(pair: Pair, n_draws: int, seed: int) -> dict[str, float]:
+    a, b, p = pair.a.edges, pair.b.edges, len(pair.genes)
+    n_shared = int((a & b).sum())
+    expected, odds, p_value = overlap_by_numbers(int(a.sum()), int(b.sum()), n_shared, p * (p - 1))
+    figures = {"expected": expected, "odds_ratio": odds, "p": p_value, "expected_degrees": np.nan, "p_degrees": np.nan}
+    if n_draws and a.any() and b.any():
+        left, right = sorted((a, b), key=lambda edges: edges.tobytes())  # the same figures if they change places
+        draws = shared_by_chance(left, right, n_draws, tuple(np.random.default_rng(seed).spawn(2)))
+        figures |= {"expected_degrees": draws.mean(), "p_degrees": (1 + (draws >= n_shared).sum()) / (1 + n_draws)}
+    return figures
 
 
-def _share(hit: pd.Series, among: pd.Series) -> float:
-    return float(hit[among].mean()) if among.any() else np.nan
-
-
-def _effect_figures(candidates: pd.DataFrame, quantile: float) -> dict[str, float]:
-    """Signs, bias and coverage of the coefficients; means over no row at all are NaN."""
-    true, effect = candidates["true"], candidates["effect"]
-    error = candidates["coef"] - effect
-    covered, has_interval = error.abs() <= quantile * candidates["se"], error.notna() & candidates["se"].notna()
-    right_sign = np.sign(candidates["coef"]) == np.sign(effect)
+def _effects(pair: Pair) -> dict[str, float]:
+    both = pair.a.edges & pair.b.edges
+    left, right = pair.a.coef[both], pair.b.coef[both]
+    known = np.isfinite(left) & np.isfinite(right)
+    left, right = left[known], right[known]
+    signs = (np.sign(left) * np.sign(right))[(left != 0) & (right != 0)]
     return {
-        "sign_agreement": _share(right_sign, candidates["selected"] & true & error.notna()),
-        "bias": error[true].mean(),
-        "magnitude_bias": (np.sign(effect) * error)[true].mean(),
-        "rmse": np.sqrt((error[true] ** 2).mean()),
-        "rmse_candidates": np.sqrt((error**2).mean()),
-        "coverage": _share(covered, true & has_interval),
-        "coverage_candidates": _share(covered, has_interval),
+        "coef_correlation": _correlation(left, right),
+        "coef_rank_correlation": _rank_correlation(left, right),
+        "sign_agreement": (signs > 0).mean() if signs.size else np.nan,
     }
 
 
-def _auprc(candidates: pd.DataFrame, genes: Sequence[str], true_edges: np.ndarray, rank_by: str) -> float:
-    """Average precision over all ordered pairs; those without a score come last."""
-    if rank_by not in candidates.columns:
-        msg = f"rank_by={rank_by!r} is not a column of the estimate: {name_some(candidates.columns)}."
-        raise InputError(msg)
-    values = candidates[rank_by]
-    if values.isna().all():
+def _structure(pair: Pair) -> dict[str, float]:
+    a, b = pair.a, pair.b
+    n_ordered, n_same = same_order(a.position, b.position)
+    n_a, n_b, n_both = ancestors_in_common(a.edges, b.edges)
+    n_either = n_a + n_b - n_both
+    return {
+        "n_ordered": n_ordered,
+        "order_agreement": n_same / n_ordered if n_ordered else np.nan,
+        "n_ancestor_pairs_a": n_a,
+        "n_ancestor_pairs_b": n_b,
+        "n_ancestor_pairs_shared": n_both,
+        "ancestor_jaccard": n_both / n_either if n_either else np.nan,
+        "out_degree_correlation": _rank_correlation(a.edges.sum(axis=1), b.edges.sum(axis=1)),
+        "in_degree_correlation": _rank_correlation(a.edges.sum(axis=0), b.edges.sum(axis=0)),
+    }
+
+
+def _correlation(left: np.ndarray, right: np.ndarray) -> float:
+    if len(left) < _FEWEST or np.ptp(left) == 0 or np.ptp(right) == 0:
         return np.nan
-    strength = _evidence(candidates) if rank_by == "p" else values.abs()
-    score = np.full(true_edges.shape, -1.0)  # below every score
-    score[candidates["row"], candidates["column"]] = strength.fillna(-1.0)
-    pairs = ~np.eye(len(genes), dtype=bool)
-    return average_precision(score[pairs], true_edges[pairs])
+    return float(np.corrcoef(left, right)[0, 1])
 
 
-def _evidence(candidates: pd.DataFrame) -> pd.Series:
-    """−log p; from z where p has underflowed."""
-    from_z = -log_p_two_sided(candidates["z"].abs().fillna(np.inf))
-    with np.errstate(divide="ignore"):
-        return (-np.log(candidates["p"])).where(candidates["p"] != 0, from_z)
+def _rank_correlation(left: np.ndarray, right: np.ndarray) -> float:
+    from scipy.stats import rankdata
+
+    return _correlation(rankdata(left), rankdata(right))

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from argen._bridge.validate import check_option, name_some
+from argen._bridge.prior_edges import read_prior_edges
+from argen._bridge.validate import check_option
 from argen.errors import InputError
 
-from ._networks import Network, by_names_of, read_network
+from ._networks import Network, read_network
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["prior_edges", "prior_overlap"]
+__all__ = ["prior_overlap"]
 
-_STATUS = ("both", "estimate only", "prior only", "outside")
 _BACKGROUNDS = ("pairs", "candidates")
 
 
@@ -37,10 +37,10 @@ def prior_overlap(
     Parameters
     ----------
     estimate
-        The network: an AnnData with a result, a table of edges, or a labelled matrix (see :func:`compare`).
+        The network: an AnnData with a result, a table of edges, or a labelled matrix (see :func:`evaluate`).
     prior
         Table with the columns ``source``, ``target`` and, if it is signed, ``weight`` (> 0 activation, < 0 repression),
-        or the path of such a csv file.
+        or the path of one, as in :func:`argen.io.read_network`.
     key
         Name of the result if `estimate` is an AnnData.
     background
@@ -55,7 +55,8 @@ def prior_overlap(
     ``n_pairs`` (N), ``n_edges`` (n), ``n_prior`` (K), ``n_overlap`` (k), ``expected`` (n K / N), ``odds_ratio``, ``p``,
     ``n_signed`` (overlapping edges with a sign on both sides), ``sign_agreement`` (share of them with the same sign),
     and what could not be compared: ``n_prior_outside`` (edges of the prior with a gene that is not in the network),
-    ``n_prior_sources_outside``, ``n_prior_targets_outside`` (genes). :func:`prior_edges` names them.
+    ``n_prior_sources_outside``, ``n_prior_targets_outside`` (genes).
+    :func:`argen.get.prior_overlap` names them.
 
     Raises
     ------
@@ -75,7 +76,7 @@ def prior_overlap(
     """
     check_option("background", background, _BACKGROUNDS)
     net = read_network("estimate", estimate, key)
-    known = _read_prior(prior, net)
+    known = read_prior_edges(prior, net.names).assign(in_prior=True)
     genes = sorted(net.genes or net.named)
     pairs = _background(net, genes, background)
     if prior_genes:
@@ -87,68 +88,6 @@ def prior_overlap(
     pairs = pairs.merge(net.selected[["source", "target", "coef"]], how="left", indicator="found")
     found, in_prior = pairs.pop("found") == "both", pairs["in_prior"].notna()
     return pd.concat([_overlap(pairs, found, in_prior), _outside(known, genes)])
-
-
-def prior_edges(
-    estimate: "AnnData | pd.DataFrame", prior: "pd.DataFrame | str | Path", *, key: str = "argen_dag"
-) -> pd.DataFrame:
-    """List the edges of a network and of a prior network side by side.
-
-    Parameters
-    ----------
-    estimate, prior, key
-        As in :func:`prior_overlap`.
-
-    Returns
-    -------
-    One row per edge of either: ``source``, ``target``, ``coef`` (estimate), ``weight`` (prior), and ``status``:
-    "both", "estimate only", "prior only", or "outside" for edges of the prior with a gene that is not in the network.
-
-    Raises
-    ------
-    argen.errors.InputError
-        A column or file that is missing, an edge twice.
-    argen.errors.MissingResultError
-        An AnnData without `key`.
-
-    Examples
-    --------
-    >>> import argen as ag
-    >>> import pandas as pd
-    >>> estimate = pd.DataFrame({"source": ["A", "B"], "target": ["B", "C"], "coef": [0.5, -0.3]})
-    >>> prior = pd.DataFrame({"source": ["A", "C", "A"], "target": ["B", "A", "E"], "weight": [1, -1, 1]})
-    >>> ag.metrics.prior_edges(estimate, prior)["status"].tolist()
-    ['both', 'outside', 'estimate only', 'prior only']
-    """
-    net = read_network("estimate", estimate, key)
-    known = _read_prior(prior, net)
-    genes = sorted(net.genes or net.named)
-    table = net.selected[["source", "target", "coef"]].merge(
-        known.drop(columns="in_prior"), how="outer", on=["source", "target"], indicator="status"
-    )
-    status = table["status"].map({"both": "both", "left_only": "estimate only", "right_only": "prior only"}).astype(str)
-    inside = table["source"].isin(genes) & table["target"].isin(genes)
-    table["status"] = pd.Categorical(status.where(inside, "outside"), _STATUS)
-    return table.sort_values(["source", "target"]).reset_index(drop=True)
-
-
-def _read_prior(prior: "pd.DataFrame | str | Path", estimate: Network) -> pd.DataFrame:
-    """Columns source, target, weight (NaN if not signed) and in_prior; loops are left out."""
-    if isinstance(prior, str | Path):
-        if not Path(prior).is_file():
-            msg = f"prior={str(prior)!r} is not a file. Give the path of a csv file or a table."
-            raise InputError(msg)
-        prior = pd.read_csv(prior)
-    if not isinstance(prior, pd.DataFrame):
-        msg = f"prior is a {type(prior).__name__}: give a table with the columns source, target, weight, or its path."
-        raise InputError(msg)
-    for column in ("source", "target"):
-        if column not in prior:
-            msg = f"prior has no column {column!r}; its columns: {name_some(prior.columns)}."
-            raise InputError(msg)
-    proper = prior[prior["source"].astype(str) != prior["target"].astype(str)]
-    edges = by_names_of(read_network("prior", proper, ""), estimate).edges
-    return edges[["source", "target"]].assign(weight=edges["coef"], in_prior=True)
 
 
 def _background(network: Network, genes: list[str], background: str) -> pd.DataFrame:

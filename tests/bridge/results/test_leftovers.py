@@ -39,7 +39,7 @@ READERS = {
     "volcano": lambda adata: ag.pl.argen_volcano(adata, show=False),
     "graphml": lambda adata: ag.io.write_graphml(adata, "never.graphml"),
     "report": lambda adata: ag.report(adata, "never.html"),
-    "compare": lambda adata: ag.metrics.prior_edges(adata, pd.DataFrame({"source": ["A"], "target": ["B"]})),
+    "compare": lambda adata: ag.get.prior_overlap(adata, prior=pd.DataFrame({"source": ["A"], "target": ["B"]})),
     "stability": ag.tl.argen_stability,
     "sensitivity": ag.tl.argen_sensitivity,
 }

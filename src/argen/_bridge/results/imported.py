@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from argen.errors import InputError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["ImportedEdges", "on_genes_of", "standard_edges"]
+__all__ = ["ImportedEdges", "check_pairs", "check_weights", "on_genes_of", "standard_edges"]
 
 _ALIASES = {
     "source": ("source", "parent", "from", "regulator", "tf"),
@@ -52,25 +53,31 @@ class ImportedEdges:
     unknown: tuple[str, ...]
 
 
-def standard_edges(table: pd.DataFrame, columns: Mapping[str, str | None]) -> pd.DataFrame:
+def standard_edges(
+    table: pd.DataFrame, columns: Mapping[str, str | None] = MappingProxyType({}), name: str = "network"
+) -> pd.DataFrame:
     """Source, target, coef, se, z, p (NaN where not there) and selected of a user's table, in its order.
 
-    `columns` names those of ``"source"``, ``"target"`` and ``"coef"``, None for the usual ones.
+    `columns` names those of ``"source"``, ``"target"`` and ``"coef"``, None for the usual ones; `name` is what messages
+    call the table.
     """
-    found = {role: _column(table, role, name) for role, name in columns.items()}
-    ends = {role: _texts(table[found[role]], role) for role in ("source", "target")}
-    numbers = {role: _numbers(table, found.get(role, role)) for role in _NUMBERS}
-    _check_ranges(numbers)
+    found = {role: _column(table, role, columns.get(role), name) for role in _ALIASES}
+    ends = {role: _texts(table[found[role]], role, name) for role in ("source", "target")}
+    numbers = {role: _numbers(table, found.get(role, role), name) for role in _NUMBERS}
+    _check_ranges(numbers, name)
     edges = pd.DataFrame({**ends, **numbers}).reset_index(drop=True)
-    edges["selected"] = _selected(table, numbers["coef"])
+    return edges.assign(selected=_selected(table, numbers["coef"], name))
+
+
+def check_weights(edges: pd.DataFrame) -> None:
+    """Raise unless all edges have a coefficient, or none has one: half a network cannot be stored as a matrix."""
     lost = edges["selected"] & edges["coef"].isna()
     if lost.any() and not edges["coef"].isna().all():
         msg = (
-            f"{counted(int(lost.sum()), 'edge')} without a number in {found['coef']!r}, where others have one: "
+            f"{counted(int(lost.sum()), 'edge')} of the network without a weight, where others have one: "
             f"{_arrows(edges[lost])}. Fill them in, or drop these rows."
         )
         raise InputError(msg)
-    return edges
 
 
 def on_genes_of(
@@ -95,7 +102,7 @@ def on_genes_of(
     wanted = None if genes is None else _wanted(genes, names, there)
     given = edges[["source", "target"]]
     edges = edges.assign(**{end: names.genes(edges[end]) for end in given})
-    _check_pairs(edges)
+    check_pairs(edges)
     reason = np.full(len(edges), "", dtype=object)
     for end in given:
         reason = np.where(reason == "", _reasons(given[end], edges[end], names, there, wanted), reason)
@@ -114,42 +121,43 @@ def on_genes_of(
     return ImportedEdges(_stored(kept, nodes), nodes, left_out.reset_index(drop=True), unknown)
 
 
-def _column(table: pd.DataFrame, role: str, name: str | None) -> str:
+def _column(table: pd.DataFrame, role: str, given: str | None, name: str) -> str:
     """The column of a role; '' for coefficients that are not there."""
     argument = _ARGUMENTS[role]
-    if name is not None:
-        if name in table.columns:
-            return name
-        msg = f"{argument}={name!r} is not a column of the network; its columns: {name_quoted(table.columns)}."
+    if given is not None:
+        if given in table.columns:
+            return given
+        msg = f"{argument}={given!r} is not a column of the {name}; its columns: {name_quoted(table.columns)}."
         raise InputError(msg)
     lower = {str(column).lower(): column for column in reversed(table.columns)}
     found = next((lower[alias] for alias in _ALIASES[role] if alias in lower), "")
     if found == "" and role != "coef":
         msg = (
-            f"The network has no column {' or '.join(map(repr, _ALIASES[role]))}; its columns: "
-            f"{name_quoted(table.columns)}. Name the one with the {role}s by {argument}=."
+            f"The {name} has no column {' or '.join(map(repr, _ALIASES[role]))}; its columns: "
+            f"{name_quoted(table.columns)}. Rename the one with the {role}s"
+            f"{f', or name it by {argument}=' if name == 'network' else ''}."
         )
         raise InputError(msg)
     return found
 
 
-def _texts(column: pd.Series, role: str) -> np.ndarray:
+def _texts(column: pd.Series, role: str, name: str) -> np.ndarray:
     texts = np.array(
         ["" if missing else str(name).strip() for name, missing in zip(column, column.isna(), strict=True)]
     )
     if (empty := texts == "").any():
-        msg = f"{counted(int(empty.sum()), 'edge')} of the network without a {role}: fill it in, or drop these rows."
+        msg = f"{counted(int(empty.sum()), 'edge')} of the {name} without a {role}: fill it in, or drop these rows."
         raise InputError(msg)
     return texts.astype(object)
 
 
-def _numbers(table: pd.DataFrame, column: str) -> np.ndarray:
+def _numbers(table: pd.DataFrame, column: str, name: str) -> np.ndarray:
     if column not in table.columns:
         return np.full(len(table), np.nan)
     try:
         return np.array([_number(value) for value in table[column]], dtype=np.float64)
     except (TypeError, ValueError) as error:
-        msg = f"The column {column!r} of the network holds what is not a number: {error}."
+        msg = f"The column {column!r} of the {name} holds what is not a number: {error}."
         raise InputError(msg) from error
 
 
@@ -159,28 +167,29 @@ def _number(value: object) -> float:
     return np.nan if pd.isna(value) else float(value)
 
 
-def _check_ranges(numbers: Mapping[str, np.ndarray]) -> None:
+def _check_ranges(numbers: Mapping[str, np.ndarray], name: str) -> None:
     wrong = {
         "coef": np.isinf(numbers["coef"]),
         "se": numbers["se"] < 0,
         "p": (numbers["p"] < 0) | (numbers["p"] > 1),
     }
     limits = {"coef": "finite", "se": "0 or more", "p": "from 0 to 1"}
-    for name, rows in wrong.items():
+    for column, rows in wrong.items():
         if rows.any():
-            values = name_some(numbers[name][rows])
-            msg = f"The {'weights' if name == 'coef' else name} of the network have to be {limits[name]}; not {values}."
+            values = name_some(numbers[column][rows])
+            what = "weights" if column == "coef" else column
+            msg = f"The {what} of the {name} have to be {limits[column]}; not {values}."
             raise InputError(msg)
 
 
-def _selected(table: pd.DataFrame, coef: np.ndarray) -> np.ndarray:
+def _selected(table: pd.DataFrame, coef: np.ndarray, name: str) -> np.ndarray:
     """Which rows are edges: the column says so, else all whose weight is not 0."""
     if "selected" not in table.columns:
         return coef != 0
     texts = table["selected"].astype(object).astype(str).str.strip().str.lower()
     if (unknown := ~texts.isin(list(_TRUTH))).any():
         msg = (
-            f"The column 'selected' of the network holds {name_quoted(texts[unknown].unique())}; it says of each row "
+            f"The column 'selected' of the {name} holds {name_quoted(texts[unknown].unique())}; it says of each row "
             "whether it is an edge: True or False."
         )
         raise InputError(msg)
@@ -191,12 +200,13 @@ def _arrows(edges: pd.DataFrame) -> str:
     return name_some(dict.fromkeys(edges["source"] + " → " + edges["target"]))
 
 
-def _check_pairs(edges: pd.DataFrame) -> None:
+def check_pairs(edges: pd.DataFrame, name: str = "network") -> None:
+    """Raise if an edge is there twice, or leads from a gene to itself."""
     if (repeated := edges.duplicated(["source", "target"])).any():
-        msg = f"The network holds edges more than once: {_arrows(edges[repeated])}. Give each edge once."
+        msg = f"The {name} holds edges more than once: {_arrows(edges[repeated])}. Give each edge once."
         raise InputError(msg)
     if (own := edges["source"] == edges["target"]).any():
-        msg = f"The network holds edges from a gene to itself: {name_some(edges['source'][own])}. Take them out."
+        msg = f"The {name} holds edges from a gene to itself: {name_some(edges['source'][own])}. Take them out."
         raise InputError(msg)
 
 
