@@ -18,7 +18,7 @@ from argen.errors import ArgenError, InputError
 
 NEEDED = {  # arguments without which a function cannot be called, and what it is told otherwise
     "argen_guides": {"labels": "gene", "control": "ctrl"},
-    "argen_enrichment": {"gene_sets": {"set": ["A"]}, "min_size": 1},
+    "argen_enrichment": {"gene_sets": {"set": ["A"]}, "min_size": 1, "of": "regulated"},
     "external_dag": {"method": "pc"},
     "write_graphml": {"path": "x.graphml"},
     "write_cyjs": {"path": "x.cyjs"},
