@@ -232,6 +232,7 @@ def test_it_survives_files(bare, tmp_path, ending, columns):
 
 NEEDED = {
     "prior_overlap": {"prior": pd.DataFrame({"source": ["A"], "target": ["B"]})},
+    "argen_enrichment": {"gene_sets": {"set": ["A"]}, "min_size": 1, "of": "regulated"},
     "regulators": {"gene": "A"},
     "regulated": {"perturbation": "A"},
     "argen_effects": {"gene": "A"},
