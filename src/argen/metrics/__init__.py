@@ -5,6 +5,7 @@ from ._cells_needed import cells_needed
 from ._compare import compare
 from ._compared_edges import compared_edges
 from ._evaluate import evaluate
+from ._gene_rnib import gene_rnib
 from ._prior import prior_overlap
 from ._split import hold_out
 
@@ -14,6 +15,7 @@ __all__ = [
     "compare",
     "compared_edges",
     "evaluate",
+    "gene_rnib",
     "hold_out",
     "prior_overlap",
 ]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import ArrayLike
 
-__all__ = ["causalbench"]
+__all__ = ["HeldOut", "causalbench", "held_out_cells", "network_on"]
 
 
 class HeldOut(NamedTuple):
@@ -126,9 +126,9 @@ def causalbench(  # noqa: PLR0913
     check_level("alpha", alpha)
     net = read_network("network", network, key, genes, gene_symbols)
     names = list(given_names(genes, net) or net.genes or sorted(net.named))
-    edges = _edges(net, names)
+    edges, _ = network_on(net, names)
     known = shown_names(adata, gene_symbols or (None if net.names is None else net.names.column))
-    cells = _held_out(adata, known, names, perturbation_key, control, layer, normalize=normalize)
+    cells = held_out_cells(adata, known, names, perturbation_key, control, layer, normalize=normalize)
     omitted = np.argwhere(~transitive_closure(edges) & ~np.eye(len(edges), dtype=bool))
     testable = _testable(omitted, cells)
     if n_omitted is not None and n_omitted < len(testable):
@@ -149,14 +149,15 @@ def causalbench(  # noqa: PLR0913
     return pd.Series(figures, dtype=np.float64)
 
 
-def _edges(network: Network, genes: list[str]) -> np.ndarray:
+def network_on(network: Network, genes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Edges and effects of a network as arrays over genes, which have to be all of its own."""
     if unknown := sorted(network.named - set(genes)):
         msg = f"network names genes that are not among genes=: {name_some(unknown)}."
         raise InputError(msg)
-    return on_genes(network, genes)[0]
+    return on_genes(network, genes)
 
 
-def _held_out(
+def held_out_cells(
     adata: "AnnData",
     known: GeneNames,
     names: list[str],

@@ -1,0 +1,1 @@
+"""What cells that a network has not seen say about it."""
