@@ -300,6 +300,23 @@ def test_the_functions_that_take_a_network_are_found():
     }
 
 
+@pytest.mark.parametrize("key", ["weighted", "bare"])
+def test_every_metric_takes_it(imported, key):
+    """As an estimate, beside another, and on cells; the numbers are those of the network that it was read from."""
+    how = {"perturbation_key": "gene", "control": "ctrl"}
+    figures = ag.metrics.evaluate(imported, imported, key=key, truth_key="argen_dag")
+    assert figures[["precision", "recall", "shd", "sid"]].tolist() == [1.0, 1.0, 0.0, 0.0]
+    assert ag.metrics.compare(imported, other_key=key)["jaccard"] == 1
+    assert set(ag.metrics.compared_edges(imported, other_key=key)["status"]) == {"both"}
+    known = ag.get.edges(imported)[["source", "target"]]
+    assert ag.metrics.prior_overlap(imported, known, key=key)["n_overlap"] == len(known)
+    for measure in (ag.metrics.causalbench, ag.metrics.gene_rnib):
+        ours, read = (measure(imported, imported, key=name, **how) for name in ("argen_dag", key))
+        names = ["mean_wasserstein", "n_edges"] if measure is ag.metrics.causalbench else ["wasserstein", "regression"]
+        for name in names:
+            np.testing.assert_allclose(read.loc[name], ours.loc[name], rtol=1e-9)
+
+
 def test_an_unknown_effect_is_drawn_without_a_sign(imported):
     axes = ag.pl.argen_network(imported, key="bare", show=False)
     labels = [text.get_text() for text in axes.get_legend().get_texts()]

@@ -8,7 +8,8 @@ import pandas as pd
 
 from argen._bridge.validate import check_count, read_seed
 from argen._core.graphs.metrics import hamming_distance
-from argen._core.graphs.overlap import ancestors_in_common, contrary, overlap_by_numbers, same_order
+from argen._core.graphs.overlap import contrary, overlap_by_numbers, same_order
+from argen._core.graphs.reach import transitive_closure
 from argen._core.graphs.rewired import shared_by_chance
 
 from ._pair import Pair, read_pair
@@ -48,9 +49,9 @@ def compare(
                              network that are hubs of the other share edges by chance: this is the harder question
     ``coef_correlation``     Pearson, ``coef_rank_correlation``: Spearman, of the effects of the shared edges (of
                              three or more); ``sign_agreement``: share of them with the same sign
-    ``order_agreement``      share of the pairs of genes that both networks put in an order, and in the same one: the
-                             causal order of a search of argen; for others longer longest path from a root, by which
-                             not all pairs are ordered
+    ``order_agreement``      of the ``n_ordered`` pairs of genes that a path joins in either network, and that both put
+                             in an order: share in the same one. The order is the causal order of a search of argen; of
+                             other networks the longest path from a root, by which not all pairs are ordered
     ``ancestor_jaccard``     of the pairs (ancestor, descendant): in both over in either
     ``out_degree_correlation`` Spearman over the genes; ``in_degree_correlation``
     ======================== ==========================================================================================
@@ -157,8 +158,9 @@ def _effects(pair: Pair) -> dict[str, float]:
 
 def _structure(pair: Pair) -> dict[str, float]:
     a, b = pair.a, pair.b
-    n_ordered, n_same = same_order(a.position, b.position)
-    n_a, n_b, n_both = ancestors_in_common(a.edges, b.edges)
+    above, other = transitive_closure(a.edges), transitive_closure(b.edges)
+    n_ordered, n_same = same_order(a.position, b.position, above | other)
+    n_a, n_b, n_both = int(above.sum()), int(other.sum()), int((above & other).sum())
     n_either = n_a + n_b - n_both
     return {
         "n_ordered": n_ordered,

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from argen._core.graphs._rewire_kernels import swap_targets
-from argen._core.graphs.overlap import ancestors_in_common, contrary, overlap_by_numbers, same_order
+from argen._core.graphs.overlap import contrary, overlap_by_numbers, same_order
 from argen._core.graphs.rewired import rewired_graphs, shared_by_chance
 
 EDGES = [(0, 1), (0, 2), (1, 3), (2, 4), (3, 4), (4, 0)]
@@ -84,11 +84,12 @@ def test_overlap_by_numbers_is_the_hypergeometric_and_fishers():
     assert np.isnan(overlap_by_numbers(0, 0, 0, 0)).all()
 
 
-def test_orders_ancestors_and_contrary_edges_by_hand():
-    assert same_order(np.array([0, 1, 2, 2]), np.array([0, 2, 1, 5])) == (5, 4)
-    assert same_order(np.array([3]), np.array([1])) == (0, 0)
+def test_orders_and_contrary_edges_by_hand():
+    positions = np.array([0, 1, 2, 2]), np.array([0, 2, 1, 5])
+    assert same_order(*positions, np.ones((4, 4), dtype=bool)) == (5, 4)
+    assert same_order(*positions, graph([(2, 1), (0, 1), (3, 2)], 4)) == (2, 1)
+    assert same_order(np.array([3]), np.array([1]), np.ones((1, 1), dtype=bool)) == (0, 0)
     chain, other = graph([(0, 1), (1, 2)], 3), graph([(0, 2), (2, 1)], 3)
-    assert ancestors_in_common(chain, other) == (3, 3, 2)
     assert np.argwhere(contrary(chain, other)).tolist() == [[1, 2]]
     both_ways = graph([(0, 1), (1, 0)], 3)
     assert not contrary(both_ways, graph([(1, 0)], 3)).any()

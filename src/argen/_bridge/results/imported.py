@@ -206,7 +206,10 @@ def check_pairs(edges: pd.DataFrame, name: str = "network") -> None:
         msg = f"The {name} holds edges more than once: {_arrows(edges[repeated])}. Give each edge once."
         raise InputError(msg)
     if (own := edges["source"] == edges["target"]).any():
-        msg = f"The {name} holds edges from a gene to itself: {name_some(edges['source'][own])}. Take them out."
+        msg = (
+            f"The {name} holds edges from a gene to itself: {name_some(edges['source'][own])}. Take them out, such as "
+            "by table[table['source'] != table['target']]."
+        )
         raise InputError(msg)
 
 

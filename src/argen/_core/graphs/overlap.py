@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from argen._core.graphs.reach import transitive_closure
-
-__all__ = ["ancestors_in_common", "contrary", "overlap_by_numbers", "same_order"]
+__all__ = ["contrary", "overlap_by_numbers", "same_order"]
 
 
 def contrary(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -27,20 +25,11 @@ def overlap_by_numbers(n_left: int, n_right: int, n_shared: int, n_pairs: int) -
     return n_left * n_right / n_pairs, odds, float(hypergeom.sf(n_shared - 1, n_pairs, n_right, n_left))
 
 
-def same_order(left: np.ndarray, right: np.ndarray) -> tuple[int, int]:
+def same_order(left: np.ndarray, right: np.ndarray, related: np.ndarray) -> tuple[int, int]:
     """Unordered pairs of nodes that both sets of positions put in an order, and those of them in the same order.
 
-    Equal positions are no order.
+    Only pairs that are `related` one way or the other, boolean of shape (p, p); equal positions are no order.
     """
-    n_ordered = n_same = 0
-    for i in range(len(left) - 1):
-        signs = np.sign(left[i] - left[i + 1 :]) * np.sign(right[i] - right[i + 1 :])
-        n_ordered += int((signs != 0).sum())
-        n_same += int((signs > 0).sum())
-    return n_ordered, n_same
-
-
-def ancestors_in_common(left: np.ndarray, right: np.ndarray) -> tuple[int, int, int]:
-    """Pairs (ancestor, descendant) of the left graph, of the right one, and of both."""
-    above, other = transitive_closure(left), transitive_closure(right)
-    return int(above.sum()), int(other.sum()), int((above & other).sum())
+    i, j = np.nonzero(np.triu(related | related.T, k=1))
+    signs = np.sign(left[i] - left[j]) * np.sign(right[i] - right[j])
+    return int((signs != 0).sum()), int((signs > 0).sum())
