@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.labels import label_texts
+from argen._bridge.results.names import shown_names
 from argen._bridge.validate import check_count, read_seed
 from argen._core.graphs.rewired import rewired_graphs
 from argen._core.held_out.activity import activity_ranks, target_auroc
 from argen._core.held_out.regression import held_out_r2, strongest_parents
 from argen._core.held_out.replicates import rank_agreement, sign_consistency
 from argen._core.held_out.responses import Responses, means_of_groups, responses, wasserstein_distances
-from argen.get._names import shown_names
 
 from ._causalbench import HeldOut, held_out_cells, network_on
 from ._networks import given_names, read_network
