@@ -51,6 +51,11 @@ class CovariateSpec:
     categorical: frozenset[str]
     parsed: frozenset[str] = frozenset()
 
+    @property
+    def main_effects(self) -> tuple[str, ...]:
+        """The columns, where they enter one by one and as the type that they have; else nothing."""
+        return () if self.categorical or "`:`" in self.formula else tuple(dict.fromkeys(self.columns.values()))
+
     def is_numeric(self, name: str, obs: pd.DataFrame) -> bool:
         """Whether what the formula calls `name` enters as a number."""
         column = self.columns[name]

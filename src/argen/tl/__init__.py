@@ -5,6 +5,7 @@ from argen.baselines import argen_naive, external_dag, inspre
 from ._calibration import argen_calibration
 from ._centrality import argen_centrality
 from ._check import argen_check
+from ._compare import argen_compare
 from ._dag import argen_dag
 from ._descendants import argen_descendants
 from ._enrichment import argen_enrichment
@@ -19,6 +20,7 @@ __all__ = [
     "argen_calibration",
     "argen_centrality",
     "argen_check",
+    "argen_compare",
     "argen_dag",
     "argen_descendants",
     "argen_enrichment",

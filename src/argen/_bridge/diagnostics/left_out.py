@@ -62,7 +62,9 @@ class OwnCells:
     on all measured genes, since it may be the cells that are left out that made them.
     """
 
-    def __init__(self, adata: "AnnData", step: DescendantStep, map_: Map = map) -> None:
+    def __init__(
+        self, adata: "AnnData", step: DescendantStep, map_: Map = map, *, min_cells: int | None = None
+    ) -> None:
         from anndata import AnnData
 
         screen = step.screen
@@ -72,7 +74,10 @@ class OwnCells:
         spec = parse_covariates(step.settings.covariates, adata.obs)
         obs = with_fixed_types(spec, adata.obs.iloc[screen.cell])
         obs = obs.assign(**{_DEPTH: step.unshifted.design.depth, key: labels})
-        self.settings: DescendantSettings = replace(read.settings, gene_symbols=None)
+        least = step.settings.min_cells if min_cells is None else min_cells
+        self.settings: DescendantSettings = replace(
+            read.settings, gene_symbols=None, min_cells=least, covariates=spec.main_effects or step.settings.covariates
+        )
         self.adata = AnnData(sparse.csr_matrix(counts), obs=obs, var=pd.DataFrame(index=list(screen.genes)))
         self._rows, self._map = screen.cell, map_
         adjusts = step.settings.adjust is not None
@@ -92,6 +97,14 @@ class OwnCells:
         )
         screen = read_screen(left, settings)[0]
         return screen if self._measured is None else shifted(screen, self._shifts(keep))
+
+    def left_out(self, keep: np.ndarray) -> tuple[str, ...]:
+        """Covariates that do not vary in the cells of a mask, and that :meth:`screen` leaves out there."""
+        given = self.settings.covariates
+        if given is None or isinstance(given, str):
+            return ()
+        kept = _varying(given, self.adata.obs[keep]) or ()
+        return tuple(name for name in given if name not in kept)
 
     def _shifts(self, keep: np.ndarray) -> pd.DataFrame:
         """Shifts without the cells that a mask over the sorted cells of the analysis leaves out."""

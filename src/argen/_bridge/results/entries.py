@@ -75,6 +75,11 @@ KINDS = {
     "modules": Kind("modules", "ag.tl.argen_modules", ("modules", "genes")),
     "centrality": Kind("centralities", "ag.tl.argen_centrality", ("genes",)),
     "enrichment": Kind("tests of gene sets", "ag.tl.argen_enrichment", ("enrichment", "groups", "left_out")),
+    "comparison": Kind(
+        "a comparison of levels",
+        "ag.tl.argen_compare",
+        ("edges", "contrasts", "levels", "total_effects", "knockdowns", "designs", "skipped"),
+    ),
     "simulation": Kind("a simulation", "ag.datasets.simulate", ("edges",)),
 }
 _PARTS = ("id", "made_from", "settings", "tables", "versions")

@@ -1,0 +1,1 @@
+"""The equations of a network in each level of a column."""

@@ -1,0 +1,141 @@
+"""What the units say of candidate edges and of pairs, as arrays [unit, item]; what cannot be compared is missing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from argen._bridge.comparison.refits import Refits
+from argen._bridge.results.tables import EDGE_FLAGS, PAIR_FLAGS
+from argen._core.compare.contrasts import Estimates
+from argen._core.compare.meta import random_mean
+from argen._core.compare.refit import Refit
+from argen._core.results import Dag, EdgeStatus, PairStatus
+
+__all__ = ["Items", "edges_of", "in_levels", "knockdowns_of", "pairs_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The same numbers in every unit, and in all of them together.
+
+    Attributes
+    ----------
+    names
+        Columns that name each item, such as ``source`` and ``target``; m rows.
+    coef, se
+        Shape (units, m), NaN where nothing was estimated.
+    flags
+        What is wrong with an estimate, '' if nothing is; shape (units, m). A flagged one is shown, not compared.
+    n_cells
+        Cells of the source's perturbation, shape (units, m).
+    strength
+        F of the instruments, shape (units, m); None for total effects.
+    pooled
+        All cells in one regression.
+    """
+
+    names: pd.DataFrame
+    coef: np.ndarray
+    se: np.ndarray
+    flags: np.ndarray
+    n_cells: np.ndarray
+    strength: np.ndarray | None
+    pooled: Estimates
+
+    @property
+    def usable(self) -> np.ndarray:
+        """Estimates that can be compared, shape (units, m)."""
+        return (self.flags == "") & np.isfinite(self.coef) & np.isfinite(self.se)
+
+
+def edges_of(refits: Refits, edges: pd.DataFrame) -> Items:
+    """Candidate edges, those among the genes that are compared."""
+    genes = set(refits.genes)
+    kept = edges[[s in genes and t in genes for s, t in zip(edges["source"], edges["target"], strict=True)]]
+    kept = kept.reset_index(drop=True)
+    position = {gene: j for j, gene in enumerate(refits.genes)}
+    source, target = (kept[end].map(position).to_numpy(dtype=np.int64) for end in ("source", "target"))
+    of_unit = [_of_dag(one.edges, len(refits.genes), source, target) for one in refits.of_unit]
+    coef, se, flags, strength = (np.stack(part) for part in zip(*of_unit, strict=True))
+    pooled = _of_dag(refits.pooled.edges, len(refits.genes), source, target)
+    return Items(kept, coef, se, flags, _n_cells(refits, source), strength, _known(*pooled[:2]))
+
+
+def _of_dag(dag: Dag, p: int, source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Coefficient, error, flag and strength of these edges."""
+    at = np.full((p, p), -1)
+    at[dag.source, dag.target] = np.arange(len(dag.source))
+    row = at[source, target]
+    is_there = row >= 0
+    numbers = [np.where(is_there, values[row], np.nan) for values in (dag.coef, dag.se, dag.instruments.strength)]
+    words = np.array([EDGE_FLAGS[EdgeStatus(code)] for code in dag.status.tolist()], dtype=object)
+    flags = np.where(is_there, words[row], "no candidate") if len(words) else np.full(len(row), "no candidate", object)
+    return numbers[0], numbers[1], flags, numbers[2]
+
+
+def pairs_of(refits: Refits, *, all_pairs: bool, relation: np.ndarray) -> Items:
+    """Total effects of all ordered pairs, or of those of the descendant relation alone."""
+    p = len(refits.genes)
+    wanted = ~np.eye(p, dtype=bool) & (all_pairs | relation)
+    return _of_pairs(refits, *np.nonzero(wanted))
+
+
+def knockdowns_of(refits: Refits) -> Items:
+    """Total effects of the perturbations on their own genes."""
+    own = np.arange(len(refits.genes))
+    items = _of_pairs(refits, own, own)
+    names = items.names.rename(columns={"source": "perturbation"}).drop(columns="target")
+    return Items(names, items.coef, items.se, items.flags, items.n_cells, None, items.pooled)
+
+
+def _of_pairs(refits: Refits, source: np.ndarray, target: np.ndarray) -> Items:
+    names = np.array(refits.genes, dtype=object)
+    table = pd.DataFrame({"source": names[source], "target": names[target]})
+    words = np.array([PAIR_FLAGS[status] for status in PairStatus], dtype=object)
+    at = (source, target)
+    coef, se, flags = (
+        np.stack([part(one) for one in refits.of_unit])
+        for part in (
+            lambda one: one.tests.effect[at],
+            lambda one: one.tests.se[at],
+            lambda one: words[one.tests.status[at]],
+        )
+    )
+    tests = refits.pooled.tests
+    return Items(table, coef, se, flags, _n_cells(refits, source), None, _known(tests.effect[at], tests.se[at]))
+
+
+def _n_cells(refits: Refits, source: np.ndarray) -> np.ndarray:
+    def of(one: Refit) -> np.ndarray:
+        return one.screen.n_per_group[source]
+
+    return np.stack([of(one) for one in refits.of_unit])
+
+
+def _known(coef: np.ndarray, se: np.ndarray) -> Estimates:
+    return Estimates(coef, se, np.full(coef.shape, np.inf))
+
+
+def in_levels(items: Items, refits: Refits, *, has_replicates: bool) -> tuple[list[Estimates], list[dict]]:
+    """Estimates of every level, and what goes with them: cells, strength, replicates, variance between these.
+
+    Without replicates a level is its unit; with them it is their mean, and its error is taken from how they differ.
+    """
+    estimates, beside = [], []
+    coef, se = (np.where(items.usable, values, np.nan) for values in (items.coef, items.se))
+    for level in refits.levels.names:
+        units = np.array([unit.level == level for unit in refits.levels.units], dtype=bool)
+        more = {"n_cells": items.n_cells[units].sum(axis=0)}
+        if has_replicates:
+            mean = random_mean(coef[units], se[units])
+            estimates.append(Estimates(mean.mean, mean.se, mean.df))
+            n = items.usable[units].sum(axis=0)
+            more |= {"n_replicates": n, "tau": mean.tau, "flags": np.where(n < 2, "fewer than 2 replicates", "")}
+        else:
+            estimates.append(_known(items.coef[units][0], items.se[units][0]))
+            more["flags"] = items.flags[units][0]
+        if items.strength is not None:
+            more["F"] = np.min(items.strength[units], axis=0)
+        beside.append(more)
+    return estimates, beside
