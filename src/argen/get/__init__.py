@@ -2,6 +2,7 @@
 
 from ._centrality import centrality
 from ._check import check, shifts
+from ._comparison import comparison
 from ._diagnostics import calibration, overidentification, sensitivity, stability
 from ._effects import expression, sign_check
 from ._evidence import evidence
@@ -17,6 +18,7 @@ __all__ = [
     "calibration",
     "centrality",
     "check",
+    "comparison",
     "decoupler_net",
     "edges",
     "enrichment",

@@ -1,11 +1,13 @@
 """Plots of the network and of what it rests on."""
 
 from ._calibration import argen_calibration
+from ._compare import argen_compare
 from ._degree import argen_degree
 from ._descendants import argen_descendants
 from ._effects import argen_effects
 from ._enrichment import argen_enrichment
 from ._fit import argen_fit
+from ._forest import argen_forest
 from ._guides import argen_guides
 from ._heatmap import argen_heatmap
 from ._interactive import argen_interactive
@@ -19,11 +21,13 @@ from ._volcano import argen_volcano
 
 __all__ = [
     "argen_calibration",
+    "argen_compare",
     "argen_degree",
     "argen_descendants",
     "argen_effects",
     "argen_enrichment",
     "argen_fit",
+    "argen_forest",
     "argen_guides",
     "argen_heatmap",
     "argen_interactive",

@@ -18,6 +18,7 @@ from argen.pl._network.key import (
     edge_entries,
     face_entries,
     grade_entries,
+    line_entries,
     tint_entries,
 )
 from argen.pl._network.layered import layered_scene, too_dense
@@ -62,6 +63,10 @@ class Request:
         What is left out.
     modules
         Modules to draw by ``"module"``, in place of those that it would find.
+    lines
+        Entries of the key that explain colours of edges (label, colour, line style); they then show no sign.
+    numbers_are
+        What the numbers on edges are, in words; empty: effects.
     """
 
     graph: nx.DiGraph
@@ -71,6 +76,8 @@ class Request:
     colors: Sequence[tuple[str, object]]
     notes: Sequence[str]
     modules: KnownModules | None = None
+    lines: Sequence[tuple[str, str, object]] = ()
+    numbers_are: str = ""
 
     @property
     def draw(self) -> Callable[..., Scene]:
@@ -160,6 +167,10 @@ def _dots(request: Request, part: nx.DiGraph, alone: list[str], room: Room | Non
                 page = _grown((page[0] - max(over[1], 0.0), page[1] - over[0]), len(part))
 
 
+def _what_numbers_are(graph: nx.DiGraph) -> str:
+    return "numbers: effect [95 % interval]" if has_intervals(graph) else "numbers: effect"
+
+
 def _grown(page: Room, n: int) -> Room:
     """A page with room for `n` dots that can be seen."""
     page = max(page[0], _LEAST_ROOM[0]), max(page[1], _LEAST_ROOM[1])
@@ -186,7 +197,8 @@ def _finished(
     sizes = {n: degrees[n] for n in sorted({min(degrees), max(degrees)})} if degrees else {}
 
     def entries(scale: float) -> list[Entry]:
-        found = edge_entries(weights, widths.largest, scale * scene.thin)
+        found = line_entries(request.lines, scale * scene.thin)
+        found += edge_entries(weights, widths.largest, scale * scene.thin, own_colors=bool(request.lines))
         found += grade_entries(widths, scale * scene.thin) + dot_entries(sizes, scale)
         if scene.between and not widths.caps:
             found.append(between_entry(widths.largest, scale * scene.thin))
@@ -196,9 +208,7 @@ def _finished(
         *request.notes,
         "wider: larger effect, up to what the grade allows" if widths.caps else "",
         names_note(len(scene.names), len(dots)) if dots else "",
-        ("numbers: effect [95 % interval]" if has_intervals(request.shown) else "numbers: effect")
-        if placed.labels
-        else "",
+        (request.numbers_are or _what_numbers_are(request.shown)) if placed.labels else "",
         f"{placed.n_missing} of {len(texts)} numbers not written: no room" if placed.n_missing else "",
     ]
     heading = block_heading(request.graph, request.shown, scene.alone)

@@ -107,6 +107,7 @@ def _weights(graph: nx.DiGraph, scene: Scene) -> list[tuple[str, str, float, obj
         if (u, v) in scene.lines:
             grade = data.get("grade", "")
             dashes = LINES[grade].style if grade in LINES else BETWEEN_DASHES if (u, v) in scene.between else "solid"
+            dashes = data.get("dashes", dashes)
             edges.append((u, v, widths.weight(effect_of(data), grade), dashes))
     return sorted(edges, key=lambda edge: (edge[:2] not in scene.between, np.nan_to_num(abs(edge[2]))))
 
@@ -116,11 +117,14 @@ def _draw_edges(ax: "Axes", graph: nx.DiGraph, scene: Scene, scale: float) -> No
     edges = _weights(graph, scene)
     largest = widths_of(graph).largest
     for source, target, weight, dashes in edges:
+        data = graph.edges[source, target]
         look = style.edge_look(weight, largest, scale)
+        if "color" in data:
+            look |= {"color": data["color"]}
         if (source, target) in scene.between:
             look |= {"alpha": _BETWEEN_ALPHA}
         line, head = scene.lines[source, target], None
-        if "grade" in graph.edges[source, target] and dashes != "solid":
+        if ("grade" in data or "dashes" in data) and dashes != "solid":
             line, head = _cut_before_head(line)
         ends = {"arrowstyle": "-"} if head is not None else {}
         ax.add_patch(
@@ -142,8 +146,8 @@ def _draw_fine_edges(ax: "Axes", graph: nx.DiGraph, scene: Scene, scale: float) 
     """Draw all edges as one collection of lines and two of heads: thousands of arrows would take minutes."""
     edges = _weights(graph, scene)
     largest = widths_of(graph).largest
-    colors = [style.edge_color(weight) for _, _, weight, _ in edges]
-    lines, triangles, faces, bars = [], [], [], []
+    colors = [graph.edges[u, v].get("color", style.edge_color(weight)) for u, v, weight, _ in edges]
+    lines, triangles, bars = [], [], []
     for source, target, weight, _ in edges:
         points = points_on(scene.lines[source, target], 9)
         tip, way = points[-1].copy(), points[-1] - points[-2]
@@ -155,7 +159,6 @@ def _draw_fine_edges(ax: "Axes", graph: nx.DiGraph, scene: Scene, scale: float) 
             back = tip - _HEAD_LENGTH * scene.thin * way
             half = _HEAD_HALF_WIDTH * scene.thin * across
             triangles.append([tip, back + half, back - half])
-            faces.append(style.edge_color(weight))
             points[-1] = back
         lines.append(points)
     alpha = _CROWDED_ALPHA if len(edges) > _CROWDED else 1.0
@@ -165,11 +168,11 @@ def _draw_fine_edges(ax: "Axes", graph: nx.DiGraph, scene: Scene, scale: float) 
     ax.add_collection(
         LineCollection(lines, colors=colors, linewidths=widths, linestyles=dashes, gid="edges", **look), autolim=False
     )
-    ax.add_collection(PolyCollection(triangles, facecolors=faces, gid="arrows", **look), autolim=False)
+    of_arrows = [color for color, (*_, weight, _) in zip(colors, edges, strict=True) if not weight < 0]
+    of_bars = [color for color, (*_, weight, _) in zip(colors, edges, strict=True) if weight < 0]
+    ax.add_collection(PolyCollection(triangles, facecolors=of_arrows, gid="arrows", **look), autolim=False)
     width = style.MAX_LINE_WIDTH * 0.6 * scene.thin * scale
-    ax.add_collection(
-        LineCollection(bars, colors=style.NEGATIVE_COLOR, linewidths=width, gid="bars", **look), autolim=False
-    )
+    ax.add_collection(LineCollection(bars, colors=of_bars, linewidths=width, gid="bars", **look), autolim=False)
 
 
 def _draw_boxes(ax: "Axes", scene: Scene, faces: Mapping[str, object], scale: float) -> None:

@@ -37,8 +37,14 @@ class Label:
 
 
 def edge_texts(graph: nx.DiGraph) -> dict[Edge, str]:
-    """``0.53 [0.47, 0.60]`` for every edge with an effect; that alone where there is no standard error."""
-    return {(u, v): _text(data) for u, v, data in graph.edges(data=True) if isfinite(effect_of(data))}
+    """``0.53 [0.47, 0.60]`` for every edge with an effect; that alone where there is no standard error.
+
+    An edge with a ``text`` of its own has that, none where it is empty.
+    """
+    edges = graph.edges(data=True)
+    own = {(u, v): data["text"] for u, v, data in edges if "text" in data}
+    texts = {(u, v): _text(data) for u, v, data in edges if "text" not in data and isfinite(effect_of(data))}
+    return texts | {edge: text for edge, text in own.items() if text}
 
 
 def has_intervals(graph: nx.DiGraph) -> bool:

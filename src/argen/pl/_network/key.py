@@ -24,6 +24,7 @@ __all__ = [
     "face_entries",
     "grade_entries",
     "key_shape",
+    "line_entries",
     "tint_entries",
 ]
 
@@ -44,23 +45,38 @@ def face_entries(colors: Sequence[tuple[str, object]], scale: float) -> list[Ent
     ]
 
 
-def edge_entries(weights: Sequence[float], largest: float, scale: float) -> list[Entry]:
-    """Both signs, the weakest and the strongest line, none wider than that of `largest`; edges without an effect."""
+def edge_entries(weights: Sequence[float], largest: float, scale: float, *, own_colors: bool = False) -> list[Entry]:
+    """Both signs, the weakest and the strongest line, none wider than that of `largest`; edges without an effect.
+
+    `own_colors`: the colour of an edge means something else than its sign.
+    """
     weights = np.asarray(weights, dtype=float)
     known = weights[~np.isnan(weights)]
     looks = {"effect not known": style.edge_look(np.nan, largest, scale)} if len(known) < len(weights) else {}
     if len(known):
-        looks |= _effect_looks(float(np.abs(known).min()), largest, scale)
+        sign = {"color": style.NOTE_COLOR} if own_colors else {}
+        looks |= _effect_looks(float(np.abs(known).min()), largest, scale, sign)
     return [(label, FancyArrowPatch((0, 0), (1, 0), **look)) for label, look in looks.items()]
 
 
-def _effect_looks(smallest: float, largest: float, scale: float) -> dict[str, dict[str, object]]:
+def _effect_looks(
+    smallest: float, largest: float, scale: float, sign: dict[str, object]
+) -> dict[str, dict[str, object]]:
     samples = dict.fromkeys(f"{size:.2g}" for size in (smallest, largest))
     plain = {"arrowstyle": "-", "color": style.NOTE_COLOR}
     return {
-        "positive effect": style.edge_look(largest / 2, largest, scale),
-        "negative effect": style.edge_look(-largest / 2, largest, scale),
+        "positive effect": style.edge_look(largest / 2, largest, scale) | sign,
+        "negative effect": style.edge_look(-largest / 2, largest, scale) | sign,
     } | {f"|effect| {size}": style.edge_look(float(size), largest, scale) | plain for size in samples}
+
+
+def line_entries(lines: Sequence[tuple[str, str, object]], scale: float) -> list[Entry]:
+    """Lines whose colour and dashes have a meaning of their own: label, colour, line style."""
+    look = style.edge_look(1.0, 2.0, scale) | {"arrowstyle": "-"}
+    return [
+        (label, FancyArrowPatch((0, 0), (1, 0), **look | {"color": color, "linestyle": dashes}))
+        for label, color, dashes in lines
+    ]
 
 
 def grade_entries(widths: Widths, scale: float) -> list[Entry]:
