@@ -72,6 +72,7 @@ def search(adata, covariates):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ag.tl.argen_dag(adata, perturbation_key="perturbation", depth="depth", covariates=covariates, robust=False)
+    return len(adata.uns["argen_dag"]["tables"]["edges"]) > 0
 
 
 def compare(adata, **how):
@@ -84,6 +85,8 @@ def compare(adata, **how):
 def mean_se(values):
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return np.nan, np.nan
     return values.mean(), values.std(ddof=1) / np.sqrt(len(values))
 
 
@@ -101,7 +104,8 @@ def size(runs, rng):
                 f"c{i}": simulate(rng, theta, *size_, knockdown, intercept, dispersion) for i, size_ in enumerate(sizes)
             }
             adata = join(screens)
-            search(adata, ["condition"])
+            if not search(adata, ["condition"]):
+                continue
             three = compare(adata, by="condition")
             two = compare(adata, by="condition", levels=["c0", "c1"])
             edges, levels = two["contrasts"], two["levels"]
@@ -149,7 +153,8 @@ def power(runs, rng):
                     )
                 ]
                 adata = join(dict(zip(("c0", "c1"), screens, strict=True)))
-                search(adata, ["condition"])
+                if not search(adata, ["condition"]):
+                    continue
                 table = compare(adata, by="condition")["contrasts"]
                 ends = list(zip(table["source"].astype(str), table["target"].astype(str), strict=True))
                 is_changed = np.array([truth.get(edge) is not None for edge in ends])

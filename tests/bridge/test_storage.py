@@ -20,6 +20,7 @@ NEEDED = {  # arguments without which a function cannot be called, and what it i
     "argen_guides": {"labels": "gene", "control": "ctrl"},
     "argen_enrichment": {"gene_sets": {"set": ["A"]}, "min_size": 1, "of": "regulated"},
     "external_dag": {"method": "pc"},
+    "argen_forest": {"edge": ("A", "B")},
     "write_graphml": {"path": "x.graphml"},
     "write_cyjs": {"path": "x.cyjs"},
     "argen_interactive": {"path": "x.html"},

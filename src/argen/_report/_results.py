@@ -153,9 +153,9 @@ def _doubts(entry: Entry, network: Entry) -> tuple[str, ...]:
     """The first thing that differs between what a diagnostic and the network were made from."""
     made, now = entry.made_from, network.made_from
     slot, cure = f"uns[{entry.key!r}]", f"Run {KINDS[entry.kind].function} again."
-    if made.get("data") != now.get("data"):
+    if made.get("data") != now.get("data", made.get("data")):  # an imported network was made from none
         return (f"Stale: {slot} was made from other data than the network. {cure}",)
-    if made.get("descendants") != now.get("descendants"):
+    if made.get("descendants") != now.get("descendants", made.get("descendants")):
         return (f"Stale: {slot} was made with another descendant step than the network. {cure}",)
     if made["network"] != network.id:
         return (f"Stale: {slot} was made from another network than the one that is shown. {cure}",)

@@ -197,7 +197,8 @@ def argen_compare(  # noqa: PLR0913
         "    finished",
         time=start,
         deep=f"{counted(len(tables['edges']), 'edge')} in {name_some(refits.levels.names)}: "
-        f"{counted(changed, 'difference')} from {refits.levels.reference!r} shown\nadded\n    {key_added!r} (adata.uns)",
+        f"{counted(changed, 'difference')} from {refits.levels.reference!r} shown\n"
+        f"added\n    {key_added!r} (adata.uns)",
     )
     return adata if copy else None
 

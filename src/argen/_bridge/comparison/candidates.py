@@ -1,6 +1,7 @@
 """The equations of a stored network, of whatever method: what is estimated in each level."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -152,7 +153,7 @@ def _cycle(parents: list[set[int]], left: set[int]) -> list[tuple[int, int]]:
     while (parent := min(parents[path[-1]] & left)) not in path:
         path.append(parent)
     loop = [*path[path.index(parent) :], parent][::-1]
-    return list(zip(loop[:-1], loop[1:], strict=True))
+    return list(pairwise(loop))
 
 
 def _table(genes: tuple[str, ...], source: np.ndarray, target: np.ndarray, selected: np.ndarray) -> pd.DataFrame:

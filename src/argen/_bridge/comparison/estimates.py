@@ -51,9 +51,7 @@ class Items:
 
 def edges_of(refits: Refits, edges: pd.DataFrame) -> Items:
     """Candidate edges, those among the genes that are compared."""
-    genes = set(refits.genes)
-    kept = edges[[s in genes and t in genes for s, t in zip(edges["source"], edges["target"], strict=True)]]
-    kept = kept.reset_index(drop=True)
+    kept = edges[edges["source"].isin(refits.genes) & edges["target"].isin(refits.genes)].reset_index(drop=True)
     position = {gene: j for j, gene in enumerate(refits.genes)}
     source, target = (kept[end].map(position).to_numpy(dtype=np.int64) for end in ("source", "target"))
     of_unit = [_of_dag(one.edges, len(refits.genes), source, target) for one in refits.of_unit]
