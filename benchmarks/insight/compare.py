@@ -3,9 +3,9 @@
     python benchmarks/insight/compare.py --runs 100 --folder docs/benchmarks
 
 writes ``compare_size.csv``, ``compare_power.csv`` and ``compare_replicates.csv`` and prints them as Markdown; about 25
-minutes on two cores. Standard errors are those of the means over runs. Every run draws a new graph of 12 genes and 16
-edges (effects .3 to .8), a hidden confounder, and the conditions from it; they differ in expression levels, knock-downs,
-the confounder's effects, and the number of cells, as conditions do, and in θ only where it says so.
+minutes on two cores for 60 runs. Standard errors are those of the means over runs. Every run draws a new graph of 12
+genes and 16 edges (effects .3 to .8), a hidden confounder, and the conditions from it; they differ in expression
+levels, knock-downs, the confounder's effects and the number of cells, as conditions do, and in θ only where it says so.
 """
 
 import argparse

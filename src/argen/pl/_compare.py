@@ -57,10 +57,10 @@ def argen_compare(  # noqa: PLR0913
     """Draw the networks of two levels as one, and in colour what differs between them.
 
     Drawn are the edges of the network, and every other candidate whose difference is significant. Grey: no difference
-    shown; green: stronger in the level than in the reference, dashed where it is there only (``"gained"``); wine: weaker,
-    dashed where it is in the reference only (``"lost"``); black: of the other sign. An edge is as wide as the larger of
-    its two effects, and ends in an arrow if that is positive, in a bar if it is negative. Numbers on edges that differ
-    are the effects in the reference and in the level. A dotted line is an edge that could not be compared.
+    shown; green: stronger in the level than in the reference, dashed where it is there only (``"gained"``); wine:
+    weaker, dashed where it is in the reference only (``"lost"``); black: of the other sign. An edge is as wide as the
+    larger of its two effects, and ends in an arrow if that is positive, in a bar if it is negative. Numbers on edges
+    that differ are the effects in the reference and in the level. A dotted line is an edge that could not be compared.
 
     Parameters
     ----------
