@@ -20,6 +20,7 @@ NEEDED = {  # arguments without which a function cannot be called, and what it i
     "argen_guides": {"labels": "gene", "control": "ctrl"},
     "argen_enrichment": {"gene_sets": {"set": ["A"]}, "min_size": 1, "of": "regulated"},
     "external_dag": {"method": "pc"},
+    "argen_compare": {"by": "batch"},
     "argen_forest": {"edge": ("A", "B")},
     "write_graphml": {"path": "x.graphml"},
     "write_cyjs": {"path": "x.cyjs"},
@@ -34,6 +35,7 @@ NEEDED = {  # arguments without which a function cannot be called, and what it i
     "regulated": {"perturbation": "A"},
     "causalbench": {"perturbation_key": "gene", "control": "ctrl", "network": "self"},
 }
+OTHERS = {("pl", "argen_guides"), ("pl", "argen_compare")}  # that have the name of one in NEEDED
 MODULES = {"pp": ag.pp, "tl": ag.tl, "get": ag.get, "pl": ag.pl, "io": ag.io}
 
 
@@ -44,7 +46,7 @@ def functions(*modules):
         for name in MODULES[module].__all__:
             function = getattr(MODULES[module], name)
             if next(iter(inspect.signature(function).parameters), "") in ("adata", "data"):
-                how = {} if (module, name) == ("pl", "argen_guides") else NEEDED.get(name, {})
+                how = {} if (module, name) in OTHERS else NEEDED.get(name, {})
                 found.append(pytest.param(function, how, id=f"{module}.{name}"))
     return found
 

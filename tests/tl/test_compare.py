@@ -315,3 +315,43 @@ def test_a_report_and_other_diagnostics_cope(done, tmp_path):
     ag.report(adata, path=tmp_path / "x.html")
     ag.get.evidence(adata)
     ag.io.write_tables(adata, folder=tmp_path / "tables")
+
+
+@pytest.mark.parametrize("covariance", ["murphy-topel", "stacked"])
+def test_responders(covariance):
+    """Of one level's own cells, with the same candidates, the tool for responders gives the same numbers."""
+    screen = ag.datasets.simulate(
+        genes=5, responders=20, n_edges=45, n_controls=800, cells_per_perturbation=250, intercept=(1.0, 2.0),
+        knockdown=-1.5, edge_effect=(0.4, 0.8), noise_sd=0.2, rng=11,
+    )  # fmt: skip
+    adata = ad.concat([screen, screen[::2]], label="condition", keys=["a", "b"], index_unique="-")
+    how = {"perturbation_key": "perturbation", "depth": "depth", "adjust": None, "covariance": covariance}
+    ag.tl.argen_dag(adata, covariates=["condition"], robust=False, **how)
+    ag.tl.argen_responders(adata, robust=False)
+    ag.tl.argen_compare(adata, by="condition", responders=True)
+    stored = ag.get.responders(adata, selected=False)
+    stored = stored[stored["tested"]].set_index(EDGE)
+    found = ag.get.comparison(adata, table="responders").set_index(EDGE)
+    assert set(found.index) == set(stored.index)
+    assert len(found) > 5
+    np.testing.assert_allclose(found["pooled"], stored["coef"].loc[found.index], rtol=1e-8)
+    np.testing.assert_allclose(found["pooled_se"], stored["se"].loc[found.index], rtol=1e-8)
+    levels = ag.get.comparison(adata, table="responder_levels").set_index([*EDGE, "level"])
+    contrasts = ag.get.comparison(adata, table="responder_contrasts").set_index(EDGE)
+    for edge, row in contrasts.iterrows():
+        a, b = levels.loc[(*edge, "a")], levels.loc[(*edge, "b")]
+        assert row["difference"] == pytest.approx(b["coef"] - a["coef"])
+        assert row["se"] == pytest.approx(np.hypot(a["se"], b["se"]))
+    # The second condition is half of the cells of the first.
+    z = (levels.xs("a", level="level")["coef"] - levels.xs("b", level="level")["coef"]) / levels.xs("b", level="level")[
+        "se"
+    ]
+    assert np.sqrt(np.mean(z**2)) < 1.5
+    with pytest.raises(MissingResultError, match="responder"):
+        ag.tl.argen_compare(adata, by="condition", responders="nothing")
+    with pytest.raises(InputError, match="responders=3"):
+        ag.tl.argen_compare(adata, by="condition", responders=3)
+    ag.tl.argen_joint(adata)
+    ag.tl.argen_responders(adata, network="argen_joint", key_added="of_joint")
+    ag.tl.argen_compare(adata, by="condition", network="argen_joint", responders=True, key_added="joint")
+    assert len(ag.get.comparison(adata, key="joint", table="responders"))

@@ -19,13 +19,16 @@ __all__ = ["comparison"]
 
 _TABLES = (
     "edges", "contrasts", "levels", "replicates", "total_effects", "total_effect_contrasts", "total_effect_levels",
-    "knockdowns", "designs", "skipped",
+    "knockdowns", "designs", "skipped", "responders", "responder_contrasts", "responder_levels",
+    "responder_replicates",
 )  # fmt: skip
 _TEXTS = ("level", "reference", "replicate", "change", "flags")
 # What each table starts with: the smallest p-value first.
 _SORTED = {
     "edges": "q_p",
     "contrasts": "p",
+    "responders": "q_p",
+    "responder_contrasts": "p",
     "total_effects": "q_p",
     "total_effect_contrasts": "p",
 }
@@ -46,6 +49,10 @@ def comparison(
         "knockdowns",
         "designs",
         "skipped",
+        "responders",
+        "responder_contrasts",
+        "responder_levels",
+        "responder_replicates",
     ] = "edges",
     key: str = "argen_compare",
     gene_symbols: str | None = None,
@@ -57,7 +64,8 @@ def comparison(
     adata
         After :func:`argen.tl.argen_compare`.
     table
-        Which of its tables; ``"replicates"`` is there if it was given `replicate`.
+        Which of its tables; ``"replicates"`` is there if it was given `replicate`, those of
+        responders with `responders`.
     key
         Name of the result.
     gene_symbols
@@ -71,7 +79,7 @@ def comparison(
     Raises
     ------
     argen.errors.MissingResultError
-        No result under `key`, or none for replicates.
+        No result under `key`, or none for replicates or responders.
     argen.errors.InputError
         There is no such table.
 
@@ -98,9 +106,10 @@ def comparison(
     check_option("table", table, _TABLES)
     entry = read_entry(adata, key, "comparison")
     if table not in entry.tables:
-        msg = f"adata.uns[{key!r}] has no table {table!r}: run ag.tl.argen_compare with replicate=."
+        needed = "replicate=" if "responders" in entry.tables or table == "replicates" else "responders="
+        msg = f"adata.uns[{key!r}] has no table {table!r}: run ag.tl.argen_compare with {needed}."
         raise MissingResultError(msg)
-    warn_if_stale(adata, entry)
+    warn_if_stale(adata, entry, responders=table.startswith("responder"))
     names = ShownNames(adata, entry, gene_symbols, leaves_out=table not in ("designs", "skipped"))
     stored = entry.tables[table]
     ends = tuple(end for end in ("source", "target", "perturbation") if end in stored)

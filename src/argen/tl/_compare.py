@@ -7,13 +7,14 @@ from argen._bridge import log
 from argen._bridge.comparison.candidates import open_compared
 from argen._bridge.comparison.compare import comparison_tables
 from argen._bridge.comparison.refits import refit_levels
+from argen._bridge.comparison.responders import open_responders
 from argen._bridge.comparison.tables import NOT_SHOWN
 from argen._bridge.comparison.units import find_units
 from argen._bridge.diagnostics.calibration import Notes
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.entries import new_entry, write_entry
 from argen._bridge.runtime import progress_bars, resolve_n_jobs
-from argen._bridge.validate import check_count, check_key, check_level, counted, name_some
+from argen._bridge.validate import check_count, check_key, check_level, check_option, counted, name_some
 from argen._core.parallel import worker_pool
 from argen.errors import InputError
 
@@ -34,6 +35,7 @@ def argen_compare(  # noqa: PLR0913
     reference: str | None = None,
     replicate: str | None = None,
     min_cells: int | None = None,
+    responders: bool | str = False,
     alpha: float = 0.05,
     descendants: str = "argen_descendants",
     n_jobs: int | None = None,
@@ -90,6 +92,9 @@ def argen_compare(  # noqa: PLR0913
         Fewest cells of a perturbation, and of the controls, in every level (in every replicate of it). A perturbation
         with fewer in one of them is left out of the equations in all, since otherwise the same edge would mean
         something else there; the table ``skipped`` lists it. Default: that of the descendant step.
+    responders
+        Compare the direct effects on responders, too, with the candidates of a result of :func:`argen_responders` that
+        was made from the network: its name, or `True` for the usual one. They are tests of their own.
     alpha
         Level of the false discovery rate of differences, and of an effect in one level.
     descendants
@@ -126,12 +131,14 @@ def argen_compare(  # noqa: PLR0913
         The same for total effects of all pairs; above 3 million pairs and levels for those of the descendant relation.
     ``knockdowns``
         The same as ``levels`` for the effect of each perturbation on its own gene.
+    ``responders``, ``responder_contrasts``, ``responder_levels``, ``responder_replicates``
+        With `responders`: the same as for the edges, ``target`` being a responder.
     ``designs``
         One row per level, or replicate of it: ``n_cells``, ``n_controls``, ``smallest_perturbation`` (cells),
         ``covariates``, ``covariates_left_out`` (which do not vary there).
     ``skipped``
         What was left out: ``what`` (``"levels"``, ``"replicates"``, ``"perturbations"``, ``"edges"``, ``"cells"``,
-        ``"covariates"``, ``"total effects"``), ``reason``, ``n``.
+        ``"covariates"``, ``"total effects"``, ``"responders"``), ``reason``, ``n``.
 
     and ``settings``, ``made_from`` (ids of data, descendant step and network).
 
@@ -171,11 +178,15 @@ def argen_compare(  # noqa: PLR0913
     step = compared.step
     least = step.settings.min_cells if min_cells is None else check_count("min_cells", min_cells, 2)
     start = log.info(f"comparing {network!r} between levels of {by!r}")
+    check_option("responders", responders, (responders,) if isinstance(responders, str) else (True, False))
+    wanted = open_responders(adata, compared, responders)
     plan = find_units(adata, step, by, levels, reference, replicate, least, notes)
     with worker_pool(threads) as map_, progress_bars() as bar:
         track = bar("comparison, sets of cells", len(plan.units) + 1)
-        refits = refit_levels(adata, compared, plan, by, least, notes, map_, track)
-    tables = comparison_tables(refits, compared, alpha, notes, has_replicates=replicate is not None)
+        refits = refit_levels(
+            adata, compared, plan, wanted, by=by, min_cells=least, notes=notes, map_=map_, track=track
+        )
+    tables = comparison_tables(refits, compared, wanted, alpha, notes, has_replicates=replicate is not None)
     settings = {
         "key": network,
         "by": by,
@@ -187,6 +198,8 @@ def argen_compare(  # noqa: PLR0913
         "descendants": step.entry.key,
     }
     made_from = step.made_from | {"network": compared.entry.id}
+    if wanted is not None:
+        settings["responders"], made_from["responders"] = wanted.entry.key, wanted.entry.id
     adata = adata.copy() if copy else adata
     write_entry(adata, new_entry(key_added, "comparison", settings, tables, made_from))
     for what, reason, _ in notes.rows:

@@ -3,8 +3,9 @@
 import pandas as pd
 
 from argen._bridge.comparison.candidates import Compared
-from argen._bridge.comparison.estimates import Items, edges_of, knockdowns_of, pairs_of
+from argen._bridge.comparison.estimates import Items, edges_of, knockdowns_of, pairs_of, responders_of
 from argen._bridge.comparison.refits import Refits
+from argen._bridge.comparison.responders import ComparedResponders
 from argen._bridge.comparison.tables import compared_tables, designs_table, replicates_table
 from argen._bridge.diagnostics.calibration import Notes
 from argen.errors import InputError
@@ -16,7 +17,13 @@ LARGE = 3_000_000
 
 
 def comparison_tables(
-    refits: Refits, compared: Compared, alpha: float, notes: Notes, *, has_replicates: bool
+    refits: Refits,
+    compared: Compared,
+    wanted: ComparedResponders | None,
+    alpha: float,
+    notes: Notes,
+    *,
+    has_replicates: bool,
 ) -> dict[str, pd.DataFrame]:
     """The tables that :func:`argen.tl.argen_compare` stores."""
     edges = edges_of(refits, compared.edges)
@@ -50,6 +57,14 @@ def comparison_tables(
     }
     if has_replicates:
         tables["replicates"] = replicates_table(edges, refits)
+    if wanted is not None:
+        to_responders = responders_of(refits, wanted.edges(refits.genes))
+        _note_flags(notes, "responders", to_responders)
+        names = ("responders", "responder_levels", "responder_contrasts")
+        found = compared_tables(to_responders, refits, alpha, has_replicates=has_replicates)
+        tables |= dict(zip(names, found, strict=True))
+        if has_replicates:
+            tables["responder_replicates"] = replicates_table(to_responders, refits)
     return tables | {"skipped": notes.table()}
 
 

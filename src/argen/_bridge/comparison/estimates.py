@@ -12,7 +12,7 @@ from argen._core.compare.meta import random_mean
 from argen._core.compare.refit import Refit
 from argen._core.results import Dag, EdgeStatus, PairStatus
 
-__all__ = ["Items", "edges_of", "in_levels", "knockdowns_of", "pairs_of"]
+__all__ = ["Items", "edges_of", "in_levels", "knockdowns_of", "pairs_of", "responders_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,17 @@ def _of_dag(dag: Dag, p: int, source: np.ndarray, target: np.ndarray) -> tuple[n
     words = np.array([EDGE_FLAGS[EdgeStatus(code)] for code in dag.status.tolist()], dtype=object)
     flags = np.where(is_there, words[row], "no candidate") if len(words) else np.full(len(row), "no candidate", object)
     return numbers[0], numbers[1], flags, numbers[2]
+
+
+def responders_of(refits: Refits, edges: pd.DataFrame) -> Items:
+    """Tested edges to responders from the genes that are compared, `edges`."""
+    *units, pooled = refits.responders
+    coef, se, flags, strength = (
+        np.stack([getattr(one, name) for one in units]) for name in ("coef", "se", "flags", "strength")
+    )
+    source = pd.Index(refits.genes).get_indexer(edges["source"])
+    names = edges[["source", "target", "selected"]]
+    return Items(names, coef, se, flags, _n_cells(refits, source), strength, _known(pooled.coef, pooled.se))
 
 
 def pairs_of(refits: Refits, *, all_pairs: bool, relation: np.ndarray) -> Items:

@@ -8,6 +8,7 @@ import numpy as np
 
 from argen._bridge import log
 from argen._bridge.comparison.candidates import Compared
+from argen._bridge.comparison.responders import ComparedResponders, ResponderFits, refit_responders
 from argen._bridge.comparison.units import Levels, Unit, check_two_left, common_genes
 from argen._bridge.diagnostics.calibration import Notes
 from argen._bridge.diagnostics.left_out import OwnCells
@@ -42,6 +43,8 @@ class Refits:
         All of their cells in one analysis.
     left_out
         Covariates that do not vary in each unit.
+    responders
+        Edges to responders in each unit, then in all cells; None where they were not asked for.
     """
 
     levels: Levels
@@ -49,28 +52,44 @@ class Refits:
     of_unit: tuple[Refit, ...]
     pooled: Refit
     left_out: tuple[tuple[str, ...], ...]
+    responders: tuple[ResponderFits, ...] | None
 
 
 def refit_levels(
-    adata: "AnnData", compared: Compared, levels: Levels, by: str, min_cells: int, notes: Notes, map_: Map, track: Track
+    adata: "AnnData",
+    compared: Compared,
+    levels: Levels,
+    wanted: ComparedResponders | None,
+    *,
+    by: str,
+    min_cells: int,
+    notes: Notes,
+    map_: Map,
+    track: Track,
 ) -> Refits:
     """Estimate the equations in every unit and in all of them together."""
     step = compared.step
     own = OwnCells(adata, step, map_, min_cells=min_cells)
     levels, genes, screens = _screens(own, compared, levels, by, notes)
     equations = compared.equations.among(genes)
-    found = [refit(screen, equations, compared.how, map_) for screen in track(screens)]
+    found, on_responders = [], []
+    for keep, screen in track(screens):
+        found.append(refit(screen, equations, compared.how, map_))
+        if wanted is not None:
+            rows, shifts = np.flatnonzero(keep)[screen.cell], own.shifts(keep)
+            on_responders.append(refit_responders(wanted, found[-1], equations, rows, shifts, map_))
     left_out = tuple(own.left_out(unit.cells) for unit in levels.units)
     for names in sorted(set(left_out) - {()}):
         of = [unit.name for unit, out in zip(levels.units, left_out, strict=True) if out == names]
         notes.add("covariates", f"{name_some(names)}: do not vary in {name_some(of, 5)}", len(of))
-    return Refits(levels, genes, tuple(found[:-1]), found[-1], left_out)
+    responders = None if wanted is None else tuple(on_responders)
+    return Refits(levels, genes, tuple(found[:-1]), found[-1], left_out, responders)
 
 
 def _screens(
     own: OwnCells, compared: Compared, levels: Levels, by: str, notes: Notes
-) -> tuple[Levels, tuple[str, ...], list[Screen]]:
-    """A screen of each unit and one of all, of the same genes.
+) -> tuple[Levels, tuple[str, ...], list[tuple[np.ndarray, Screen]]]:
+    """Cells and screen of each unit and of all together, of the same genes.
 
     Reading the cells of a unit can show that a gene, or the whole unit, is out: then all are read anew without it.
     """
@@ -102,7 +121,8 @@ def _screens(
             f"{name_some(out)} (table 'skipped')"
         )
     everything = np.logical_or.reduce([unit.cells for unit in levels.units]) & wanted
-    return levels, genes, [*screens, own.screen(everything)]
+    cells = [unit.cells & wanted for unit in levels.units]
+    return levels, genes, [*zip(cells, screens, strict=True), (everything, own.screen(everything))]
 
 
 def _positions(screen: Screen, genes: Sequence[str]) -> list[int]:

@@ -96,7 +96,8 @@ class OwnCells:
             covariates=_varying(self.settings.covariates, left.obs),
         )
         screen = read_screen(left, settings)[0]
-        return screen if self._measured is None else shifted(screen, self._shifts(keep))
+        table = self.shifts(keep)
+        return screen if table is None else shifted(screen, table)
 
     def left_out(self, keep: np.ndarray) -> tuple[str, ...]:
         """Covariates that do not vary in the cells of a mask, and that :meth:`screen` leaves out there."""
@@ -106,8 +107,10 @@ class OwnCells:
         kept = _varying(given, self.adata.obs[keep]) or ()
         return tuple(name for name in given if name not in kept)
 
-    def _shifts(self, keep: np.ndarray) -> pd.DataFrame:
-        """Shifts without the cells that a mask over the sorted cells of the analysis leaves out."""
+    def shifts(self, keep: np.ndarray) -> pd.DataFrame | None:
+        """Shifts without the cells that a mask over the sorted cells leaves out; None where none are taken out."""
+        if self._measured is None:
+            return None
         whole = self._measured.screen
         group = np.where(whole.group == whole.n_groups, CONTROL, whole.group)
         stays = ~np.isin(whole.cell, self._rows[~keep])

@@ -122,7 +122,8 @@ def has_its_responders(adata: "AnnData", diagnostic: Entry) -> bool:
 def run_with_responders(diagnostic: Entry, responders: str | None = None) -> str:
     """The call that makes a diagnostic again; from the result for responders that it names unless another is given."""
     key, name = diagnostic.settings["key"], responders or diagnostic.settings["responders"]
-    network = "" if key == "argen_dag" else f"key={key!r}, "
+    argument = "network" if diagnostic.kind == "comparison" else "key"
+    network = "" if key == "argen_dag" else f"{argument}={key!r}, "
     return f"{KINDS[diagnostic.kind].function}({network}responders={name!r})"
 
 
