@@ -111,6 +111,15 @@ def modular(n_modules: int = 6, size: int = 16) -> ad.AnnData:
     return adata
 
 
+def conditions(adata: ad.AnnData) -> None:
+    """The three replicates: their networks in one drawing, and edges over all of them."""
+    ag.tl.argen_compare(adata, by="bio_rep")
+    ax = ag.pl.argen_compare(adata, level="rep_2", show=False)
+    _save(ax.figure, "papalexi_compare")
+    ax = ag.pl.argen_forest(adata, edge=[("JAK2", "STAT1"), ("IFNGR2", "NFKBIA"), ("STAT1", "UBE2L6")], show=False)
+    _save(ax.figure, "papalexi_forest")
+
+
 def _save(figure: Figure, name: str) -> None:
     """Write a picture with few colours, which makes a small file."""
     buffer = BytesIO()
@@ -149,5 +158,6 @@ if __name__ == "__main__":
     network(screen)
     effects(screen)
     overview(screen)
+    conditions(screen)
     interactive(screen)
     modules(modular())

@@ -37,6 +37,8 @@ def analysed():
     ag.pp.argen_guides(adata, guides="umi", guide_target=guide_target)
     ag.tl.argen_descendants(adata, covariates=["L"], depth="depth", closure="acyclic")
     ag.tl.argen_dag(adata)
+    adata.obs["condition"] = [("control", "drug")[i % 2] for i in range(adata.n_obs)]
+    ag.tl.argen_compare(adata, by="condition")
     return adata
 
 
@@ -44,7 +46,7 @@ def written(adata):
     """What has to be explained: slots, entries of uns, columns of its tables, text in flags."""
     for slot in ("obs", "var", "obsm", "varp"):
         yield from (f'{slot}["{key}"]' for key in getattr(adata, slot) if key.startswith("argen"))
-    for key in ("argen_guides", "argen_descendants", "argen_dag"):
+    for key in ("argen_guides", "argen_descendants", "argen_dag", "argen_compare"):
         yield from adata.uns[key]
         for name, value in adata.uns[key]["tables"].items():
             yield f'uns["{key}"]["tables"]["{name}"]'

@@ -180,3 +180,25 @@ def test_grades_of_the_interferon_cascade(papalexi):
         assert "direction undetermined in the joint search" in found.loc[edge, "reasons"]
     assert table.loc[("STAT1", "STAT2"), "prior"] == "known"
     assert not (table["grade"] == "strong").any()
+
+
+def test_replicates_disagree_on_one_edge(papalexi):
+    """JAK2 → STAT1 is .36 in the first replicate and .64 in the second, z −3.2, with the paper's first stage."""
+    adata = papalexi.copy()
+    ag.tl.argen_dag(adata, first_stage="ancestors")
+    ag.tl.argen_compare(adata, by="bio_rep", reference="rep_2")
+    levels = ag.get.comparison(adata, table="levels").query("source == 'JAK2' and target == 'STAT1'")
+    levels = levels.set_index("level")["coef"]
+    assert levels[["rep_1", "rep_2", "rep_3"]].tolist() == pytest.approx([0.361, 0.643, 0.648], abs=0.001)
+    contrast = ag.get.comparison(adata, table="contrasts").set_index(["source", "target", "level"]).sort_index()
+    row = contrast.loc[("JAK2", "STAT1", "rep_1")]
+    assert row["z"] == pytest.approx(-3.2, abs=0.01)
+    assert row["change"] == "weaker"
+    edges = ag.get.comparison(adata).set_index(["source", "target"]).sort_index()
+    assert set(edges.index[edges["q_padj"] < 0.05]) == {("JAK2", "STAT1"), ("IFNGR2", "NFKBIA")}
+    row = edges.loc[("JAK2", "STAT1")]
+    assert row["mean_high"] - row["mean_low"] > 5 * 2 * 1.96 * row["pooled_se"]
+    ag.tl.argen_dag(adata)
+    ag.tl.argen_compare(adata, by="bio_rep", reference="rep_2")
+    contrast = ag.get.comparison(adata, table="contrasts").set_index(["source", "target", "level"]).sort_index()
+    assert contrast.loc[("JAK2", "STAT1", "rep_1"), "z"] == pytest.approx(-4.10, abs=0.01)

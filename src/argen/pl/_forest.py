@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["argen_forest", "draw_forest"]
 
-_LEFT, _WIDTH, _RIGHT, _BELOW, _ABOVE, _ROW = 1.5, 2.9, 1.35, 0.55, 0.15, 0.2  # inches
-_SMALL = 0.8
+_WIDTH, _BELOW, _ABOVE, _ROW, _GAP = 2.9, 0.55, 0.15, 0.2, 0.2  # inches
 _FAR = 3.0  # intervals may reach so many times as far as the estimates before they are cut
 _TABLES = {False: ("edges", "levels"), True: ("total_effects", "total_effect_levels")}
 
@@ -119,7 +118,7 @@ def draw_forest(
     """Draw rows of the tables ``edges`` and ``levels`` of :func:`argen.get.comparison`; see :func:`argen_forest`."""
     blocks = [(pair, _row(edges, pair), _rows(levels, pair)) for pair in pairs]
     n_rows = sum(len(rows) + 4 for *_, rows in blocks) - 0.6
-    ax = ax or new_axes(_LEFT, _WIDTH, _RIGHT, _BELOW, _ROW * n_rows, _ABOVE)
+    ax = ax or new_axes(*_sides(blocks), _BELOW, _ROW * n_rows, _ABOVE)
     font = _font(ax, n_rows)
     far = _limits(blocks)
     y, ticks = 0.0, []
@@ -135,6 +134,17 @@ def draw_forest(
     ax.tick_params(axis="y", length=0, labelsize=font)
     ax.tick_params(axis="x", labelsize=font)
     return ax
+
+
+def _sides(blocks: Sequence[tuple]) -> tuple[float, float, float]:
+    """Room for the names of levels, width of the axes, and room for the numbers; inches."""
+    names = ["mean of levels", *(str(level) for *_, rows in blocks for level in rows["level"])]
+    numbers = ["−0.00 [−0.00, −0.00]", *(_agreement(summary) for _, summary, _ in blocks)]
+    left, right = (
+        max(style.text_width(text, style.SMALL_FONT_SIZE) for text in texts) / style.POINTS_PER_INCH + _GAP
+        for texts in (names, numbers)
+    )
+    return left, _WIDTH, right
 
 
 def _font(ax: "Axes", n_rows: float) -> float:

@@ -63,8 +63,9 @@ def argen_compare(  # noqa: PLR0913
     **Replicates.** These errors are those of cells: they hold for the very mice, donors or libraries that were
     sequenced. With `replicate`, every replicate of a level is estimated alone, and the level's effect is their mean,
     with the variance :math:`\tau^2` between replicates of :cite:t:`PauleMandel1982` and the standard error of
-    :cite:t:`HartungKnapp2001` (t with replicates − 1 degrees of freedom); differences get the degrees of freedom of
-    Welch and Satterthwaite, heterogeneity those of Welch's analysis of variance. ``by="replicate"``, or `replicate`
+    :cite:t:`HartungKnapp2001`, which is never taken below that of the cells :cite:p:`Rover2015` (t with replicates − 1
+    degrees of freedom); differences get the degrees of freedom of Welch and Satterthwaite, heterogeneity those of
+    Welch's analysis of variance :cite:p:`Welch1951`. ``by="replicate"``, or `replicate`
     alone, asks whether the replicates agree, and gives that mean over them.
 
     Parameters
