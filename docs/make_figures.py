@@ -117,7 +117,7 @@ def conditions(adata: ad.AnnData) -> None:
     ax = ag.pl.argen_compare(adata, level="rep_2", show=False)
     _save(ax.figure, "papalexi_compare")
     ax = ag.pl.argen_forest(adata, edge=[("JAK2", "STAT1"), ("IFNGR2", "NFKBIA"), ("STAT1", "UBE2L6")], show=False)
-    _save(ax.figure, "papalexi_forest")
+    ax.figure.savefig(HERE / "_static" / "papalexi_forest.png", dpi=110)
 
 
 def _save(figure: Figure, name: str) -> None:

@@ -164,6 +164,21 @@ def test_a_perturbation_with_few_cells_in_a_level_is_out_in_all():
     assert "B" in set(ag.get.comparison(adata, table="knockdowns")["perturbation"])
 
 
+def test_a_knock_down_that_a_level_does_not_know_puts_the_gene_out_in_all():
+    adata = two_conditions()
+    bare = (adata.obs["condition"] == "drug").to_numpy() & (adata.obs["gene"] == "ctrl").to_numpy()
+    counts = adata.X.tolil()
+    counts[np.flatnonzero(bare), list(adata.var_names).index("C")] = 0
+    adata.X = counts.tocsr()
+    searched(adata)
+    ag.tl.argen_compare(adata, by="condition")
+    skipped = ag.get.comparison(adata, table="skipped")
+    assert skipped.loc[skipped["what"] == "perturbations", "reason"].tolist() == [
+        "C: its effect on its own gene cannot be estimated in drug"
+    ]
+    assert "C" not in {*ag.get.comparison(adata)["source"], *ag.get.comparison(adata)["target"]}
+
+
 def test_levels_that_cannot_be_estimated():
     adata = two_conditions(sizes=(60, 40, 30))
     bare = (adata.obs["condition"] == "more") & (adata.obs["gene"] == "ctrl")

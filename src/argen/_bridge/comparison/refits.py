@@ -12,6 +12,7 @@ from argen._bridge.comparison.responders import ComparedResponders, ResponderFit
 from argen._bridge.comparison.units import Levels, Unit, check_two_left, common_genes
 from argen._bridge.diagnostics.calibration import Notes
 from argen._bridge.diagnostics.left_out import OwnCells
+from argen._bridge.results.steps import DescendantStep
 from argen._bridge.validate import counted, name_some
 from argen._core.compare.refit import Refit, refit
 from argen._core.parallel import Map
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Refits", "refit_levels"]
 
 _GONE = "no counts, or its cells are alone in covariate levels,"
+_UNKNOWN = "its effect on its own gene cannot be estimated"
 Track = Callable[[Iterable], Iterable]
 
 
@@ -68,17 +70,24 @@ def refit_levels(
     track: Track,
 ) -> Refits:
     """Estimate the equations in every unit and in all of them together."""
-    step = compared.step
+    step, n_levels = compared.step, len(levels.names)
     own = OwnCells(adata, step, map_, min_cells=min_cells)
-    levels, genes, screens = _screens(own, compared, levels, by, notes)
-    equations = compared.equations.among(genes)
-    found, on_responders = [], []
-    for keep, screen in track(screens):
-        found.append(refit(screen, equations, compared.how, map_))
-        if wanted is not None:
-            rows, shifts = np.flatnonzero(keep)[screen.cell], own.shifts(keep)
-            on_responders.append(refit_responders(wanted, found[-1], equations, rows, shifts, map_))
-    left_out = tuple(own.left_out(unit.cells) for unit in levels.units)
+    lost: dict[str, dict[str, str]] = {}
+    while True:
+        levels, genes, screens = _screens(own, step, levels, lost, by, n_levels, notes)
+        equations = compared.equations.among(genes)
+        found = [refit(screen, equations, compared.how, map_) for _, screen in track(screens)]
+        unknown = [np.flatnonzero(~np.isfinite(np.diag(one.tests.effect))) for one in found[:-1]]
+        if not any(len(at) for at in unknown):
+            break
+        for unit, at in zip(levels.units, unknown, strict=True):
+            lost.setdefault(unit.name, {}).update((genes[j], _UNKNOWN) for j in at)
+    _tell(common_genes(step.screen.genes, levels.units, lost)[1], notes)
+    on_responders = []
+    for one, (keep, screen) in zip(found, screens, strict=True) if wanted is not None else ():
+        rows, shifts = np.flatnonzero(keep)[screen.cell], own.shifts(keep)
+        on_responders.append(refit_responders(wanted, one, equations, rows, shifts, map_))
+    left_out = tuple(own.left_out(keep) for keep, _ in screens[:-1])
     for names in sorted(set(left_out) - {()}):
         of = [unit.name for unit, out in zip(levels.units, left_out, strict=True) if out == names]
         notes.add("covariates", f"{name_some(names)}: do not vary in {name_some(of, 5)}", len(of))
@@ -87,13 +96,18 @@ def refit_levels(
 
 
 def _screens(
-    own: OwnCells, compared: Compared, levels: Levels, by: str, notes: Notes
+    own: OwnCells,
+    step: DescendantStep,
+    levels: Levels,
+    lost: dict[str, dict[str, str]],
+    by: str,
+    n_levels: int,
+    notes: Notes,
 ) -> tuple[Levels, tuple[str, ...], list[tuple[np.ndarray, Screen]]]:
-    """Cells and screen of each unit and of all together, of the same genes.
+    """Cells and screen of each unit and of all together, of the same genes; `lost` grows.
 
     Reading the cells of a unit can show that a gene, or the whole unit, is out: then all are read anew without it.
     """
-    step, lost, n_levels = compared.step, {}, len(levels.names)
     while True:
         genes, out = common_genes(step.screen.genes, levels.units, lost)
         _check_enough(genes, out, by)
@@ -110,9 +124,17 @@ def _screens(
                 lost.setdefault(unit.name, {}).update(dict.fromkeys(gone, _GONE))
         if failed:
             levels = _without(levels, failed, by, n_levels, notes)
-            lost = {name: genes for name, genes in lost.items() if name not in failed}
+            for name in failed:
+                lost.pop(name, None)
         elif all(screen.genes == genes for screen in screens):
             break
+    everything = np.logical_or.reduce([unit.cells for unit in levels.units]) & wanted
+    cells = [unit.cells & wanted for unit in levels.units]
+    return levels, genes, [*zip(cells, screens, strict=True), (everything, own.screen(everything))]
+
+
+def _tell(out: dict[str, str], notes: Notes) -> None:
+    """Note and log the perturbations that are out."""
     for gene, reason in out.items():
         notes.add("perturbations", f"{gene}: {reason}", 1)
     if out:
@@ -120,9 +142,6 @@ def _screens(
             f"{counted(len(out), 'perturbation')} left out in all levels, since some cannot tell of them: "
             f"{name_some(out)} (table 'skipped')"
         )
-    everything = np.logical_or.reduce([unit.cells for unit in levels.units]) & wanted
-    cells = [unit.cells & wanted for unit in levels.units]
-    return levels, genes, [*zip(cells, screens, strict=True), (everything, own.screen(everything))]
 
 
 def _positions(screen: Screen, genes: Sequence[str]) -> list[int]:
