@@ -24,6 +24,7 @@ KEYS = {
     "argen_stability": "stability",
     "argen_overidentification": "overidentification",
     "argen_check": "check",
+    "argen_compare": "comparison",
 }
 GETTERS = {
     "guides": ag.get.guides,
@@ -41,6 +42,7 @@ GETTERS = {
     "stability": ag.get.stability,
     "overidentification": ag.get.overidentification,
     "check": ag.get.check,
+    "comparison": ag.get.comparison,
     "shifts": ag.get.shifts,
 }
 KIND_OF = dict.fromkeys(("edges", "graph", "centrality", "decoupler_net"), "network") | dict.fromkeys(
@@ -64,6 +66,7 @@ def analysed(**options):
     ag.tl.argen_stability(adata, n_draws=5)
     ag.tl.argen_overidentification(adata, min_cells=10)
     ag.tl.argen_check(adata)
+    ag.tl.argen_compare(adata, by="batch")
     return adata
 
 
@@ -99,7 +102,7 @@ def test_what_each_was_made_from(done):
     for key in ("argen_dag", "argen_naive", "inspre", "argen_responder_effects"):
         assert made[key] == {"data": data, "descendants": step}
     diagnostics = ("argen_calibration", "argen_sensitivity", "argen_stability", "argen_overidentification")
-    for key in (*diagnostics, "argen_responders"):
+    for key in (*diagnostics, "argen_responders", "argen_compare"):
         assert made[key] == {"data": data, "descendants": step, "network": network}
 
 
