@@ -10,6 +10,7 @@ from ._graph import decoupler_net, graph
 from ._guides import guides
 from ._joint import fit, inclusion
 from ._modules import enrichment, modules
+from ._prediction import prediction
 from ._prior_overlap import prior_overlap
 from ._responders import regulated, regulators, responders
 from ._tables import edges, genes, pairs, perturbations, qc
@@ -33,6 +34,7 @@ __all__ = [
     "overidentification",
     "pairs",
     "perturbations",
+    "prediction",
     "prior_overlap",
     "qc",
     "regulated",

@@ -12,6 +12,7 @@ from ._enrichment import argen_enrichment
 from ._joint import argen_joint
 from ._modules import argen_modules
 from ._overidentification import argen_overidentification
+from ._predict import argen_predict
 from ._responders import argen_responders
 from ._sensitivity import argen_sensitivity
 from ._stability import argen_stability
@@ -28,6 +29,7 @@ __all__ = [
     "argen_modules",
     "argen_naive",
     "argen_overidentification",
+    "argen_predict",
     "argen_responders",
     "argen_sensitivity",
     "argen_stability",

@@ -80,6 +80,7 @@ KINDS = {
         "ag.tl.argen_compare",
         ("edges", "contrasts", "levels", "total_effects", "knockdowns", "designs", "skipped"),
     ),
+    "prediction": Kind("a prediction", "ag.tl.argen_predict", ("genes", "paths", "perturbations")),
     "simulation": Kind("a simulation", "ag.datasets.simulate", ("edges",)),
 }
 _PARTS = ("id", "made_from", "settings", "tables", "versions")

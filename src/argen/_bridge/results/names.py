@@ -24,7 +24,7 @@ _ENDS = ("source", "target")
 _GENES = ("source", "target", "gene", "perturbation", "earlier", "later", "group")
 _TEXTS = (
     "loop", "singular_because_of", "blocked_by", "perturbations", "genes", "what", "advice", "reason", "name",
-    "without", "lost_in", "found_in", "variation",
+    "without", "lost_in", "found_in", "variation", "path",
 )  # fmt: skip
 # Tables that name all genes of a result, and those that name them where there is none of these.
 _ALL = {"nodes": ("gene",), "genes": ("gene",)}

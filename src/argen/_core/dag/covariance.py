@@ -34,6 +34,8 @@ __all__ = [
     "first_stage_matrix",
     "first_stage_share",
     "first_stage_variance",
+    "influence_of",
+    "influence_of_regression",
     "invert",
     "own_variance",
     "quadratic_diagonal",
@@ -124,15 +126,18 @@ def first_stage_share(inverse: np.ndarray, candidates: np.ndarray, form: Reduced
     return quadratic_diagonal(rows, form.v, form.W, form.G)
 
 
-def separated_variance(solved: Solved) -> np.ndarray:
-    """Part of V(θ̂) that comes from groups without counts, whose coefficients are stand-ins for −∞; shape (m,)."""
-    own, inverse = solved.own, solved.inverse
-    rows = np.searchsorted(own.instruments, solved.candidates)
-    total = inverse**2 @ (own.v[rows] * own.separated[rows])
+def separated_variance(solved: Solved, rows: np.ndarray | None = None) -> np.ndarray:
+    """Part of V(θ̂) that comes from groups without counts, whose coefficients are stand-ins for −∞; shape (m,).
+
+    With `rows`, shape (R, m), that of the variance of the combinations `rows` θ̂, shape (R,).
+    """
+    own, inverse = solved.own, solved.inverse if rows is None else rows @ solved.inverse
+    at = np.searchsorted(own.instruments, solved.candidates)
+    total = inverse**2 @ (own.v[at] * own.separated[at])
     for form, theta in zip(solved.first, solved.coef, strict=True):
         if form.separated.any():
-            rows = spread(inverse, solved.candidates, form)
-            total += theta**2 * (rows[:, form.separated] ** 2 @ form.v[form.separated])
+            spread_rows = spread(inverse, solved.candidates, form)
+            total += theta**2 * (spread_rows[:, form.separated] ** 2 @ form.v[form.separated])
     return total
 
 
@@ -197,13 +202,19 @@ def _murphy_topel(
 
 def _stacked(solved: Solved, shares: FirstStageShares | None, influence: CellInfluence, map_: Map) -> np.ndarray:
     """Shape (m,); groups without counts enter with their stand-in variance."""
-    candidates, own, inverse = solved.candidates, solved.own, solved.inverse
-    weights = [
-        -theta * spread(inverse, candidates, form) for form, theta in zip(solved.first, solved.coef, strict=True)
-    ]
-    genes, forms = [solved.target, *candidates.tolist()], [own, *solved.first]
-    u = influence.combine(genes, forms, [spread(inverse, candidates, own), *weights], map_)
+    u = influence_of(solved, np.eye(len(solved.candidates)), influence, map_)
     return np.einsum("ij,ij->i", u, u) + separated_variance(solved)
+
+
+def influence_of(solved: Solved, rows: np.ndarray, influence: CellInfluence, map_: Map = map) -> np.ndarray:
+    """Influence of every cell on the combinations `rows` θ̂, shape (rows, n), cells by stratum.
+
+    L M⁻¹ u_i with L = `rows`, shape (R, m): what the cells do to the first stages is in it.
+    """
+    candidates, own, on_xi = solved.candidates, solved.own, rows @ solved.inverse
+    weights = [-theta * spread(on_xi, candidates, form) for form, theta in zip(solved.first, solved.coef, strict=True)]
+    genes, forms = [solved.target, *candidates.tolist()], [own, *solved.first]
+    return influence.combine(genes, forms, [spread(on_xi, candidates, own), *weights], map_)
 
 
 def _naive(solved: Solved, *_: object) -> np.ndarray:
@@ -228,15 +239,32 @@ def _stacked_of_regression(
     map_: Map,
 ) -> np.ndarray:
     """Diagonal of the joint sandwich, of the direct effects alone."""
-    own = regression.bread[: len(candidates)]
+    rows = np.eye(len(candidates))
+    u, separated = influence_of_regression(regression, rows, candidates, first_stages, influence, map_)
+    return np.einsum("ij,ij->i", u, u) + separated
+
+
+def influence_of_regression(
+    regression: "Regression",
+    rows: np.ndarray,
+    candidates: list[int],
+    first_stages: list[ReducedForm],
+    influence: CellInfluence,
+    map_: Map = map,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Influence of every cell on the combinations `rows` θ̂ of a fitted regression, shape (rows, n), cells by stratum.
+
+    Beside it what groups without counts add to their variance, shape (rows,).
+    """
+    own = rows @ regression.bread[: len(candidates)]
     weights = [-own @ C for C in regression.derivatives(first_stages)]
     u = influence.combine(candidates, first_stages, weights, map_)
     stage = regression.stage
     u[:, influence.place[stage.cell]] += np.stack([stage.x.matvec(row) for row in own]) * regression.inflated
-    variance = np.einsum("ij,ij->i", u, u)
+    separated = np.zeros(len(rows))
     for form, L in zip(first_stages, weights, strict=True):
-        variance += L**2 @ (form.v * form.separated)
-    return variance
+        separated += L**2 @ (form.v * form.separated)
+    return u, separated
 
 
 def _naive_of_regression(regression: "Regression", candidates: list[int], *_: object) -> np.ndarray:

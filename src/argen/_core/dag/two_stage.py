@@ -13,6 +13,7 @@ needed as a regressor, and only the instruments' block of V_k and C_k reaches θ
 Σ_i s_i s_i' with s_i = x₂(y − μ) − Σ_k C_k IF_k,i between the two A⁻¹, IF the influence of a cell on first stage k.
 """
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ from argen._core.screen import Screen
 if TYPE_CHECKING:
     import tabmat
 
-__all__ = ["Regression", "TwoStage", "fit_two_stage"]
+__all__ = ["Regression", "TwoStage", "fit_regression", "fit_two_stage", "loaded_single_threaded"]
 
 _NEGLIGIBLE = 1e-4  # decrement before the polishing step: a hundredth of a standard error
 
@@ -66,21 +67,37 @@ def fit_two_stage(
     map_
         Parallel map.
     """
+    with loaded_single_threaded():
+        regression, converged = fit_regression(screen, target, first_stages, phi=phi, hc3=hc3)
+        if regression is None:
+            return None
+        variance = covariance.of_regression(regression, candidates.tolist(), first_stages, influence, map_)
+    m = len(candidates)
+    return TwoStage(regression.theta[:m], np.sqrt(variance[:m]), converged)
+
+
+def loaded_single_threaded() -> AbstractContextManager:
+    """Hold the libraries of the regression to one thread: their sums hang on which of OpenMP's threads come first."""
     import glum  # noqa: F401 - its OpenMP has to be there before it is limited, as has tabmat's
 
-    shifts = np.zeros((screen.n_genes + 1, len(candidates)))  # m_k by group, 0 for baseline groups
+    return single_threaded()
+
+
+def fit_regression(
+    screen: Screen, target: int, first_stages: list[ReducedForm], *, phi: float = 0.0, hc3: bool = False
+) -> "tuple[Regression | None, bool]":
+    """The fitted second stage, None where the predicted expressions are collinear, and whether it converged.
+
+    To be called within :func:`loaded_single_threaded`.
+    """
+    shifts = np.zeros((screen.n_genes + 1, len(first_stages)))  # m_k by group, 0 for baseline groups
     for k, form in enumerate(first_stages):
         shifts[form.instruments, k] = form.effect
     stage = _second_stage(screen, target, shifts)
-    # tabmat's sandwich adds up what OpenMP's threads have in the order in which they finish.
-    with single_threaded():
-        if _is_collinear(stage.x, stage.depth):
-            return None
-        theta, mu, converged = _fit(stage, phi)
-        regression = Regression(stage, theta, mu, phi, hc3=hc3)
-        variance = covariance.of_regression(regression, candidates.tolist(), first_stages, influence, map_)
-    m = len(candidates)
-    return TwoStage(theta[:m], np.sqrt(variance[:m]), converged)
+    if _is_collinear(stage.x, stage.depth):
+        return None, False
+    theta, mu, converged = _fit(stage, phi)
+    return Regression(stage, theta, mu, phi, hc3=hc3), converged
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Predictions: what a user asks for, what the network and the screen say, as tables."""

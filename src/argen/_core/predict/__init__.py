@@ -1,0 +1,1 @@
+"""What a network predicts for perturbations, seen or not: effects, errors, paths."""
