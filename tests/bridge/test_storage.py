@@ -33,6 +33,7 @@ NEEDED = {  # arguments without which a function cannot be called, and what it i
     "argen_effects": {"gene": "A"},
     "regulators": {"gene": "A"},
     "regulated": {"perturbation": "A"},
+    "argen_predict": {"perturbations": ["A"]},
     "causalbench": {"perturbation_key": "gene", "control": "ctrl", "network": "self"},
 }
 OTHERS = {("pl", "argen_guides"), ("pl", "argen_compare")}  # that have the name of one in NEEDED

@@ -185,7 +185,8 @@ def _second_stage(screen: Screen, target: int, shifts: np.ndarray) -> _SecondSta
     covariates = np.column_stack([design.stratum_dummies[screen.stratum], design.numeric.T])[informative]
     blocks = [
         tabmat.DenseMatrix(dense[:, dense.any(axis=0)]),
-        tabmat.CategoricalMatrix(levels),
+        # A category with a single level gets the coefficient 0 from glum 3.4 with tabmat 4.2 on one thread.
+        tabmat.CategoricalMatrix(levels) if levels.any() else tabmat.DenseMatrix(np.ones((len(levels), 1))),
         tabmat.DenseMatrix(covariates[:, covariates.any(axis=0)]),
     ]
     x = tabmat.SplitMatrix([block for block in blocks if block.shape[1]])
