@@ -8,6 +8,8 @@ from ._evaluate import evaluate
 from ._gene_rnib import gene_rnib
 from ._prior import prior_overlap
 from ._split import hold_out
+from ._what_if import what_if
+from ._what_if_screen import what_if_screen
 
 __all__ = [
     "causalbench",
@@ -18,4 +20,6 @@ __all__ = [
     "gene_rnib",
     "hold_out",
     "prior_overlap",
+    "what_if",
+    "what_if_screen",
 ]

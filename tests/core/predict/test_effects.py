@@ -1,5 +1,7 @@
 """Predicted effects and the paths that carry them, against networkx and brute force."""
 
+from itertools import pairwise
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ def contributions(theta: np.ndarray, sources, shift, target: int) -> list[tuple[
     for source, size in zip(sources, shift, strict=True):
         paths = [[source]] if source == target else nx.all_simple_paths(graph, source, target)
         for path in paths:
-            product = size * np.prod([theta[a, b] for a, b in zip(path[:-1], path[1:], strict=True)])
+            product = size * np.prod([theta[a, b] for a, b in pairwise(path)])
             found.append((tuple(path), float(product)))
     return sorted(found, key=lambda one: (-abs(one[1]), len(one[0]), one[0]))
 
