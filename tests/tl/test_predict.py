@@ -1,5 +1,7 @@
-"""`tl.argen_predict`: numbers against refits without a cell, posterior draws, coverage; and what it refuses."""
+"""`tl.argen_predict`: numbers against refits without cells, posterior draws, coverage; and what it refuses."""
 
+import anndata as ad
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from argen._bridge.prediction.network import read_network
 from argen._bridge.results.searched import open_network
 from argen._core.predict.delta import influence_of_predictions
 from argen._core.predict.effects import predicted_effects
+from argen.errors import ArgenWarning, InputError, MissingResultError, StaleResultError
 
 DATA = {"perturbation_key": "perturbation", "depth": "depth", "n_jobs": 1}
 GENES = ["A", "B", "C", "D"]
@@ -82,15 +85,14 @@ FORBIDDEN = pd.DataFrame({"source": ["A", "B"], "target": ["D", "D"], "rule": "f
 
 
 @pytest.mark.parametrize(
-    "kwargs",
+    ("asked", "kwargs"),
     [
-        {},
-        {"first_stage": "shared", "closure": True, "edges_hc": "HC3"},
-        {"first_stage": "ancestors", "prior": FORBIDDEN},  # over-identified
+        (["A"], {}),
+        ({"A": 0.3, "B": "observed"}, {"first_stage": "shared", "closure": True, "edges_hc": "HC3"}),
+        (["A", "C"], {"first_stage": "ancestors", "prior": FORBIDDEN}),  # over-identified
     ],
 )
-@pytest.mark.parametrize("asked", [["A"], {"A": 0.3, "B": "observed"}])
-def test_influences_are_what_leaving_cells_out_changes(kwargs, asked):
+def test_influences_are_what_leaving_cells_out_changes(asked, kwargs):
     """A prediction without some cells is, to first order, what it was less the influence of these cells."""
     adata, data = simulated(3), DATA | kwargs
     ag.tl.argen_dag(adata, **data)
@@ -99,7 +101,7 @@ def test_influences_are_what_leaving_cells_out_changes(kwargs, asked):
     by_cell, se = influence(adata, asked, data)
     np.testing.assert_allclose(whole.loc[GENES, "se"], se)
     np.testing.assert_allclose(np.sqrt((by_cell**2).sum(axis=1)), se)
-    n_groups, rng = 20, np.random.default_rng(0)
+    n_groups, rng = 12, np.random.default_rng(0)
     group = np.empty(adata.n_obs, dtype=int)
     for label in adata.obs["perturbation"].unique():  # every group loses the same share of every perturbation
         cells = np.flatnonzero(adata.obs["perturbation"] == label)
@@ -113,11 +115,260 @@ def test_influences_are_what_leaving_cells_out_changes(kwargs, asked):
             found = predicted(part, asked, intervals=False)["effect"]
             changes.append((whole["effect"] - found)[GENES])
             expected.append(by_cell[:, group == g].sum(axis=1))
-    assert len(changes) >= 10
+    assert len(changes) >= 8
     changes, expected = np.array(changes), np.array(expected)
     for j in range(1, 4):
         slope = (changes[:, j] @ expected[:, j]) / (expected[:, j] @ expected[:, j])
         assert np.corrcoef(changes[:, j], expected[:, j])[0, 1] > 0.99
-        # A twentieth of the cells is left out: what remains weighs 20/19, and influences of residuals over 1 − leverage
+        # A twelfth of the cells is left out: what remains weighs 12/11, and influences of residuals over 1 − leverage
         # are larger by about 1/80.
-        assert slope == pytest.approx(20 / 19, abs=0.08)
+        assert slope == pytest.approx(12 / 11, abs=0.1)
+
+
+def test_responders_have_the_errors_of_all_stages():
+    """Without a group of cells the prediction of a responder changes by the influence of these cells, to first order.
+
+    Held against the whole: the jackknife over 24 groups has a relative error of 1 / √48.
+    """
+    dag = pd.concat([DIAMOND, pd.DataFrame({"source": ["B", "C"], "target": ["R", "R"], "weight": [0.6, -0.7]})])
+    adata = simulated(5, dag, [*GENES, "R"], perturbations=GENES)
+    adata.obs["batch"] = pd.Categorical(np.arange(adata.n_obs) % 3)
+    data = DATA | {"covariates": ["batch"], "perturbations": GENES}
+
+    def found(part, **kwargs):
+        ag.tl.argen_dag(part, **data, alpha=0.5)
+        ag.tl.argen_responders(part, alpha=0.5)
+        assert len(ag.get.responders(part)) >= 2
+        return predicted(part, {"A": "observed", "B": 0.5}, **kwargs)
+
+    whole = found(adata)
+    assert whole.loc["R", "kind"] == "responder"
+    n_groups, rng = 24, np.random.default_rng(0)
+    group = np.empty(adata.n_obs, dtype=int)
+    for label in adata.obs["perturbation"].unique():
+        cells = np.flatnonzero(adata.obs["perturbation"] == label)
+        group[cells] = rng.permutation(np.arange(len(cells)) % n_groups)
+    values = []
+    for g in range(n_groups):
+        part = adata[group != g].copy()
+        for key in [key for key in part.uns if key.startswith("argen")]:
+            del part.uns[key]
+        del part.varm["argen_responders"]
+        values.append(found(part, intervals=False).loc["R", "effect"])
+    jackknife = np.sqrt((n_groups - 1) / n_groups * np.sum((np.array(values) - np.mean(values)) ** 2))
+    assert whole.loc["R", "se"] == pytest.approx(jackknife, rel=3 / np.sqrt(2 * n_groups))
+
+
+def test_paths_add_up_and_flags_speak(screen):
+    result = ag.tl.argen_predict(screen, {"A": 0.01, "C": 3.0}, n_paths=1, copy=True)
+    genes = ag.get.prediction(result).set_index("gene")
+    paths = ag.get.prediction(result, table="paths")
+    assert (paths["rank"] == 1).all()
+    for path in paths.itertuples():
+        assert path.contribution + path.others == pytest.approx(genes.loc[path.gene, "effect"])
+        assert path.path.split(" → ")[0] == path.source
+        assert path.path.split(" → ")[-1] == path.gene
+        assert path.share == pytest.approx(path.contribution / genes.loc[path.gene, "effect"])
+    assert genes.loc["D", "n_paths"] == 3  # A → B → C → D, A → C → D, C → D
+    assert genes.loc["C", "direct"]
+    assert not genes.loc["A", "direct"]
+    asked = ag.get.prediction(result, table="perturbations").set_index("gene")
+    assert asked.loc["A", "flags"] == "beyond what the screen saw; combination not used"
+    assert asked.loc["C", "flags"] == "opposite to what the screen saw; combination not used"
+    assert "beyond the effects seen" in genes.loc["B", "flags"]
+    result = ag.tl.argen_predict(screen, "D", copy=True)
+    genes = ag.get.prediction(result).set_index("gene")
+    assert genes.loc[["A", "B", "C"], "flags"].eq("no path").all()
+    assert genes.loc[["A", "B", "C"], "effect"].eq(0).all()
+
+
+def test_held_genes_do_not_follow_their_parents(screen):
+    free, held = (predicted(screen, {"A": 0.5, "C": 0.5}, hold=h) for h in (False, ["C"]))
+    assert held.loc["C", "effect"] == pytest.approx(np.log(0.5))
+    assert held.loc["C", "se"] == 0
+    coef = ag.get.edges(screen).set_index(["source", "target"])["coef"]
+    assert held.loc["D", "effect"] == pytest.approx(np.log(0.5) * coef["C", "D"])
+    assert free.loc["C", "effect"] < held.loc["C", "effect"]
+    both = predicted(screen, {"A": 0.5, "C": 0.5}, hold=True)
+    pd.testing.assert_frame_equal(both, held)
+    blocked = predicted(screen, {"A": 0.5, "C": 1}, hold="C")
+    assert blocked.loc["D", "effect"] == 0
+    assert blocked.loc["B", "effect"] == pytest.approx(np.log(0.5) * coef["A", "B"])
+
+
+@pytest.fixture(scope="module")
+def joint():
+    adata = simulated(1)
+    ag.tl.argen_joint(adata, **DATA, chains=8)
+    return adata
+
+
+def test_a_joint_network_predicts_from_its_draws(joint):
+    found = predicted(joint, {"A": "observed", "B": 0.5}, network="argen_joint")
+    strengths = joint.uns["argen_joint"]["tables"]["strengths"].set_index("perturbation")
+    # The knock-down's mean and standard error over the draws are near those of the full information: a quarter, for 240
+    # draws that hang together.
+    assert found.loc["A", "effect"] == pytest.approx(strengths.loc["A", "tau"], abs=strengths.loc["A", "tau_se"])
+    assert found.loc["A", "se"] == pytest.approx(strengths.loc["A", "tau_se"], rel=0.25)
+    through = predicted(joint, {"A": "observed", "B": 0.5}, network="argen_joint", intervals=False)
+    assert through["se"].isna().all()
+    np.testing.assert_allclose(found["effect"], through["effect"].reindex(found.index), atol=0.15)
+    again = predicted(joint, {"A": "observed", "B": 0.5}, network="argen_joint", n_jobs=2)
+    pd.testing.assert_frame_equal(found, again)
+    inside = (found["ci_low"] <= found["effect"]) & (found["effect"] <= found["ci_high"])
+    assert inside[found["se"].notna()].all()
+
+
+def test_draws_are_the_networks_that_the_search_averaged(joint):
+    """Inclusion is the mean over conditionals, draws are what was drawn: near each other where it is 0 or 1."""
+    from argen._bridge.results.steps import read_step
+    from argen._core.descendants.prior import no_prior
+    from argen._core.joint.sums import group_sums
+    from argen._core.joint.table import effect_table
+    from argen._core.predict.draws import draw_networks
+
+    table = effect_table(group_sums(read_step(joint, "argen_descendants").screen))
+    draws = draw_networks(table, no_prior(4), chains=8, seed=0, shifts=True)
+    share = np.mean([[chain.theta(s) != 0 for s in range(len(chain.tau))] for chain in draws], axis=(0, 1))
+    inclusion = ag.get.inclusion(joint).loc[GENES, GENES].to_numpy()
+    certain = np.abs(inclusion - 0.5) > 0.45
+    np.testing.assert_allclose(share[certain], inclusion[certain], atol=0.1)
+    assert certain.sum() >= 10
+
+
+def test_other_networks_have_no_errors(screen):
+    adata = screen.copy()
+    ag.tl.inspre(adata)
+    found = predicted(adata, ["A"], network="inspre")
+    assert found["se"].isna().all()
+    assert np.isfinite(found["effect"]).all()
+    theta = adata.varp["inspre"].toarray()
+    order = [adata.var_names.get_loc(gene) for gene in GENES]
+    theta = theta[np.ix_(order, order)]
+    response = np.linalg.inv(np.eye(4) - theta)
+    expected = found.loc["A", "effect"] * response[0] / response[0, 0]
+    np.testing.assert_allclose(found.loc[GENES, "effect"], expected, atol=1e-12)
+    ag.tl.argen_naive(adata)
+    with pytest.warns(ArgenWarning, match=r"units of the logarithm of counts \+ 1"):
+        ag.tl.argen_predict(adata, ["A"], network="argen_naive")
+
+
+def test_cycles_that_do_not_die_down_are_refused(screen):
+    adata = screen.copy()
+    ag.tl.inspre(adata)
+    edges = adata.uns["inspre"]["tables"]["edges"]
+    loop = ((edges["source"] == "A") & (edges["target"] == "B")) | ((edges["source"] == "B") & (edges["target"] == "A"))
+    adata.uns["inspre"]["tables"]["edges"] = edges.assign(
+        coef=edges["coef"].where(~loop, 1.1), selected=edges["selected"] | loop
+    )
+    with pytest.raises(InputError, match=r"cycles whose effects do not die down .spectral radius"):
+        ag.tl.argen_predict(adata, ["A"], network="inspre")
+
+
+@pytest.mark.parametrize(
+    ("asked", "options", "words"),
+    [
+        ({}, {}, "perturbations is empty"),
+        ({"Z": 0.2}, {}, "not in the network of .*'Z'.*Its genes are A, B, C, D"),
+        ({"A": 0}, {}, "A level of 0 has no logarithm"),
+        ({"A": -1.0}, {}, "a number above 0"),
+        ({"A": True}, {}, "a number above 0"),
+        ({"A": np.inf}, {}, "a number above 0"),
+        ({"A": "seen"}, {}, "or 'observed'"),
+        ({"A": 1.0}, {}, "A fold of 1 changes nothing: A"),
+        (3, {}, "give a mapping such as"),
+        ([1, 2], {}, "give a mapping such as"),
+        (["A"], {"hold": ["B"]}, "not among the perturbations: B"),
+        (["A"], {"hold": 3}, "give True, False, or names"),
+        (["A"], {"key_added": "argen_dag"}, "would overwrite the network"),
+        (["A"], {"key_added": "argen_descendants"}, "holds a descendant step"),
+        (["A"], {"n_paths": -1}, "n_paths"),
+        (["A"], {"intervals": "yes"}, "intervals"),
+    ],
+)
+def test_bad_input(screen, asked, options, words):
+    before = dict(screen.uns)
+    with pytest.raises(InputError, match=words):
+        ag.tl.argen_predict(screen, asked, **options)
+    assert dict(screen.uns) == before
+
+
+def test_missing_and_stale(screen):
+    with pytest.raises(MissingResultError, match="argen_dag"):
+        ag.tl.argen_predict(simulated(), ["A"])
+    with pytest.raises(MissingResultError, match="argen_predict"):
+        ag.get.prediction(screen)
+    adata = screen.copy()
+    ag.tl.argen_predict(adata, ["A"])
+    changed = adata.copy()
+    changed.obs["depth"] *= np.linspace(1, 2, adata.n_obs)
+    with pytest.raises(StaleResultError):
+        ag.tl.argen_predict(changed, ["A"])
+    ag.tl.argen_predict(changed, ["A"], intervals=False)  # coefficients alone
+    ag.tl.argen_dag(adata, alpha=0.2)
+    with pytest.warns(ArgenWarning, match="older network"):
+        ag.get.prediction(adata)
+
+
+def test_survives_files(screen, tmp_path):
+    adata = ag.tl.argen_predict(screen, {"A": 0.5, "B": "observed"}, copy=True)
+    for name, write, read in (("x.h5ad", "write_h5ad", ad.read_h5ad), ("x.zarr", "write_zarr", ad.read_zarr)):
+        getattr(adata, write)(tmp_path / name)
+        back = read(tmp_path / name)
+        for table in ("genes", "paths", "perturbations"):
+            pd.testing.assert_frame_equal(
+                ag.get.prediction(adata, table=table), ag.get.prediction(back, table=table), check_dtype=False
+            )
+        assert ag.pl.argen_predict(back, show=False) is not None
+        plt.close("all")
+
+
+def test_names_and_modalities(screen):
+    adata = screen.copy()
+    adata.var["symbol"] = [f"sym{gene}" for gene in adata.var_names]
+    asked = {"symA": 0.5, "B": "observed"}
+    ag.tl.argen_predict(adata, asked, gene_symbols="symbol")
+    shown = ag.get.prediction(adata, gene_symbols="symbol", table="paths")
+    assert shown["path"].str.match(r"^sym[A-D]( → sym[A-D])*$").all()
+    pd.testing.assert_frame_equal(
+        predicted(screen, {"A": 0.5, "B": "observed"}), ag.get.prediction(adata).set_index("gene")
+    )
+    with pytest.raises(InputError, match="names 'A' twice"):
+        ag.tl.argen_predict(adata, {"A": 0.5, "symA": 0.4}, gene_symbols="symbol")
+    with pytest.warns(ArgenWarning, match="1 of the 4 genes"):
+        assert "D" not in set(ag.get.prediction(adata[:, adata.var_names != "D"].copy())["gene"])
+
+
+def test_the_fit_of_a_two_stage_network(screen):
+    table = ag.get.fit(screen, key="argen_dag").set_index(["source", "target"])
+    for gene in ("A", "B"):
+        found = predicted(screen, [gene], intervals=False)
+        np.testing.assert_allclose(table.loc[gene].loc[GENES, "predicted"], found.loc[GENES, "effect"], atol=1e-12)
+        np.testing.assert_allclose(table.loc[gene].loc[GENES, "observed"], found.loc[GENES, "observed"], atol=1e-12)
+    assert ag.pl.argen_fit(screen, key="argen_dag", show=False) is not None
+    plt.close("all")
+
+
+@pytest.mark.slow
+def test_intervals_cover_the_truth():
+    """95 % intervals of what is reached, in 60 screens: within three Monte-Carlo standard errors of .95."""
+    rows = {"argen_dag": [], "argen_joint": []}
+    for seed in range(60):
+        adata = simulated(100 + seed, n_confounders=1, confounder_effect=(-0.4, 0.4))
+        truth = pd.DataFrame(adata.varp["truth"].toarray(), adata.var_names, adata.var_names).loc[GENES, GENES]
+        reach = np.linalg.inv(np.eye(4) - truth.to_numpy())
+        expected = pd.Series(np.array([-1.3, 0, 0, np.log(1.5)]) @ reach, GENES)
+        ag.tl.argen_dag(adata, **DATA)
+        ag.tl.argen_joint(adata, chains=8)
+        for key, covered in rows.items():
+            edges = ag.get.edges(adata, key=key)
+            if len(edges) != 4:
+                continue  # the interval takes the edges for known
+            found = predicted(adata, {"A": "observed", "D": 1.5}, network=key).loc[["B", "C"]]
+            covered.append(
+                ((found["ci_low"] <= expected[["B", "C"]]) & (expected[["B", "C"]] <= found["ci_high"])).mean()
+            )
+    for key, covered in rows.items():
+        assert len(covered) >= 30, key
+        mc_error = max(np.std(covered), 0.1) / np.sqrt(len(covered))
+        assert np.mean(covered) == pytest.approx(0.95, abs=3 * mc_error), key

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from argen._bridge.modality import takes_mudata
+from argen._bridge.prediction.network import fit_of_network
 from argen._bridge.results.entries import Entry, read_entry
 from argen._bridge.results.names import ShownNames
 from argen.errors import InputError
@@ -69,29 +70,42 @@ def inclusion(adata: "AnnData | MuData", *, key: str = "argen_joint", gene_symbo
 
 @takes_mudata
 def fit(adata: "AnnData | MuData", *, key: str = "argen_joint", gene_symbols: str | None = None) -> pd.DataFrame:
-    """Total effects as they were observed, and as the joint network has them.
+    r"""Total effects as the screen saw them, and as the network has them.
 
     Parameters
     ----------
     adata
-        After :func:`argen.tl.argen_joint`.
+        After :func:`argen.tl.argen_joint`, :func:`argen.tl.argen_dag`, or another search.
     key
-        Name of the result.
+        Name of the network.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
 
     Returns
     -------
     One row per perturbation and gene, own genes included, the worst explained first: ``source``, ``target``,
-    ``observed`` and ``predicted`` (natural log fold changes), ``residual`` (in standard deviations). Perturbations that
-    do not move their own gene are not explained and have no rows, nor have genes that `adata` no longer holds.
+    ``observed`` and ``predicted`` (natural log fold changes), ``residual`` (in standard deviations). Genes that `adata`
+    no longer holds have no rows.
+
+    Of a joint network these are what its search fitted: the table with its offsets. Perturbations that do not move
+    their own gene are not explained and have no rows. Of other networks ``observed`` is the effect of
+    :func:`argen.get.pairs`, ``predicted`` the observed knock-down times :math:`(I - \Theta)^{-1}` with the selected
+    edges, and ``residual`` their difference in standard errors of the observed effect alone: knock-downs are explained
+    by themselves, and direct effects come from the same data. Pairs without a standard error have no residual and
+    stand last.
 
     Raises
     ------
     argen.errors.MissingResultError
         No network under `key`.
+    argen.errors.StaleResultError
+        The descendant step of a network that is not joint is gone.
     argen.errors.InputError
-        A network of another method, which explains no table.
+        The cycles of the network do not die down, so that it predicts nothing.
+
+    See Also
+    --------
+    argen.tl.argen_predict : predictions for any perturbations, with intervals.
 
     Examples
     --------
@@ -101,8 +115,9 @@ def fit(adata: "AnnData | MuData", *, key: str = "argen_joint", gene_symbols: st
     >>> bool(ag.get.fit(adata)["residual"].abs().is_monotonic_decreasing)
     True
     """
-    entry = _joint(adata, key)
-    table = ShownNames(adata, entry, gene_symbols).table(entry.tables["fit"])
+    entry = read_entry(adata, key, "network", function="ag.tl.argen_joint")
+    stored = entry.tables["fit"] if entry.settings["method"] == "joint" else fit_of_network(adata, key)
+    table = ShownNames(adata, entry, gene_symbols).table(stored)
     worst = table["residual"].abs().sort_values(ascending=False, kind="stable").index
     return table.loc[worst].reset_index(drop=True)
 

@@ -14,6 +14,7 @@ from ._interactive import argen_interactive
 from ._modules import argen_modules
 from ._network import argen_network
 from ._perturbations import argen_perturbations
+from ._predict import argen_predict
 from ._responders import argen_responders
 from ._shifts import argen_shifts
 from ._sign_check import argen_sign_check
@@ -34,6 +35,7 @@ __all__ = [
     "argen_modules",
     "argen_network",
     "argen_perturbations",
+    "argen_predict",
     "argen_responders",
     "argen_shifts",
     "argen_sign_check",

@@ -36,7 +36,7 @@ def argen_fit(
     ax: "Axes | None" = None,
     show: bool | None = None,
 ) -> "Axes | None":
-    """Draw every total effect as it was observed against what the joint network predicts.
+    """Draw every total effect as it was observed against what the network predicts.
 
     On the diagonal the network explains what a perturbation does to a gene. Purple diamonds are more than four standard
     deviations off: feedback, an effect that no gene of the network carries, or an unusual perturbation. The worst have
@@ -45,9 +45,9 @@ def argen_fit(
     Parameters
     ----------
     adata
-        After :func:`argen.tl.argen_joint`.
+        After :func:`argen.tl.argen_joint`, :func:`argen.tl.argen_dag`, or another search.
     key
-        Name of the result.
+        Name of the network.
     gene_symbols
         Column of ``var`` with the names of genes to show. Default: that of the descendant step, else ``var_names``.
     ax
@@ -63,8 +63,10 @@ def argen_fit(
     ------
     argen.errors.MissingResultError
         No network under `key`.
+    argen.errors.StaleResultError
+        The descendant step of a network that is not joint is gone.
     argen.errors.InputError
-        A network of another method, which explains no table.
+        The cycles of the network do not die down, so that it predicts nothing.
 
     See Also
     --------

@@ -11,7 +11,7 @@ from argen._bridge.responders.stored import read_responders, responders_of
 from argen._bridge.responders.total import family_of, total_key
 from argen._bridge.results.entries import Entry, find_entry, read_entry
 from argen._bridge.results.joint import LOOP, UNSTABLE
-from argen._bridge.results.network import step_of_network
+from argen._bridge.results.network import step_key_of_network, step_of_network
 from argen._bridge.results.pairs import all_pairs, positions
 from argen._bridge.validate import name_some
 from argen._core.predict.effects import spectral_radius
@@ -20,7 +20,7 @@ from argen.errors import InputError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["Leaves", "SeenEffects", "StoredNetwork", "read_leaves", "read_network"]
+__all__ = ["Leaves", "SeenEffects", "StoredNetwork", "fit_of_network", "read_leaves", "read_network"]
 
 # Findings on edges that a prediction through them carries along.
 WEAK = "weak edge"
@@ -137,6 +137,29 @@ def read_leaves(adata: "AnnData", network: StoredNetwork, responders: object) ->
     se = np.zeros(theta.shape)
     se[_places(edges, network.nodes, genes)] = edges["se"].to_numpy(float)
     return Leaves(entry, genes, theta, se, findings, _seen_on_leaves(adata, network, genes))
+
+
+def fit_of_network(adata: "AnnData", key: str) -> pd.DataFrame:
+    """Total effects that the screen saw, and those that a network has for the same perturbations, pair by pair."""
+    step_key_of_network(adata, key)  # raises where the step is gone
+    network = read_network(adata, key)
+    response = np.linalg.inv(np.eye(len(network.nodes)) - network.theta)
+    # Without cycles the diagonal is 1; round them a knock-down is what it came to in the end.
+    predicted = network.tau[:, None] * response / np.diag(response)[:, None] + 0.0  # no negative zeros
+    seen = network.seen
+    source, target = np.nonzero(np.isfinite(seen.effect) & np.isfinite(predicted))
+    at = (source, target)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        residual = (seen.effect[at] - predicted[at]) / seen.se[at]
+    return pd.DataFrame(
+        {
+            "source": np.array(network.nodes, dtype=object)[source],
+            "target": np.array(network.nodes, dtype=object)[target],
+            "observed": seen.effect[at],
+            "predicted": predicted[at],
+            "residual": np.where(np.isfinite(residual), residual, np.nan),
+        }
+    )
 
 
 def _places(edges: pd.DataFrame, nodes: Sequence[str], targets: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -160,14 +160,17 @@ def by_draws(
     held, spread = given.position[given.held], _spread_of_errors(network)
     found = predictions_of_draws(draws, given.position, given.alone, given.observed, held, spread)
     effect = found.mean
-    nodes = Estimates(effect, found.se, *found.interval())
+    # What no network of any draw reaches has no interval, as with other networks.
+    unreached = (found.values == 0.0).all(axis=0)
+    se, low, high = (np.where(unreached, np.nan, part) for part in (found.se, *found.interval()))
+    nodes = Estimates(effect, se, low, high)
     if leaves is None:
         return nodes, None
     # Coefficients of a responder are taken to be independent of the network and of each other.
     covariance = found.covariance(np.arange(len(effect)))
     square = effect**2 + np.diag(covariance)
     variance = np.einsum("kr,kl,lr->r", leaves.theta, covariance, leaves.theta) + square @ leaves.se**2
-    se = np.where((leaves.theta != 0).any(axis=0), np.sqrt(variance), np.nan)
+    se = np.where(variance > 0, np.sqrt(variance), np.nan)
     return nodes, Estimates.normal(effect @ leaves.theta, se)
 
 

@@ -126,24 +126,29 @@ class DrawnPredictions:
         return self.spread * np.sqrt(self.weight @ (self.values - self.mean) ** 2)
 
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
-        """Ends of the 95 % interval, quantiles of the draws, their distance from the mean enlarged; shape (p,) each."""
+        """Ends of the 95 % interval, shape (p,) each.
+
+        Quantiles of the draws, their distance from the median enlarged; the mean of a rare effect, which the quantiles
+        do not see, is inside.
+        """
         tail, mean = (1.0 - LEVEL) / 2.0, self.mean
         order = np.argsort(self.values, axis=0, kind="stable")
-        ends = []
-        for share in (tail, 1.0 - tail):
-            columns = [self._quantile(self.values[o, j], self.weight[o], share) for j, o in enumerate(order.T)]
-            ends.append(mean + self.spread * (np.array(columns) - mean))
-        return ends[0], ends[1]
+        low, middle, high = (
+            np.array([_quantile(self.values[o, j], self.weight[o], share) for j, o in enumerate(order.T)])
+            for share in (tail, 0.5, 1.0 - tail)
+        )
+        low, high = (middle + self.spread * (end - middle) for end in (low, high))
+        return np.minimum(low, mean), np.maximum(high, mean)
 
     def covariance(self, columns: np.ndarray) -> np.ndarray:
         """Of the predictions of some genes, enlarged; shape (columns, columns)."""
         off = self.values[:, columns] - self.mean[columns]
         return self.spread**2 * (off * self.weight[:, None]).T @ off
 
-    @staticmethod
-    def _quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
-        """Of sorted values: linear between the middles of their weights."""
-        return float(np.interp(share, np.cumsum(weight) - weight / 2.0, values))
+
+def _quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
+    """Of sorted values: linear between the middles of their weights."""
+    return float(np.interp(share, np.cumsum(weight) - weight / 2.0, values))
 
 
 def predictions_of_draws(
