@@ -125,6 +125,23 @@ def test_influences_are_what_leaving_cells_out_changes(asked, kwargs):
         assert slope == pytest.approx(12 / 11, abs=0.1)
 
 
+def test_one_edge_has_its_own_error():
+    """Through a single edge a fold f has the error |log f| times that of the edge, whatever else is a candidate."""
+    dag = pd.concat([DIAMOND, pd.DataFrame({"source": ["B", "C"], "target": ["R", "R"], "weight": [0.6, -0.7]})])
+    adata = simulated(5, dag, [*GENES, "R"], perturbations=GENES)
+    ag.tl.argen_dag(adata, **DATA, covariance="stacked", edges_hc="HC3")
+    ag.tl.argen_responders(adata)
+    edges = ag.get.edges(adata, responders=True).set_index(["source", "target"])
+    for source, target in (("A", "B"), ("B", "C"), ("C", "D"), ("C", "R")):
+        found = predicted(adata, {source: 0.4})
+        assert found.loc[target, "se"] == pytest.approx(abs(np.log(0.4)) * edges.loc[(source, target), "se"])
+        assert found.loc[target, "direct"]
+    assert found.loc["R", "kind"] == "responder"
+    without = predicted(adata, {"C": 0.4}, responders=False)
+    assert "R" not in without.index
+
+
+@pytest.mark.slow
 def test_responders_have_the_errors_of_all_stages():
     """Without a group of cells the prediction of a responder changes by the influence of these cells, to first order.
 
