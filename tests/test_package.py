@@ -33,7 +33,7 @@ LAYERS = {
     "datasets": {"argen", "errors", "_core", "_bridge"},
     "pl": {"argen", "errors", "_bridge", "get"},
     "io": {"argen", "errors", "_bridge", "get", "pl"},
-    "metrics": {"errors", "_core", "_bridge", "get"},
+    "metrics": {"errors", "_core", "_bridge", "tl", "get"},
     "baselines": {"errors", "_core", "_bridge", "tl", "get"},
     "_report": {"argen", "errors", "_bridge", "get", "pl"},
     "cli": {"argen", "errors", "_bridge", "_report", "pp", "tl", "get", "pl", "io", "metrics", "datasets", "baselines"},

@@ -36,7 +36,12 @@ NEEDED = {  # arguments without which a function cannot be called, and what it i
     "argen_predict": {"perturbations": ["A"]},
     "causalbench": {"perturbation_key": "gene", "control": "ctrl", "network": "self"},
 }
-OTHERS = {("pl", "argen_guides"), ("pl", "argen_compare")}  # that have the name of one in NEEDED
+OTHERS = {
+    ("pl", "argen_guides"),
+    ("pl", "argen_compare"),
+    ("pl", "argen_predict"),
+    ("pl", "argen_enrichment"),
+}  # that have the name of one in NEEDED
 MODULES = {"pp": ag.pp, "tl": ag.tl, "get": ag.get, "pl": ag.pl, "io": ag.io}
 
 
@@ -47,6 +52,7 @@ def functions(*modules):
         for name in MODULES[module].__all__:
             function = getattr(MODULES[module], name)
             if next(iter(inspect.signature(function).parameters), "") in ("adata", "data"):
+                how = {} if (module, name) in OTHERS else NEEDED.get(name, {})
                 how = {} if (module, name) in OTHERS else NEEDED.get(name, {})
                 found.append(pytest.param(function, how, id=f"{module}.{name}"))
     return found

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from argen._bridge.intervals import interval_95
 from argen._bridge.modality import takes_mudata
 from argen._bridge.validate import check_count, counted, name_some
-from argen._core.normal import Z_95
 from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._axes import on_paper, plain
@@ -138,7 +138,7 @@ def _draw_predicted(ax: "Axes", rows: pd.DataFrame, marker: str) -> None:
 
 def _draw_observed(ax: "Axes", rows: pd.DataFrame) -> None:
     known = rows[rows["observed"].notna()]
-    half = (Z_95 * known["observed_se"]).fillna(0.0)
+    half = (interval_95(0.0, known["observed_se"])[1]).fillna(0.0)
     ax.errorbar(
         known["observed"], known.index - _ASIDE, xerr=half, fmt="D", color=style.NOTE_COLOR, markersize=2.8,
         markerfacecolor="white", markeredgewidth=0.8, linewidth=0.6, zorder=1,

@@ -116,7 +116,8 @@ def argen_predict(  # noqa: PLR0913
         one, scaled to their sizes and added up), ``observed_se``, ``flags``: ``"weak edge"``, ``"loop, direction
         undetermined"`` or ``"unstable"`` (an edge with that finding is on a path to it), ``"beyond the effects seen"``
         (1.5 times larger than any effect of the screen on this gene), ``"no path"`` (nothing that is perturbed reaches
-        it: the network says no change).
+        it: the network says no change), ``"edges not selected"`` (only networks of the draws reach it, through edges
+        that are not among the selected ones).
     ``paths``
         The paths of selected edges that carry most: ``gene``, ``rank``, ``source``, ``path``, ``n_edges``,
         ``contribution`` (shift times the coefficients along it), ``share`` of the effect through selected edges,

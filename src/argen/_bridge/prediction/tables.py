@@ -14,7 +14,7 @@ from argen._core.predict.paths import Path, best_paths, number_of_paths
 __all__ = ["KINDS_OF_GENES", "genes_table", "paths_table"]
 
 KINDS_OF_GENES = PERTURBED, NODE, RESPONDER = ("perturbed", "node", "responder")
-NO_PATH, BEYOND_SEEN = "no path", "beyond the effects seen"
+NO_PATH, NOT_SELECTED, BEYOND_SEEN = "no path", "edges not selected", "beyond the effects seen"
 
 
 def genes_table(
@@ -35,7 +35,7 @@ def genes_table(
             _direct(effects, len(network.nodes)),
             _paths_within(effects, len(network.nodes)),
             _added_up(given, network.seen, len(network.nodes)),
-            _flags(network.findings, effects, nodes.effect, network.seen, perturbed),
+            _flags(network.findings, effects, nodes, network.seen, perturbed),
         )
     ]
     if leaves is not None:
@@ -50,7 +50,7 @@ def genes_table(
                 (acting[effects.sources] != 0).any(axis=0),
                 n_paths,
                 _added_up(given, leaves.seen, len(leaves.genes)),
-                _leaf_flags(network, leaves, effects, on_leaves.effect),
+                _leaf_flags(network, leaves, effects, on_leaves),
             )
         )
     table = pd.concat(parts, ignore_index=True)
@@ -126,20 +126,25 @@ def _on_the_way(mask: np.ndarray, effects: Effects, below: np.ndarray) -> np.nda
 def _flags(
     findings: dict[str, np.ndarray],
     effects: Effects,
-    effect: np.ndarray,
+    found: Estimates,
     seen: SeenEffects | None,
     perturbed: np.ndarray,
 ) -> list[str]:
-    p = len(effect)
+    p = len(found.effect)
     below, reached = _below(effects, p), np.zeros(p, dtype=bool)
     reached[effects.reached] = True
     masks = {name: _on_the_way(mask, effects, below) for name, mask in findings.items()}
-    masks[BEYOND_SEEN] = _beyond(effect, seen) & ~perturbed
-    masks[NO_PATH] = ~reached
-    return _joined(masks)
+    masks[BEYOND_SEEN] = _beyond(found.effect, seen) & ~perturbed
+    return _joined(masks | _unreached(~reached, found))
 
 
-def _leaf_flags(network: StoredNetwork, leaves: Leaves, effects: Effects, effect: np.ndarray) -> list[str]:
+def _unreached(unreached: np.ndarray, found: Estimates) -> dict[str, np.ndarray]:
+    """Genes to which no path of selected edges leads; draws of a joint network may have others."""
+    drawn = unreached & np.isfinite(found.se)
+    return {NOT_SELECTED: drawn, NO_PATH: unreached & ~drawn}
+
+
+def _leaf_flags(network: StoredNetwork, leaves: Leaves, effects: Effects, found: Estimates) -> list[str]:
     p = len(network.nodes)
     below, reached = _below(effects, p), np.zeros(p, dtype=bool)
     reached[effects.reached] = True
@@ -148,9 +153,8 @@ def _leaf_flags(network: StoredNetwork, leaves: Leaves, effects: Effects, effect
     for name, mask in network.findings.items():
         above = _on_the_way(mask, effects, below)
         masks[name] = (acting & (above[:, None] | leaves.findings[name])).any(axis=0)
-    masks[BEYOND_SEEN] = _beyond(effect, leaves.seen)
-    masks[NO_PATH] = ~acting.any(axis=0)
-    return _joined(masks)
+    masks[BEYOND_SEEN] = _beyond(found.effect, leaves.seen)
+    return _joined(masks | _unreached(~acting.any(axis=0), found))
 
 
 def _beyond(effect: np.ndarray, seen: SeenEffects | None) -> np.ndarray:

@@ -21,6 +21,7 @@ from argen._core.predict.effects import without_edges_into
 __all__ = ["DrawnPredictions", "NetworkDraws", "draw_networks", "predictions_of_draws"]
 
 LEVEL = 0.95
+_NOTHING = 1e-12  # rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,8 @@ def predictions_of_draws(
             theta = without_edges_into(chain.theta(number), held)
             shift = np.zeros(p)
             shift[sources] = np.where(observed, tau[sources], alone)
-            values.append(np.linalg.solve(np.eye(p) - theta.T, shift))
+            effect = np.linalg.solve(np.eye(p) - theta.T, shift)
+            values.append(np.where(np.abs(effect) > _NOTHING, effect, 0.0))
             weight.append(w)
     total = np.array(weight)
     return DrawnPredictions(np.array(values), total / total.sum(), spread)
