@@ -36,7 +36,8 @@ NEEDED = {  # arguments without which a function cannot be called, and what it i
     "argen_predict": {"perturbations": ["A"]},
     "causalbench": {"perturbation_key": "gene", "control": "ctrl", "network": "self"},
 }
-OTHERS = {
+# Plots that have the name of a tool in NEEDED, and need no argument themselves.
+OTHERS = {("pl", f"argen_{name}") for name in ("guides", "compare", "predict", "enrichment")}
     ("pl", "argen_guides"),
     ("pl", "argen_compare"),
     ("pl", "argen_predict"),
@@ -52,7 +53,6 @@ def functions(*modules):
         for name in MODULES[module].__all__:
             function = getattr(MODULES[module], name)
             if next(iter(inspect.signature(function).parameters), "") in ("adata", "data"):
-                how = {} if (module, name) in OTHERS else NEEDED.get(name, {})
                 how = {} if (module, name) in OTHERS else NEEDED.get(name, {})
                 found.append(pytest.param(function, how, id=f"{module}.{name}"))
     return found

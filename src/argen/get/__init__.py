@@ -10,6 +10,7 @@ from ._graph import decoupler_net, graph
 from ._guides import guides
 from ._joint import fit, inclusion
 from ._modules import enrichment, modules
+from ._outside import outside_evidence
 from ._prediction import prediction
 from ._prior_overlap import prior_overlap
 from ._responders import regulated, regulators, responders
@@ -31,6 +32,7 @@ __all__ = [
     "guides",
     "inclusion",
     "modules",
+    "outside_evidence",
     "overidentification",
     "pairs",
     "perturbations",

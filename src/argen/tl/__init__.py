@@ -9,6 +9,7 @@ from ._compare import argen_compare
 from ._dag import argen_dag
 from ._descendants import argen_descendants
 from ._enrichment import argen_enrichment
+from ._evidence import argen_evidence
 from ._joint import argen_joint
 from ._modules import argen_modules
 from ._overidentification import argen_overidentification
@@ -25,6 +26,7 @@ __all__ = [
     "argen_dag",
     "argen_descendants",
     "argen_enrichment",
+    "argen_evidence",
     "argen_joint",
     "argen_modules",
     "argen_naive",

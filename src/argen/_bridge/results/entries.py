@@ -81,6 +81,7 @@ KINDS = {
         ("edges", "contrasts", "levels", "total_effects", "knockdowns", "designs", "skipped"),
     ),
     "prediction": Kind("a prediction", "ag.tl.argen_predict", ("genes", "paths", "perturbations")),
+    "evidence": Kind("evidence from outside", "ag.tl.argen_evidence", ("candidates", "compared", "tests", "genes")),
     "simulation": Kind("a simulation", "ag.datasets.simulate", ("edges",)),
 }
 _PARTS = ("id", "made_from", "settings", "tables", "versions")
