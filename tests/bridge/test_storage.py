@@ -38,11 +38,6 @@ NEEDED = {  # arguments without which a function cannot be called, and what it i
 }
 # Plots that have the name of a tool in NEEDED, and need no argument themselves.
 OTHERS = {("pl", f"argen_{name}") for name in ("guides", "compare", "predict", "enrichment")}
-    ("pl", "argen_guides"),
-    ("pl", "argen_compare"),
-    ("pl", "argen_predict"),
-    ("pl", "argen_enrichment"),
-}  # that have the name of one in NEEDED
 MODULES = {"pp": ag.pp, "tl": ag.tl, "get": ag.get, "pl": ag.pl, "io": ag.io}
 
 

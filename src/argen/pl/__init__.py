@@ -6,6 +6,7 @@ from ._degree import argen_degree
 from ._descendants import argen_descendants
 from ._effects import argen_effects
 from ._enrichment import argen_enrichment
+from ._evidence import argen_evidence
 from ._fit import argen_fit
 from ._forest import argen_forest
 from ._guides import argen_guides
@@ -27,6 +28,7 @@ __all__ = [
     "argen_descendants",
     "argen_effects",
     "argen_enrichment",
+    "argen_evidence",
     "argen_fit",
     "argen_forest",
     "argen_guides",

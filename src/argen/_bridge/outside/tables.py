@@ -10,17 +10,20 @@ from argen._bridge.genomics.positions import Positions
 from argen._bridge.outside.compared import RANDOM, TESTED, Candidates
 from argen._bridge.outside.places import distance_classes
 from argen._bridge.outside.sources import FOR_DISTANCE, Source
-from argen._core.evidence.comparison import compare_ranks, compare_shares, permuted, sign_agreement
-from argen._core.evidence.swaps import Pairs
+from argen._core.evidence.comparison import Permuted, compare_ranks, compare_shares, permuted, sign_agreement
+from argen._core.evidence.swaps import Pairs, exchanged, within_classes
 from argen._core.fdr import adjusted
 
 __all__ = ["CHANCE", "SIGN", "Comparison", "annotated", "comparisons", "genes_table", "tests_table"]
 
 CHANCE, SIGN = "one half", "sign"
 _COUNTS = ("n", "n_with", "n_other", "n_with_other", "n_shared")
-_NUMBERS = ("share", "share_other", "median", "median_other", "odds_ratio", "ci_low", "ci_high", "auc", "p", "p_degree",
-            "p_distance", "expected_degree", "expected_distance", "moved_degree", "moved_distance")  # fmt: skip
-_P = {"p": "padj", "p_degree": "padj_degree", "p_distance": "padj_distance"}
+KEPT = ("degree", "distance", "both")  # by a permutation
+_NUMBERS = (
+    "share", "share_other", "median", "median_other", "odds_ratio", "ci_low", "ci_high", "auc", "p",
+    *(f"{what}_{kept}" for kept in KEPT for what in ("p", "expected", "moved")),
+)  # fmt: skip
+_P = {"p": "padj"} | {f"p_{kept}": f"padj_{kept}" for kept in KEPT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,26 +122,29 @@ def _rows(
     values = np.column_stack([source.of(pairs.source, pairs.target) for source in sources])
     scored = np.column_stack([_ranks(column) if source.kind == "number" else column
                               for source, column in zip(sources, values.T, strict=True)])  # fmt: skip
-    degree = permuted(scored, pairs, n_permutations, seed)
-    distance = None
-    if positions is not None:
-        classes = distance_classes(positions, pairs.source, pairs.target, ends)
-        distance = permuted(scored, pairs, n_permutations, seed + 1, classes)
+    found = _permuted(scored, pairs, positions, ends, n_permutations, seed)
     rows = []
     for i, source in enumerate(sources):
         row = {"evidence": source.name, "kind": source.kind, "comparison": one.name, "n_shared": one.n_shared}
-        row |= (
-            _of_shares(values[:, i], pairs.chosen) if source.kind == "share" else _of_ranks(values[:, i], pairs.chosen)
-        )
-        row |= {"p_degree": degree.p[i], "moved_degree": degree.moved}
-        if source.kind == "share":
-            row["expected_degree"] = degree.expected[i]
-        if distance is not None and source.name not in FOR_DISTANCE:
-            row |= {"p_distance": distance.p[i], "moved_distance": distance.moved}
-            if source.kind == "share":
-                row["expected_distance"] = distance.expected[i]
+        row |= (_of_shares if source.kind == "share" else _of_ranks)(values[:, i], pairs.chosen)
+        for kept, result in found.items():
+            if kept == "degree" or source.name not in FOR_DISTANCE:
+                row |= {f"p_{kept}": result.p[i], f"moved_{kept}": result.moved[i]}
+                row[f"expected_{kept}"] = result.expected[i] if source.kind == "share" else np.nan
         rows.append(row)
     return rows
+
+
+def _permuted(
+    scored: np.ndarray, pairs: Pairs, positions: Positions | None, ends: np.ndarray, n: int, seed: int
+) -> dict[str, Permuted]:
+    """Permutations by what they keep; without positions they cannot keep distances."""
+    found = {"degree": permuted(scored, pairs, exchanged(pairs, n, seed))}
+    if positions is not None:
+        classes = distance_classes(positions, pairs.source, pairs.target, ends)
+        found["distance"] = permuted(scored, pairs, within_classes(pairs, n, seed + 1, classes))
+        found["both"] = permuted(scored, pairs, exchanged(pairs, n, seed + 2, classes))
+    return found
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

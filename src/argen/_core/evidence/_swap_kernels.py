@@ -1,11 +1,57 @@
-"""Swaps of the targets of edges (see :mod:`.swaps`)."""
+"""Exchanges of the targets of edges (see :mod:`.swaps`)."""
 
-from argen._core._jit import kernel
+from argen._core._jit import lean_inlined, lean_kernel
 
 __all__ = ["swap_targets"]
 
 
-@kernel
+@lean_inlined
+def _free(row, used, source, target):
+    """Number of a pair that can become an edge, −1 if it is none, or is one already."""
+    pair = row[source, target]
+    return -1 if pair < 0 or used[pair] else pair
+
+
+@lean_inlined
+def _swap_two(source, target, row, stratum, used, i, j):
+    """Let two edges exchange their targets."""
+    new_i = _free(row, used, source[i], target[j])
+    if new_i < 0:
+        return
+    new_j = _free(row, used, source[j], target[i])
+    if new_j < 0:
+        return
+    old_i, old_j = row[source[i], target[i]], row[source[j], target[j]]
+    a, b, d, e = stratum[old_i], stratum[old_j], stratum[new_i], stratum[new_j]
+    if not ((a == d and b == e) or (a == e and b == d)):
+        return
+    used[old_i], used[old_j], used[new_i], used[new_j] = False, False, True, True
+    target[i], target[j] = target[j], target[i]
+
+
+@lean_inlined
+def _swap_three(source, target, row, stratum, used, i, j, k):
+    """Let three edges hand their targets on in a circle."""
+    new_i = _free(row, used, source[i], target[j])
+    if new_i < 0:
+        return
+    new_j = _free(row, used, source[j], target[k])
+    if new_j < 0:
+        return
+    new_k = _free(row, used, source[k], target[i])
+    if new_k < 0:
+        return
+    old_i, old_j, old_k = row[source[i], target[i]], row[source[j], target[j]], row[source[k], target[k]]
+    a, b, c = stratum[old_i], stratum[old_j], stratum[old_k]
+    d, e, f = stratum[new_i], stratum[new_j], stratum[new_k]
+    if min(a, b, c) != min(d, e, f) or max(a, b, c) != max(d, e, f) or a + b + c != d + e + f:
+        return
+    used[old_i], used[old_j], used[old_k] = False, False, False
+    used[new_i], used[new_j], used[new_k] = True, True, True
+    target[i], target[j], target[k] = target[j], target[k], target[i]
+
+
+@lean_kernel
 def swap_targets(source, target, row, stratum, used, picks):
     """Try one move after the other on the edges `source` → `target`; `target` and `used` change.
 
@@ -16,29 +62,8 @@ def swap_targets(source, target, row, stratum, used, picks):
     """
     for step in range(len(picks)):
         i, j, k = picks[step, 0], picks[step, 1], picks[step, 2]
-        if i == j or (k >= 0 and (i == k or j == k)):
-            continue
-        last = i if k < 0 else k
-        new_i, new_j = row[source[i], target[j]], row[source[j], target[last]]
-        new_k = new_i if k < 0 else row[source[k], target[i]]
-        if new_i < 0 or new_j < 0 or new_k < 0 or used[new_i] or used[new_j] or used[new_k]:
-            continue
-        old_i, old_j = row[source[i], target[i]], row[source[j], target[j]]
-        old_k = row[source[last], target[last]]
-        a, b, c = stratum[old_i], stratum[old_j], stratum[old_k]
-        d, e, f = stratum[new_i], stratum[new_j], stratum[new_k]
         if k < 0:
-            same = (a == d and b == e) or (a == e and b == d)
-        else:
-            low, high = min(a, b, c), max(a, b, c)
-            same = low == min(d, e, f) and high == max(d, e, f) and a + b + c == d + e + f
-        if not same:
-            continue
-        used[old_i], used[old_j], used[old_k] = False, False, False
-        used[new_i], used[new_j], used[new_k] = True, True, True
-        first = target[i]
-        target[i], target[j] = target[j], target[last]
-        if k < 0:
-            target[j] = first
-        else:
-            target[k] = first
+            if i != j:
+                _swap_two(source, target, row, stratum, used, i, j)
+        elif i != j and j != k and i != k:
+            _swap_three(source, target, row, stratum, used, i, j, k)

@@ -1,10 +1,11 @@
 """Chosen pairs against others: shares by odds ratio, numbers by ranks, signs by a binomial test, all by permutation."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.evidence.swaps import Pairs, permutations
+from argen._core.evidence.swaps import Pairs
 from argen._core.normal import Z_95
 
 __all__ = ["Permuted", "Ranked", "Shares", "Signs", "compare_ranks", "compare_shares", "permuted", "sign_agreement"]
@@ -81,12 +82,13 @@ class Permuted:
     expected
         Mean over the permutations of the mean of the chosen pairs, shape (kinds,).
     moved
-        Share of the chosen pairs that a permutation replaces, on average: at 0 nothing can be said.
+        Share of the chosen pairs with known evidence that a choice replaces, on average, shape (kinds,): at 0 nothing
+        can be said.
     """
 
     p: np.ndarray
     expected: np.ndarray
-    moved: float
+    moved: np.ndarray
 
 
 def compare_shares(value: np.ndarray, chosen: np.ndarray) -> Shares:
@@ -137,8 +139,8 @@ def sign_agreement(agrees: np.ndarray) -> Signs:
     return Signs(len(known), int(known.sum()), float(low), float(high), float(test.pvalue))
 
 
-def permuted(values: np.ndarray, pairs: Pairs, n: int, seed: int, stratum: np.ndarray | None = None) -> Permuted:
-    """Compare the mean of the chosen pairs with that of permutations that keep degrees, and classes if given.
+def permuted(values: np.ndarray, pairs: Pairs, choices: Iterable[np.ndarray]) -> Permuted:
+    """Compare the mean of the chosen pairs with that of other choices of as many.
 
     Parameters
     ----------
@@ -146,28 +148,32 @@ def permuted(values: np.ndarray, pairs: Pairs, n: int, seed: int, stratum: np.nd
         [pair, kind of evidence]: 0 and 1, or ranks; NaN where it is unknown. A mean is over the known ones.
     pairs
         The pairs, some of them chosen.
-    n, seed, stratum
-        As in :func:`argen._core.evidence.swaps.permutations`.
+    choices
+        Numbers of the pairs of each choice, see :mod:`.swaps`.
     """
     kinds = values.shape[1]
-    if not n or not pairs.chosen.any() or pairs.chosen.all():
-        return Permuted(np.full(kinds, np.nan), np.full(kinds, np.nan), np.nan)
     known = np.isfinite(values)
     filled = np.where(known, values, 0.0)
-    observed = _means(filled, known, np.flatnonzero(pairs.chosen))
-    above, below, total, defined = np.ones(kinds), np.ones(kinds), np.zeros(kinds), np.zeros(kinds)
-    moved = 0.0
-    for rows in permutations(pairs, n, seed, stratum):
+    original = known & pairs.chosen[:, None]
+    observed, n_known = _means(filled, known, np.flatnonzero(pairs.chosen)), np.maximum(original.sum(axis=0), 1)
+    above, below, n = np.ones(kinds), np.ones(kinds), 0
+    total, defined, kept = np.zeros(kinds), np.zeros(kinds), np.zeros(kinds)
+    for rows in choices:
+        n += 1
         mean = _means(filled, known, rows)
-        close = ~(np.abs(mean - observed) > 1e-9 * np.maximum(np.abs(observed), 1.0))  # unknown counts on both sides
+        # Where nothing is known of a choice it counts on both sides.
+        close = ~(np.abs(mean - observed) > 1e-9 * np.maximum(np.abs(observed), 1.0))
         above += close | (mean > observed)
         below += close | (mean < observed)
         defined += np.isfinite(mean)
         total += np.nan_to_num(mean)
-        moved += 1.0 - pairs.chosen[rows].mean()
+        kept += original[rows].sum(axis=0) / n_known
+    if not n:
+        return Permuted(*(np.full(kinds, np.nan) for _ in range(3)))
     p = np.minimum(1.0, 2.0 * np.minimum(above, below) / (n + 1.0))
     expected = np.divide(total, defined, out=np.full(kinds, np.nan), where=defined > 0)
-    return Permuted(np.where(np.isfinite(observed), p, np.nan), expected, moved / n)
+    has = np.isfinite(observed)
+    return Permuted(*(np.where(has, column, np.nan) for column in (p, expected, 1.0 - kept / n)))
 
 
 def _means(filled: np.ndarray, known: np.ndarray, rows: np.ndarray) -> np.ndarray:

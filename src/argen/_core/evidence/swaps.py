@@ -14,10 +14,10 @@ import numpy as np
 
 from argen._core.evidence._swap_kernels import swap_targets
 
-__all__ = ["Pairs", "permutations"]
+__all__ = ["Pairs", "exchanged", "within_classes"]
 
-_MOVES = 40  # tried per edge and permutation
-_FEWEST = 400
+# Moves tried per edge and permutation: the most, the fewest, and how many in all are worth the time.
+_MOST, _FEWEST, _IN_ALL = 300, 10, 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Pairs:
     chosen: np.ndarray
 
 
-def permutations(pairs: Pairs, n: int, seed: int, stratum: np.ndarray | None = None) -> Iterator[np.ndarray]:
-    """Numbers of the pairs of `n` other choices, (number of chosen,) each; see the head of this file.
+def exchanged(pairs: Pairs, n: int, seed: int, stratum: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    """Numbers of the pairs of `n` choices that keep all degrees, (number of chosen,) each; see the head of this file.
 
     Parameters
     ----------
@@ -52,13 +52,25 @@ def permutations(pairs: Pairs, n: int, seed: int, stratum: np.ndarray | None = N
     rng = np.random.default_rng(seed)
     row = _rows(pairs)
     classes = np.zeros(len(pairs.source), dtype=np.int64) if stratum is None else np.asarray(stratum, dtype=np.int64)
-    source, hub, used = pairs.source[pairs.chosen].astype(np.int64), pairs.target[pairs.chosen].astype(np.int64), None
+    source, hub = (end[pairs.chosen].astype(np.int64) for end in (pairs.source, pairs.target))
     used = pairs.chosen.copy()
     swap_targets(source, hub, row, classes, used, _picks(rng, len(source)))
     for _ in range(n):
         target, occupied = hub.copy(), used.copy()
         swap_targets(source, target, row, classes, occupied, _picks(rng, len(source)))
         yield row[source, target]
+
+
+def within_classes(pairs: Pairs, n: int, seed: int, stratum: np.ndarray) -> Iterator[np.ndarray]:
+    """Numbers of the pairs of `n` choices with as many pairs of each class; degrees may be others."""
+    rng = np.random.default_rng(seed)
+    order = np.argsort(stratum, kind="stable")
+    _, first, sizes = np.unique(stratum[order], return_index=True, return_counts=True)
+    wanted = np.add.reduceat(pairs.chosen[order].astype(np.int64), first)
+    used = np.flatnonzero(wanted)
+    for _ in range(n):
+        drawn = [first[i] + rng.choice(sizes[i], wanted[i], replace=False, shuffle=False) for i in used]
+        yield order[np.concatenate(drawn)]
 
 
 def _rows(pairs: Pairs) -> np.ndarray:
@@ -71,6 +83,7 @@ def _rows(pairs: Pairs) -> np.ndarray:
 
 def _picks(rng: np.random.Generator, n_edges: int) -> np.ndarray:
     """Edges of the moves to try; half of them are of two edges."""
-    picks = rng.integers(0, n_edges, (max(_MOVES * n_edges, _FEWEST), 3), dtype=np.int64)
-    picks[rng.random(len(picks)) < 0.5, 2] = -1
+    n = min(_MOST * n_edges, max(_FEWEST * n_edges, _IN_ALL))
+    picks = rng.integers(0, n_edges, (n, 3), dtype=np.int32)
+    picks[rng.integers(0, 2, n, dtype=np.int8) == 1, 2] = -1
     return picks
