@@ -272,7 +272,7 @@ def _check_given(no_positions: bool, regions: Regions, pairs: object, groups: ob
             "'start', 'end' and 'strand' in adata.var."
         )
         raise InputError(msg)
-    if no_positions and not pairs:
+    if no_positions and pairs is None:
         msg = "There is no evidence: give pairs=, or positions= (and domains=, compartments=, contacts=, peaks=)."
         raise InputError(msg)
 

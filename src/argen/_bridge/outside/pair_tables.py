@@ -21,9 +21,9 @@ def pair_sources(pairs: object, genes: Sequence[str], names: GeneNames) -> list[
     """What the tables of `pairs` say, by name: see :func:`argen.tl.argen_evidence`."""
     if pairs is None:
         return []
-    if not isinstance(pairs, Mapping):
+    if not isinstance(pairs, Mapping) or not pairs:
         msg = (
-            f"pairs is a {type(pairs).__name__}: give a mapping from names to tables with the columns source, target "
+            f"pairs is {'empty' if isinstance(pairs, Mapping) else 'a ' + type(pairs).__name__}: give a mapping from names to tables with the columns source, target "
             "and, if they have one, weight or value, such as {'CollecTRI': table}."
         )
         raise InputError(msg)
