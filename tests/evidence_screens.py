@@ -71,9 +71,9 @@ def add_network(adata: AnnData, edges: pd.DataFrame, key: str = "net", **setting
         {
             "source": pd.Categorical(edges["source"], genes),
             "target": pd.Categorical(edges["target"], genes),
-            "coef": edges["coef"] if "coef" in edges else 1.0,
+            "coef": edges.get("coef", 1.0),
             "se": nothing, "z": nothing, "p": nothing,
-            "selected": edges["selected"] if "selected" in edges else True,
+            "selected": edges.get("selected", True),
             "flags": pd.Categorical(edges["flags"] if "flags" in edges else [""] * len(edges)),
         }
     ).reset_index(drop=True)  # fmt: skip

@@ -139,7 +139,12 @@ def test_planted_domains_are_found_and_adjusted_over_all_rows(done):
     row = tests.set_index(["evidence", "comparison"]).loc[("same_TAD", "tested, not selected")]
     assert row["odds_ratio"] > 4
     assert max(row["p"], row["p_degree"], row["p_distance"]) < 0.01
-    for p, padj in (("p", "padj"), ("p_degree", "padj_degree"), ("p_distance", "padj_distance"), ("p_both", "padj_both")):
+    for p, padj in (
+        ("p", "padj"),
+        ("p_degree", "padj_degree"),
+        ("p_distance", "padj_distance"),
+        ("p_both", "padj_both"),
+    ):
         known = tests[p].notna()
         from scipy.stats import false_discovery_control
 
@@ -221,7 +226,10 @@ def test_groups_leave_pairs_on_one_chromosome(done):
     of_all = ag.get.outside_evidence(adata, table="tests").set_index(["evidence", "comparison"])
     within = ag.get.outside_evidence(adata, table="tests", key="within").set_index(["evidence", "comparison"])
     row = ("same_TAD", "tested, not selected")
-    assert within.loc[row, ["n", "n_with", "n_other", "p"]].tolist() == of_all.loc[row, ["n", "n_with", "n_other", "p"]].tolist()
+    assert (
+        within.loc[row, ["n", "n_with", "n_other", "p"]].tolist()
+        == of_all.loc[row, ["n", "n_with", "n_other", "p"]].tolist()
+    )
 
 
 @pytest.mark.parametrize("method", ["argen_dag", "argen_joint", "argen_naive"])
@@ -258,7 +266,9 @@ def test_edges_to_responders():
     assert (found["kind"] == "responder").sum() == len(names)
     assert found["kind"].nunique() == 1 + (len(names) > 0)
     tests = ag.get.outside_evidence(adata, table="tests").set_index("comparison")
-    assert tests.loc["random pairs", "n"] + tests.loc["random pairs", "n_other"] == 2 * 2  # known of A and B on C and other0
+    assert (
+        tests.loc["random pairs", "n"] + tests.loc["random pairs", "n_other"] == 2 * 2
+    )  # known of A and B on C and other0
     ag.tl.argen_responders(adata, alpha=0.5)
     with pytest.warns(ArgenWarning, match="made from a result for responders that is gone or was replaced"):
         ag.get.outside_evidence(adata)
@@ -321,13 +331,21 @@ KNOWN = pd.DataFrame({"source": ["G0", "G1"], "target": ["G1", "G2"]})
     [
         ({}, InputError, r"^There is no evidence: give pairs=, or positions="),
         ({"domains": TADS}, InputError, r"^domains: the positions of the genes are needed"),
-        ({"pairs": {"k": KNOWN}, "groups": "chromosome"}, InputError, r"^groups: the positions of the genes are needed"),
+        (
+            {"pairs": {"k": KNOWN}, "groups": "chromosome"},
+            InputError,
+            r"^groups: the positions of the genes are needed",
+        ),
         ({"pairs": KNOWN}, InputError, r"^pairs is a DataFrame: give a mapping"),
         ({"pairs": {}}, InputError, r"^pairs is empty: give a mapping"),
         ({"pairs": {"k": 3}}, InputError, r"^pairs\['k'\] is a int"),
         ({"pairs": {"k": "no.csv"}}, InputError, r"^pairs\['k'\]='no.csv' is not a file"),
         ({"pairs": {"k": KNOWN[["source"]]}}, InputError, r"^pairs\['k'\] has no column 'target'"),
-        ({"pairs": {"k": KNOWN.assign(source="x")}}, InputError, r"^pairs\['k'\] has no pair of two genes .* one species"),
+        (
+            {"pairs": {"k": KNOWN.assign(source="x")}},
+            InputError,
+            r"^pairs\['k'\] has no pair of two genes .* one species",
+        ),
         ({"pairs": {"k": KNOWN.assign(weight=1, value=2)}}, InputError, r"has both 'weight' \(signs\) and 'value'"),
         ({"pairs": {"k": KNOWN.assign(value="x")}}, InputError, r"no 'value' is a number"),
         ({"pairs": {"k": pd.concat([KNOWN.assign(value=1), KNOWN.assign(value=2)])}}, InputError, r"has pairs twice"),

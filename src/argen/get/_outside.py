@@ -54,10 +54,10 @@ def outside_evidence(
     networks, left out); of shares ``n_with``, ``n_with_other``, ``share``, ``share_other``, ``odds_ratio``; of numbers
     ``median``, ``median_other``, ``auc`` (probability that an edge has the larger number); of signs ``share`` of the
     ``n`` edges with a known sign that agree; ``ci_low``, ``ci_high`` (95 %, of the odds ratio, or of the share that
-    agrees), ``p`` of the ``test`` (``"Fisher"``, ``"Wilcoxon"``, ``"binomial"``), ``p_degree`` and ``p_distance`` (by
-    permutations that keep degrees, and degrees and distances), ``expected_degree``, ``expected_distance`` (share among
-    the permuted edges), ``moved_degree``, ``moved_distance`` (share of the edges that a permutation replaces), and
-    ``padj``, ``padj_degree``, ``padj_distance`` (Benjamini–Hochberg over the rows).
+    agrees), ``p`` of the ``test`` (``"Fisher"``, ``"Wilcoxon"``, ``"binomial"``), ``p_degree``, ``p_distance``,
+    ``p_both`` (by permutations that keep degrees, classes of distance, both), ``expected_…`` (share among the permuted
+    edges) and ``moved_…`` (share of the edges that a permutation replaces) of each of the three, and ``padj``,
+    ``padj_degree``, ``padj_distance``, ``padj_both`` (Benjamini–Hochberg over the rows).
     ``"genes"``: ``gene``, ``chromosome``, ``start``, ``end``, ``strand``, ``tss``, as they were used.
     Genes that `adata` no longer holds are left out.
 

@@ -94,14 +94,15 @@ def argen_evidence(  # noqa: PLR0913
     one (``auc``) and Wilcoxon's rank-sum test; signs of a table with weights by the binomial test of
     :math:`P(\text{same sign}) = 1/2`. All p-values are two-sided.
 
-    Fisher's and Wilcoxon's tests take pairs to be independent, which they are not: they share genes, and a hub of the
-    network may be a hub of the evidence for reasons of its own. ``p_degree`` compares with `n_permutations` other
-    choices of as many of the pairs that leave every gene as many edges out and in as it has. ``p_distance`` keeps
-    moreover how many edges there are in each class of distance (each 1.6 times as far as the last, from 1 kb on; other
-    chromosome; unknown): neighbours share domains and contacts, and CRISPRi spreads to neighbours, so that of these
-    ``p_distance`` is the one to believe. Permutations come from a chain of exchanges of targets, begun at a hub
-    :cite:p:`BesagClifford1989`, so that the level holds however slowly the chain mixes; ``moved_degree`` and
-    ``moved_distance`` say which share of the edges a permutation replaces: where it is small, nothing can be found.
+    Fisher's and Wilcoxon's tests take pairs to be independent, which they are not: they share genes, a hub of the
+    network may be a hub of the evidence for reasons of its own, and neighbours share domains and contacts. Hence three
+    permutation tests, each of `n_permutations` other choices of as many of the pairs: ``p_degree`` leaves every gene as
+    many edges out and in as it has, ``p_distance`` as many edges in each class of distance (each 1.6 times as far as
+    the last, from 1 kb on; other chromosome; unknown), ``p_both`` both. Believe of tables of regulation ``p_degree``
+    and of domains, compartments, boundaries and contacts ``p_distance``; ``p_both`` is the strictest, and often there
+    are no other choices: ``moved_both`` says which share of the edges they replace. What keeps degrees comes from a
+    chain of exchanges of targets that starts at a hub :cite:p:`BesagClifford1989`, so that the level holds however
+    slowly the chain mixes.
 
     Parameters
     ----------

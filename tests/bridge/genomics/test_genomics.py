@@ -45,11 +45,7 @@ def placed():
 
 def inside(chrom, place, intervals):
     """Numbers of the intervals over a place, one after the other."""
-    return [
-        i
-        for i, row in enumerate(intervals.itertuples())
-        if row.chrom == chrom and row.start <= place < row.end
-    ]
+    return [i for i, row in enumerate(intervals.itertuples()) if row.chrom == chrom and row.start <= place < row.end]
 
 
 def test_genes_in_domains_are_those_of_a_loop_over_all(placed):
@@ -84,7 +80,8 @@ def test_compartments_and_boundaries_are_those_of_a_loop_over_all(placed):
     found = boundaries_between(chromosome, low, high, bounds)
     middle = (bounds["start"] + bounds["end"]) / 2
     every = [
-        ((bounds["chrom"] == c) & (middle > a) & (middle < b)).sum() for c, a, b in zip(chromosome, low, high, strict=True)
+        ((bounds["chrom"] == c) & (middle > a) & (middle < b)).sum()
+        for c, a, b in zip(chromosome, low, high, strict=True)
     ]
     assert found.tolist() == every
     assert max(every) > 20
@@ -169,7 +166,10 @@ def test_a_gene_with_two_places_keeps_the_first():
         (lambda t: 3, r"^positions is a int: give the path of a GTF file"),
         (lambda t: "no.gtf", r"^positions='no.gtf' is not a file"),
         (lambda t: t.drop(columns="chrom"), r"^positions needs a column with the chromosome \(chrom, "),
-        (lambda t: t.assign(gene="X" + t["gene"]), r"^positions has none of the 13 genes of the network, such as 'JAK2'"),
+        (
+            lambda t: t.assign(gene="X" + t["gene"]),
+            r"^positions has none of the 13 genes of the network, such as 'JAK2'",
+        ),
         (lambda t: t.assign(start="?"), r"^positions has no chromosome with numbers as start and end"),
         (lambda t: t.assign(end=5), r"^positions: the end lies before the start"),
     ],
@@ -199,7 +199,8 @@ def test_domains_named_without_chr_are_the_same_domains(placed):
 
 
 @pytest.mark.parametrize(
-    ("name", "same"), [("GRCh37", "hg19"), ("hg19", "hg19"), ("GRCh38.p14", "hg38"), ("GRCm38.p6", "mm10"), ("BDGP6", "bdgp6")]
+    ("name", "same"),
+    [("GRCh37", "hg19"), ("hg19", "hg19"), ("GRCh38.p14", "hg38"), ("GRCm38.p6", "mm10"), ("BDGP6", "bdgp6")],
 )
 def test_names_of_assemblies(name, same):
     assert assembly_name(name) == same
@@ -221,7 +222,9 @@ def test_intervals_of_another_assembly_are_told_by_their_ends_and_by_what_is_sta
     ends = read_assembly("hg38").sizes.reindex(eigen["chrom"].str.removeprefix("chr")).to_numpy()
     n = int((eigen["end"].to_numpy() > ends).sum())
     assert n > 5
-    with pytest.raises(InputError, match=rf"^E: {n} of 2811 places end behind .*='hg38', such as 1:249,000,000 of 248,9"):
+    with pytest.raises(
+        InputError, match=rf"^E: {n} of 2811 places end behind .*='hg38', such as 1:249,000,000 of 248,9"
+    ):
         read_intervals(eigen, "E", positions, read_assembly("hg38"), value=True)
     stated = raw(TADS)
     stated.attrs["assembly"] = "hg19"
@@ -337,4 +340,6 @@ def test_a_package_that_is_missing_is_named_with_its_cure(monkeypatch):
     monkeypatch.setitem(sys.modules, "cooler", None)
     with pytest.raises(ImportError) as caught:
         genomics_package("cooler")
-    assert caught.value.__notes__ == ["cooler reads this kind of evidence. Please install it: pip install 'argen[genomics]'."]
+    assert caught.value.__notes__ == [
+        "cooler reads this kind of evidence. Please install it: pip install 'argen[genomics]'."
+    ]

@@ -1,12 +1,12 @@
 """Genes of a GTF file: their positions, and the assembly that its head states."""
 
-import gzip
 import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from argen._bridge.genomics.extra import opened
 from argen.errors import InputError
 
 __all__ = ["read_gtf"]
@@ -54,8 +54,7 @@ def read_gtf(path: Path) -> tuple[pd.DataFrame, str | None]:
 
 def _stated_assembly(path: Path) -> str | None:
     """What lines such as ``#!genome-build GRCh38.p13`` or ``##description: ... (GRCh38)`` say."""
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open("rt")
-    with opened as lines:
+    with opened(path) as lines:
         for line in lines:
             if not line.startswith("#"):
                 return None

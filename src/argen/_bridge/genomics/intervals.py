@@ -8,7 +8,7 @@ from scipy import sparse
 
 from argen._bridge import log
 from argen._bridge.genomics.chromosomes import Assembly, in_names_of
-from argen._bridge.genomics.extra import genomics_package
+from argen._bridge.genomics.extra import genomics_package, opened
 from argen._bridge.genomics.positions import Positions
 from argen._bridge.validate import counted, name_some
 from argen.errors import InputError
@@ -82,11 +82,8 @@ def _of_file(path: object, what: str, value: bool) -> pd.DataFrame:  # noqa: FBT
 
 def _head(path: Path) -> int:
     """Lines before the first interval: comments, and lines for genome browsers."""
-    import gzip
-
-    opened = gzip.open(path, "rt") if path.suffix in (".gz", ".bgz") else path.open("rt")
     n = 0
-    with opened as lines:
+    with opened(path) as lines:
         for line in lines:
             if line.strip() and not line.startswith(_HEADS):
                 break

@@ -22,8 +22,9 @@ def pair_sources(pairs: object, genes: Sequence[str], names: GeneNames) -> list[
     if pairs is None:
         return []
     if not isinstance(pairs, Mapping) or not pairs:
+        what = "empty" if isinstance(pairs, Mapping) else f"a {type(pairs).__name__}"
         msg = (
-            f"pairs is {'empty' if isinstance(pairs, Mapping) else 'a ' + type(pairs).__name__}: give a mapping from names to tables with the columns source, target "
+            f"pairs is {what}: give a mapping from names to tables with the columns source, target "
             "and, if they have one, weight or value, such as {'CollecTRI': table}."
         )
         raise InputError(msg)

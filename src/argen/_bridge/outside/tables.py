@@ -1,6 +1,6 @@
 """Tables of the evidence from outside: annotated candidates, pairs that they are compared with, tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,7 +94,7 @@ def tests_table(
     ends: np.ndarray,
     n_permutations: int,
     seed: int,
-    track: object = iter,
+    track: Callable[[Sequence], Iterable],
 ) -> pd.DataFrame:
     """A row per kind of evidence and comparison, then a row for the signs of each table that has some."""
     rows = [row for one in track(compared) for row in _rows(one, sources, positions, ends, n_permutations, seed)]
