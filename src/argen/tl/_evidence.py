@@ -136,7 +136,8 @@ def argen_evidence(  # noqa: PLR0913
     boundaries
         BED files or tables of boundaries, such as those of domains.
     contacts
-        Path of a ``.cool`` file, or ``"x.mcool::/resolutions/10000"``: balanced contacts if it has weights, else counts.
+        Path of a ``.cool`` file, or ``"x.mcool::/resolutions/10000"``: balanced contacts if it has weights, else
+        counts.
     peaks
         For each factor (a gene of the network) a BED file or table with its peaks.
     promoter

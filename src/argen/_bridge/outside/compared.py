@@ -141,9 +141,8 @@ def other_networks(
             msg = f"others: adata.uns[{key!r}] has no edge between genes of adata.uns[{candidates.entry.key!r}]."
             raise InputError(msg)
         if not inside.all():
-            log.info(
-                f"    {label}: {counted(int((~inside).sum()), 'edge')} left out, with genes that are not in both, or of two groups"
-            )
+            left = counted(int((~inside).sum()), "edge")
+            log.info(f"    {label}: {left} left out, with genes that are not in both, or of two groups")
         edges[label] = (source[inside], target[inside], table["coef"].to_numpy(dtype=float)[inside])
     return edges
 
