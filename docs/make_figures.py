@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import argen as ag
+from argen._bridge.results.entries import new_entry, write_entry
 
 HERE = Path(__file__).resolve().parent
 
@@ -152,7 +153,44 @@ def modules(adata: ad.AnnData) -> None:
     _save(ax.figure, "out_hubs")
 
 
+def evidence() -> None:
+    """Evidence from outside: made-up genes in domains of K562, and a network with edges within domains."""
+    folder = HERE.parent / "tests" / "data" / "evidence_k562"
+    rng = np.random.default_rng(4)
+    names = ["chrom", "start", "end", "name"]
+    tads = pd.read_csv(folder / "k5_tads.bed.gz", sep="\t", header=None, names=names)
+    some = tads[tads["chrom"].isin(["chr1", "chr2", "chr3"])].groupby("chrom").head(14)
+    at = some.iloc[rng.integers(0, len(some), 140)]
+    genes = pd.DataFrame({"chrom": at["chrom"], "start": rng.integers(at["start"], at["end"] - 1000)}).assign(
+        end=lambda table: table["start"] + 1000, gene=[f"G{i}" for i in range(len(at))], domain=at.index
+    )
+    gene, domain = genes["gene"].to_numpy(dtype=object), genes["domain"].to_numpy()
+    source, target = np.nonzero((rng.random((140, 140)) < 0.25) & ~np.eye(140, dtype=bool))
+    same, known = domain[source] == domain[target], rng.random(len(source)) < 0.06
+    selected = rng.random(len(source)) < 0.02 + 0.2 * same + 0.06 * known
+    adata = ad.AnnData(np.ones((2, 140), dtype=np.float32), var=pd.DataFrame(index=gene))
+    edges = pd.DataFrame({"source": gene[source], "target": gene[target], "selected": selected, "flags": ""})
+    edges = edges.assign(coef=rng.normal(size=len(edges)))
+    nodes = pd.DataFrame({"gene": gene, "layer": 0})
+    tables = {"edges": edges, "nodes": nodes, "order": gene}
+    write_entry(adata, new_entry("network", "network", {"method": "imported", "descendants": ""}, tables))
+    sign = np.sign(edges["coef"]) * np.where(rng.random(len(edges)) < 0.8, 1, -1)
+    eigen = pd.read_csv(folder / "k5_eigs.bed.gz", sep="\t", header=None)[[1, 2, 3, 5]]
+    ag.tl.argen_evidence(
+        adata,
+        network="network",
+        positions=genes,
+        assembly="hg19",
+        domains={"TAD": folder / "k5_tads.bed.gz"},
+        compartments=eigen.set_axis(["chrom", "start", "end", "value"], axis=1),
+        pairs={"regulation": edges.assign(weight=sign).loc[known, ["source", "target", "weight"]]},
+    )
+    axes = ag.pl.argen_evidence(adata, show=False)
+    _save(axes[0].figure, "evidence")
+
+
 if __name__ == "__main__":
+    evidence()
     screen = papalexi()
     quickstart(screen)
     network(screen)
