@@ -127,6 +127,7 @@ class NetworkSettings:
     alpha: float
     fdr: str
     robust: bool
+    groups: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What the core returns: frozen dataclasses of plain arrays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -122,6 +122,11 @@ class Relation:
     def mutual(self) -> np.ndarray:
         """Pairs that descend from each other, [i, j] and [j, i], shape (p, p)."""
         return self.descendant & self.descendant.T
+
+    def within(self, inside: np.ndarray) -> "Relation":
+        """The relation among some genes, a mask of shape (p,)."""
+        both = inside[:, None] & inside[None, :]
+        return replace(self, significant=self.significant & both, descendant=self.descendant & both)
 
 
 class ConfidenceSet(IntEnum):

@@ -205,9 +205,9 @@ def _head(ax: "Axes", name: str, tests: pd.DataFrame) -> None:
     if _TESTED not in about.index and _RANDOM in about.index:
         row = about.loc[_RANDOM]
     kept = {"degree": "degrees", "distance": "distances"}
-    parts = [f"{words} kept {row[f'p_{by}']:.2g}" for by, words in kept.items() if np.isfinite(row[f"p_{by}"])]
+    parts = [f"{words} {row[f'p_{by}']:.2g}" for by, words in kept.items() if np.isfinite(row[f"p_{by}"])]
     of_test = f": p {row['p']:.2g}" if np.isfinite(row["p"]) else ""
-    lines = [f"{name.replace('_', ' ')}{of_test}", ", ".join(parts)]
+    lines = [f"{name.replace('_', ' ')}{of_test}", f"kept: {', '.join(parts)}" if parts else ""]
     lines += [
         f"signs: {sign.n_with} of {sign.n} agree, p {sign.p:.2g}"
         for sign in tests[tests["kind"] == "sign"].itertuples()

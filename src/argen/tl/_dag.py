@@ -1,6 +1,8 @@
 """The causal network."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
@@ -11,6 +13,7 @@ from argen._bridge.cluster.workers import Backend, Run, workers
 from argen._bridge.gene_names import gene_names
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results import slots
+from argen._bridge.results.groups import GIVEN, check_prior_within, groups_in_words, read_groups
 from argen._bridge.results.network import diagnostics_of
 from argen._bridge.results.prior import prior_in_words, read_prior
 from argen._bridge.results.steps import open_step, write_step
@@ -18,6 +21,7 @@ from argen._bridge.runtime import progress_bars, resolve_n_jobs, warn_user
 from argen._bridge.settings import DescendantOptions, NetworkSettings, with_level
 from argen._bridge.validate import check_level, check_option, counted, name_some
 from argen._core.dag.covariance import COVARIANCES
+from argen._core.dag.groups import pairs_within, search_groups
 from argen._core.dag.instruments import FIRST_STAGES
 from argen._core.dag.order import place_genes
 from argen._core.dag.search import search_dag
@@ -52,6 +56,7 @@ def argen_dag(  # noqa: PLR0913
     descendants_alpha: float | None = None,
     robust: bool | None = None,
     prior: "pd.DataFrame | None" = None,
+    groups: "str | Mapping[str, object] | pd.Series | None" = None,
     n_jobs: int | None = None,
     client: "Client | bool | None" = None,
     memory_limit: str | float | None = None,
@@ -139,6 +144,14 @@ def argen_dag(  # noqa: PLR0913
         no candidate edge (with ``first_stage="ancestors"`` the perturbation of the source stays an instrument, and the
         equation may become over-identified: see ``equations``). ``"required"``: the edge is in the network and outside
         the tests; its source becomes an ancestor. ``"before"``: the source comes first in the causal order.
+    groups
+        Search within groups of genes, such as ``"chromosome"``: a column of `var`, or a mapping from genes to their
+        groups. Only pairs within a group are related and candidates, and the equations of a gene rest on the cells of
+        its group's perturbations and on the controls, as in a call for each group with its `perturbations`; effects
+        across groups are not looked for. In one call the pairs of all groups are one family of the descendant step, the
+        edges one family of the FDR control, and what the descendant step estimates from all perturbations (shifts,
+        `depth="unaffected"`) is the same for every group. Genes without a group have no edges. Diagnostics that search
+        again do not take such a network.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
     client
@@ -201,8 +214,12 @@ def argen_dag(  # noqa: PLR0913
     names = {"descendants": descendants, "key_added": key_added, "kind": "network"}
     step = open_step(adata, argen_dag, given, **names, n_jobs=n_jobs, backend=backend)
     screen = step.screen
-    known, prior_table = read_prior(prior, screen.genes, gene_names(adata, step.settings.gene_symbols))
-    relation = step.relation_with(known)
+    shown = gene_names(adata, step.settings.gene_symbols)
+    known, prior_table = read_prior(prior, screen.genes, shown)
+    group, groups_table = (None, None) if groups is None else read_groups(adata, groups, screen.genes, shown)
+    if group is not None:
+        check_prior_within(known, group, screen.genes)
+    relation = step.relation_with(known, None if group is None else pairs_within(group))
     start = log.info("searching the causal network")
     placed = place_genes(relation.descendant, step.tests.neg_log10_p, before=known.before)
     settings = NetworkSettings(
@@ -213,14 +230,16 @@ def argen_dag(  # noqa: PLR0913
         alpha=alpha,
         fdr=fdr,
         robust=_tests_robustly(relation, placed[0]) if robust is None else robust,
+        groups=None if groups is None else groups if isinstance(groups, str) else GIVEN,
     )
-    run = Run(
-        "ag.tl.argen_dag",
-        step.made_from["data"],
-        step.made_from | asdict(settings) | {"prior": prior_in_words(prior_table)},
-    )
+    given = {name: value for name, value in asdict(settings).items() if value is not None}
+    given |= {"prior": prior_in_words(prior_table)}
+    if groups_table is not None:
+        given["groups"] = groups_in_words(groups_table)
+    run = Run("ag.tl.argen_dag", step.made_from["data"], step.made_from | given)
+    search = search_dag if group is None else partial(search_groups, group=group)
     with workers(threads, backend, run) as map_, progress_bars() as bar:
-        dag = search_dag(
+        dag = search(
             screen,
             step.tests,
             relation,
@@ -234,11 +253,11 @@ def argen_dag(  # noqa: PLR0913
             prior=known,
             placed=placed,
             map_=map_,
-            track=bar("network, genes", screen.n_genes),
+            track=bar("network, genes", screen.n_genes) if group is None else iter,
         )
     _check_required(screen, dag, known)
     _warn_lost(screen, dag)
-    entry = slots.network_entry(key_added, settings, step, dag, relation, (known, prior_table))
+    entry = slots.network_entry(key_added, settings, step, dag, relation, (known, prior_table), groups_table)
     adata = adata.copy() if copy else adata
     outdated = [diagnostic.key for diagnostic in diagnostics_of(adata, key_added)]
     write_step(adata, step)

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeVar, Unpack, overload
 
@@ -23,6 +24,7 @@ def argen_dag(
     descendants_alpha: float | None = None,
     robust: bool | None = None,
     prior: pd.DataFrame | None = None,
+    groups: str | Mapping[str, object] | pd.Series | None = None,
     n_jobs: int | None = None,
     client: Client | bool | None = None,
     memory_limit: str | float | None = None,
@@ -44,6 +46,7 @@ def argen_dag(
     descendants_alpha: float | None = None,
     robust: bool | None = None,
     prior: pd.DataFrame | None = None,
+    groups: str | Mapping[str, object] | pd.Series | None = None,
     n_jobs: int | None = None,
     client: Client | bool | None = None,
     memory_limit: str | float | None = None,
@@ -65,6 +68,7 @@ def argen_dag(
     descendants_alpha: float | None = None,
     robust: bool | None = None,
     prior: pd.DataFrame | None = None,
+    groups: str | Mapping[str, object] | pd.Series | None = None,
     n_jobs: int | None = None,
     client: Client | bool | None = None,
     memory_limit: str | float | None = None,

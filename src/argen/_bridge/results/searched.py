@@ -92,6 +92,12 @@ def open_with_step(
         other = "that was read from elsewhere" if entry.settings.get("method") == "imported" else "of another method"
         msg = f"adata.uns[{key!r}] is a network {other}; {function.__name__} needs one of {needed}."
         raise InputError(msg)
+    if "groups" in entry.settings:
+        msg = (
+            f"adata.uns[{key!r}] was searched within groups of genes; {function.__name__} would search among all of "
+            "them. Give it a network of one group: ag.tl.argen_dag(perturbations=..., key_added=...)."
+        )
+        raise InputError(msg)
     descendants = str(entry.settings["descendants"])
     for taken, what in ((key, "network"), (descendants, "descendant step")):
         if key_added == taken:

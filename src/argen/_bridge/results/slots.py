@@ -169,8 +169,9 @@ def network_entry(
     dag: Dag,
     relation: Relation,
     prior: tuple[Prior, pd.DataFrame] | None = None,
+    groups: pd.DataFrame | None = None,
 ) -> Entry:
-    """A network of argen's search, or of one that takes its order, as it will be stored."""
+    """A network of argen's search, or of one that takes its order, as it will be stored; `groups` of genes if given."""
     screen = step.screen
     known, prior_table = prior or read_prior(None, screen.genes)
     tables = {
@@ -181,6 +182,8 @@ def network_entry(
         "cycles": cycles_table(screen, relation, step.tests, dag),
         "prior": prior_table,
     }
+    if groups is not None:
+        tables["groups"] = groups
     return new_entry(key, "network", settings, tables, step.made_from)
 
 

@@ -103,11 +103,11 @@ class DescendantStep:
         tests = fit_descendants(self.screen, map_, phi=self.phi, **how)
         return replace(self, tests=replace(tests, log_p=log_p_two_sided(tests.z)))  # as where it is read
 
-    def relation_with(self, prior: Prior) -> Relation:
-        """The descendant relation, made again where prior knowledge changes it."""
-        if prior.is_empty:
+    def relation_with(self, prior: Prior, within: np.ndarray | None = None) -> Relation:
+        """The descendant relation, made again where prior knowledge changes it, or where some pairs alone count."""
+        if prior.is_empty and within is None:
             return self.relation
-        return descendant_relation(self.tests, self.settings.closure, self.settings.alpha, prior)
+        return descendant_relation(self.tests, self.settings.closure, self.settings.alpha, prior, within)
 
 
 def compute_step(

@@ -18,6 +18,7 @@ def descendant_relation(
     closure: Literal[True, False, "acyclic"],
     alpha: float,
     prior: Prior | None = None,
+    within: np.ndarray | None = None,
 ) -> Relation:
     """Benjamini–Hochberg over all tested ordered pairs, then the chosen closure.
 
@@ -32,8 +33,10 @@ def descendant_relation(
         Level of the adjusted p-values.
     prior
         Pairs that are related for sure (required edges), and pairs whose order excludes the other way.
+    within
+        The only pairs that are looked at, [source, target]; default all.
     """
-    family = np.isfinite(tests.log_p)
+    family = np.isfinite(tests.log_p) if within is None else np.isfinite(tests.log_p) & within
     np.fill_diagonal(family, val=False)
     padj = adjusted_from_log(np.where(family, tests.log_p, np.nan))
     significant = np.nan_to_num(padj, nan=1.0) < alpha
