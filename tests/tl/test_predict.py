@@ -270,6 +270,22 @@ def test_other_networks_have_no_errors(screen):
         ag.tl.argen_predict(adata, ["A"], network="argen_naive")
 
 
+def test_a_network_without_a_descendant_step(screen):
+    """As one that was read from a file: folds alone can be asked for, and nothing was observed."""
+    adata = screen.copy()
+    ag.tl.inspre(adata)
+    adata.uns["inspre"]["settings"] |= {"method": "imported", "descendants": ""}
+    found = predicted(adata, {"A": 0.5}, network="inspre")
+    assert found.loc["A", "effect"] == pytest.approx(np.log(0.5))
+    assert found[["se", "observed"]].isna().all(axis=None)
+    result = ag.tl.argen_predict(adata, {"A": 0.5}, network="inspre", copy=True)
+    assert ag.get.prediction(result, table="perturbations")["flags"].tolist() == ["not perturbed in this screen"]
+    assert ag.pl.argen_predict(result, show=False) is not None
+    plt.close("all")
+    with pytest.raises(InputError, match=r"no descendant step in this object\. Give a fold"):
+        ag.tl.argen_predict(adata, ["A"], network="inspre")
+
+
 def test_cycles_that_do_not_die_down_are_refused(screen):
     adata = screen.copy()
     ag.tl.inspre(adata)
@@ -368,9 +384,9 @@ def test_the_fit_of_a_two_stage_network(screen):
 
 @pytest.mark.slow
 def test_intervals_cover_the_truth():
-    """95 % intervals of what is reached, in 60 screens: within three Monte-Carlo standard errors of .95."""
+    """95 % intervals of what is reached, in 40 screens: within three Monte-Carlo standard errors of .95."""
     rows = {"argen_dag": [], "argen_joint": []}
-    for seed in range(60):
+    for seed in range(40):
         adata = simulated(100 + seed, n_confounders=1, confounder_effect=(-0.4, 0.4))
         truth = pd.DataFrame(adata.varp["truth"].toarray(), adata.var_names, adata.var_names).loc[GENES, GENES]
         reach = np.linalg.inv(np.eye(4) - truth.to_numpy())
@@ -386,6 +402,6 @@ def test_intervals_cover_the_truth():
                 ((found["ci_low"] <= expected[["B", "C"]]) & (expected[["B", "C"]] <= found["ci_high"])).mean()
             )
     for key, covered in rows.items():
-        assert len(covered) >= 30, key
+        assert len(covered) >= 20, key
         mc_error = max(np.std(covered), 0.1) / np.sqrt(len(covered))
         assert np.mean(covered) == pytest.approx(0.95, abs=3 * mc_error), key
