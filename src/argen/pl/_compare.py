@@ -160,8 +160,8 @@ def draw_compare(
         numbers,
         [],
         [f"{heading}{level} against {reference}; {len(changed)} of {counted(n_compared, 'edge')} differ"],
-        _lines(shown, level, reference),
-        f"numbers: effect in {reference} → in {level}",
+        lines=_lines(shown, level, reference),
+        numbers_are=f"numbers: effect in {reference} → in {level}",
     )
     return draw_picture(ax, compose(request, None if ax is None else room_of(ax)), shown, {})
 
