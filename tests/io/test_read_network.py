@@ -12,7 +12,7 @@ from toy import assert_same, toy
 
 import argen as ag
 from argen._bridge.results.entries import is_entry
-from argen.errors import ArgenError, ArgenWarning, InputError
+from argen.errors import ArgenError, ArgenWarning, InputError, StaleResultError
 
 NUMBERS = ["coef", "se", "z", "p"]
 TABLE = pd.DataFrame({"source": ["A", "C", "B"], "target": ["B", "B", "A"], "weight": [0.5, -0.25, 1.5]})
@@ -127,8 +127,9 @@ def test_genes_that_are_not_there_are_counted_and_listed(bare):
 
 
 def test_genes_restrict_without_a_warning(bare):
-    ag.io.read_network(bare, TABLE, genes=["B", "A", "D"])
-    assert bare.uns["imported"]["tables"]["left_out"]["reason"].tolist() == ["not in genes="]
+    stranger = pd.DataFrame({"source": ["A"], "target": ["X"], "weight": [1.0]})
+    ag.io.read_network(bare, pd.concat([TABLE, stranger]), genes=["B", "A", "D"])
+    assert bare.uns["imported"]["tables"]["left_out"]["reason"].tolist() == ["not in genes="] * 2
     assert sorted(bare.uns["imported"]["tables"]["order"]) == ["A", "B", "D"]
 
 
@@ -351,3 +352,10 @@ def test_a_mudata(bare):
         mdata = MuData({"rna": bare})
     ag.io.read_network(mdata, TABLE)
     assert "imported" in mdata["rna"].uns
+
+
+def test_genes_that_were_renamed_are_read_again_by_the_function_that_read_them(bare):
+    ag.io.read_network(bare, TABLE)
+    bare.var_names = [f"new-{name}" for name in bare.var_names]
+    with pytest.raises(StaleResultError, match=r"or run ag\.io\.read_network again"):
+        ag.get.edges(bare, key="imported")

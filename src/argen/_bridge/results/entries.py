@@ -29,6 +29,7 @@ __all__ = [
     "check_free",
     "entries",
     "find_entry",
+    "function_of",
     "is_entry",
     "is_leftover",
     "new_entry",
@@ -84,6 +85,14 @@ KINDS = {
     "evidence": Kind("evidence from outside", "ag.tl.argen_evidence", ("candidates", "compared", "tests", "genes")),
     "simulation": Kind("a simulation", "ag.datasets.simulate", ("edges",)),
 }
+# Of networks that others than ag.tl.argen_dag make: by their method.
+_MAKERS = {
+    "joint": "ag.tl.argen_joint",
+    "naive": "ag.tl.argen_naive",
+    "inspre": "ag.tl.inspre",
+    "imported": "ag.io.read_network",
+    **dict.fromkeys(("pc", "ges", "gies", "notears"), "ag.tl.external_dag"),
+}
 _PARTS = ("id", "made_from", "settings", "tables", "versions")
 
 
@@ -128,6 +137,12 @@ def new_entry(
     made_from = dict(made_from or {})
     versions = {name: version(name) for name in _VERSIONED}
     return Entry(key, kind, _digest(kind, made_from, tables), made_from, plain(to_uns(settings)), tables, versions)
+
+
+def function_of(entry: Entry) -> str:
+    """The function that makes such an entry, of a network that of its method."""
+    usual = KINDS[entry.kind].function
+    return _MAKERS.get(str(entry.settings.get("method")), usual) if entry.kind == "network" else usual
 
 
 def write_entry(adata: "AnnData", entry: Entry) -> None:

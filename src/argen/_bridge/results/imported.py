@@ -44,7 +44,7 @@ class ImportedEdges:
     left_out
         Edges with a gene that is not among them: ``source``, ``target``, ``coef``, ``selected``, ``reason``.
     unknown
-        Names of genes that are not in the object, sorted.
+        Names of genes that are not in the object, sorted; empty if the genes were chosen.
     """
 
     edges: pd.DataFrame
@@ -116,7 +116,7 @@ def on_genes_of(
     if not nodes:
         msg = "The network holds no edges. Give its genes as genes=, or another table."
         raise InputError(msg)
-    named = {*given["source"], *given["target"], *(listed or ())}
+    named = {*given["source"], *given["target"], *(listed or ())} if wanted is None else ()
     unknown = tuple(sorted(name for name in named if names.gene(name) not in there))
     return ImportedEdges(_stored(kept, nodes), nodes, left_out.reset_index(drop=True), unknown)
 
@@ -230,7 +230,7 @@ def _reasons(
     """Why an end cannot be a gene of the network, '' where it can."""
     shared = given.isin(list(names.shared)) & ~gene.isin(there)
     unwanted = np.zeros(len(gene), dtype=bool) if wanted is None else ~gene.isin(wanted)
-    return np.select([shared, ~gene.isin(there), unwanted], [_AMBIGUOUS, _ABSENT, _UNWANTED], "").astype(object)
+    return np.select([unwanted, shared, ~gene.isin(there)], [_UNWANTED, _AMBIGUOUS, _ABSENT], "").astype(object)
 
 
 def _nothing_in_common(given: pd.DataFrame, there: frozenset[str], wanted: frozenset[str] | None) -> str:

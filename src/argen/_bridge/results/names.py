@@ -9,7 +9,7 @@ import pandas as pd
 
 from argen._bridge.gene_names import GeneNames, gene_names, text_of
 from argen._bridge.guides.names import clean_text
-from argen._bridge.results.entries import KINDS, Entry, find_entry
+from argen._bridge.results.entries import Entry, find_entry, function_of
 from argen._bridge.runtime import new_names, warn_user
 from argen._bridge.validate import name_some
 from argen.errors import StaleResultError
@@ -213,7 +213,7 @@ def _renamed(adata: "AnnData", entry: Entry, genes: pd.Index) -> str:
         f"None of the {len(genes)} genes of adata.uns[{entry.key!r}], such as {name_some(map(repr, genes[:_NAMED]))}, "
         f"is in adata.var_names, which has {name_some(map(repr, adata.var_names[:_NAMED]))}. "
     )
-    again = f"run {KINDS[entry.kind].function} again"
+    again = f"run {function_of(entry)} again"
     if column is None:
         return f"{msg}Give the genes their former names back (adata.var_names = ...), or {again}."
     return (

@@ -85,7 +85,8 @@ def argen_network(  # noqa: PLR0913
         Two genes: draw all directed paths from the first to the second, that is exactly the genes and edges that lie on
         one.
     min_abs_coef
-        Leave out edges whose absolute effect is smaller; a note says how many those are. Views are made before.
+        Leave out edges whose absolute effect is smaller; a note says how many those are. Views are made before. Edges
+        without a known effect are grey, and left out if this is above 0.
     layout
         ``"layered"``: roots on top, every gene below all of its parents, few crossings. ``"spring"``: by forces, genes
         with strong edges between them are close. ``"module"``: genes with more edges among them than to others stand
