@@ -1,11 +1,13 @@
 """Size, power and coverage of ``ag.tl.argen_compare`` in simulated conditions and replicates.
 
-    python benchmarks/insight/compare.py --runs 100 --folder docs/benchmarks
+    python benchmarks/insight/compare.py --runs 60 --parts size power replicates
+    python benchmarks/insight/compare.py --runs 30 --parts totals
 
-writes the tables ``compare_size``, ``compare_power``, ``compare_replicates`` and ``compare_totals`` there, as csv and as
-Markdown; about 25 minutes on two cores for 60 runs. Standard errors are those of the means over runs. Every run draws a new graph of 12
-genes and 16 edges (effects .3 to .8), a hidden confounder, and the conditions from it; they differ in expression
-levels, knock-downs, the confounder's effects and the number of cells, as conditions do, and in θ only where it says so.
+writes the tables ``compare_size``, ``compare_power``, ``compare_replicates`` and ``compare_totals`` into
+docs/benchmarks, as csv and as Markdown, in about 25 minutes on two cores. Standard errors are those of the means over runs. Every run
+draws a new graph of 12 genes and 16 edges (effects .3 to .8), a hidden confounder, and the conditions from it; they
+differ in expression levels, knock-downs, the confounder's effects and the number of cells, as conditions do, and in θ
+only where it says so.
 """
 
 import argparse
@@ -289,7 +291,7 @@ def write(table, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=60)
     parser.add_argument("--folder", type=Path, default=Path("docs/benchmarks"))
     parser.add_argument("--parts", nargs="+", default=["size", "power", "replicates", "totals"])
     given = parser.parse_args()
