@@ -4,10 +4,10 @@
     python benchmarks/insight/compare.py --runs 30 --parts totals
 
 writes the tables ``compare_size``, ``compare_power``, ``compare_replicates`` and ``compare_totals`` into
-docs/benchmarks, as csv and as Markdown, in about 25 minutes on two cores. Standard errors are those of the means over runs. Every run
-draws a new graph of 12 genes and 16 edges (effects .3 to .8), a hidden confounder, and the conditions from it; they
-differ in expression levels, knock-downs, the confounder's effects and the number of cells, as conditions do, and in θ
-only where it says so.
+docs/benchmarks, as csv and as Markdown, in about 25 minutes on two cores. Standard errors are those of the means over
+runs. Every run draws a new graph of 12 genes and 16 edges (effects .3 to .8), a hidden confounder, and the conditions
+from it; they differ in expression levels, knock-downs, the confounder's effects and the number of cells, as conditions
+do, and in θ only where it says so.
 """
 
 import argparse

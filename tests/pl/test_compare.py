@@ -105,6 +105,16 @@ def test_a_forest_is_its_table(adata, key):
     plt.close("all")
 
 
+def test_a_forest_of_two_levels_has_their_difference(adata):
+    two = adata.copy()
+    ag.tl.argen_compare(two, by="condition", levels=["control", "drug"])
+    ax = ag.pl.argen_forest(two, edge=("B", "C"), show=False)
+    row = ag.get.comparison(two).set_index(EDGE).loc[("B", "C")]
+    np.testing.assert_allclose(ax.patches[1].get_xy()[:3, 0], row[["ci_low", "difference", "ci_high"]].to_numpy(float))
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["control", "drug", "all cells", "difference"]
+    plt.close("all")
+
+
 def test_forests_of_total_effects_and_errors(adata):
     ax = ag.pl.argen_forest(adata, edge=("A", "C"), total_effect=True, show=False)
     assert ax.get_xlabel() == "log fold change (natural)"

@@ -44,8 +44,9 @@ def argen_forest(
     A square is the effect in one level with its 95 % interval, the larger the more it weighs; of a comparison with
     replicates small dots are the replicates. The filled diamond is the estimate from all cells in one regression, its
     ends those of its interval; the hollow one the mean over levels that are a sample themselves, whose interval holds
-    the variance between them (Hartung and Knapp). The heading gives Cochran's Q with its p-value, and the standard
-    deviation τ between levels. Numbers stand on the right. Hollow squares are weak instruments (F < 10) or flagged.
+    the variance between them (Hartung and Knapp), or of two levels the difference of the other from the reference. The
+    heading gives Cochran's Q with its p-value, and the standard deviation τ between levels. Numbers stand on the right.
+    Hollow squares are weak instruments (F < 10) or flagged.
 
     Parameters
     ----------
@@ -181,9 +182,11 @@ def _limits(blocks: Sequence[tuple]) -> tuple[float, float]:
     """Ends of the axis: all intervals, unless one is so wide that it would squeeze the others."""
     estimates, ends = [0.0], [0.0]
     for _, summary, rows in blocks:
-        estimates += [*rows["coef"], summary["pooled"], summary["mean"]]
-        ends += [*rows["ci_low"], *rows["ci_high"], *interval_95(summary["pooled"], summary["pooled_se"])]
-        ends += [summary["mean_low"], summary["mean_high"]]
+        estimates += [*rows["coef"]]
+        ends += [*rows["ci_low"], *rows["ci_high"]]
+        for _, middle, low, high, _ in _summaries(summary):
+            estimates.append(middle)
+            ends += [low, high]
     estimates, ends = (np.array(values)[np.isfinite(values)] for values in (estimates, ends))
     reach = _FAR * max(np.ptp(estimates), np.abs(estimates).max(), 0.1)
     low, high = max(ends.min(), estimates.min() - reach), min(ends.max(), estimates.max() + reach)
@@ -225,11 +228,7 @@ def _draw_block(
             markerfacecolor="white" if hollow else color, markeredgewidth=0.9, zorder=4,
         )  # fmt: skip
         ax.text(1.02, y, _numbers(row["coef"], row["ci_low"], row["ci_high"]), ha="left", **beside)
-    means = [
-        ("all cells", summary["pooled"], *interval_95(summary["pooled"], summary["pooled_se"]), style.PLAIN_COLOR),
-        ("mean of levels", summary["mean"], summary["mean_low"], summary["mean_high"], "white"),
-    ]
-    for name, middle, low, high, face in means:
+    for name, middle, low, high, face in _summaries(summary):
         y += 1.0
         ticks.append((y, name))
         if np.isfinite([middle, low, high]).all():
@@ -237,6 +236,16 @@ def _draw_block(
             ax.text(1.02, y, _numbers(middle, low, high), ha="left", **beside)
     ax.plot([0.0, 0.0], [top + 0.5, y + 0.5], color=style.NOTE_COLOR, linewidth=0.6, zorder=1)
     return y + 2.0
+
+
+def _summaries(summary: pd.Series) -> list[tuple[str, float, float, float, str]]:
+    """Name, estimate, interval and colour of the diamonds; two levels have a difference, more a mean."""
+    pooled = interval_95(summary["pooled"], summary["pooled_se"])
+    if "difference" in summary:
+        last = ("difference", summary["difference"], summary["ci_low"], summary["ci_high"], "white")
+    else:
+        last = ("mean of levels", summary["mean"], summary["mean_low"], summary["mean_high"], "white")
+    return [("all cells", summary["pooled"], *pooled, style.PLAIN_COLOR), last]
 
 
 def _diamond(ax: "Axes", middle: float, low: float, high: float, y: float, face: str) -> None:
