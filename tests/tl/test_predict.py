@@ -383,25 +383,28 @@ def test_the_fit_of_a_two_stage_network(screen):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::argen.errors.ArgenWarning")  # of chains that disagree
 def test_intervals_cover_the_truth():
     """95 % intervals of what is reached, in 40 screens: within three Monte-Carlo standard errors of .95."""
     rows = {"argen_dag": [], "argen_joint": []}
+    true_edges = set(zip(DIAMOND["source"], DIAMOND["target"], strict=True))
     for seed in range(40):
         adata = simulated(100 + seed, n_confounders=1, confounder_effect=(-0.4, 0.4))
         truth = pd.DataFrame(adata.varp["truth"].toarray(), adata.var_names, adata.var_names).loc[GENES, GENES]
         reach = np.linalg.inv(np.eye(4) - truth.to_numpy())
-        expected = pd.Series(np.array([-1.3, 0, 0, np.log(1.5)]) @ reach, GENES)
+        expected = pd.Series(np.array([-1.3, 0, np.log(1.5), 0]) @ reach, GENES)
         ag.tl.argen_dag(adata, **DATA)
         ag.tl.argen_joint(adata, chains=8)
         for key, covered in rows.items():
             edges = ag.get.edges(adata, key=key)
-            if len(edges) != 4:
+            if set(zip(edges["source"], edges["target"], strict=True)) != true_edges:
                 continue  # the interval takes the edges for known
-            found = predicted(adata, {"A": "observed", "D": 1.5}, network=key).loc[["B", "C"]]
+            found = predicted(adata, {"A": "observed", "C": 1.5}, network=key).loc[["B", "D"]]
             covered.append(
                 ((found["ci_low"] <= expected[["B", "C"]]) & (expected[["B", "C"]] <= found["ci_high"])).mean()
             )
     for key, covered in rows.items():
         assert len(covered) >= 20, key
         mc_error = max(np.std(covered), 0.1) / np.sqrt(len(covered))
+        print(key, len(covered), np.mean(covered), mc_error)
         assert np.mean(covered) == pytest.approx(0.95, abs=3 * mc_error), key
