@@ -4,9 +4,12 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.multitest import multipletests
 from toy import KWARGS, assert_same, toy
 
 import argen as ag
+from argen._bridge.results.steps import read_step
+from argen._core.descendants.prior import no_prior
 from argen.errors import InputError
 
 GENES = ("A", "B", "C", "D", "E", "F")
@@ -52,19 +55,19 @@ def test_a_group_has_the_equations_that_it_has_alone(options):
 
 
 def test_one_family_of_pairs_and_one_of_edges():
-    from statsmodels.stats.multitest import multipletests
-
     adata = screen(1)
-    ag.tl.argen_dag(adata, **KWARGS, groups=GROUPS, fdr="bh", closure=False)
-    pairs = ag.get.pairs(adata)
-    within = pairs[pairs["source"].map(GROUPS) == pairs["target"].map(GROUPS)]
-    level = adata.uns["argen_descendants"]["settings"]["alpha"]
-    significant = within[multipletests(within["p"], method="fdr_bh")[1] < level]
+    ag.tl.argen_dag(adata, **KWARGS, groups=GROUPS, fdr="bh")
     edges = ag.get.edges(adata, selected=False)
-    ends = set(zip(significant["source"], significant["target"], strict=True))
-    candidates = set(zip(edges["source"], edges["target"], strict=True))
-    assert {frozenset(pair) for pair in candidates} == {frozenset(pair) for pair in ends}
     assert edges["selected"].tolist() == multipletests(edges["p"], 0.05, "fdr_bh")[0].tolist()
+    step = read_step(adata, "argen_descendants")
+    group = np.array([GROUPS[gene] for gene in step.screen.genes])
+    within = group[:, None] == group
+    relation = step.relation_with(no_prior(len(group)), within)
+    family = within & ~np.eye(len(group), dtype=bool)
+    p = np.exp(step.tests.log_p[family])
+    assert relation.padj[family] == pytest.approx(multipletests(p, method="fdr_bh")[1], rel=1e-9)
+    assert np.isnan(relation.padj[~family]).all()
+    assert not relation.descendant[~within].any()
 
 
 def test_cells_of_other_groups_are_no_baseline():
