@@ -73,21 +73,21 @@ def argen_evidence(  # noqa: PLR0913
     :func:`argen.get.evidence`, which grades edges by what the *screen* says for and against them; hence the getter of
     this result is :func:`argen.get.outside_evidence`.)
 
-    =====================  ======  ===================================================================================
-    column                 kind    of a pair
-    =====================  ======  ===================================================================================
-    ``same_chromosome``    share   both genes are on one chromosome
-    ``distance``           number  bp between the starts of transcription
-    ``same_domain``        share   both start in one of `domains`
-    ``same_compartment``   share   the values of `compartments` where they start have one sign
+    ======================  ======  ===========================================================
+    column                  kind    of a pair
+    ======================  ======  ===========================================================
+    ``same_chromosome``     share   both genes are on one chromosome
+    ``distance``            number  bp between the starts of transcription
+    ``same_domain``         share   both start in one of `domains`
+    ``same_compartment``    share   the values of `compartments` where they start have one sign
     ``boundaries_between``  number  of `boundaries` whose middles lie between them
-    ``contact``            number  contact frequency of the bins in which they start
-    ``peak``               share   the promoter of the target overlaps a peak of the source
-    names of `pairs`       either  what the table says
-    =====================  ======  ===================================================================================
+    ``contact``             number  contact frequency of the bins in which they start
+    ``peak``                share   the promoter of the target overlaps a peak of the source
+    names of `pairs`        either  what the table says
+    ======================  ======  ===========================================================
 
-    All but the first and the last two are known of pairs on one chromosome alone: the sign of a compartment is that of
-    an eigenvector, which means nothing from one chromosome to the next.
+    All but the first and the last two kinds are known of pairs on one chromosome alone: the sign of a compartment is
+    that of an eigenvector, which means nothing from one chromosome to the next.
 
     A share is compared by the odds ratio :math:`ad/(bc)` with the interval of Woolf (.5 is added to all four counts if
     one of them is 0) and by Fisher's exact test; a number by the medians, the probability that an edge has the larger
