@@ -213,3 +213,22 @@ def test_networks_without_edges():
     assert figures["n_shared"] == 0
     assert figures[["jaccard", "sign_agreement", "order_agreement", "p_degrees", "out_degree_correlation"]].isna().all()
     assert len(ag.metrics.compared_edges(empty, empty, genes=["A", "B", "C"])) == 0
+
+
+def test_networks_with_responders_are_compared_as_tables():
+    adata = toy(n_others=6)
+    adata.X = adata.X.toarray()
+    at = adata.var_names.get_loc
+    adata.X[:, at("other0")] = np.random.default_rng(0).poisson(0.5 * adata.X[:, at("A")] + 1.0)
+    ag.tl.argen_dag(adata, **KWARGS, responders="all")
+    ag.tl.argen_responders(adata)
+    whole, alone = ag.get.edges(adata, responders=True), ag.get.edges(adata)
+    figures = ag.metrics.compare(whole, alone)
+    assert ("A", "other0") in sets(whole)
+    assert figures["n_shared"] == len(alone)
+    assert figures["n_outside_a"] == len(whole) - len(alone) > 0
+    table = ag.metrics.compared_edges(whole, alone, genes=sorted({*whole["source"], *whole["target"]}))
+    assert (table["status"] == "only a").sum() == len(whole) - len(alone)
+    assert table["comparable"].all()
+    measured = ag.metrics.gene_rnib(adata, whole, perturbation_key="gene", control="ctrl", n_shuffled=0)
+    assert measured.loc["wasserstein", "n"] == len(whole)

@@ -62,7 +62,7 @@ def compare(
     ----------
     a, b
         The networks: an AnnData with a result, a table of edges or a matrix, as for :func:`evaluate`. Without `b` both
-        are in the AnnData `a`.
+        are in the AnnData `a`. With edges to responders: tables, of :func:`argen.get.edges` with ``responders=True``.
     key, other_key
         Names of the results if they are AnnData, `other_key` that of `b` (default: the same as `key`).
     genes
