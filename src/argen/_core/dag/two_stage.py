@@ -185,7 +185,7 @@ def _second_stage(screen: Screen, target: int, shifts: np.ndarray) -> _SecondSta
     covariates = np.column_stack([design.stratum_dummies[screen.stratum], design.numeric.T])[informative]
     blocks = [
         tabmat.DenseMatrix(dense[:, dense.any(axis=0)]),
-        # A category with a single level gets the coefficient 0 from glum 3.4 with tabmat 4.2 on one thread.
+        # Given a category with a single level, glum 3.4 with tabmat 4.2 leaves its coefficient at 0 now and then.
         tabmat.CategoricalMatrix(levels) if levels.any() else tabmat.DenseMatrix(np.ones((len(levels), 1))),
         tabmat.DenseMatrix(covariates[:, covariates.any(axis=0)]),
     ]
