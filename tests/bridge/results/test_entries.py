@@ -1,6 +1,7 @@
 """Entries of uns: seven fields, ids that tell whether two of them are the same, refusal of what is something else."""
 
 import anndata
+import pandas as pd
 import pytest
 from toy import KWARGS, toy
 
@@ -25,6 +26,11 @@ KEYS = {
     "argen_overidentification": "overidentification",
     "argen_check": "check",
     "argen_compare": "comparison",
+    "argen_evidence": "evidence",
+    "argen_modules": "modules",
+    "argen_centrality": "centrality",
+    "argen_enrichment": "enrichment",
+    "argen_predict": "prediction",
 }
 GETTERS = {
     "guides": ag.get.guides,
@@ -41,8 +47,12 @@ GETTERS = {
     "sensitivity": ag.get.sensitivity,
     "stability": ag.get.stability,
     "overidentification": ag.get.overidentification,
+    "evidence": ag.get.outside_evidence,
     "check": ag.get.check,
     "comparison": ag.get.comparison,
+    "modules": ag.get.modules,
+    "enrichment": ag.get.enrichment,
+    "prediction": ag.get.prediction,
     "shifts": ag.get.shifts,
 }
 KIND_OF = dict.fromkeys(("edges", "graph", "centrality", "decoupler_net"), "network") | dict.fromkeys(
@@ -67,6 +77,12 @@ def analysed(**options):
     ag.tl.argen_overidentification(adata, min_cells=10)
     ag.tl.argen_check(adata)
     ag.tl.argen_compare(adata, by="batch")
+    known = pd.DataFrame({"source": ["A", "B"], "target": ["B", "C"]})
+    ag.tl.argen_evidence(adata, pairs={"known": known}, n_permutations=5)
+    ag.tl.argen_modules(adata)
+    ag.tl.argen_centrality(adata)
+    ag.tl.argen_enrichment(adata, gene_sets={"two": ["A", "B"]}, min_size=1)
+    ag.tl.argen_predict(adata, {"A": 0.5})
     return adata
 
 
