@@ -148,6 +148,17 @@ def test_names_of_another_column_are_read_and_remembered(bare):
     assert bare.uns["imported"]["tables"]["left_out"]["reason"].tolist() == ["name of several genes"]
 
 
+def test_autoregulation_is_left_out_and_listed(bare):
+    more = pd.concat([TABLE, pd.DataFrame({"source": ["A"], "target": ["A"]})])
+    if "weight" in TABLE:
+        more = more.assign(weight=more["weight"].fillna(1.0))
+    with pytest.warns(ArgenWarning, match=r"1 of 4 edges left out .* listed in its table 'left_out'"):
+        ag.io.read_network(bare, more)
+    left = bare.uns["imported"]["tables"]["left_out"]
+    assert left[["source", "target", "reason"]].to_numpy().tolist() == [["A", "A", "from a gene to itself"]]
+    assert len(ag.get.edges(bare, key="imported")) == 3
+
+
 WRONG = {
     "no table": (5, "network is a int"),
     "no file": ("nowhere.csv", "'nowhere.csv' is not a file"),
@@ -157,7 +168,7 @@ WRONG = {
         "no column 'source' or .*or name it by source=",
     ),
     "twice": (pd.concat([TABLE, TABLE[:1]]), "more than once: A → B"),
-    "loop": (TABLE.assign(target="A"), "from a gene to itself: A"),
+    "loops alone": (TABLE.assign(target=TABLE["source"]), "from a gene to itself: "),
     "text": (TABLE.assign(weight="x"), "'weight' of the network holds what is not a number"),
     "infinite": (TABLE.assign(weight=np.inf), "weights of the network have to be finite"),
     "missing weight": (TABLE.assign(weight=[1.0, np.nan, 2.0]), "1 edge of the network without a weight.*C → B"),

@@ -77,21 +77,21 @@ def read_network(
     `adata.uns[key_added]` : :class:`dict`
         In ``tables``: ``edges`` (``source``, ``target``, ``coef``, ``se``, ``z``, ``p``, ``selected``, ``flags``),
         ``nodes`` and ``order`` (genes by layer), ``left_out`` (edges with a gene that `adata` does not have, that is
-        not in `genes`, or whose name several genes share, each with the ``reason``); beside them ``settings``
-        (``method="imported"``, ``descendants=""``) and what every entry has.
+        not in `genes`, or whose name several genes share, and edges from a gene to itself, each with the ``reason``);
+        beside them ``settings`` (``method="imported"``, ``descendants=""``) and what every entry has.
 
     Raises
     ------
     argen.errors.InputError
         No such file, or one that is no network; a column that is not there, or holds no numbers; an edge without a
-        source or target, twice, or from a gene to itself; a graph without directions; no gene in common with `adata`.
+        source or target, or twice; a graph without directions; no gene in common with `adata`.
     ImportError
         Parquet without pyarrow; a note says how to get it.
 
     Warns
     -----
     argen.errors.ArgenWarning
-        Edges are left out, since `adata` does not have their genes.
+        Edges are left out, since `adata` does not have their genes, or since they lead from a gene to itself.
 
     See Also
     --------

@@ -28,6 +28,7 @@ _NUMBERS = ("coef", "se", "z", "p")
 _MISSING = ("", "na", "nan", "none", "null")
 _TRUTH = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 _ABSENT, _AMBIGUOUS, _UNWANTED = "not in adata", "name of several genes", "not in genes="
+_LOOP = "from a gene to itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class ImportedEdges:
     genes
         All genes of the network, those without an edge included, sorted.
     left_out
-        Edges with a gene that is not among them: ``source``, ``target``, ``coef``, ``selected``, ``reason``.
+        Edges with a gene that is not among them, or from a gene to itself: ``source``, ``target``, ``coef``,
+        ``selected``, ``reason``.
     unknown
         Names of genes that are not in the object, sorted; empty if the genes were chosen.
     """
@@ -102,12 +104,15 @@ def on_genes_of(
     wanted = None if genes is None else _wanted(genes, names, there)
     given = edges[["source", "target"]]
     edges = edges.assign(**{end: names.genes(edges[end]) for end in given})
-    check_pairs(edges)
-    reason = np.full(len(edges), "", dtype=object)
+    own = (edges["source"] == edges["target"]).to_numpy()
+    check_pairs(edges[~own])  # databases list autoregulation, which no network here can hold
+    reason = np.where(own, _LOOP, "").astype(object)
     for end in given:
         reason = np.where(reason == "", _reasons(given[end], edges[end], names, there, wanted), reason)
     inside = reason == ""
     left_out = edges.loc[~inside, ["source", "target", "coef", "selected"]].assign(reason=reason[~inside])
+    if own.all() and len(edges):
+        check_pairs(edges.drop_duplicates(["source", "target"]))
     if len(edges) and not inside.any():
         raise InputError(_nothing_in_common(given, there, wanted))
     kept = edges[inside]
