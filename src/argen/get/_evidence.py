@@ -9,9 +9,9 @@ import pandas as pd
 from argen._bridge.diagnostics.guide_flags import with_tests_of
 from argen._bridge.diagnostics.power import with_responder_mde
 from argen._bridge.evidence.facts import Sources
-from argen._bridge.evidence.known import read_known
 from argen._bridge.evidence.table import evidence_table
 from argen._bridge.modality import takes_mudata
+from argen._bridge.prior_edges import read_prior_edges
 from argen._bridge.responders.stored import read_responders, responders_of
 from argen._bridge.results.entries import KINDS, Entry, find_entry, read_entry
 from argen._bridge.results.names import ShownNames
@@ -166,7 +166,7 @@ def evidence_of(
             "be graded by is known. ag.metrics.compare puts it beside a network of ag.tl.argen_dag."
         )
         raise InputError(msg)
-    literature = _by_shown_names(read_known(known), names)
+    literature = None if known is None else read_prior_edges(known, names.names, "known")
     first, second = _searches(named, joint, say)
     results = [_result_for_responders(named, network, responders) for network in (first, second)]
     shown = first or second
@@ -261,13 +261,6 @@ def _candidates(network: OpenedNetwork, guides: Entry | None) -> pd.DataFrame:
     """Candidates with the tests of the comparison of guides that is asked for, and of no other."""
     table = network.candidates.drop(columns=_J_COLUMNS, errors="ignore")
     return table if guides is None else with_tests_of(network.names.entry(guides), table)
-
-
-def _by_shown_names(known: pd.DataFrame | None, names: ShownNames) -> pd.DataFrame | None:
-    """A network of the literature, which may use either names of the genes."""
-    if known is None:
-        return None
-    return known.assign(**{end: known[end].map(names.given) for end in ("source", "target")})
 
 
 def _edges_of(names: ShownNames, diagnostic: Entry | None, table: str = "edges") -> pd.DataFrame | None:
