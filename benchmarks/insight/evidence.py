@@ -78,7 +78,7 @@ def main(n: int) -> None:
             for name in ("p", "p_degree", "p_distance", "p_both"):
                 share = float((part[name] <= LEVEL).mean())
                 row |= {name: round(share, 3), f"{name}_se": round((share * (1 - share) / len(part)) ** 0.5, 3)}
-            rows.append(row | {"moved_both": round(part["moved_both"].mean(), 2)})
+            rows.append(row)
             print(row, file=sys.stderr)
     pd.DataFrame(rows).to_csv(sys.stdout, index=False)
 
