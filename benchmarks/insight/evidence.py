@@ -1,11 +1,11 @@
-"""Size and power of the tests of evidence from outside, on the domains of K562 (half an hour on one core).
+"""Size and power of the tests of evidence from outside, on the domains of K562 (a quarter of an hour on one core).
 
     PYTHONPATH=src python benchmarks/insight/evidence.py [simulations] > docs/benchmarks/outside_evidence.csv
 
 120 genes lie at random places in 12 neighbouring domains on each of three chromosomes (Hi-C of K562,
-``tests/data/evidence_k562``); three of ten pairs were
-tested; which of them are edges depends on nothing ("null"), on the distance alone ("near"), on hubs alone ("hubs",
-where a prior has the same hubs), on domains beyond the distance ("domains") or on the prior ("prior").
+``tests/data/evidence_k562``); three of ten pairs were tested; which of them are edges depends on nothing ("null"), on
+the distance alone ("near"), on hubs alone ("hubs", where a prior has the same hubs), on domains beyond the distance
+("domains") or on the prior ("prior").
 """
 
 import sys
@@ -84,4 +84,4 @@ def main(n: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 400)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
