@@ -53,7 +53,7 @@ def compare(
                              in an order: share in the same one. The order is the causal order of a search of argen; of
                              other networks the longest path from a root, by which not all pairs are ordered
     ``ancestor_jaccard``     of the pairs (ancestor, descendant): in both over in either
-    ``out_degree_correlation`` Spearman over the genes; ``in_degree_correlation``
+    ``…_correlation``        of ``out_degree`` and ``in_degree``: Spearman over the genes
     ======================== ==========================================================================================
 
     A figure that cannot be computed (no edges, no effects, all degrees alike) is NaN.
