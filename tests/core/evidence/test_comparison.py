@@ -9,7 +9,7 @@ from statsmodels.stats.contingency_tables import Table2x2
 from statsmodels.stats.proportion import proportion_confint
 
 from argen._core.evidence.comparison import compare_ranks, compare_shares, permuted, sign_agreement
-from argen._core.evidence.swaps import Pairs, exchanged, within_classes
+from argen._core.graphs.swaps import Pairs, exchanged, within_classes
 
 
 def shares(a, b, c, d):
@@ -115,8 +115,8 @@ def test_a_circle_of_three_is_turned_round():
 
 
 def test_kernel_does_the_same_without_compilation():
-    from argen._core.evidence._swap_kernels import swap_targets
-    from argen._core.evidence.swaps import _picks, _rows
+    from argen._core.graphs._swap_kernels import swap_targets
+    from argen._core.graphs.swaps import _picks, _rows
 
     pairs = small(3, n=8, density=0.6, n_edges=12)
     rng = np.random.default_rng(0)

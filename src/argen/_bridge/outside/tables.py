@@ -11,8 +11,8 @@ from argen._bridge.outside.compared import RANDOM, TESTED, Candidates
 from argen._bridge.outside.places import distance_classes
 from argen._bridge.outside.sources import FOR_DISTANCE, Source
 from argen._core.evidence.comparison import Permuted, compare_ranks, compare_shares, permuted, sign_agreement
-from argen._core.evidence.swaps import Pairs, exchanged, within_classes
 from argen._core.fdr import adjusted
+from argen._core.graphs.swaps import Pairs, exchanged, within_classes
 
 __all__ = ["CHANCE", "SIGN", "Comparison", "annotated", "comparisons", "genes_table", "tests_table"]
 

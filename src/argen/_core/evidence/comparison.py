@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.evidence.swaps import Pairs
+from argen._core.graphs.swaps import Pairs
 from argen._core.normal import Z_95
 
 __all__ = ["Permuted", "Ranked", "Shares", "Signs", "compare_ranks", "compare_shares", "permuted", "sign_agreement"]

@@ -4,19 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from argen._core.graphs._rewire_kernels import swap_targets
+from argen._core.graphs.swaps import Pairs, exchanged
 
 __all__ = ["rewired_graphs", "shared_by_chance"]
 
-_TRIES, _FIRST_TRIES = 10, 100  # swaps that are tried for each edge between two graphs, and before the first
-
 
 def rewired_graphs(edges: np.ndarray, n_draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Draw graphs of the same in- and out-degrees, without loops; each is the last one with some targets swapped.
-
-    The walk over graphs tries swaps a → b, c → d ↦ a → d, c → b and stays where one is not possible. Steps are as
-    likely back as forth, so that its distribution is uniform over the graphs that it can reach: all with these degrees,
-    but for cycles of three edges, which no swap turns round.
+    """Draw graphs of the same in- and out-degrees, without loops, all of them equally likely (see :mod:`.swaps`).
 
     Parameters
     ----------
@@ -27,14 +21,16 @@ def rewired_graphs(edges: np.ndarray, n_draws: int, rng: np.random.Generator) ->
 
     Yields
     ------
-    Boolean array of the same shape, the same one every time: copy what is to be kept.
+    Boolean array of the same shape.
     """
-    joined = edges.copy()
-    source, target = np.nonzero(joined)
-    for draw in range(n_draws):
-        n_tries = len(source) * (_TRIES if draw else _FIRST_TRIES)
-        if n_tries:
-            swap_targets(source, target, joined, *rng.integers(len(source), size=(2, n_tries)))
+    source, target = np.nonzero(~np.eye(len(edges), dtype=bool))
+    pairs = Pairs(source, target, edges[source, target])
+    if not pairs.chosen.any():
+        yield from (edges.copy() for _ in range(n_draws))
+        return
+    for chosen in exchanged(pairs, n_draws, rng):
+        joined = np.zeros_like(edges)
+        joined[source[chosen], target[chosen]] = True
         yield joined
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from argen._core.evidence._swap_kernels import swap_targets
+from argen._core.graphs._swap_kernels import swap_targets
 
 __all__ = ["Pairs", "exchanged", "within_classes"]
 
@@ -37,7 +37,9 @@ class Pairs:
     chosen: np.ndarray
 
 
-def exchanged(pairs: Pairs, n: int, seed: int, stratum: np.ndarray | None = None) -> Iterator[np.ndarray]:
+def exchanged(
+    pairs: Pairs, n: int, seed: int | np.random.Generator, stratum: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
     """Numbers of the pairs of `n` choices that keep all degrees, (number of chosen,) each; see the head of this file.
 
     Parameters
