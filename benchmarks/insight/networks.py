@@ -101,7 +101,6 @@ def papalexi(out: Path) -> None:
     ag.tl.argen_dag(adata)
     ag.tl.argen_joint(adata)
     known = ag.datasets.collectri()
-    known = known[known["source"] != known["target"]]
     ag.io.read_network(adata, known, genes=adata.uns["argen_dag"]["tables"]["order"], key_added="collectri")
     figures = {name: ag.metrics.compare(adata, other_key=name) for name in ("argen_joint", "collectri")}
     write(pd.DataFrame(figures).rename_axis("argen_dag and"), None, out, "networks_papalexi")
