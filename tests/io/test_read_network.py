@@ -370,3 +370,13 @@ def test_genes_that_were_renamed_are_read_again_by_the_function_that_read_them(b
     bare.var_names = [f"new-{name}" for name in bare.var_names]
     with pytest.raises(StaleResultError, match=r"or run ag\.io\.read_network again"):
         ag.get.edges(bare, key="imported")
+
+
+def test_a_searched_network_is_not_replaced(imported):
+    before = imported.copy()
+    with pytest.raises(InputError, match=r"key_added='argen_dag' would overwrite the network of ag\.tl\.argen_dag"):
+        ag.io.read_network(imported, TABLE, key_added="argen_dag")
+    assert_same(before, imported)
+    again = imported.copy()
+    ag.io.read_network(again, TABLE, key_added="weighted")  # one that was read is
+    assert len(ag.get.edges(again, key="weighted")) == len(TABLE)

@@ -232,3 +232,9 @@ def test_networks_with_responders_are_compared_as_tables():
     assert table["comparable"].all()
     measured = ag.metrics.gene_rnib(adata, whole, perturbation_key="gene", control="ctrl", n_shuffled=0)
     assert measured.loc["wasserstein", "n"] == len(whole)
+
+
+def test_no_genes_to_compare_on():
+    table = pd.DataFrame({"source": ["A"], "target": ["B"]})
+    with pytest.raises(InputError, match="genes is empty"):
+        ag.metrics.compare(table, table, genes=[])

@@ -117,3 +117,9 @@ def test_what_cannot_be_measured_is_missing_or_said(screen, truth):
     for wrong in ({"min_targets": 0}, {"folds": 1}, {"n_shuffled": -1}, {"rng": -1}):
         with pytest.raises(InputError, match=next(iter(wrong))):
             ag.metrics.gene_rnib(screen, truth, **HOW, **wrong)
+
+
+def test_a_replicate_that_is_no_column():
+    adata = ag.datasets.simulate("paper_fig2", n_cells=600)
+    with pytest.raises(InputError, match=r"replicate='nope' is not an obs column"):
+        ag.metrics.gene_rnib(adata, adata, key="truth", perturbation_key="perturbation", replicate="nope")

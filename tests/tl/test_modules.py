@@ -320,3 +320,9 @@ def test_stored_modules_stay_beside_other_results():
     ag.tl.argen_modules(adata, key_added="mine")
     assert "mine" in adata.var
     assert "argen_modules" not in adata.uns
+
+
+def test_what_is_no_anndata_is_told():
+    for tool in (ag.tl.argen_modules, ag.tl.argen_centrality):
+        with pytest.raises(InputError, match="This takes an AnnData, not a str"):
+            tool("x")

@@ -9,7 +9,7 @@ import pandas as pd
 from argen._bridge import log
 from argen._bridge.edge_files import read_edge_file
 from argen._bridge.modality import takes_mudata
-from argen._bridge.results.entries import check_free
+from argen._bridge.results.entries import check_free, find_entry, function_of
 from argen._bridge.results.imported import ImportedEdges, check_weights, on_genes_of, standard_edges
 from argen._bridge.results.names import shown_names
 from argen._bridge.results.other_networks import other_network_entry, write_other_network
@@ -111,6 +111,7 @@ def read_network(
     check_anndata(adata)
     check_key("key_added", key_added)
     check_free(adata, key_added, "network")
+    _check_not_searched(adata, key_added)
     names = shown_names(adata, gene_symbols)
     table, listed, origin = _table_of(network)
     edges = standard_edges(table, {"source": source, "target": target, "coef": weight})
@@ -122,6 +123,17 @@ def read_network(
     write_other_network(adata, entry, found.genes)
     _tell(found, key_added)
     return adata if copy else None
+
+
+def _check_not_searched(adata: "AnnData", key: str) -> None:
+    """Raise unless what would be replaced is a network that was read, too."""
+    there = find_entry(adata, key)
+    if there is not None and there.settings.get("method") != "imported":
+        msg = (
+            f"key_added={key!r} would overwrite the network of {function_of(there)}, which is there. Choose another "
+            f"name, or delete it first: del adata.uns[{key!r}]."
+        )
+        raise InputError(msg)
 
 
 def _table_of(network: object) -> tuple[pd.DataFrame, list[str] | None, str]:

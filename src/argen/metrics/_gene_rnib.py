@@ -9,7 +9,7 @@ import pandas as pd
 
 from argen._bridge.labels import label_texts
 from argen._bridge.results.names import shown_names
-from argen._bridge.validate import check_count, read_seed
+from argen._bridge.validate import check_count, read_column, read_seed
 from argen._core.graphs.rewired import rewired_graphs
 from argen._core.held_out.activity import activity_ranks, target_auroc
 from argen._core.held_out.regression import held_out_r2, strongest_parents
@@ -178,6 +178,8 @@ def gene_rnib(  # noqa: PLR0913
     edges, effects = network_on(net, names)
     known = shown_names(adata, gene_symbols or (None if net.names is None else net.names.column))
     held_out = held_out_cells(adata, known, names, perturbation_key, control, layer, normalize=normalize)
+    if replicate is not None:
+        read_column(adata.obs, replicate, f"replicate={replicate!r}")
     groups = None if replicate is None else label_texts(adata.obs, replicate).astype(str)
     generator = np.random.default_rng(seed)
     cells = _cells(held_out, groups, n_folds, generator)

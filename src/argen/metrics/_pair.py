@@ -100,6 +100,9 @@ def _texts(genes: Iterable[str]) -> list[str]:
         msg = f"genes={genes!r}: give several names of genes, as a list."
         raise InputError(msg)
     names = list(map(str, genes))
+    if not names:
+        msg = "genes is empty: name the genes to compare on, or leave it out for all that both networks know."
+        raise InputError(msg)
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         msg = f"genes= names genes more than once: {name_some(repeated)}."
         raise InputError(msg)

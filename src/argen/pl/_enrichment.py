@@ -26,6 +26,8 @@ __all__ = ["argen_enrichment", "draw_enrichment"]
 _WIDTH, _RIGHT, _BELOW, _ABOVE = 2.6, 0.75, 0.5, 0.45  # inches
 _LONGEST_TERM = 34  # letters
 _MOST_GROUPS = 12
+_BOLD = "mm"  # by which the bold name of a group is wider than a plain one, about
+_BEFORE_ZERO = 0.04  # of the axis, for the dots at 0
 _SIZES = 14.0, 90.0  # square points of a dot
 
 
@@ -112,7 +114,8 @@ def _chosen(table: pd.DataFrame, tested: list[str], groups: str | Sequence[str] 
 def draw_enrichment(table: pd.DataFrame, groups: Sequence[str], n_terms: int, ax: "Axes | None" = None) -> "Axes":
     """Draw a table as :func:`argen.get.enrichment` returns it, groups and terms as texts."""
     rows = _rows(table, groups, n_terms)
-    ax = ax or row_axes(rows["label"].tolist(), _WIDTH, right=_RIGHT, below=_BELOW, above=_ABOVE)
+    wide = [f"{row.label}{_BOLD * row.heading}" for row in rows.itertuples()]
+    ax = ax or row_axes(wide, _WIDTH, right=_RIGHT, below=_BELOW, above=_ABOVE)
     drawn = rows[rows["n_overlap"] > 0]
     strength = -np.log10(np.maximum(drawn["padj"].to_numpy(float), np.finfo(float).tiny))
     n = drawn["n_overlap"].to_numpy(float)
@@ -131,7 +134,12 @@ def draw_enrichment(table: pd.DataFrame, groups: Sequence[str], n_terms: int, ax
     for tick, heading in zip(ax.get_yticklabels(), rows["heading"], strict=True):
         tick.set_fontweight("bold" if heading else "normal")
     ax.tick_params(axis="y", length=0)
-    ax.set(xlim=(0.0, max(strength.max(initial=0.0) * 1.05, 2.0)), ylim=(len(rows) - 0.4, -0.6))
+    right = max(strength.max(initial=0.0) * 1.05, 2.0)
+    ax.set(xlim=(-_BEFORE_ZERO * right, right), ylim=(len(rows) - 0.4, -0.6))
+    for row in rows[rows["alone"]].itertuples():
+        ax.text(
+            0.0, row.row, "no gene in a set", va="center", fontsize=style.SMALL_FONT_SIZE - 1.0, color=style.NOTE_COLOR
+        )
     ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
     ax.set_xlabel("−log₁₀ adjusted p", fontsize=style.FONT_SIZE)
     found, every = int(drawn["significant"].sum()), int(table["significant"].sum())
@@ -148,8 +156,7 @@ def _rows(table: pd.DataFrame, groups: Sequence[str], n_terms: int) -> pd.DataFr
     for group in groups:
         first = table[(table["group"] == group) & (table["n_overlap"] > 0)].head(n_terms)
         labels = short_names(first["term"].tolist(), _LONGEST_TERM) or []
-        nothing = "" if len(first) else ": no gene in a set"
-        head = pd.DataFrame({"label": [f"{group}{nothing}"], "heading": True, "n_overlap": 0})
-        parts += [head, first.assign(label=labels, heading=False)]
+        head = pd.DataFrame({"label": [group], "heading": True, "alone": not len(first), "n_overlap": 0})
+        parts += [head, first.assign(label=labels, heading=False, alone=False)]
     rows = pd.concat([part for part in parts if len(part)], ignore_index=True)
     return rows.assign(row=np.arange(len(rows)))

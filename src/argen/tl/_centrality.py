@@ -10,7 +10,7 @@ from argen._bridge.centrality import HUBS, centrality_table, hubs_of
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.edges import network_edges
 from argen._bridge.results.entries import check_free, new_entry, write_entry
-from argen._bridge.validate import check_count, check_key, check_positive, counted
+from argen._bridge.validate import check_anndata, check_count, check_key, check_positive, counted
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -90,6 +90,7 @@ def argen_centrality(
     """
     attenuation, n_hubs = check_positive("attenuation", attenuation), check_count("n_hubs", n_hubs, 1)
     check_key("key_added", key_added)
+    check_anndata(adata)
     check_free(adata, key_added, "centrality")
     edges = network_edges(adata, network, responders=responders)
     table = centrality_table(edges.genes, np.arange(len(edges.genes)), edges.layer, edges.matrix, attenuation)

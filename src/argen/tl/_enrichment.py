@@ -12,7 +12,7 @@ from argen._bridge.gene_sets import read_gene_sets
 from argen._bridge.modality import takes_mudata
 from argen._bridge.results.edges import NetworkEdges, network_edges
 from argen._bridge.results.entries import Entry, check_free, new_entry, read_entry, write_entry
-from argen._bridge.validate import check_count, check_key, check_level, check_option, counted
+from argen._bridge.validate import check_anndata, check_count, check_key, check_level, check_option, counted
 from argen.errors import InputError, StaleResultError
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ def argen_enrichment(  # noqa: PLR0913
     max_size = None if max_size is None else check_count("max_size", max_size, min_size)
     check_level("alpha", alpha)
     check_key("key_added", key_added)
+    check_anndata(adata)
     check_free(adata, key_added, "enrichment")
     edges = network_edges(adata, network, responders=responders)
     names = edges.names.names if gene_symbols is None else gene_names(adata, gene_symbols)

@@ -9,7 +9,7 @@ from argen._bridge.modality import takes_mudata
 from argen._bridge.modules import METHODS, find_modules, modularity, module_tables, weighted_graph
 from argen._bridge.results.edges import network_edges
 from argen._bridge.results.entries import check_free, new_entry, write_entry
-from argen._bridge.validate import check_count, check_key, check_option, check_positive, counted
+from argen._bridge.validate import check_anndata, check_count, check_key, check_option, check_positive, counted
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -103,6 +103,7 @@ def argen_modules(
     check_option("method", method, METHODS)
     resolution, seed = check_positive("resolution", resolution), check_count("seed", seed, 0)
     check_key("key_added", key_added)
+    check_anndata(adata)
     check_free(adata, key_added, "modules")
     edges = network_edges(adata, network, responders=responders)
     start = log.info("looking for modules")
