@@ -305,6 +305,17 @@ def test_responders_join_modules_and_the_background():
     ag.tl.argen_enrichment(adata, gene_sets=sets, of="hubs", responders=True, min_size=1)
     groups = ag.get.enrichment(adata, table="groups").set_index("group")["n_background"]
     assert groups.to_dict() == {"out-hubs": len(nodes), "in-hubs": n_tested}  # no responder regulates anything
+    only = [gene for gene in adata.var_names if gene not in nodes]
+    ag.tl.argen_enrichment(adata, gene_sets={"no node": only, **sets}, of="parents", responders=True, min_size=1)
+    assert set(ag.get.enrichment(adata)["term"]) <= {"set"}  # a set without a node cannot hold parents
+    everything = [
+        *adata.uns["argen_dag"]["tables"]["nodes"]["gene"],
+        *adata.uns["argen_responders"]["tables"]["genes"]["gene"],
+    ]
+    ag.tl.argen_enrichment(adata, gene_sets=sets, of="children", responders=True, min_size=1)
+    by_default = ag.get.enrichment(adata)
+    ag.tl.argen_enrichment(adata, gene_sets=sets, of="children", responders=True, min_size=1, background=everything)
+    pd.testing.assert_series_equal(ag.get.enrichment(adata)["p"], by_default["p"])
     ag.tl.argen_centrality(adata, responders=True)
     table = adata.uns["argen_centrality"]["tables"]["genes"].set_index("gene")
     assert table["out_degree"].sum() == len(edges)

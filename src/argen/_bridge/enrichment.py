@@ -72,8 +72,8 @@ def groups_of(
         outside.append(tuple(np.asarray(part, dtype=object)[place < 0]))
     allowed = np.ones(members.shape, dtype=bool)
     stratum = np.zeros(len(genes), dtype=np.int64)
-    if background is None:
-        stratum[network.n_nodes :] = 1
+    if network.responders is not None:
+        stratum[~np.isin(genes, network.genes[: network.n_nodes])] = 1
         only_nodes = [name == "out-hubs" or of == "parents" for name in named]
         allowed[np.ix_(only_nodes, stratum == 1)] = False
     if of in ("children", "parents"):  # a gene is neither its own child nor its own parent
@@ -127,46 +127,49 @@ def enrichment_tables(
     for row, genes in enumerate(terms.values()):
         place = at.get_indexer(list(genes))
         inside[row, place[place >= 0]] = True
-    size, names = inside.sum(axis=1), np.array(list(terms), dtype=object)
+    size, names = groups.background.astype(np.int64) @ inside.T.astype(np.int64), np.array(list(terms), dtype=object)
     if not size.any():
         raise InputError(_no_overlap(groups.genes, terms))
-    kept = (size >= least) & (size <= (len(groups.genes) if most is None else most))
-    left_out = pd.DataFrame(
-        {
-            "term": names[~kept],
-            "n_genes": [len(terms[name]) for name in names[~kept]],
-            "n_background": size[~kept],
-            "reason": np.where(size[~kept] < least, "few genes in the background", "many genes in the background"),
-        }
-    ).astype({"term": object, "n_genes": np.int64, "reason": object})
-    if not kept.any():
+    tested = (size >= least) & (size <= (len(groups.genes) if most is None else most))
+    largest, out = size.max(axis=0), ~tested.any(axis=0)
+    if out.all():
         msg = (
             f"No gene set has {least} to {'any number of' if most is None else most} genes among the "
-            f"{len(groups.genes)} of the background; the largest has {size.max()} ({names[size.argmax()]}). Change "
-            "min_size or max_size."
+            f"{len(groups.genes)} of the background; the largest has {largest.max()} ({names[largest.argmax()]}). "
+            "Change min_size or max_size."
         )
         raise InputError(msg)
+    left_out = pd.DataFrame(
+        {
+            "term": names[out],
+            "n_genes": [len(terms[name]) for name in names[out]],
+            "n_background": largest[out],
+            "reason": np.where(largest[out] < least, "few genes in the background", "many genes in the background"),
+        }
+    ).astype({"term": object, "n_genes": np.int64, "reason": object})
     of_groups = pd.DataFrame(
         {
             "group": pd.Series(groups.names, dtype=object),
             "n_group": (groups.members & groups.background).sum(axis=1),
             "n_background": groups.background.sum(axis=1),
             "n_outside": [len(genes) for genes in groups.outside],
+            "n_terms": tested.sum(axis=1),
         }
     )
-    return {"enrichment": _tests(groups, names[kept], inside[kept], alpha), "groups": of_groups, "left_out": left_out}
+    return {"enrichment": _tests(groups, names, inside, tested, alpha), "groups": of_groups, "left_out": left_out}
 
 
-def _tests(groups: Groups, names: np.ndarray, terms: np.ndarray, alpha: float) -> pd.DataFrame:
+def _tests(groups: Groups, names: np.ndarray, terms: np.ndarray, tested: np.ndarray, alpha: float) -> pd.DataFrame:
+    """The pairs that are `tested`, [group, term]: one family."""
     found = over_representation(groups.members, terms, groups.background, groups.stratum)
-    group, term = (part.ravel() for part in np.indices(found.p.shape))
-    p = found.p.ravel()
+    group, term = np.nonzero(tested)
+    p, odds = found.p[tested], np.nan_to_num(found.odds_ratio[tested])
     padj = adjusted(p)
-    order = np.lexsort((term, group, -found.odds_ratio.ravel(), p))
+    order = np.lexsort((term, group, -odds, p))
     group, term = group[order], term[order]
     both = groups.members[group] & terms[term] & groups.background[group]
     counts = {
-        name: getattr(found, name).ravel()[order]
+        name: getattr(found, name)[tested][order]
         for name in ("n_overlap", "n_group", "n_term", "n_background", "expected", "odds_ratio")
     }
     return pd.DataFrame(
@@ -176,7 +179,7 @@ def _tests(groups: Groups, names: np.ndarray, terms: np.ndarray, alpha: float) -
             **counts,
             "p": p[order],
             "padj": padj[order],
-            "significant": padj[order] <= alpha,
+            "significant": padj[order] < alpha,
             "genes": pd.Series([", ".join(groups.genes[row]) for row in both], dtype=object),
         }
     )

@@ -79,10 +79,11 @@ def argen_enrichment(  # noqa: PLR0913
         Also the edges to genes that are no nodes, and these genes in the background: ``True``, or the name of the
         result of :func:`argen_responders`.
     background
-        Genes to take for the background instead. Genes of a group that are not among them are not counted, and
-        ``n_outside`` says how many these are.
+        Genes to take for the background instead: those of the network stay what they are, nodes or responders. Genes of
+        a group that are not among them are not counted, and ``n_outside`` says how many these are.
     min_size, max_size
-        Sets with fewer or more genes in the background are left out, and listed.
+        A set with fewer or more genes in the background of a group is not tested there; those that are tested nowhere
+        are listed.
     alpha
         Level of ``significant``.
     gene_symbols
@@ -98,11 +99,11 @@ def argen_enrichment(  # noqa: PLR0913
 
     ``enrichment``
         One row per group and set, the smallest p first: ``group``, ``term``, ``n_overlap`` (k), ``n_group`` (n),
-        ``n_term`` (K), ``n_background`` (N), ``expected`` (n K / N, summed over strata), ``odds_ratio`` (with 1/2 added
-        to each of the four counts; over strata after Mantel and Haenszel), ``p``, ``padj``, ``significant``, ``genes``
-        (those in both).
+        ``n_term`` (K), ``n_background`` (N), ``expected`` (n K / N, summed over strata), ``odds_ratio`` (over strata
+        after Mantel and Haenszel; infinite where group or set is within the other), ``p``, ``padj``, ``significant``
+        (`padj` below `alpha`), ``genes`` (those in both).
     ``groups``
-        ``group``, ``n_group``, ``n_background``, ``n_outside``.
+        ``group``, ``n_group``, ``n_background``, ``n_outside``, ``n_terms`` (sets that were tested).
     ``left_out``
         Sets that were not tested: ``term``, ``n_genes``, ``n_background``, ``reason``.
 

@@ -22,8 +22,8 @@ def test_against_fisher_with_a_background_of_each_group():
             inside, member = groups[g][background[g]], terms[t][background[g]]
             table = [[(a & b).sum() for b in (member, ~member)] for a in (inside, ~inside)]
             assert found.p[g, t] == pytest.approx(fisher_exact(table, alternative="greater").pvalue, rel=1e-9)
-            (both, group_alone), (term_alone, neither) = np.array(table) + 0.5
-            assert found.odds_ratio[g, t] == pytest.approx(both * neither / (group_alone * term_alone))
+            odds = fisher_exact(table, alternative="greater").statistic
+            np.testing.assert_allclose(found.odds_ratio[g, t], odds)  # missing where a margin is empty
             assert found.n_overlap[g, t] == table[0][0]
             assert found.n_background[g, t] == background[g].sum()
             assert found.expected[g, t] == pytest.approx(inside.sum() * member.sum() / background[g].sum())
@@ -61,7 +61,7 @@ def test_strata_against_draws_within_them_and_mantel_haenszel():
             tables = []
             for s in (0, 1):
                 a, b = groups[g, stratum == s], terms[t, stratum == s]
-                tables.append([[(x & y).sum() + 0.5 for y in (b, ~b)] for x in (a, ~a)])
+                tables.append([[(x & y).sum() for y in (b, ~b)] for x in (a, ~a)])
             assert found.odds_ratio[g, t] == pytest.approx(StratifiedTable(tables).oddsratio_pooled)
 
 
@@ -74,3 +74,13 @@ def test_one_stratum_is_none():
     alone = over_representation(groups[:, :18], terms[:, :18], background[:, :18])
     np.testing.assert_allclose(split.p, alone.p, rtol=1e-9)
     np.testing.assert_array_equal(over_representation(groups, terms, background, np.zeros(30, int)).p, plain.p)
+
+
+def test_a_stratum_that_tells_nothing_leaves_the_odds_ratio_alone():
+    groups, terms = np.zeros((1, 1020), dtype=bool), np.zeros((1, 1020), dtype=bool)
+    groups[0, :5], terms[0, 4:9], terms[0, 20:70] = True, True, True
+    stratum = (np.arange(1020) >= 20).astype(int)
+    found = over_representation(groups, terms, np.ones_like(groups), stratum)
+    nodes = over_representation(groups[:, :20], terms[:, :20], np.ones((1, 20), dtype=bool))
+    assert found.odds_ratio[0, 0] == pytest.approx(nodes.odds_ratio[0, 0]) == pytest.approx(1 * 11 / (4 * 4))
+    assert found.p[0, 0] == pytest.approx(nodes.p[0, 0])

@@ -22,8 +22,8 @@ class OverRepresentation:
     expected
         n K / N, summed over strata.
     odds_ratio
-        Of group and term among the background, after Mantel and Haenszel over strata, with 1/2 added to each of the
-        four counts of a stratum.
+        Of group and term among the background, over strata after Mantel and Haenszel: 0 without an overlap, infinite
+        where one of the groups is within the other.
     p
         :math:`P(X \ge k)`.
     """
@@ -68,9 +68,11 @@ def over_representation(
         p = sum(first[0].pmf(i) * last.sf(overlap - i - 1.0) for i in range(most + 1))
     else:
         p = last.sf(overlap - 1.0)
-    products = [_products(*part) for part in parts]
-    odds_ratio = sum(same for same, _ in products) / sum(other for _, other in products)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
+        same, other = (
+            sum(np.nan_to_num(part) for part in side) for side in zip(*(_products(*p) for p in parts), strict=True)
+        )
+        odds_ratio = same / other
         expected = sum(np.nan_to_num(part[2] * part[1] / part[3]) for part in parts)
     counts = (part.astype(np.int64) for part in (n_background, n_group, n_term, overlap))
     return OverRepresentation(*counts, expected, odds_ratio, np.minimum(p, 1.0))
@@ -87,7 +89,5 @@ def _counts(groups: np.ndarray, terms: np.ndarray, background: np.ndarray) -> tu
 
 def _products(overlap: np.ndarray, n_term: np.ndarray, n_group: np.ndarray, n_background: np.ndarray) -> tuple:
     """What a stratum adds to numerator and denominator of the odds ratio."""
-    both, group_alone, term_alone = overlap + 0.5, n_group - overlap + 0.5, n_term - overlap + 0.5
-    neither = n_background - n_group - n_term + overlap + 0.5
-    n = n_background + 2.0
-    return both * neither / n, group_alone * term_alone / n
+    neither = n_background - n_group - n_term + overlap
+    return overlap * neither / n_background, (n_group - overlap) * (n_term - overlap) / n_background
