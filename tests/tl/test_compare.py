@@ -47,6 +47,7 @@ def tables(adata, key="argen_compare"):
     [
         {},
         {"first_stage": "ancestors", "covariance": "stacked", "edges_hc": "HC3"},
+        {"test": "wald", "hc": "HC3"},
         {"closure": True, "family": "negative_binomial", "adjust": None, "test": "wald"},
     ],
 )
@@ -72,6 +73,10 @@ def test_a_level_is_what_its_cells_alone_give(options):
         effects = ag.get.comparison(adata, table="total_effect_levels").query("level == @level").set_index(EDGE)
         for column, theirs in (("coef", "effect"), ("se", "se")):
             np.testing.assert_allclose(effects[column], pairs[theirs].loc[effects.index], rtol=1e-7)
+        if options.get("test") == "wald":  # the law of the descendant step: normal with HC0, else t
+            np.testing.assert_allclose(effects["p"], pairs["p"].loc[effects.index], rtol=1e-6)
+            t_df = np.inf if options.get("hc", "HC0") == "HC0" else {"wt": 149, "drug": 119}[level]
+            assert (effects["t_df"] == t_df).all()
     assert compared
 
 

@@ -34,6 +34,7 @@ _LOOKS = {
     "lost": (LESS_COLOR, _DASHES),
     "weaker": (LESS_COLOR, "solid"),
     "reversed": (REVERSED_COLOR, "solid"),
+    "different": (REVERSED_COLOR, _DASHES),
 }
 _MOST_NUMBERS = 15
 
@@ -221,6 +222,7 @@ def _lines(graph: nx.DiGraph, level: str, reference: str) -> list[tuple[str, str
         "lost": f"only in {reference}",
         "weaker": f"weaker in {level}",
         "reversed": "of the other sign",
+        "different": "different, one sign in doubt",
     }
     there = {change for *_, change in graph.edges(data="change")}
     lines = [(text, *_LOOKS[change]) for change, text in words.items() if change in there]

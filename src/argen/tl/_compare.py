@@ -60,13 +60,17 @@ def argen_compare(  # noqa: PLR0913
     here and not there shows nothing. ``"gained"`` (``"lost"``) needs more: the edge is significant in the level (in the
     reference), and in the other one its 95 % interval covers 0 and stays within half of that effect.
 
+    Errors of total effects have the degrees of freedom of the descendant step, the cells of the perturbation in the
+    level less one; differences those of Welch and Satterthwaite.
+
     **Replicates.** These errors are those of cells: they hold for the very mice, donors or libraries that were
     sequenced. With `replicate`, every replicate of a level is estimated alone, and the level's effect is their mean,
-    with the variance :math:`\tau^2` between replicates of :cite:t:`PauleMandel1982` and the standard error of
-    :cite:t:`HartungKnapp2001`, which is never taken below that of the cells :cite:p:`Rover2015` (t with replicates − 1
-    degrees of freedom); differences get the degrees of freedom of Welch and Satterthwaite, heterogeneity those of
-    Welch's analysis of variance :cite:p:`Welch1951`. ``by="replicate"``, or `replicate`
-    alone, asks whether the replicates agree, and gives that mean over them.
+    with the variance :math:`\tau^2` between replicates of :cite:t:`PauleMandel1982`, the error
+    :math:`1 / \sqrt{\sum 1/(s^2 + \tau^2)}` and, after :cite:t:`HartungKnapp2001`, t with replicates − 1 degrees of
+    freedom (their factor is 1 with this :math:`\tau^2`, and never taken below 1 :cite:p:`Rover2015`). Differences get
+    the degrees of freedom of Welch and Satterthwaite, heterogeneity those of Welch's analysis of variance
+    :cite:p:`Welch1951`. ``by="replicate"``, or `replicate` alone, asks whether the replicates agree, and gives that
+    mean over them.
 
     Parameters
     ----------
@@ -121,7 +125,8 @@ def argen_compare(  # noqa: PLR0913
         One row per edge and level but the reference: ``source``, ``target``, ``selected``, ``level``, ``reference``,
         ``coef``, ``coef_reference``, ``difference`` with ``se``, ``z``, ``t_df`` (∞: normal), ``p``, ``ci_low``,
         ``ci_high``, ``padj``, and ``change``: ``"gained"``, ``"lost"``, ``"stronger"``, ``"weaker"``, ``"reversed"``,
-        ``"no difference shown"`` or ``"not compared"`` (no usable estimate in one of them).
+        ``"different"`` (opposite signs, not both of them certain), ``"no difference shown"`` or ``"not compared"`` (no
+        usable estimate in one of them).
     ``levels``
         One row per edge and level: ``coef``, ``se``, ``z``, ``t_df``, ``p``, ``ci_low``, ``ci_high``, ``n_cells`` (of
         the perturbation of the source), ``F`` and ``weak`` (below 10), ``flags`` (why an estimate is not compared);

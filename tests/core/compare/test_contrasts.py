@@ -43,7 +43,8 @@ def test_many_cells_are_normal():
         ((0.8, 0.1), (0.3, 0.1), True, Change.STRONGER),
         ((0.3, 0.1), (0.8, 0.1), True, Change.WEAKER),
         ((-0.5, 0.1), (0.5, 0.1), True, Change.REVERSED),
-        ((-0.1, 0.1), (0.5, 0.1), True, Change.WEAKER),  # not significant: the sign is not known; reaches −.3
+        ((-0.1, 0.1), (0.5, 0.1), True, Change.DIFFERENT),  # not significant: the sign is not known; reaches −.3
+        ((-0.18, 0.1), (0.15, 0.1), True, Change.DIFFERENT),  # which of them is stronger would be a coin's word
         ((np.nan, 0.1), (0.5, 0.1), False, Change.NOT_COMPARED),
         ((0.5, 0.1), (0.5, np.nan), False, Change.NOT_COMPARED),
     ],
@@ -59,6 +60,7 @@ def test_turned_round():
     different = p_values(differences(b, a)) < 0.05
     there, back = (np.array(changes(*pair, different, 0.05)) for pair in ((b, a), (a, b)))
     turned = {
+        Change.DIFFERENT: Change.DIFFERENT,
         Change.GAINED: Change.LOST,
         Change.LOST: Change.GAINED,
         Change.STRONGER: Change.WEAKER,

@@ -38,13 +38,14 @@ def comparison_tables(
     _note_flags(notes, "edges", edges)
     all_pairs = len(refits.genes) ** 2 * len(refits.of_unit) <= LARGE
     relation = compared.equations.among(refits.genes).relation.descendant
-    pairs = pairs_of(refits, all_pairs=all_pairs, relation=relation)
+    hc = compared.step.settings.hc
+    pairs = pairs_of(refits, all_pairs=all_pairs, relation=relation, hc=hc)
     _note_flags(notes, "total effects", pairs)
     if not all_pairs:
         notes.add("total effects", "outside the descendant relation of a large network", int((~relation).sum()))
     summary, levels, contrasts = compared_tables(edges, refits, alpha, has_replicates=has_replicates)
     effects, effect_levels, effect_contrasts = compared_tables(pairs, refits, alpha, has_replicates=has_replicates)
-    _, knockdowns, _ = compared_tables(knockdowns_of(refits), refits, alpha, has_replicates=has_replicates)
+    _, knockdowns, _ = compared_tables(knockdowns_of(refits, hc), refits, alpha, has_replicates=has_replicates)
     tables = {
         "edges": summary,
         "contrasts": contrasts,

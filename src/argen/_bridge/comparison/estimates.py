@@ -1,6 +1,6 @@
 """What the units say of candidate edges and of pairs, as arrays [unit, item]; what cannot be compared is missing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from argen._bridge.results.tables import EDGE_FLAGS, PAIR_FLAGS
 from argen._core.compare.contrasts import Estimates
 from argen._core.compare.meta import random_mean
 from argen._core.compare.refit import Refit
+from argen._core.glm.sandwich import HC
 from argen._core.results import Dag, EdgeStatus, PairStatus
 
 __all__ = ["Items", "edges_of", "in_levels", "knockdowns_of", "pairs_of", "responders_of"]
@@ -33,6 +34,8 @@ class Items:
         F of the instruments, shape (units, m); None for total effects.
     pooled
         All cells in one regression.
+    df
+        Degrees of freedom of the errors, shape (units, m); None where they are taken to be known.
     """
 
     names: pd.DataFrame
@@ -42,6 +45,7 @@ class Items:
     n_cells: np.ndarray
     strength: np.ndarray | None
     pooled: Estimates
+    df: np.ndarray | None = None
 
     @property
     def usable(self) -> np.ndarray:
@@ -83,22 +87,22 @@ def responders_of(refits: Refits, edges: pd.DataFrame) -> Items:
     return Items(names, coef, se, flags, _n_cells(refits, source), strength, _known(pooled.coef, pooled.se))
 
 
-def pairs_of(refits: Refits, *, all_pairs: bool, relation: np.ndarray) -> Items:
-    """Total effects of all ordered pairs, or of those of the descendant relation alone."""
+def pairs_of(refits: Refits, *, all_pairs: bool, relation: np.ndarray, hc: str) -> Items:
+    """Total effects of all ordered pairs, or of those of the descendant relation alone; `hc` is their covariance."""
     p = len(refits.genes)
     wanted = ~np.eye(p, dtype=bool) & (all_pairs | relation)
-    return _of_pairs(refits, *np.nonzero(wanted))
+    return _of_pairs(refits, *np.nonzero(wanted), hc)
 
 
-def knockdowns_of(refits: Refits) -> Items:
+def knockdowns_of(refits: Refits, hc: str) -> Items:
     """Total effects of the perturbations on their own genes."""
     own = np.arange(len(refits.genes))
-    items = _of_pairs(refits, own, own)
+    items = _of_pairs(refits, own, own, hc)
     names = items.names.rename(columns={"source": "perturbation"}).drop(columns="target")
-    return Items(names, items.coef, items.se, items.flags, items.n_cells, None, items.pooled)
+    return replace(items, names=names)
 
 
-def _of_pairs(refits: Refits, source: np.ndarray, target: np.ndarray) -> Items:
+def _of_pairs(refits: Refits, source: np.ndarray, target: np.ndarray, hc: str) -> Items:
     names = np.array(refits.genes, dtype=object)
     table = pd.DataFrame({"source": names[source], "target": names[target]})
     words = np.array([PAIR_FLAGS[status] for status in PairStatus], dtype=object)
@@ -111,8 +115,12 @@ def _of_pairs(refits: Refits, source: np.ndarray, target: np.ndarray) -> Items:
             lambda one: words[one.tests.status[at]],
         )
     )
-    tests = refits.pooled.tests
-    return Items(table, coef, se, flags, _n_cells(refits, source), None, _known(tests.effect[at], tests.se[at]))
+    tests, n_cells = refits.pooled.tests, _n_cells(refits, source)
+    if HC[hc].normal:
+        return Items(table, coef, se, flags, n_cells, None, _known(tests.effect[at], tests.se[at]))
+    # As in the descendant step: the error is that of the cells of the perturbation, which are few.
+    pooled = Estimates(tests.effect[at], tests.se[at], refits.pooled.screen.n_per_group[source] - 1.0)
+    return Items(table, coef, se, flags, n_cells, None, pooled, n_cells - 1.0)
 
 
 def _n_cells(refits: Refits, source: np.ndarray) -> np.ndarray:
@@ -142,7 +150,8 @@ def in_levels(items: Items, refits: Refits, *, has_replicates: bool) -> tuple[li
             n = items.usable[units].sum(axis=0)
             more |= {"n_replicates": n, "tau": mean.tau, "flags": np.where(n < 2, "fewer than 2 replicates", "")}
         else:
-            estimates.append(_known(items.coef[units][0], items.se[units][0]))
+            df = np.full(items.coef.shape[1], np.inf) if items.df is None else items.df[units][0]
+            estimates.append(Estimates(items.coef[units][0], items.se[units][0], df))
             more["flags"] = items.flags[units][0]
         if items.strength is not None:
             more["F"] = np.min(items.strength[units], axis=0)

@@ -23,6 +23,7 @@ CHANGES = {
     Change.STRONGER: "stronger",
     Change.WEAKER: "weaker",
     Change.REVERSED: "reversed",
+    Change.DIFFERENT: "different",
 }
 
 

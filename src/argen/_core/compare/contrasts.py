@@ -30,6 +30,7 @@ class Change(IntEnum):
     STRONGER = 4
     WEAKER = 5
     REVERSED = 6
+    DIFFERENT = 7  # the signs of the estimates differ, and not both are beyond doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +93,22 @@ def changes(of: Estimates, reference: Estimates, is_different: np.ndarray, alpha
         Level at which an effect in one of them counts as one.
     """
     there, before = p_values(of) < alpha, p_values(reference) < alpha
-    reversed_ = there & before & (np.sign(of.coef) != np.sign(reference.coef))
+    other_sign = np.sign(of.coef) != np.sign(reference.coef)
     larger = np.abs(of.coef) > np.abs(reference.coef)
     return np.select(
         [
             ~(np.isfinite(of.coef) & np.isfinite(of.se) & np.isfinite(reference.coef) & np.isfinite(reference.se)),
             ~is_different,
-            reversed_,
+            other_sign & there & before,
             there & _is_absent(reference, of),
             before & _is_absent(of, reference),
+            other_sign,
             larger,
         ],
-        [Change.NOT_COMPARED, Change.NOT_SHOWN, Change.REVERSED, Change.GAINED, Change.LOST, Change.STRONGER],
+        [
+            *(Change.NOT_COMPARED, Change.NOT_SHOWN, Change.REVERSED, Change.GAINED, Change.LOST),
+            *(Change.DIFFERENT, Change.STRONGER),
+        ],
         Change.WEAKER,
     )
 

@@ -8,8 +8,9 @@ With estimates θ_u and standard errors s_u of k sets, w_u = 1/s_u²:
     τ²:  Σ (θ_u − θ̄_τ)² / (s_u² + τ²) = k − 1           Paule and Mandel's variance between sets, 0 if Q ≤ k − 1
     se² = max(1, q) / Σ w*_u,  q = Σ w*_u (θ_u − θ̄_τ)² / (k − 1)    Hartung and Knapp, w* = 1/(s² + τ²), t with k − 1 df
 
-max(1, q), as Röver, Knapp and Friede (2015) have it, keeps the error from falling below what the sets' own errors give:
-of two or three sets some agree by chance far better than they can know.
+With Paule and Mandel's τ² q is 1, or less where τ² = 0: what is left of the method is the t distribution. max(1, q), as
+Röver, Knapp and Friede (2015) have it, keeps the error from falling below what the sets' own errors give: of two or
+three sets some agree by chance far better than they can know.
 """
 
 from dataclasses import dataclass
