@@ -375,3 +375,28 @@ def test_responders(covariance):
     ag.tl.argen_responders(adata, network="argen_joint", key_added="of_joint")
     ag.tl.argen_compare(adata, by="condition", network="argen_joint", responders=True, key_added="joint")
     assert len(ag.get.comparison(adata, key="joint", table="responders"))
+
+
+def test_cells_that_belong_to_no_replicate_or_level_are_told_of(monkeypatch):
+    told = []
+    monkeypatch.setattr("argen._bridge.log.warning", told.append)
+    adata = two_conditions(sizes=(120, 120))
+    adata.obs["donor"] = [f"{c}{i % 3}" for i, c in enumerate(adata.obs["condition"])]
+    no_donor = np.arange(adata.n_obs) % 5 == 0
+    adata.obs["donor"] = adata.obs["donor"].where(~no_donor, None)
+    no_arm = np.arange(adata.n_obs) % 7 == 0
+    adata.obs["arm"] = adata.obs["condition"].astype(str).where(~no_arm, None)
+    few = ~no_arm & (np.arange(adata.n_obs) % 11 == 1)
+    adata.obs["arm"] = adata.obs["arm"].where(~few | (adata.obs["gene"] == "ctrl"), "few")
+    searched(adata)
+    told.clear()
+    ag.tl.argen_compare(adata, by="arm", replicate="donor", n_jobs=1)
+    skipped = ag.get.comparison(adata, table="skipped")
+    cells = skipped[skipped["what"] == "cells"].set_index("reason")["n"]
+    assert cells.loc["no value of 'arm'"] == no_arm.sum()
+    assert cells.loc["no value of 'donor': they belong to no replicate"] == (no_donor & ~no_arm).sum()
+    assert any("no value of 'donor'" in line and f"{cells.sum()} cells left out" in line for line in told)
+    assert any(line.startswith("1 level left out: few: 0 replicates") for line in told)
+    used = ag.get.comparison(adata, table="designs")["n_cells"].sum()
+    in_few = few & ~no_donor & (adata.obs["arm"] == "few")
+    assert used + cells.sum() + in_few.sum() == adata.n_obs

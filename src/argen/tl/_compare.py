@@ -208,8 +208,7 @@ def argen_compare(  # noqa: PLR0913
         settings["responders"], made_from["responders"] = wanted.entry.key, wanted.entry.id
     adata = adata.copy() if copy else adata
     write_entry(adata, new_entry(key_added, "comparison", settings, tables, made_from))
-    for what, reason, _ in notes.rows:
-        log.info(f"    {what}: {reason}")
+    _tell(notes)
     contrasts = tables["contrasts"]
     changed = int((~contrasts["change"].isin([NOT_SHOWN, "not compared"])).sum())
     log.info(
@@ -220,6 +219,18 @@ def argen_compare(  # noqa: PLR0913
         f"added\n    {key_added!r} (adata.uns)",
     )
     return adata if copy else None
+
+
+def _tell(notes: Notes) -> None:
+    """Log what was left out; where cells went with it, as a warning. Perturbations were told of before."""
+    for kind in ("cells", "levels", "replicates"):
+        rows = [(reason, n) for what, reason, n in notes.rows if what == kind]
+        if rows:
+            number = counted(sum(n for _, n in rows), kind[:-1])
+            log.warning(f"{number} left out: {name_some((f'{reason} ({n})' for reason, n in rows), 5)} (table 'skipped')")
+    for what, reason, _ in notes.rows:
+        if what not in ("cells", "levels", "replicates"):
+            log.info(f"    {what}: {reason}")
 
 
 def _column(by: object, replicate: object) -> str:

@@ -82,6 +82,10 @@ def find_units(
     missing = int((column == "").sum())
     if missing:
         notes.add("cells", f"no value of {by!r}", missing)
+    if copies is not None:
+        alone = int(((copies == "") & np.isin(column, wanted)).sum())
+        if alone:
+            notes.add("cells", f"no value of {replicate!r}: they belong to no replicate", alone)
     units = {name: _of_level(step, name, column == name, copies, min_cells, notes) for name in wanted}
     for level, found in units.items():
         reason = _too_little(found, min_cells, has_replicates=copies is not None)
