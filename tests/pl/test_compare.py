@@ -105,6 +105,18 @@ def test_a_forest_is_its_table(adata, key):
     plt.close("all")
 
 
+def test_a_forest_says_why_an_edge_is_left_out(adata):
+    gone = (adata.obs["perturbation"] == "C") & (adata.obs["condition"] == "drug") & (np.arange(adata.n_obs) % 40 > 0)
+    few = adata[~gone].copy()
+    for key in [key for key in few.uns if key.startswith(("argen", "with"))]:
+        del few.uns[key]
+    ag.tl.argen_dag(few, perturbation_key="perturbation", depth="depth", covariates=["condition"], robust=False)
+    ag.tl.argen_compare(few, by="condition")
+    with pytest.raises(InputError, match=r"B → C was not compared, since it is left out \(C: too few cells in drug\)"):
+        ag.pl.argen_forest(few, edge=("B", "C"), show=False)
+    plt.close("all")
+
+
 def test_a_forest_of_two_levels_has_their_difference(adata):
     two = adata.copy()
     ag.tl.argen_compare(two, by="condition", levels=["control", "drug"])

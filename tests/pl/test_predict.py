@@ -57,6 +57,29 @@ def test_genes_stand_by_size_below_the_perturbed_ones(width):
     plt.close("all")
 
 
+def test_intervals_headings_and_the_legend_are_whole():
+    rows = table().assign(observed_se=1.5)
+    asked = pd.DataFrame(
+        {"gene": ["JAK2", "STAT1", "IFNGR2", "IRF1"], "given": "fold", "fold": [0.2, 0.25, 0.31, 0.123]}
+    )
+    ax = draw_prediction(rows, asked)
+    ax.figure.canvas.draw()
+    low, high = ax.get_xlim()
+    kept = rows[rows["flags"] != "no path"]
+    assert low < (kept["observed"] - 1.96 * kept["observed_se"]).min()
+    assert high > (kept["observed"] + 1.96 * kept["observed_se"]).max()
+    figure = ax.figure.bbox
+    texts = [ax._left_title, ax.get_legend(), ax.xaxis.label]
+    for box in (text.get_window_extent() for text in texts):
+        assert figure.x0 <= box.x0
+        assert box.x1 <= figure.x1
+        assert figure.y0 <= box.y0
+        assert box.y1 <= figure.y1
+    assert ax.get_legend().get_window_extent().y1 <= ax.xaxis.label.get_window_extent().y0 + 1
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["rises", "falls", "needs a look (flags)"]
+    plt.close("all")
+
+
 def test_the_largest_are_drawn():
     ax = draw_prediction(table(), ASKED, n_genes=2)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["g1", "g0", "A"]

@@ -10,6 +10,7 @@ import argen as ag
 from argen._bridge.gene_names import gene_names
 from argen._bridge.prediction.given import read_given
 from argen._bridge.prediction.network import read_network
+from argen._bridge.prediction.uncertainty import Estimates
 from argen._bridge.results.searched import open_network
 from argen._core.predict.delta import influence_of_predictions
 from argen._core.predict.effects import predicted_effects
@@ -193,6 +194,9 @@ def test_paths_add_up_and_flags_speak(screen):
     assert asked.loc["A", "flags"] == "beyond what the screen saw; combination not used"
     assert asked.loc["C", "flags"] == "opposite to what the screen saw; combination not used"
     assert "beyond the effects seen" in genes.loc["B", "flags"]
+    result = ag.tl.argen_predict(screen, {"C": 50.0}, copy=True)
+    flags = ag.get.prediction(result, table="perturbations")["flags"].tolist()
+    assert flags == ["opposite to what the screen saw; beyond what the screen saw"]
     result = ag.tl.argen_predict(screen, "D", copy=True)
     genes = ag.get.prediction(result).set_index("gene")
     assert genes.loc[["A", "B", "C"], "flags"].eq("no path").all()
@@ -227,6 +231,17 @@ def test_a_joint_network_predicts_from_its_draws(joint):
     # draws that hang together.
     assert found.loc["A", "effect"] == pytest.approx(strengths.loc["A", "tau"], abs=strengths.loc["A", "tau_se"])
     assert found.loc["A", "se"] == pytest.approx(strengths.loc["A", "tau_se"], rel=0.25)
+    # What was observed is what the descendant step saw, in both tables.
+    result = ag.tl.argen_predict(joint, {"A": "observed", "B": 0.5}, network="argen_joint", intervals=False, copy=True)
+    asked = ag.get.prediction(result, table="perturbations").set_index("gene")
+    genes = ag.get.prediction(result).set_index("gene")
+    own = ag.get.perturbations(joint).set_index("perturbation")
+    pairs = ag.get.pairs(joint).set_index(["source", "target"])["effect"]
+    np.testing.assert_allclose(asked["observed"], own.loc[asked.index, "effect"])
+    np.testing.assert_allclose(asked["z_squared"], (own["effect"] / own["se"]).loc[asked.index] ** 2)
+    times = np.log(0.5) / own.loc["B", "effect"]
+    assert genes.loc["A", "observed"] == pytest.approx(own.loc["A", "effect"] + times * pairs["B", "A"])
+    assert genes.loc["B", "observed"] == pytest.approx(np.log(0.5) + pairs["A", "B"])
     through = predicted(joint, {"A": "observed", "B": 0.5}, network="argen_joint", intervals=False)
     assert through["se"].isna().all()
     np.testing.assert_allclose(found["effect"], through["effect"].reindex(found.index), atol=0.15)
@@ -266,8 +281,53 @@ def test_other_networks_have_no_errors(screen):
     expected = found.loc["A", "effect"] * response[0] / response[0, 0]
     np.testing.assert_allclose(found.loc[GENES, "effect"], expected, atol=1e-12)
     ag.tl.argen_naive(adata)
-    with pytest.warns(ArgenWarning, match=r"units of the logarithm of counts \+ 1"):
+    with pytest.raises(InputError, match=r"slopes of log\(counts / depth \+ 1\), which cannot be translated"):
         ag.tl.argen_predict(adata, ["A"], network="argen_naive")
+
+
+def predicted_of_elsewhere(adata, *args, **kwargs) -> pd.DataFrame:
+    """The same of an imported network, the units of whose weights nobody knows."""
+    with pytest.warns(ArgenWarning, match="read from elsewhere, are taken for changes of log expression"):
+        return predicted(adata, *args, **kwargs)
+
+
+def test_an_imported_network_is_held_against_the_screen(screen):
+    adata = screen.copy()
+    ag.io.read_network(adata, DIAMOND, key_added="known")
+    with pytest.warns(ArgenWarning, match="read from elsewhere"):
+        ag.tl.argen_predict(adata, {"A": 0.01, "B": "observed"}, network="known")
+    ag.tl.argen_predict(adata, {"A": 0.01, "B": "observed"}, key_added="own", intervals=False)
+    for table, columns in (
+        ("genes", ["observed", "observed_se"]),
+        ("perturbations", ["observed", "z_squared", "flags"]),
+    ):
+        found, own = (ag.get.prediction(adata, table=table, key=key) for key in ("argen_predict", "own"))
+        pd.testing.assert_frame_equal(
+            found.set_index("gene")[columns].sort_index(), own.set_index("gene")[columns].sort_index()
+        )
+    assert adata.uns["argen_predict"]["settings"]["descendants"] == "argen_descendants"
+    assert ag.get.prediction(adata).set_index("gene").loc["D", "effect"] != 0
+    with pytest.raises(InputError, match="no descendant step"):
+        ag.tl.argen_predict(adata, ["A"], network="known", descendants="elsewhere")
+
+
+def test_groups_have_no_intervals(screen):
+    adata = screen.copy()
+    ag.tl.argen_dag(adata, groups={"A": "one", "B": "one", "C": "two", "D": "two"}, key_added="grouped")
+    with pytest.raises(InputError, match=r"within groups of genes, .* give intervals=False"):
+        ag.tl.argen_predict(adata, {"A": 0.5}, network="grouped")
+    found = predicted(adata, {"A": 0.5}, network="grouped", intervals=False)
+    coef = ag.get.edges(adata, key="grouped").set_index(["source", "target"])["coef"]
+    assert found.loc["B", "effect"] == pytest.approx(np.log(0.5) * coef["A", "B"])
+
+
+def test_a_perturbed_gene_that_is_not_measured_is_explained():
+    adata = simulated()
+    adata = adata[:, adata.var_names != "D"].copy()
+    with pytest.warns(ArgenWarning, match="D"):
+        ag.tl.argen_dag(adata, **DATA)
+    with pytest.raises(InputError, match=r"D was perturbed in this screen: dropped, "):
+        ag.tl.argen_predict(adata, {"D": 0.2})
 
 
 def test_a_network_without_a_descendant_step(screen):
@@ -275,15 +335,30 @@ def test_a_network_without_a_descendant_step(screen):
     adata = screen.copy()
     ag.tl.inspre(adata)
     adata.uns["inspre"]["settings"] |= {"method": "imported", "descendants": ""}
-    found = predicted(adata, {"A": 0.5}, network="inspre")
+    del adata.uns["inspre"]["made_from"]["descendants"]
+    seen = predicted_of_elsewhere(adata, {"A": 0.5}, network="inspre")
+    del adata.uns["argen_descendants"]
+    found = predicted_of_elsewhere(adata, {"A": 0.5}, network="inspre")
+    assert seen["observed"].notna().all()
+    np.testing.assert_array_equal(seen["effect"], found["effect"])
     assert found.loc["A", "effect"] == pytest.approx(np.log(0.5))
     assert found[["se", "observed"]].isna().all(axis=None)
-    result = ag.tl.argen_predict(adata, {"A": 0.5}, network="inspre", copy=True)
+    with pytest.warns(ArgenWarning, match="read from elsewhere"):
+        result = ag.tl.argen_predict(adata, {"A": 0.5}, network="inspre", copy=True)
     assert ag.get.prediction(result, table="perturbations")["flags"].tolist() == ["not perturbed in this screen"]
     assert ag.pl.argen_predict(result, show=False) is not None
     plt.close("all")
     with pytest.raises(InputError, match=r"no descendant step in this object\. Give a fold"):
         ag.tl.argen_predict(adata, ["A"], network="inspre")
+
+
+def test_traces_of_draws_are_no_effects():
+    effect = np.array([-7.4e-9, 0.0, 5e-7, -1e-9, 0.3])
+    low, high = np.array([-7.4e-9, np.nan, -0.1, -1e-9, 0.1]), np.array([0.0, np.nan, 0.1, 2e-6, 0.5])
+    found = Estimates(effect, np.full(5, 0.1), low, high).without_traces()
+    np.testing.assert_array_equal(found.effect, [0.0, 0.0, 5e-7, -1e-9, 0.3])
+    np.testing.assert_array_equal(np.isnan(found.se), [True, True, False, False, False])
+    np.testing.assert_array_equal(found.low, np.where(np.isnan(found.se), np.nan, low))
 
 
 def test_cycles_that_do_not_die_down_are_refused(screen):
@@ -303,6 +378,9 @@ def test_cycles_that_do_not_die_down_are_refused(screen):
     [
         ({}, {}, "perturbations is empty"),
         ({"Z": 0.2}, {}, "not in the network of .*'Z'.*Its genes are A, B, C, D"),
+        ({"a": 0.2}, {}, "Did you mean 'A'"),
+        ({"A": 1e-300}, {}, "is no fold that a gene's level can have: give one from 1e-06 to 1e\\+06"),
+        ({"A": 2e6}, {}, "is no fold"),
         ({"A": 0}, {}, "A level of 0 has no logarithm"),
         ({"A": -1.0}, {}, "a number above 0"),
         ({"A": True}, {}, "a number above 0"),

@@ -104,7 +104,9 @@ def argen_forest(
     if "replicates" in entry.tables and not total_effect:
         replicates = get.comparison(adata, table="replicates", key=key, gene_symbols=gene_symbols)
     what = style.LOG_FOLD_CHANGE if total_effect else "direct effect"
-    return finish(draw_forest(edges, levels, pairs, replicates=replicates, what=what, ax=ax), show)
+    skipped = get.comparison(adata, table="skipped", key=key, gene_symbols=gene_symbols)
+    figure = draw_forest(edges, levels, pairs, replicates=replicates, skipped=skipped, what=what, ax=ax)
+    return finish(figure, show)
 
 
 def draw_forest(
@@ -113,11 +115,12 @@ def draw_forest(
     pairs: Sequence[tuple[str, str]],
     *,
     replicates: pd.DataFrame | None = None,
+    skipped: pd.DataFrame | None = None,
     what: str = "direct effect",
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Draw rows of the tables ``edges`` and ``levels`` of :func:`argen.get.comparison`; see :func:`argen_forest`."""
-    blocks = [(pair, _row(edges, pair), _rows(levels, pair)) for pair in pairs]
+    blocks = [(pair, _row(edges, pair, skipped), _rows(levels, pair)) for pair in pairs]
     n_rows = sum(len(rows) + 4 for *_, rows in blocks) - 0.6
     ax = ax or new_axes(*_sides(blocks), _BELOW, _ROW * n_rows, _ABOVE)
     font = _font(ax, n_rows)
@@ -169,13 +172,26 @@ def _rows(table: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
     return table[(table["source"] == pair[0]) & (table["target"] == pair[1])]
 
 
-def _row(table: pd.DataFrame, pair: tuple[str, str]) -> pd.Series:
+def _row(table: pd.DataFrame, pair: tuple[str, str], skipped: pd.DataFrame | None) -> pd.Series:
     found = _rows(table, pair)
     if not len(found):
         there = name_some((f"{s} → {t}" for s, t in zip(table["source"], table["target"], strict=True)), 5)
-        msg = f"edge: {pair[0]} → {pair[1]} was not compared. Candidates are {there}; see ag.get.comparison."
+        msg = (
+            f"edge: {pair[0]} → {pair[1]} was not compared{_reasons(pair, skipped)}. Candidates are {there}; see "
+            "ag.get.comparison."
+        )
         raise InputError(msg)
     return found.iloc[0]
+
+
+def _reasons(pair: tuple[str, str], skipped: pd.DataFrame | None) -> str:
+    """Why a pair of genes is left out, as the table ``skipped`` says; empty where it says nothing."""
+    if skipped is None:
+        return ""
+    rows = skipped[skipped["what"].isin(["perturbations", "edges"])]["reason"].astype(str)
+    link = " → ".join(pair)
+    found = [reason for reason in rows if reason.startswith((f"{pair[0]}: ", f"{pair[1]}: ")) or link in reason]
+    return f", since it is left out ({'; '.join(found)})" if found else ""
 
 
 def _limits(blocks: Sequence[tuple]) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 
 from argen._bridge.intervals import interval_95
 from argen._bridge.modality import takes_mudata
@@ -11,8 +12,9 @@ from argen._bridge.validate import check_count, counted, name_some
 from argen.errors import InputError
 from argen.pl import _style as style
 from argen.pl._axes import on_paper, plain
-from argen.pl._named_rows import name_every_row, row_axes
+from argen.pl._named_rows import name_every_row, points_of, row_axes
 from argen.pl._show import finish
+from argen.pl._wording import on_lines
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["argen_predict", "draw_prediction"]
 
-_WIDTH, _BELOW, _ABOVE = 3.2, 0.78, 0.55  # inches
+_WIDTH, _BELOW, _ABOVE = 3.2, 0.98, 0.72  # inches
+_LEGEND = 54.0  # points below the axes
 _LOOKS = (("perturbed", "s"), ("node", "o"), ("responder", "^"))
 _WORDS = {"perturbed": "perturbed", "node": "gene of the network", "responder": "responder"}
 _DOUBTS = ("weak edge", "loop", "unstable", "beyond")
@@ -109,7 +112,10 @@ def draw_prediction(table: pd.DataFrame, asked: pd.DataFrame, ax: "Axes | None" 
     name_every_row(ax, rows["gene"])
     ax.set_xlabel(f"{style.LOG_FOLD_CHANGE}\n{_key(rows)}", fontsize=style.FONT_SIZE)
     plain(ax)
-    ax.set_title(_heading(table, rows, asked), fontsize=style.FONT_SIZE, loc="left", x=0.0, parse_math=False)
+    _legend(ax, rows, _LEGEND)
+    width = points_of(ax)[0]
+    heading = "\n".join(on_lines(line, width) for line in _heading(table, rows, asked).split("\n"))
+    ax.set_title(heading, fontsize=style.FONT_SIZE, loc="left", x=0.0, parse_math=False)
     return ax
 
 
@@ -122,9 +128,8 @@ def _chosen(table: pd.DataFrame, n: int) -> pd.DataFrame:
 
 
 def _draw_predicted(ax: "Axes", rows: pd.DataFrame, marker: str) -> None:
-    doubtful = rows["flags"].map(lambda flags: any(word in flags for word in _DOUBTS)).astype(bool)
     colors = np.where(
-        doubtful,
+        _doubtful(rows),
         style.ALERT_COLOR,
         np.where(rows["effect"] < 0, style.NEGATIVE_COLOR, style.POSITIVE_COLOR),
     )
@@ -146,11 +151,36 @@ def _draw_observed(ax: "Axes", rows: pd.DataFrame) -> None:
 
 
 def _span(rows: pd.DataFrame) -> tuple[float, float]:
-    """Room for all that is predicted, and for what was observed, without its intervals."""
-    values = rows[["effect", "ci_low", "ci_high", "observed"]].to_numpy(float)
+    """Room for all that is predicted and observed, with the intervals."""
+    seen = np.stack(interval_95(rows["observed"].to_numpy(float), rows["observed_se"].to_numpy(float)), axis=1)
+    values = np.hstack([rows[["effect", "ci_low", "ci_high", "observed"]].to_numpy(float), seen])
     low, high = np.nanmin(values, initial=0.0), np.nanmax(values, initial=0.0)
     room = max(0.05 * (high - low), 1e-2)
     return float(low - room), float(high + room)
+
+
+def _doubtful(rows: pd.DataFrame) -> np.ndarray:
+    """Rows whose flags call for a look."""
+    return rows["flags"].map(lambda flags: any(word in flags for word in _DOUBTS)).to_numpy(bool)
+
+
+def _legend(ax: "Axes", rows: pd.DataFrame, below: float) -> None:
+    """What the colours mean, of those that are there, `below` points under the axes."""
+    doubtful, falls = _doubtful(rows), (rows["effect"] < 0).to_numpy(bool)
+    meanings = [
+        (style.POSITIVE_COLOR, "rises", ~doubtful & ~falls),
+        (style.NEGATIVE_COLOR, "falls", ~doubtful & falls),
+        (style.ALERT_COLOR, "needs a look (flags)", doubtful),
+    ]
+    handles = [
+        Line2D([], [], color=color, marker="o", markersize=4.8, linewidth=1.3, label=words)
+        for color, words, are in meanings
+        if are.any()
+    ]
+    ax.legend(
+        handles=handles, loc="upper center", ncols=len(handles), frameon=False, fontsize=style.SMALL_FONT_SIZE,
+        bbox_to_anchor=(0.5, -below / points_of(ax)[1]), borderaxespad=0.0, handlelength=1.2, columnspacing=1.0,
+    )  # fmt: skip
 
 
 def _key(rows: pd.DataFrame) -> str:

@@ -227,7 +227,9 @@ def _tell(notes: Notes) -> None:
         rows = [(reason, n) for what, reason, n in notes.rows if what == kind]
         if rows:
             number = counted(sum(n for _, n in rows), kind[:-1])
-            log.warning(f"{number} left out: {name_some((f'{reason} ({n})' for reason, n in rows), 5)} (table 'skipped')")
+            log.warning(
+                f"{number} left out: {name_some((f'{reason} ({n})' for reason, n in rows), 5)} (table 'skipped')"
+            )
     for what, reason, _ in notes.rows:
         if what not in ("cells", "levels", "replicates"):
             log.info(f"    {what}: {reason}")

@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["argen_predict"]
 
-# Networks whose coefficients are not changes of log expression per unit of log expression.
-_OTHER_UNITS = {
-    "naive": "the logarithm of counts + 1",
-    "z": "standard deviations of the cells' expression",
-}
-
 
 @takes_mudata
 def argen_predict(  # noqa: PLR0913
@@ -43,6 +37,7 @@ def argen_predict(  # noqa: PLR0913
     intervals: bool = True,
     n_paths: int = 5,
     gene_symbols: str | None = None,
+    descendants: str = "argen_descendants",
     n_jobs: int | None = None,
     key_added: str = "argen_predict",
     copy: bool = False,
@@ -97,6 +92,9 @@ def argen_predict(  # noqa: PLR0913
         How many paths of each gene to list, the largest contributions first.
     gene_symbols
         Column of ``var`` with further names of the genes. Default: that of the descendant step.
+    descendants
+        Descendant step with what the screen saw, for a network that was made from none (an imported one). Without it
+        nothing was observed.
     n_jobs
         Threads; default all that the process may use. No number depends on it.
     key_added
@@ -124,10 +122,12 @@ def argen_predict(  # noqa: PLR0913
         ``others`` (what all paths of the gene that are not listed add).
     ``perturbations``
         ``gene``, ``given`` (``"observed"``, ``"fold"``), ``fold``, ``effect`` (its logarithm), ``shift`` (s; other than
-        ``effect`` only where the gene feeds back on itself), ``held``, ``observed``, ``observed_se``, ``z_squared`` (of
-        the screen's own perturbation), ``flags``: ``"not perturbed in this screen"``, ``"opposite to what the screen
-        saw"``, ``"beyond what the screen saw"`` (more than 1.5 times), ``"weak instrument"`` (z² below 10),
-        ``"combination not used"`` (no cells with this combination are in the analysis).
+        ``effect`` only where the gene feeds back on itself), ``held``, ``observed``, ``observed_se``, ``z_squared``
+        (what the descendant step saw the perturbation do to its own gene, as in the table of genes; ``"observed"`` of
+        :func:`argen_joint` has that network's own estimate as its ``effect``, which is another number, since it takes
+        shifts of whole rows and columns out and uses all perturbations), ``flags``: ``"not perturbed in this screen"``,
+        ``"opposite to what the screen saw"``, ``"beyond what the screen saw"`` (more than 1.5 times), ``"weak
+        instrument"`` (z² below 10), ``"combination not used"`` (no cells with this combination are in the analysis).
 
     and ``settings`` (``errors``: ``"cells"``, ``"draws"`` or ``"none"``), ``made_from``.
 
@@ -139,13 +139,16 @@ def argen_predict(  # noqa: PLR0913
         Intervals are asked for, and the data, or the descendant step, have changed since.
     argen.errors.InputError
         A gene that is not in the network, a fold that is not above 0, ``"observed"`` of a gene whose perturbation is
-        not known, a fold of 1 without `hold`; a network whose cycles do not die down (spectral radius of 1 or more), or
+        not known, a fold of 1 without `hold`, or below 10⁻⁶ or above 10⁶; the network of :func:`argen_naive`, whose
+        coefficients (of log(counts / depth + 1)) are no folds; `intervals` of a network that was searched within
+        groups; a network whose cycles do not die down (spectral radius of 1 or more), or
         with edges without coefficient.
 
     Warns
     -----
     argen.errors.ArgenWarning
-        The coefficients of the network are in other units than log expression.
+        The coefficients of the network are in other units than log expression (standard deviations), or nobody knows
+        in which (those of an imported network).
 
     See Also
     --------
@@ -165,8 +168,10 @@ def argen_predict(  # noqa: PLR0913
     check_option("intervals", intervals, (True, False))
     n_paths = check_count("n_paths", n_paths, 0)
     check_key("key_added", key_added)
+    check_key("descendants", descendants)
     threads = resolve_n_jobs(n_jobs)
-    stored = read_network(adata, network)
+    stored = read_network(adata, network, descendants)
+    _check_can_predict(stored, intervals=intervals)
     if key_added == network:
         msg = f"key_added={key_added!r} would overwrite the network of that name. Choose another name."
         raise InputError(msg)
@@ -186,6 +191,8 @@ def argen_predict(  # noqa: PLR0913
     }
     settings = {"key": network, "hold": given.held, "errors": errors, "n_paths": n_paths}
     made_from = dict(stored.entry.made_from) | {"network": stored.entry.id}
+    if stored.step is not None and "descendants" not in made_from:
+        settings["descendants"], made_from["descendants"] = stored.step.key, stored.step.id
     if leaves is not None:
         settings["leaves"], made_from["responders"] = leaves.entry.key, leaves.entry.id
     entry = new_entry(key_added, "prediction", settings, tables, made_from)
@@ -223,14 +230,37 @@ def _estimates(
         return by_draws(stored, step, given, leaves, map_, bar)
 
 
+def _check_can_predict(network: StoredNetwork, *, intervals: bool) -> None:
+    """Coefficients can be taken for changes of log expression, and there can be intervals if they are asked for."""
+    if network.method == "naive":
+        msg = (
+            f"The coefficients of adata.uns[{network.key!r}] (method 'naive') are slopes of log(counts / depth + 1), "
+            "which cannot be translated into folds of expression: it predicts nothing. Take ag.tl.argen_dag or "
+            "ag.tl.argen_joint."
+        )
+        raise InputError(msg)
+    if intervals and network.method == "argen" and "groups" in network.entry.settings:
+        msg = (
+            f"adata.uns[{network.key!r}] was searched within groups of genes, for whose predictions there are no "
+            "standard errors: give intervals=False. For intervals search a network of one group, "
+            "ag.tl.argen_dag(perturbations=..., key_added=...)."
+        )
+        raise InputError(msg)
+
+
 def _warn_units(network: StoredNetwork) -> None:
     settings, method = network.entry.settings, network.method
-    is_scaled = method in METHODS or settings.get("effects") == "z"
-    units = _OTHER_UNITS.get("z" if is_scaled else method)
-    if units is not None:
+    if method == "imported":
         warn_user(
-            f"The coefficients of adata.uns[{network.key!r}] (method {method!r}) are in units of {units}: as changes "
-            "of log expression its predictions are right in sign and order at the most."
+            f"The weights of adata.uns[{network.key!r}], which was read from elsewhere, are taken for changes of log "
+            "expression per unit of log expression. Where they are something else (scores, signs, correlations), its "
+            "predictions are right in sign at the most."
+        )
+    elif method in METHODS or settings.get("effects") == "z":
+        warn_user(
+            f"The coefficients of adata.uns[{network.key!r}] (method {method!r}) are in units of standard deviations "
+            "of the cells' expression: as changes of log expression its predictions are right in sign and order at the "
+            "most."
         )
 
 

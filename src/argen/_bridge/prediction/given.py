@@ -16,6 +16,7 @@ from argen.errors import InputError
 __all__ = ["BEYOND", "OBSERVED", "Given", "perturbations_table", "read_given"]
 
 OBSERVED = "observed"
+_SMALLEST, _LARGEST = 1e-6, 1e6  # folds outside are slips
 # A log fold change more than so many times that of the screen, on the same side, is out of the range seen.
 BEYOND = 1.5
 
@@ -53,7 +54,7 @@ def read_given(
 ) -> Given:
     """Read what a user asks for: a mapping from genes to folds or ``"observed"``, or names of genes alone."""
     wanted = _by_gene(perturbations, names)
-    _check_known(list(wanted), network, set(responders))
+    _check_known(list(wanted), network, set(responders), names)
     genes = tuple(wanted)
     position = network.positions(genes)
     observed = np.array([value == OBSERVED for value in wanted.values()], dtype=bool)
@@ -72,7 +73,8 @@ def read_given(
         )
         raise InputError(msg)
     with np.errstate(divide="ignore", invalid="ignore"):
-        times_seen = np.where(observed, 1.0, alone / np.where(tau == 0, np.nan, tau))
+        seen = network.own[0][position]
+        times_seen = np.where(observed, 1.0, alone / np.where(seen == 0, np.nan, seen))
     return Given(genes, position, alone, observed, held, times_seen)
 
 
@@ -111,8 +113,14 @@ def _value(name: object, value: object) -> float | str:
     if isinstance(value, str) and value == OBSERVED:
         return value
     is_number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
-    if is_number and 0.0 < float(value) < np.inf:
+    if is_number and _SMALLEST <= float(value) <= _LARGEST:
         return float(value)
+    if is_number and 0.0 < float(value) < np.inf:
+        msg = (
+            f"perturbations[{name!r}]={value!r} is no fold that a gene's level can have: give one from "
+            f"{_SMALLEST:g} to {_LARGEST:g} (not its logarithm)."
+        )
+        raise InputError(msg)
     more = " A level of 0 has no logarithm: give a small fold, such as 0.01." if is_number and value == 0 else ""
     msg = (
         f"perturbations[{name!r}]={value!r}: give the fold of the gene's level among the controls, a number above 0 "
@@ -121,7 +129,7 @@ def _value(name: object, value: object) -> float | str:
     raise InputError(msg)
 
 
-def _check_known(genes: Sequence[str], network: StoredNetwork, responders: set[str]) -> None:
+def _check_known(genes: Sequence[str], network: StoredNetwork, responders: set[str], names: GeneNames) -> None:
     unknown = [gene for gene in genes if gene not in network.nodes]
     if not unknown:
         return
@@ -131,11 +139,26 @@ def _check_known(genes: Sequence[str], network: StoredNetwork, responders: set[s
         if leaves
         else ""
     )
+    rest += "".join(_why_not(gene, network, names) for gene in unknown if gene not in leaves)
     msg = (
         f"perturbations names genes that are not in the network of adata.uns[{network.key!r}]: "
         f"{name_some(map(repr, unknown))}.{rest} Its genes are {name_some(network.nodes)}."
     )
     raise InputError(msg)
+
+
+def _why_not(gene: str, network: StoredNetwork, names: GeneNames) -> str:
+    """Why a gene is not in the network: perturbed, but dropped, or written otherwise; empty where nothing is known."""
+    if network.step is not None:
+        table = network.step.tables["perturbations"]
+        rows = table[(table["perturbation"].astype(str) == gene).to_numpy()]
+        if len(rows):
+            status, reason = str(rows["status"].iloc[0]), str(rows["reason"].iloc[0])
+            what = "it was tested, but the network leaves it out" if status == "kept" else f"{status}, {reason}"
+            return f" {gene} was perturbed in this screen: {what} (see ag.get.perturbations)."
+    shown = {name.lower(): name for node in network.nodes for name in (node, names.show(node))}
+    meant = shown.get(gene.lower())
+    return "" if meant is None else f" Did you mean {meant!r}? Names are told apart by capitals."
 
 
 def _check_observed(genes: Sequence[str], network: StoredNetwork) -> None:
@@ -164,9 +187,9 @@ def _held(hold: object, genes: Sequence[str], names: GeneNames) -> np.ndarray:
 
 def perturbations_table(given: Given, network: StoredNetwork, shift: np.ndarray) -> pd.DataFrame:
     """One row per perturbation: what is asked for, what the screen saw, and what is extrapolation."""
-    tau, se = network.tau[given.position], network.tau_se[given.position]
+    seen, se = (values[given.position] for values in network.own)
     with np.errstate(invalid="ignore", divide="ignore"):
-        z_squared = (tau / se) ** 2
+        z_squared = (seen / se) ** 2
     return pd.DataFrame(
         {
             "gene": np.array(given.genes, dtype=object),
@@ -175,23 +198,23 @@ def perturbations_table(given: Given, network: StoredNetwork, shift: np.ndarray)
             "effect": given.alone,
             "shift": shift,
             "held": given.held,
-            "observed": tau,
+            "observed": seen,
             "observed_se": se,
             "z_squared": z_squared,
-            "flags": np.array(_flags(given, tau, z_squared), dtype=object),
+            "flags": np.array(_flags(given, seen, z_squared), dtype=object),
         }
     )
 
 
-def _flags(given: Given, tau: np.ndarray, z_squared: np.ndarray) -> list[str]:
+def _flags(given: Given, effects: np.ndarray, z_squared: np.ndarray) -> list[str]:
     texts = []
-    for size, seen, strength in zip(given.alone, tau, z_squared, strict=True):
+    for size, seen, strength in zip(given.alone, effects, z_squared, strict=True):
         found = []
         if not np.isfinite(seen):
             found.append("not perturbed in this screen")
         elif size * seen < 0:
             found.append("opposite to what the screen saw")
-        elif abs(size) > BEYOND * abs(seen):
+        if abs(size) > BEYOND * abs(seen):
             found.append("beyond what the screen saw")
         if strength < WEAK_F:
             found.append("weak instrument")

@@ -76,6 +76,11 @@ class StoredNetwork:
         """The method that found it."""
         return str(self.entry.settings["method"])
 
+    @property
+    def own(self) -> tuple[np.ndarray, np.ndarray]:
+        """What the screen saw each perturbation do to its own gene, with its error, as in `seen`; τ without a step."""
+        return (self.tau, self.tau_se) if self.seen is None else (np.diag(self.seen.effect), np.diag(self.seen.se))
+
     def positions(self, genes: Sequence[str]) -> np.ndarray:
         """Positions of genes among the nodes, −1 for others."""
         return pd.Index(self.nodes).get_indexer(list(genes))
@@ -107,11 +112,11 @@ class Leaves:
     seen: SeenEffects | None
 
 
-def read_network(adata: "AnnData", key: str) -> StoredNetwork:
-    """Read ``uns[key]``, a network of whatever method."""
+def read_network(adata: "AnnData", key: str, descendants: str = "argen_descendants") -> StoredNetwork:
+    """Read ``uns[key]``, a network of whatever method; `descendants` is the step of one that was made from none."""
     entry = read_entry(adata, key, "network")
     nodes = tuple(sorted(str(gene) for gene in entry.tables["order"]))  # the order that screens have
-    step = step_of_network(adata, entry) if entry.settings.get("descendants") else None
+    step = step_of_network(adata, entry) if entry.settings.get("descendants") else _other_step(adata, descendants)
     edges = entry.tables["edges"]
     theta, findings = _matrices(edges[edges["selected"].to_numpy(bool)], nodes, nodes, key)
     if (radius := spectral_radius(theta)) >= 1.0:
@@ -123,6 +128,12 @@ def read_network(adata: "AnnData", key: str) -> StoredNetwork:
         raise InputError(msg)
     tau, tau_se, why = _strengths(entry, step, nodes)
     return StoredNetwork(entry, step, nodes, theta, findings, tau, tau_se, _seen(step, nodes), why)
+
+
+def _other_step(adata: "AnnData", descendants: str) -> Entry | None:
+    """A step that the network was not made from, if it is there."""
+    step = find_entry(adata, descendants)
+    return step if step is not None and step.kind == "descendants" else None
 
 
 def read_leaves(adata: "AnnData", network: StoredNetwork, responders: object) -> Leaves | None:

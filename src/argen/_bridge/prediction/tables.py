@@ -14,6 +14,7 @@ from argen._core.predict.paths import Path, best_paths, number_of_paths
 __all__ = ["KINDS_OF_GENES", "genes_table", "paths_table"]
 
 KINDS_OF_GENES = PERTURBED, NODE, RESPONDER = ("perturbed", "node", "responder")
+_ROUNDING = 1e-12  # relative error of sums of contributions
 NO_PATH, NOT_SELECTED, BEYOND_SEEN = "no path", "edges not selected", "beyond the effects seen"
 
 
@@ -190,7 +191,10 @@ def paths_table(
     whole = table["gene"].map(through).to_numpy(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         table["share"] = np.where(whole != 0, table["contribution"] / whole, np.nan)
-    table["others"] = whole - table.groupby("gene")["contribution"].transform("sum").to_numpy(float)
+    listed = table["contribution"].groupby(table["gene"])
+    others = whole - listed.transform("sum").to_numpy(float)
+    rounding = _ROUNDING * table["contribution"].abs().groupby(table["gene"]).transform("sum").to_numpy(float)
+    table["others"] = np.where(np.abs(others) <= rounding, 0.0, others)
     place = {gene: i for i, gene in enumerate(total["gene"])}
     order = np.lexsort((table["rank"], table["gene"].map(place)))
     return table.iloc[order].reset_index(drop=True)

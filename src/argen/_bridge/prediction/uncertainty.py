@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["Estimates", "by_cells", "by_draws", "without_errors"]
 
 
+# Effects of draws with intervals within this are none: what the shrinkage of candidates leaves of them.
+_NOTHING = 1e-6
+
+
 @dataclass(frozen=True, slots=True)
 class Estimates:
     """Predictions of some genes with their errors; shape (genes,) each, NaN where there is none."""
@@ -44,6 +48,14 @@ class Estimates:
     def normal(cls, effect: np.ndarray, se: np.ndarray) -> "Estimates":
         """With the intervals of the normal distribution."""
         return cls(effect, se, *interval_95(effect, se))
+
+    def without_traces(self) -> "Estimates":
+        """With 0, and no interval, where an effect and both ends of its interval are nothing but traces."""
+        trace = np.abs(self.effect) < _NOTHING
+        for end in (self.low, self.high):
+            trace &= ~(np.abs(end) >= _NOTHING)
+        effect = np.where(trace, 0.0, self.effect)
+        return Estimates(effect, *(np.where(trace, np.nan, part) for part in (self.se, self.low, self.high)))
 
 
 def without_errors(effects: Effects, leaves: Leaves | None) -> tuple[Estimates, Estimates | None]:
@@ -163,7 +175,7 @@ def by_draws(
     # What no network of any draw reaches has no interval, as with other networks.
     unreached = (found.values == 0.0).all(axis=0)
     se, low, high = (np.where(unreached, np.nan, part) for part in (found.se, *found.interval()))
-    nodes = Estimates(effect, se, low, high)
+    nodes = Estimates(effect, se, low, high).without_traces()
     if leaves is None:
         return nodes, None
     # Coefficients of a responder are taken to be independent of the network and of each other.
@@ -171,7 +183,7 @@ def by_draws(
     square = effect**2 + np.diag(covariance)
     variance = np.einsum("kr,kl,lr->r", leaves.theta, covariance, leaves.theta) + square @ leaves.se**2
     se = np.where(variance > 0, np.sqrt(variance), np.nan)
-    return nodes, Estimates.normal(effect @ leaves.theta, se)
+    return nodes, Estimates.normal(effect @ leaves.theta, se).without_traces()
 
 
 def _spread_of_errors(network: StoredNetwork) -> float:
