@@ -143,8 +143,9 @@ def argen_compare(  # noqa: PLR0913
         One row per level, or replicate of it: ``n_cells``, ``n_controls``, ``smallest_perturbation`` (cells),
         ``covariates``, ``covariates_left_out`` (which do not vary there).
     ``skipped``
-        What was left out: ``what`` (``"levels"``, ``"replicates"``, ``"perturbations"``, ``"edges"``, ``"cells"``,
-        ``"covariates"``, ``"total effects"``, ``"responders"``), ``reason``, ``n``.
+        What was left out: ``what`` (``"levels"``, ``"replicates"``, ``"perturbations"``, ``"edges"``, ``"cells"`` (with
+        no value of `by` or `replicate`), ``"covariates"``, ``"total effects"``, ``"responders"``), ``reason``, ``n``.
+        Cells, levels, replicates and perturbations are told of in a logged warning, too.
 
     and ``settings``, ``made_from`` (ids of data, descendant step and network).
 
@@ -227,9 +228,8 @@ def _tell(notes: Notes) -> None:
         rows = [(reason, n) for what, reason, n in notes.rows if what == kind]
         if rows:
             number = counted(sum(n for _, n in rows), kind[:-1])
-            log.warning(
-                f"{number} left out: {name_some((f'{reason} ({n})' for reason, n in rows), 5)} (table 'skipped')"
-            )
+            reasons = (f"{reason} ({n})" if len(rows) > 1 and kind == "cells" else reason for reason, n in rows)
+            log.warning(f"{number} left out: {name_some(reasons, 5)} (table 'skipped')")
     for what, reason, _ in notes.rows:
         if what not in ("cells", "levels", "replicates"):
             log.info(f"    {what}: {reason}")
