@@ -194,6 +194,8 @@ def test_paths_add_up_and_flags_speak(screen):
     assert asked.loc["A", "flags"] == "beyond what the screen saw; combination not used"
     assert asked.loc["C", "flags"] == "opposite to what the screen saw; combination not used"
     assert "beyond the effects seen" in genes.loc["B", "flags"]
+    everything = ag.tl.argen_predict(screen, {"A": 0.013, "C": 3.0}, n_paths=9, copy=True)
+    assert (ag.get.prediction(everything, table="paths")["others"] == 0).all()  # without what rounding leaves
     result = ag.tl.argen_predict(screen, {"C": 50.0}, copy=True)
     flags = ag.get.prediction(result, table="perturbations")["flags"].tolist()
     assert flags == ["opposite to what the screen saw; beyond what the screen saw"]
@@ -307,6 +309,9 @@ def test_an_imported_network_is_held_against_the_screen(screen):
         )
     assert adata.uns["argen_predict"]["settings"]["descendants"] == "argen_descendants"
     assert ag.get.prediction(adata).set_index("gene").loc["D", "effect"] != 0
+    gone = adata.copy()
+    del gone.uns["argen_descendants"]
+    assert list(ag.get.prediction(gone)["gene"]) == list(ag.get.prediction(adata)["gene"])
     with pytest.raises(InputError, match="no descendant step"):
         ag.tl.argen_predict(adata, ["A"], network="known", descendants="elsewhere")
 
