@@ -188,6 +188,7 @@ def test_random_edges_are_found_at_the_level():
     assert rejected / 3 <= 0.05 * runs + 3 * (0.05 * 0.95 * runs) ** 0.5
 
 
+@pytest.mark.filterwarnings("ignore:Known of no edge")  # these edges are between chromosomes
 def test_peaks_at_promoters_are_those_of_their_factor():
     table = known_genes("hg19")
     genes = table["gene"].tolist()
@@ -199,7 +200,9 @@ def test_peaks_at_promoters_are_those_of_their_factor():
         "GATA1": pd.DataFrame({"chrom": ["chr19"], "start": [klf1 + 1001], "end": [klf1 + 1500]}),
         "NOGENE": pd.DataFrame({"chrom": ["chr1"], "start": [1], "end": [2]}),
     }
-    ag.tl.argen_evidence(adata, network="net", positions=table, peaks=peaks, assembly="hg19", n_permutations=0)
+    with pytest.warns(ArgenWarning, match=r"^peaks: left out, since they are no nodes .*: 'NOGENE'\.$"):
+        ag.tl.argen_evidence(adata, network="net", positions=table, peaks=peaks, assembly="hg19", n_permutations=0)
+    nothing = {"NOGENE": peaks.pop("NOGENE")}
     found = ag.get.outside_evidence(adata).set_index(["source", "target"])["peak"]
     assert found[("STAT1", "IRF1")] and not found[("STAT1", "JAK2")] and not found[("GATA1", "KLF1")]  # noqa: PT018
     assert found.isna()[("MYC", "JAK2")]
@@ -207,8 +210,46 @@ def test_peaks_at_promoters_are_those_of_their_factor():
     assert ag.get.outside_evidence(adata).set_index(["source", "target"])["peak"][("GATA1", "KLF1")]
     with pytest.raises(InputError, match="peaks need the strand of the genes"):
         ag.tl.argen_evidence(adata, network="net", positions=table.drop(columns="strand"), peaks=peaks)
-    with pytest.raises(InputError, match=r"none of the factors 'NOGENE' is a gene of the network"):
-        ag.tl.argen_evidence(adata, network="net", positions=table, peaks={"NOGENE": peaks["NOGENE"]})
+    with pytest.raises(InputError, match=r"none of the factors 'NOGENE' is a node of the network"):
+        ag.tl.argen_evidence(adata, network="net", positions=table, peaks=nothing)
+    some = table.assign(strand=table["strand"].where(table["gene"] != "MYC", "."))
+    with pytest.warns(ArgenWarning, match=r"^peaks: 1 gene with a position but without a strand"):
+        ag.tl.argen_evidence(adata, network="net", positions=some, peaks=peaks, n_permutations=0)
+
+
+def test_genes_without_a_position_are_named(done):
+    adata, table, *_ = done
+    lost = table["gene"].tolist()[3:5]
+    with pytest.warns(ArgenWarning, match=rf"^2 of the 120 genes have no position, .*: {', '.join(lost)}\.$"):
+        ag.tl.argen_evidence(
+            adata, network="net", positions=table[~table["gene"].isin(lost)], n_permutations=0, key_added="fewer"
+        )
+    del adata.uns["fewer"]
+
+
+def test_assemblies_that_contradict_each_other(done):
+    adata, table, *_ = done
+    table, tads = table.copy(), pd.read_csv(TADS, sep="\t", header=None, names=["chrom", "start", "end", "name"])
+    table.attrs["assembly"], tads.attrs["assembly"] = "hg19", "hg38"
+    with pytest.raises(InputError, match=r"^positions states 'hg19', but domains\['domain'\] states 'hg38'\."):
+        ag.tl.argen_evidence(adata, network="net", positions=table, domains=tads, key_added="no")
+    with pytest.raises(InputError, match=r"^assembly='hg99' is not known; known are "):
+        ag.tl.argen_evidence(adata, network="net", positions=table, assembly="hg99", key_added="no")
+    assert "no" not in adata.uns
+
+
+def test_tables_that_are_known_of_no_edge_are_named():
+    adata = add_network(object_of([f"G{i}" for i in range(5)]), KNOWN.assign(selected=[True, False]))
+    other = pd.DataFrame({"source": ["G3"], "target": ["G4"]})
+    message = r"^pairs\['lit'\] says nothing of .* the sources G3 and the targets G4, .* G0 and the targets G1\.$"
+    with pytest.warns(ArgenWarning, match=message):
+        ag.tl.argen_evidence(adata, network="net", pairs={"lit": other, "k": KNOWN}, n_permutations=0)
+    tests = ag.get.outside_evidence(adata, table="tests").set_index("evidence")
+    assert (tests.loc["lit", "n"] == 0).all()
+    assert (tests.loc["k", "n"] == 1).all()
+    places = pd.DataFrame({"gene": [f"G{i}" for i in range(5)], "chrom": list("12223"), "start": range(5)})
+    with pytest.warns(ArgenWarning, match=r"^Known of no edge, .* n = 0: distance\.$"):
+        ag.tl.argen_evidence(adata, network="net", positions=places, n_permutations=0)
 
 
 def test_groups_leave_pairs_on_one_chromosome(done):
@@ -275,6 +316,20 @@ def test_edges_to_responders():
         ag.get.outside_evidence(adata)
 
 
+def test_responders_of_a_joint_network_are_candidates():
+    adata = toy(seed=2)
+    ag.tl.argen_joint(adata, **KWARGS)
+    ag.tl.argen_responders(adata, network="argen_joint", key_added="rj")
+    known = pd.DataFrame({"source": ["A", "B"], "target": ["other0", "C"]})
+    ag.tl.argen_evidence(adata, network="argen_joint", responders="rj", pairs={"known": known}, n_permutations=10)
+    found = ag.get.outside_evidence(adata).query("kind == 'responder'")
+    stored = adata.uns["rj"]["tables"]["edges"]
+    for name in ("source", "target", "coef", "selected"):
+        assert found[name].tolist() == stored[name].tolist()
+    assert found["selected"].any()
+    assert found.set_index(["source", "target"]).loc[("A", "other0"), "known"]
+
+
 def test_a_network_that_was_searched_again_is_said(done):
     adata = toy(seed=2)
     ag.tl.argen_dag(adata, **KWARGS)
@@ -291,7 +346,7 @@ def test_what_prior_knowledge_decided_is_left_out(capfd):
     prior = pd.DataFrame({"source": ["A", "B"], "target": ["B", "D"], "rule": ["required", "forbidden"]})
     ag.tl.argen_dag(adata, **KWARGS, prior=prior)
     with shown(2):
-        ag.tl.argen_evidence(adata, pairs={"known": prior}, n_permutations=0)
+        ag.tl.argen_evidence(adata, pairs={"known": prior.assign(target=["B", "C"])}, n_permutations=0)
     assert "pairs left out that prior knowledge decided" in capfd.readouterr().err
     found = ag.get.outside_evidence(adata)
     assert not {("A", "B"), ("B", "D")} & set(zip(found["source"], found["target"], strict=True))
@@ -353,7 +408,16 @@ KNOWN = pd.DataFrame({"source": ["G0", "G1"], "target": ["G1", "G2"]})
         ({"pairs": {"coef": KNOWN}}, InputError, r"^Two columns would be called 'coef'"),
         ({"pairs": {"a/b": KNOWN}}, InputError, r"^name of evidence='a/b' has to be a text"),
         ({"pairs": {"k": KNOWN}, "network": "nothing"}, MissingResultError, r"^adata.uns\['nothing'\] is missing"),
-        ({"pairs": {"k": KNOWN}, "others": "nothing"}, MissingResultError, r"^adata.uns\['nothing'\] is missing"),
+        (
+            {"pairs": {"k": KNOWN}, "others": "nothing"},
+            MissingResultError,
+            r"^others: adata.uns\['nothing'\] is missing. Run what makes it",
+        ),
+        (
+            {"pairs": {"k": KNOWN}, "others": ["argen_naive"]},
+            MissingResultError,
+            r"^others: adata.uns\['argen_naive'\] is missing. Run ag.tl.argen_naive first",
+        ),
         ({"pairs": {"k": KNOWN}, "others": "net"}, InputError, r"^others names 'net', which is the network itself"),
         ({"pairs": {"k": KNOWN}, "others": 5}, InputError, r"^others=5: give names of networks"),
         ({"pairs": {"k": KNOWN}, "responders": True}, MissingResultError, r"argen_responders"),

@@ -10,7 +10,7 @@ from toy import KWARGS, assert_same, toy
 import argen as ag
 from argen._bridge.results.steps import read_step
 from argen._core.descendants.prior import no_prior
-from argen.errors import InputError
+from argen.errors import ArgenWarning, InputError
 
 GENES = ("A", "B", "C", "D", "E", "F")
 GROUPS = {"A": "chr1", "B": "chr1", "C": "chr2", "D": "chr2", "E": "chr2", "F": "chr1"}
@@ -105,10 +105,16 @@ def test_groups_by_a_column_of_var_and_files(tmp_path, capfd):
 
 def test_genes_without_a_group_have_no_edges():
     adata = screen()
-    ag.tl.argen_dag(adata, **KWARGS, groups={gene: GROUPS[gene] for gene in "ABCDE"})
+    with pytest.warns(ArgenWarning, match=r"^groups: 1 gene in no group, hence without edges: F\.$"):
+        ag.tl.argen_dag(adata, **KWARGS, groups={gene: GROUPS[gene] for gene in "ABCDE"})
     edges = ag.get.edges(adata, selected=False)
     assert not (edges[["source", "target"]] == "F").any(axis=None)
     assert len(edges)
+
+
+def test_genes_alone_in_a_group_are_named():
+    with pytest.warns(ArgenWarning, match=r"^groups: 2 genes alone in a group, hence without edges: A, F\.$"):
+        ag.tl.argen_dag(screen(), **KWARGS, groups=GROUPS | {"A": "chrX", "B": "chr2", "F": "chrY"})
 
 
 @pytest.mark.parametrize(
@@ -117,6 +123,7 @@ def test_genes_without_a_group_have_no_edges():
         ({"groups": "arm"}, r"^groups='arm' is not a column of adata.var"),
         ({"groups": 5}, r"^groups is a int: give a column of adata.var, or a mapping"),
         ({"groups": {}}, r"^groups is a dict"),
+        ({"groups": GROUPS | {"FOO": "1"}}, r"^groups names 1 gene that adata.var_names has not: 'FOO'\."),
         ({"groups": dict.fromkeys("ABC", None) | {"D": "x"}}, r"^groups: no two genes of the network are in one group"),
         (
             {"groups": GROUPS, "prior": pd.DataFrame({"source": ["A"], "target": ["C"], "rule": ["required"]})},

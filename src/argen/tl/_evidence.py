@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from argen._bridge import log
-from argen._bridge.gene_names import gene_names
+from argen._bridge.gene_names import GeneNames, gene_names
 from argen._bridge.genomics.chromosomes import read_assembly
-from argen._bridge.genomics.positions import read_positions
+from argen._bridge.genomics.positions import Positions, read_positions
 from argen._bridge.modality import takes_mudata
 from argen._bridge.outside.compared import (
     RANDOM,
@@ -24,7 +24,7 @@ from argen._bridge.outside.places import Regions, chromosome_groups, place_sourc
 from argen._bridge.outside.sources import Source
 from argen._bridge.outside.tables import SIGN, annotated, comparisons, genes_table, tests_table
 from argen._bridge.results.entries import check_free, new_entry, write_entry
-from argen._bridge.runtime import progress_bars
+from argen._bridge.runtime import progress_bars, warn_user
 from argen._bridge.validate import check_anndata, check_count, check_key, check_option, counted, name_some, read_seed
 from argen.errors import InputError
 
@@ -38,6 +38,7 @@ __all__ = ["argen_evidence"]
 # Distances (bp) between which a permutation that keeps distances keeps the number of edges: each 1.6 times the last.
 _CLASSES = 1.6 ** np.arange(15, 41)
 _MOST_SHOWN = 5000  # random pairs that are kept for plots
+_ENDS = ("source", "target")
 _RESERVED = ("source", "target", "kind", "coef", "selected", "network")
 
 
@@ -122,7 +123,8 @@ def argen_evidence(  # noqa: PLR0913
     assembly
         What `positions` and all intervals are of, such as ``"hg38"``. It is held against what the GTF file, the
         cooler, and ``attrs["assembly"]`` of tables state, and against the ends of its chromosomes: intervals of
-        another assembly cannot be told otherwise. Not named, nothing is checked.
+        another assembly cannot be told otherwise. It has to be one that bioframe knows. Not named, what is stated must
+        agree, and ends are not checked.
     pairs
         Tables (or csv files) by name, with ``source`` and ``target``. Alone, or with ``weight`` (or ``mor``: above 0
         activation, below 0 repression, as in CollecTRI), they are a share: whether the table has the pair, known where
@@ -180,10 +182,17 @@ def argen_evidence(  # noqa: PLR0913
     argen.errors.MissingResultError
         No network under `network` or in `others`.
     argen.errors.InputError
-        There is no evidence at all; genes, chromosomes or factors that have nothing in common with the network;
-        intervals of another assembly; files or columns that are missing; a name that is taken.
+        There is no evidence at all; genes, chromosomes or factors that have nothing in common with the network; an
+        assembly that bioframe does not know; intervals of another assembly; files or columns that are missing; a
+        name that is taken.
     ImportError
         Intervals are read by bioframe, contacts by cooler: ``pip install "argen[genomics]"``.
+
+    Warns
+    -----
+    argen.errors.ArgenWarning
+        Genes without a position, or on several chromosomes; factors of `peaks` that are no nodes; evidence that is
+        known of no edge at all.
 
     See Also
     --------
@@ -219,8 +228,9 @@ def argen_evidence(  # noqa: PLR0913
     _check_given(places is None, regions, pairs, groups)
     sources = pair_sources(pairs, candidates.genes, names)
     if places is not None:
-        _log_places(places.known)
-        sources = place_sources(places, regions, genome, candidates.genes, names) + sources
+        _warn_of_places(places, names)
+        nodes = candidates.genes[: candidates.n_nodes]
+        sources = place_sources(places, regions, genome, nodes, names) + sources
     _check_names(sources)
     group = None if groups is None else chromosome_groups(places)
     if group is not None:
@@ -239,6 +249,7 @@ def argen_evidence(  # noqa: PLR0913
         "tests": tests,
         "genes": genes_table(candidates.genes, places),
     }
+    _warn_of_unknown(sources, tables["candidates"], names)
     settings = {
         "key": network,
         "responders": None if candidates.responders is None else candidates.responders.key,
@@ -291,9 +302,29 @@ def _check_names(sources: Sequence[Source]) -> None:
             raise InputError(msg)
 
 
-def _log_places(known: np.ndarray) -> None:
-    if not known.all():
-        log.info(f"    {int((~known).sum())} of {counted(len(known), 'gene')} have no position")
+def _warn_of_places(places: Positions, names: GeneNames) -> None:
+    """Name genes without a position."""
+    lost = places.table.loc[~places.known, "gene"]
+    if len(lost):
+        warn_user(
+            f"{len(lost)} of the {len(places.known)} genes have no position, so that nothing from places is known of "
+            f"their pairs: {name_some(map(names.show, lost))}."
+        )
+
+
+def _warn_of_unknown(sources: Sequence[Source], annotated: "pd.DataFrame", names: GeneNames) -> None:
+    """Name evidence that is known of no edge at all, whose tests say nothing; for tables the names of both sides."""
+    edges = annotated[annotated["selected"].to_numpy(bool)]
+    unknown = [one for one in sources if edges[one.name].isna().all()]
+    for one in unknown:
+        if one.names:
+            ours = " and ".join(f"the {end}s {name_some(map(names.show, edges[end].unique()), 3)}" for end in _ENDS)
+            warn_user(
+                f"pairs[{one.name!r}] says nothing of any of the {counted(len(edges), 'edge')}, so that its tests have "
+                f"n = 0: it has {one.names}, the edges {ours}."
+            )
+    if of_places := [one.name for one in unknown if not one.names]:
+        warn_user(f"Known of no edge, so that their tests have n = 0: {name_some(of_places)}.")
 
 
 def _compared(

@@ -23,7 +23,7 @@ from argen._bridge.genomics.intervals import (
 )
 from argen._bridge.genomics.positions import read_positions
 from argen._bridge.log import shown
-from argen.errors import InputError
+from argen.errors import ArgenWarning, InputError
 
 ANY = Assembly(None, pd.Series(dtype=float))
 
@@ -151,13 +151,17 @@ def test_positions_in_var_and_genes_without_any():
     assert read_positions(adata, list(adata.var_names), None, gene_names(adata, None), ANY) is None
 
 
-def test_a_gene_with_two_places_keeps_the_first():
+def test_a_gene_with_two_places_keeps_the_first(capfd):
     table = known_genes("hg19")
     twice = pd.concat([table, table[table["gene"] == "MYC"].assign(chrom="chrY")])
-    with shown(2):
+    with pytest.warns(ArgenWarning, match=r"^positions: 1 gene on several chromosomes; .*: MYC \(8, Y\)\.$"):
         found = positions_of(twice, genes=table["gene"].tolist()).table
     assert found.set_index("gene").loc["MYC", "chrom"] == "8"
     assert len(found) == len(table)
+    near = pd.concat([table, table[table["gene"] == "MYC"].assign(chrom="8", end=2**30)])
+    with shown(2):
+        assert positions_of(near, genes=table["gene"].tolist()).table.equals(found)
+    assert capfd.readouterr().err == "    positions: 1 further place of a gene left out: MYC\n"
 
 
 @pytest.mark.parametrize(
@@ -210,7 +214,12 @@ def test_sizes_are_those_of_the_assembly():
     # chr1 and chr9 of UCSC's hg19.chrom.sizes and hg38.chrom.sizes.
     assert read_assembly("hg19").sizes[["1", "9"]].tolist() == [249250621, 141213431]
     assert read_assembly("GRCh38").sizes[["1", "9"]].tolist() == [248956422, 138394717]
-    assert not len(read_assembly("my own").sizes)
+    assert read_assembly("GRCm38").sizes["1"] == read_assembly("mm10").sizes["1"] == 195471971
+    assert read_assembly("sacCer3").sizes["I"] == 230218
+    for name in ("hg99", "my own"):
+        message = rf"^assembly='{name}' is not known; known are .*hg19, hg38, .*Leave assembly="
+        with pytest.raises(InputError, match=message):
+            read_assembly(name)
     with pytest.raises(InputError, match=r"^assembly=38: give its name, such as 'hg38'\.$"):
         read_assembly(38)
 
@@ -231,6 +240,20 @@ def test_intervals_of_another_assembly_are_told_by_their_ends_and_by_what_is_sta
     with pytest.raises(InputError, match=r"^assembly='hg38', but T states 'hg19'\."):
         read_intervals(stated, "T", positions, read_assembly("hg38"))
     read_intervals(stated, "T", positions, read_assembly("GRCh37"))
+
+
+def test_statements_that_contradict_each_other_are_an_error_without_an_assembly():
+    table = known_genes("hg19")
+    table.attrs["assembly"] = "hg19"
+    anything = read_assembly(None)
+    positions = positions_of(table, anything)
+    tads = raw(TADS)
+    for same in (None, "GRCh37.p13"):
+        tads.attrs["assembly"] = same
+        read_intervals(tads, "T", positions, anything)
+    tads.attrs["assembly"] = "hg38"
+    with pytest.raises(InputError, match=r"^positions states 'hg19', but D states 'hg38'\. Bring both"):
+        read_intervals(tads, "D", positions, anything)
 
 
 @pytest.mark.parametrize(

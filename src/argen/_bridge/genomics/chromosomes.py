@@ -1,6 +1,6 @@
 """Names of chromosomes, and whether places fit the assembly that they are said to be of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,8 @@ _PREFIX = "chr"
 _MITOCHONDRIAL = {"MT": "M"}
 # One assembly under the names of UCSC and of the Genome Reference Consortium.
 _SYNONYMS = {"GRCH37": "hg19", "HG19": "hg19", "B37": "hg19", "HS37D5": "hg19", "GRCH38": "hg38", "HG38": "hg38",
-             "NCBI37": "mm9", "MM9": "mm9", "GRCM38": "mm10", "MM10": "mm10", "GRCM39": "mm39", "MM39": "mm39",
+             "NCBI37": "mm9", "MGSCV37": "mm9", "MM9": "mm9",
+             "GRCM38": "mm10", "MM10": "mm10", "GRCM39": "mm39", "MM39": "mm39",
              "T2T-CHM13V2.0": "hs1", "HS1": "hs1", "CHM13": "hs1"}  # fmt: skip
 _NAMED = 3
 
@@ -31,16 +32,28 @@ class Assembly:
         As it was named; None if it was not.
     sizes
         Length of each chromosome by its name without ``chr``; empty if they are not known.
+    stated
+        What files and tables have stated so far, by what they are.
     """
 
     name: str | None
     sizes: pd.Series
+    stated: dict[str, str] = field(default_factory=dict)
 
     def check_name(self, stated: str | None, what: str) -> None:
-        """Raise if something states another assembly than this one."""
-        if self.name is None or not stated:
+        """Raise if something states another assembly than this one, or than what was read before."""
+        if not stated:
             return
-        if assembly_name(stated) != assembly_name(self.name):
+        other = next((name for name in self.stated if assembly_name(self.stated[name]) != assembly_name(stated)), None)
+        self.stated[what] = stated
+        if self.name is None:
+            if other is not None:
+                msg = (
+                    f"{other} states {self.stated[other]!r}, but {what} states {stated!r}. Bring both into one "
+                    "assembly (liftOver), or correct what they state (attrs['assembly'] of tables)."
+                )
+                raise InputError(msg)
+        elif assembly_name(stated) != assembly_name(self.name):
             msg = (
                 f"assembly={self.name!r}, but {what} states {stated!r}. Bring both into one assembly (liftOver), or "
                 "name the one that all of them are of."
@@ -71,18 +84,26 @@ def assembly_name(name: str) -> str:
 
 
 def read_assembly(name: object) -> Assembly:
-    """The assembly of that name, with the sizes that bioframe ships; None for one that is not named."""
+    """The assembly of that name, with the sizes that bioframe ships; None for one that is not named.
+
+    Raises :class:`~argen.errors.InputError` for a name that bioframe does not know, since nothing could be checked.
+    """
     if name is None:
         return Assembly(None, pd.Series(dtype=float))
     if not isinstance(name, str) or not name.strip():
         msg = f"assembly={name!r}: give its name, such as 'hg38'."
         raise InputError(msg)
     bioframe = genomics_package("bioframe")
-    try:
-        sizes = bioframe.assembly_info(assembly_name(name)).chromsizes
-    except ValueError:
-        log.info(f"    assembly {name!r} is not known to bioframe: ends of chromosomes are not checked")
-        return Assembly(name, pd.Series(dtype=float))
+    builds = bioframe.assemblies_available()["provider_build"].astype(str)
+    # Of two names of one assembly that of UCSC is the last.
+    known = {assembly_name(build): build for build in sorted(builds, key=lambda one: one.lower() == assembly_name(one))}
+    if assembly_name(name) not in known:
+        msg = (
+            f"assembly={name!r} is not known; known are {', '.join(sorted(set(builds), key=str.lower))}. Leave "
+            "assembly= out for another one: then ends of chromosomes are not checked."
+        )
+        raise InputError(msg)
+    sizes = bioframe.assembly_info(known[assembly_name(name)]).chromsizes
     return Assembly(name, pd.Series(np.asarray(sizes, dtype=float), index=bare_names(sizes.index)))
 
 

@@ -13,6 +13,7 @@ from argen._bridge.features import gene_columns
 from argen._bridge.gene_names import GeneNames
 from argen._bridge.genomics.chromosomes import Assembly, bare_names
 from argen._bridge.genomics.gtf import read_gtf
+from argen._bridge.runtime import warn_user
 from argen._bridge.validate import counted, name_some
 from argen.errors import InputError
 
@@ -155,8 +156,7 @@ def _placed(table: pd.DataFrame, genes: Sequence[str], what: str, assembly: Asse
         raise InputError(msg)
     several = whole["gene"].duplicated()
     if several.any():
-        called = name_some(whole.loc[several, "gene"].unique())
-        log.info(f"    {what}: {counted(int(several.sum()), 'further place')} of a gene left out: {called}")
+        _tell_further_places(whole, several, what)
     whole = whole[~several].set_index("gene").reindex(list(genes))
     chrom = whole["chrom"]
     there = chrom.notna().to_numpy()
@@ -170,6 +170,17 @@ def _placed(table: pd.DataFrame, genes: Sequence[str], what: str, assembly: Asse
         {"gene": np.array(genes, dtype=object), "chrom": bare, "start": start, "end": end, "strand": strand, "tss": tss}
     )
     return Positions(placed, chrom[there].reset_index(drop=True))
+
+
+def _tell_further_places(whole: pd.DataFrame, several: pd.Series, what: str) -> None:
+    """Genes with several places: a warning where these are on different chromosomes, else a line of the log."""
+    called = name_some(whole.loc[several, "gene"].unique())
+    log.info(f"    {what}: {counted(int(several.sum()), 'further place')} of a gene left out: {called}")
+    chrom = pd.Series(bare_names(whole["chrom"]), index=whole.index).groupby(whole["gene"], sort=False).unique()
+    apart = chrom[chrom.map(len) > 1]
+    if len(apart):
+        named = name_some(f"{gene} ({', '.join(on)})" for gene, on in apart.items())
+        warn_user(f"{what}: {counted(len(apart), 'gene')} on several chromosomes; the first is taken: {named}.")
 
 
 def _first(table: pd.DataFrame, names: Sequence[str]) -> str | None:

@@ -9,10 +9,10 @@ import pandas as pd
 
 from argen._bridge import log
 from argen._bridge.responders.stored import read_responders
-from argen._bridge.results.entries import Entry, find_entry, read_entry
+from argen._bridge.results.entries import Entry, find_entry, maker_of_name, read_entry
 from argen._bridge.results.tables import EDGE_KINDS
 from argen._bridge.validate import counted
-from argen.errors import InputError
+from argen.errors import InputError, MissingResultError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -99,7 +99,9 @@ def read_candidates(adata: "AnnData", network: str, responders: object) -> Candi
 
 
 def _candidates(edges: pd.DataFrame, kind: str, what: str) -> pd.DataFrame:
-    known = edges["flags"].astype(str).str.contains("forbidden", regex=False).to_numpy(bool)
+    known = np.zeros(len(edges), dtype=bool)
+    if "flags" in edges:  # responders of a joint network have none, since no prior decides about them
+        known = edges["flags"].astype(str).str.contains("forbidden", regex=False).to_numpy(bool)
     known = known | (edges["required"].to_numpy(bool) if "required" in edges else False)
     if known.any():
         log.info(f"    {what}: {counted(int(known.sum()), 'pair')} left out that prior knowledge decided")
@@ -131,6 +133,9 @@ def other_networks(
         if key == candidates.entry.key:
             msg = f"others names {key!r}, which is the network itself."
             raise InputError(msg)
+        if key not in adata.uns:
+            msg = f"others: adata.uns[{key!r}] is missing. Run {maker_of_name(key)} first, or name the key it wrote to."
+            raise MissingResultError(msg)
         table = read_entry(adata, key, "network").tables["edges"]
         table = table[table["selected"].to_numpy(bool)]
         source, target = (index.get_indexer(table[end].astype(str)) for end in ("source", "target"))

@@ -62,9 +62,11 @@ def _source(name: str, table: object, genes: Sequence[str], names: GeneNames) ->
         return np.where(is_source[source] & is_target[target], found, np.nan)
 
     kind = table.attrs["kind"]
+    ours = table.loc[inside]
+    named = " and ".join(f"the {end}s {name_some(ours[end].unique(), 3)}" for end in ("source", "target"))
     if kind == "number":
-        return Source(name, "number", number)
-    return Source(name, "share", member, weight=number if kind == "sign" else None)
+        return Source(name, "number", number, names=named)
+    return Source(name, "share", member, weight=number if kind == "sign" else None, names=named)
 
 
 def _read(name: str, table: object) -> pd.DataFrame:

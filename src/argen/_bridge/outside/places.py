@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from argen._bridge import log
 from argen._bridge.gene_names import GeneNames
 from argen._bridge.genomics.chromosomes import Assembly
 from argen._bridge.genomics.contacts import contacts_of_pairs
@@ -20,6 +19,7 @@ from argen._bridge.genomics.intervals import (
 )
 from argen._bridge.genomics.positions import Positions
 from argen._bridge.outside.sources import Source
+from argen._bridge.runtime import warn_user
 from argen._bridge.validate import counted, name_some
 from argen.errors import InputError
 
@@ -76,9 +76,9 @@ def distance_classes(positions: Positions, source: np.ndarray, target: np.ndarra
 
 
 def place_sources(
-    positions: Positions, regions: Regions, assembly: Assembly, genes: list[str], names: GeneNames
+    positions: Positions, regions: Regions, assembly: Assembly, nodes: list[str], names: GeneNames
 ) -> list[Source]:
-    """All evidence from places."""
+    """All evidence from places; `nodes` are the first of the genes, those that can be sources."""
     places = _Places(chromosome_groups(positions), positions.table["tss"].to_numpy(dtype=float))
 
     def same_chromosome(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -95,7 +95,7 @@ def place_sources(
     for name, uri in _by_name("contacts", regions.contacts, "contact").items():
         found.append(_contacts(name, uri, positions, assembly))
     if regions.peaks is not None:
-        found.append(_peaks(regions, positions, assembly, genes, names))
+        found.append(_peaks(regions, positions, assembly, nodes, names))
     return found
 
 
@@ -158,7 +158,7 @@ def _contacts(name: str, uri: object, positions: Positions, assembly: Assembly) 
     return Source(name, "number", contacts)
 
 
-def _peaks(regions: Regions, positions: Positions, assembly: Assembly, genes: list[str], names: GeneNames) -> Source:
+def _peaks(regions: Regions, positions: Positions, assembly: Assembly, nodes: list[str], names: GeneNames) -> Source:
     """Whether the promoter of the target is in a peak of the source."""
     if not isinstance(regions.peaks, Mapping) or not regions.peaks:
         msg = "peaks: give a mapping from factors to BED files or tables, such as {'STAT1': 'stat1.narrowPeak'}."
@@ -169,8 +169,8 @@ def _peaks(regions: Regions, positions: Positions, assembly: Assembly, genes: li
         msg = "peaks need the strand of the genes, which no gene of the network has: give positions with strands."
         raise InputError(msg)
     if missing := int((positions.known & ~known).sum()):
-        log.info(f"    peaks: {counted(missing, 'gene')} without a strand have no promoter")
-    index, absent = {gene: i for i, gene in enumerate(genes)}, []
+        warn_user(f"peaks: {counted(missing, 'gene')} with a position but without a strand, hence without a promoter.")
+    index, absent = {gene: i for i, gene in enumerate(nodes)}, []
     bound: dict[int, np.ndarray] = {}
     for factor, table in regions.peaks.items():
         gene = names.gene(str(factor))
@@ -182,10 +182,11 @@ def _peaks(regions: Regions, positions: Positions, assembly: Assembly, genes: li
         row[overlaps(places, intervals)[0]] = 1.0
         bound[index[gene]] = row
     if len(absent) == len(regions.peaks):
-        msg = f"peaks: none of the factors {name_some(map(repr, absent))} is a gene of the network."
+        msg = f"peaks: none of the factors {name_some(map(repr, absent))} is a node of the network."
         raise InputError(msg)
     if absent:
-        log.info(f"    peaks: no genes of the network, and left out: {name_some(absent)}")
+        called = name_some(map(repr, absent))
+        warn_user(f"peaks: left out, since they are no nodes of the network, which its sources are: {called}.")
 
     def in_peak(source: np.ndarray, target: np.ndarray) -> np.ndarray:
         value = np.full(len(source), np.nan)

@@ -26,9 +26,12 @@ class Source:
         Its values for places of sources and targets among the genes.
     weight
         Sign that is known of a pair, 1 or −1, if the source has signs.
+    names
+        Of a table of pairs: some of the sources and targets that it has.
     """
 
     name: str
     kind: str
     of: OfPairs
     weight: OfPairs | None = None
+    names: str = ""

@@ -32,6 +32,7 @@ __all__ = [
     "function_of",
     "is_entry",
     "is_leftover",
+    "maker_of_name",
     "new_entry",
     "read_entry",
     "write_entry",
@@ -143,6 +144,13 @@ def function_of(entry: Entry) -> str:
     """The function that makes such an entry, of a network that of its method."""
     usual = KINDS[entry.kind].function
     return _MAKERS.get(str(entry.settings.get("method")), usual) if entry.kind == "network" else usual
+
+
+def maker_of_name(key: str) -> str:
+    """What writes a network under this name if it is not told otherwise; in words, if that cannot be told."""
+    usual = {"argen_dag": KINDS["network"].function, "argen_joint": _MAKERS["joint"], "argen_naive": _MAKERS["naive"],
+             "inspre": _MAKERS["inspre"], "external_dag": "ag.tl.external_dag"}  # fmt: skip
+    return usual.get(key, "what makes it, such as ag.tl.argen_dag with key_added=,")
 
 
 def write_entry(adata: "AnnData", entry: Entry) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from argen._bridge import log
 from argen._bridge.features import gene_columns
 from argen._bridge.gene_names import GeneNames
+from argen._bridge.runtime import warn_user
 from argen._bridge.validate import counted, name_some
 from argen._core.dag.groups import pairs_within
 from argen.errors import InputError
@@ -39,9 +39,10 @@ def read_groups(
         raise InputError(msg)
     if missing.any():
         lost = [gene for gene, no in zip(genes, missing, strict=True) if no]
-        log.info(f"    {counted(len(lost), 'gene')} in no group, hence without edges: {name_some(lost)}")
-    if alone := int((sizes == 1).sum()):
-        log.info(f"    {counted(alone, 'gene')} alone in a group, hence without edges")
+        warn_user(f"groups: {counted(len(lost), 'gene')} in no group, hence without edges: {name_some(lost)}.")
+    alone = [gene for gene, code in zip(genes, codes, strict=True) if code >= 0 and sizes[code] == 1]
+    if alone:
+        warn_user(f"groups: {counted(len(alone), 'gene')} alone in a group, hence without edges: {name_some(alone)}.")
     return codes, pd.DataFrame({"gene": np.array(genes, dtype=object), "group": text})
 
 
@@ -59,6 +60,12 @@ def _named(adata: "AnnData", groups: object, names: GeneNames) -> pd.Series:
         given.index = pd.Index(names.genes(given.index))
         if given.index.has_duplicates:
             msg = f"groups names genes twice: {name_some(given.index[given.index.duplicated()])}."
+            raise InputError(msg)
+        if unknown := [gene for gene in given.index if gene not in names.var_names]:
+            msg = (
+                f"groups names {counted(len(unknown), 'gene')} that adata.var_names has not: "
+                f"{name_some(map(repr, unknown))}. Correct the names, or leave these genes out."
+            )
             raise InputError(msg)
         return given
     msg = f"groups is a {type(groups).__name__}: give a column of adata.var, or a mapping from genes to their groups."
