@@ -32,6 +32,7 @@ def test_four_panels_distance_domain_compartment_and_regulation(done):
     titles = [ax.get_title(loc="left").split(":")[0] for ax in axes]
     assert titles == ["distance", "same TAD", "same compartment", "CollecTRI"]
     assert "signs: " in axes[3].get_title(loc="left")
+    assert axes[0].figure.get_supxlabel() == "4 of 6 kinds of evidence drawn; evidence= chooses"
     assert ag.pl.argen_evidence(done, show=True) is None
     plt.close("all")
 
@@ -41,13 +42,14 @@ def test_curves_are_the_distribution_of_the_pairs(done):
     found = ag.get.outside_evidence(done)
     groups = {"edges": found[found["selected"]], "tested, not selected": found[~found["selected"]]}
     for label, part in groups.items():
-        values = part["distance"].dropna().to_numpy()
+        values = part["distance"].dropna().to_numpy() / 1e6
         line = next(line for line in ax.lines if line.get_label().startswith(f"{label} ("))
         assert line.get_label() == f"{label} ({len(values):,})"
         x, y = line.get_data()
         for at in np.quantile(values, [0.1, 0.5, 0.9]):
             assert y[np.flatnonzero(x <= at)[-1]] == pytest.approx(100 * (values <= at).mean())
     assert ax.get_xscale() == "log"
+    assert ax.get_xlabel() == "distance between the genes (Mb)"
     assert {line.get_label().split(" (")[0] for line in ax.lines} == {*groups, "random pairs", "other"}
     plt.close("all")
 
@@ -62,6 +64,32 @@ def test_dots_are_shares_with_wilsons_intervals(done):
     ends = proportion_confint(k, n, method="wilson")
     assert bar.get_xdata() == pytest.approx([100 * end for end in ends])
     assert ax.get_yticklabels()[0].get_text() == f"edges\n{k} of {n}"
+    plt.close("all")
+
+
+def test_one_kind_needs_no_name():
+    adata = add_network(object_of(list("ABC")), pd.DataFrame({"source": ["A"], "target": ["B"]}))
+    known = pd.DataFrame({"source": ["A"], "target": ["B"]})
+    ag.tl.argen_evidence(adata, network="net", pairs={"known": known}, n_permutations=0)
+    figure, ax = plt.subplots()
+    assert ag.pl.argen_evidence(adata, ax=ax, show=False) is ax
+    assert ax.get_xlabel() == "pairs with known (%)"
+    assert not figure.get_supxlabel()
+    plt.close("all")
+
+
+@pytest.mark.parametrize("evidence", ["distance", "same_TAD", "CollecTRI", "boundaries_between"])
+def test_labels_lie_within_a_figure_of_one_column(done, evidence):
+    figure, ax = plt.subplots(figsize=(3.4, 2.6), layout="constrained")
+    ag.pl.argen_evidence(done, evidence=evidence, ax=ax, show=False)
+    figure.canvas.draw()
+    drawn = [ax.title, ax._left_title, ax.xaxis.label, ax.yaxis.label, *ax.get_yticklabels()]
+    low, high = figure.bbox.min - 1, figure.bbox.max + 1
+    for text in drawn:
+        if text.get_text():
+            box = text.get_window_extent()
+            assert (box.min >= low).all(), text
+            assert (box.max <= high).all(), text
     plt.close("all")
 
 

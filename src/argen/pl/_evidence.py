@@ -1,6 +1,7 @@
 """Edges beside other pairs of genes, by what is known of them from elsewhere."""
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -29,7 +30,9 @@ _LOOKS = {_EDGES: (style.INK, "-", 1.8), _TESTED: (style.PLAIN_COLOR, (0, (5, 1.
           _RANDOM: (style.ISOLATED_EDGE, "-", 1.2)}  # fmt: skip
 _OTHERS = (style.POSITIVE_COLOR, style.NEGATIVE_COLOR, style.ALERT_COLOR, "#228833", "#CCBB44")
 _PANEL = (3.5, 2.7)  # inches
-_WORDS = {"distance": "distance between the genes (bp)"}
+_WORDS = {"distance": "distance between the genes (Mb)"}
+_UNITS = {"distance": 1e6}  # what numbers are divided by
+_WIDTH = 38  # characters of a line of a label; those beside the axes are half as wide
 
 
 @takes_mudata
@@ -56,24 +59,27 @@ def argen_evidence(
         After :func:`argen.tl.argen_evidence`.
     evidence
         Which kind of evidence to draw. `None` draws four into a new figure: distances, domains and compartments or
-        whatever comes first of what was given, and of what is known about pairs the last.
+        whatever comes first of what was given, and of what is known about pairs the last; where there are more, the
+        figure says so.
     key
         Name of the result.
     ax
-        Axes to draw into; needs `evidence`.
+        Axes to draw into; needs `evidence` where there are several kinds. Labels stand outside of them: make the figure
+        with ``layout="constrained"``.
     show
         Show the figure and return `None`. Default: ``scanpy.settings.autoshow``.
 
     Returns
     -------
-    `None` if the figure is shown, else the :class:`~matplotlib.axes.Axes`, or a list of them without `evidence`.
+    `None` if the figure is shown, else the :class:`~matplotlib.axes.Axes`, or a list of them without
+    `evidence` and `ax`.
 
     Raises
     ------
     argen.errors.MissingResultError
         No result under `key`.
     argen.errors.InputError
-        There is no such evidence, or `ax` is given without one.
+        There is no such evidence, or `ax` is given for several kinds without one.
 
     Warns
     -----
@@ -103,11 +109,16 @@ def argen_evidence(
     if evidence is not None and evidence not in kinds:
         msg = f"evidence={evidence!r} is not in adata.uns[{key!r}]; there is {name_some(map(repr, kinds))}."
         raise InputError(msg)
+    if evidence is None and ax is not None and len(kinds) == 1:
+        evidence = next(iter(kinds))
     if evidence is None and ax is not None:
         msg = f"ax holds one picture: name its evidence, one of {name_some(map(repr, kinds))}."
         raise InputError(msg)
     shown = [evidence] if evidence else _usual(list(kinds))
     axes = [ax] if ax is not None else _new_axes(len(shown))
+    if evidence is None and len(shown) < len(kinds):
+        words = f"{len(shown)} of {len(kinds)} kinds of evidence drawn; evidence= chooses"
+        axes[0].figure.supxlabel(words, fontsize=style.SMALL_FONT_SIZE, color=style.PLAIN_COLOR)
     for name, one in zip(shown, axes, strict=True):
         values = _values(name, candidates, compared)
         (draw_numbers if kinds[name] == "number" else draw_shares)(one, values, name)
@@ -159,16 +170,17 @@ def draw_shares(ax: "Axes", values: Mapping[str, np.ndarray], name: str) -> None
         color = _look(label, labels)[0]
         ax.plot([100 * low, 100 * high], [y, y], color=color, linewidth=1.4, solid_capstyle="butt")
         ax.plot([100 * k / n], [y], "o", color=color, markersize=6 if label == _EDGES else 4.5)
-    counts = [f"{label}\n{int(part.sum()):,} of {len(part):,}" for label, part in values.items()]
-    ax.set_yticks(range(len(labels)), counts)
+    counts = [f"{_wrapped(label, _WIDTH // 2)}\n{int(part.sum()):,} of {len(part):,}" for label, part in values.items()]
+    ax.set_yticks(range(len(labels)), counts, fontsize=style.SMALL_FONT_SIZE)
     ax.set_ylim(len(labels) - 0.5, -0.6)
     ax.set_xlim(left=0)
-    ax.set_xlabel(f"pairs with {_words(name)} (%)", fontsize=style.FONT_SIZE)
+    ax.set_xlabel(_wrapped(f"pairs with {_words(name)} (%)"), fontsize=style.FONT_SIZE)
     plain(ax)
 
 
 def draw_numbers(ax: "Axes", values: Mapping[str, np.ndarray], name: str) -> None:
     """Draw the cumulative distribution of each group of pairs, on a log scale where numbers span decades."""
+    values = {label: part / _UNITS.get(name, 1.0) for label, part in values.items()}
     labels, every = list(values), np.concatenate(list(values.values()))
     positive = every[every > 0]
     is_log = bool(len(positive)) and every.min() >= 0 and np.quantile(positive, 0.95) > 50 * np.quantile(positive, 0.05)
@@ -179,12 +191,12 @@ def draw_numbers(ax: "Axes", values: Mapping[str, np.ndarray], name: str) -> Non
         y = 100 * np.arange(1, len(x) + 1) / len(x)
         ax.step(
             np.append(x[0], x), np.append(0.0, y), where="post", color=color, linestyle=dashes, linewidth=width,
-            label=f"{label} ({len(x):,})",
+            label=f"{_wrapped(label)} ({len(x):,})",
         )  # fmt: skip
     if is_log:
         ax.set_xscale("log")
     ax.set_ylim(0, 101)
-    ax.set_xlabel(_words(name), fontsize=style.FONT_SIZE)
+    ax.set_xlabel(_wrapped(_words(name)), fontsize=style.FONT_SIZE)
     ax.set_ylabel("pairs with at most this (%)", fontsize=style.FONT_SIZE)
     plain(ax)
     handles, names = ax.get_legend_handles_labels()
@@ -196,6 +208,11 @@ def draw_numbers(ax: "Axes", values: Mapping[str, np.ndarray], name: str) -> Non
 
 def _words(name: str) -> str:
     return _WORDS.get(name, name.replace("_", " "))
+
+
+def _wrapped(text: str, width: int = _WIDTH) -> str:
+    """A text in lines of at most `width` characters; long words without blanks are broken."""
+    return "\n".join(wrap(text, width)) or text
 
 
 def _head(ax: "Axes", name: str, tests: pd.DataFrame) -> None:
@@ -213,5 +230,5 @@ def _head(ax: "Axes", name: str, tests: pd.DataFrame) -> None:
         for sign in tests[tests["kind"] == "sign"].itertuples()
         if sign.n
     ]
-    text = "\n".join(line for line in lines if line)
+    text = "\n".join(_wrapped(line) for line in lines if line)
     ax.set_title(text, fontsize=style.SMALL_FONT_SIZE, loc="left", x=0.0)
