@@ -114,7 +114,7 @@ def test_tests_are_those_of_scipy_on_these_tables(done):
         row = tests.loc[(name, "tested, not selected")]
         assert row["p"] == pytest.approx(mannwhitneyu(mine, theirs, method="asymptotic").pvalue, rel=1e-9)
         assert (row["median"], row["median_other"]) == (mine.median(), theirs.median())
-    signs = tests.loc[("CollecTRI", "one half")]
+    signs = tests.loc[("CollecTRI", "independent signs")]
     known = edges["CollecTRI_sign"].dropna()
     assert signs["n"] == len(known)
     assert signs["n_with"] == (np.sign(edges.loc[known.index, "coef"]) == known).sum()
@@ -350,6 +350,12 @@ def test_what_prior_knowledge_decided_is_left_out(capfd):
     assert "pairs left out that prior knowledge decided" in capfd.readouterr().err
     found = ag.get.outside_evidence(adata)
     assert not {("A", "B"), ("B", "D")} & set(zip(found["source"], found["target"], strict=True))
+    compared = ag.get.outside_evidence(adata, table="compared")
+    drawn = set(
+        compared.loc[compared["network"] == "random pairs", ["source", "target"]].itertuples(index=False, name=None)
+    )
+    assert drawn
+    assert not drawn & {("A", "B"), ("B", "D")}  # they are no pairs that could have been anything
 
 
 def test_gene_symbols_are_taken_and_shown():

@@ -92,16 +92,19 @@ def argen_evidence(  # noqa: PLR0913
 
     A share is compared by the odds ratio :math:`ad/(bc)` with the interval of Woolf (.5 is added to all four counts if
     one of them is 0) and by Fisher's exact test; a number by the medians, the probability that an edge has the larger
-    one (``auc``) and Wilcoxon's rank-sum test; signs of a table with weights by the binomial test of
-    :math:`P(\text{same sign}) = 1/2`. All p-values are two-sided.
+    one (``auc``) and Wilcoxon's rank-sum test; signs of a table with weights by Fisher's test of the signs of the edges
+    against those of the table (``share_other``: the share that would agree if they were independent; most known
+    regulation is activation, so that half is not what chance gives). All p-values are two-sided.
 
     Fisher's and Wilcoxon's tests take pairs to be independent, which they are not: they share genes, a hub of the
     network may be a hub of the evidence for reasons of its own, and neighbours share domains and contacts. Hence three
     permutation tests, each of `n_permutations` other choices of as many of the pairs: ``p_degree`` leaves every gene as
     many edges out and in as it has, ``p_distance`` as many edges in each class of distance (each 1.6 times as far as
     the last, from 1 kb on; other chromosome; unknown), ``p_both`` both. Believe of tables of regulation ``p_degree``
-    and of domains, compartments, boundaries and contacts ``p_distance``; ``p_both`` is the strictest, and often there
-    are no other choices: ``moved_both`` says which share of the edges they replace. What keeps degrees comes from a
+    and of domains, compartments and boundaries ``p_distance``. That takes pairs of one gene to be like others: where
+    hubs of the network may be genes with much of the evidence (contacts of well-mapped bins), it is too small, and
+    ``p_both`` is the one to quote. It is the strictest, and often there are no other choices: ``moved_both`` says which
+    share of the edges they replace. What keeps degrees comes from a
     chain of exchanges of targets that starts at a hub :cite:p:`BesagClifford1989`, so that the level holds however
     slowly the chain mixes.
 
@@ -209,7 +212,7 @@ def argen_evidence(  # noqa: PLR0913
     >>> known = pd.DataFrame({"source": ["X1", "X1", "X2"], "target": ["X2", "X3", "X5"], "weight": [1, 1, -1]})
     >>> ag.tl.argen_evidence(adata, pairs={"literature": known}, n_permutations=100)
     >>> ag.get.outside_evidence(adata, table="tests")["comparison"].tolist()
-    ['tested, not selected', 'random pairs', 'one half']
+    ['tested, not selected', 'random pairs', 'independent signs']
     """
     check_anndata(adata)
     check_key("key_added", key_added)

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from scipy.stats import binom, hypergeom, mannwhitneyu
+from scipy.stats import fisher_exact, hypergeom, mannwhitneyu
 from statsmodels.stats.contingency_tables import Table2x2
 from statsmodels.stats.proportion import proportion_confint
 
@@ -57,13 +57,22 @@ def test_ranks_are_those_of_scipy(n, m, ties):
     assert (found.median, found.median_other) == (np.median(mine), np.median(others))
 
 
-def test_signs_are_a_binomial_test():
-    agrees = np.array([1.0] * 9 + [0.0] * 2 + [np.nan] * 4)
-    found = sign_agreement(agrees)
+def test_signs_are_held_against_independent_ones_that_are_as_common():
+    sign = np.array([1, 1, 1, 1, -1, -1, 1, 1, -1, 1, 1, np.nan, 0.0, 1.0])
+    other = np.array([1, 1, 1, 1, -1, -1, 1, -1, 1, 1, 1, 1.0, 1.0, np.nan])
+    found = sign_agreement(sign, other)
     assert (found.n, found.n_agree) == (11, 9)
-    assert found.p == pytest.approx(2 * binom(11, 0.5).sf(8), rel=1e-12)
+    assert found.p == pytest.approx(fisher_exact([[7, 1], [1, 2]]).pvalue, rel=1e-12)
+    assert found.expected == pytest.approx((8 / 11) ** 2 + (3 / 11) ** 2)
     assert (found.low, found.high) == pytest.approx(proportion_confint(9, 11, method="beta"), rel=1e-9)
-    assert np.isnan(sign_agreement(np.array([np.nan])).p)
+    assert np.isnan(sign_agreement(np.array([np.nan]), np.array([1.0])).p)
+
+
+def test_common_signs_agree_by_themselves():
+    rng, n_runs = np.random.default_rng(0), 500
+    draws = [[np.where(rng.random(40) < share, 1.0, -1.0) for share in (0.8, 0.85)] for _ in range(n_runs)]
+    rejected = np.mean([sign_agreement(*pair).p < 0.05 for pair in draws])
+    assert rejected <= 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / n_runs)
 
 
 def small(seed, n=5, density=0.7, n_edges=6):

@@ -41,6 +41,8 @@ class Candidates:
         Places of both ends among the genes.
     responders
         The result for responders, if it is read.
+    decided
+        Places of the ends of the pairs that prior knowledge decided, shape (2, d).
     """
 
     entry: Entry
@@ -50,6 +52,7 @@ class Candidates:
     source: np.ndarray
     target: np.ndarray
     responders: Entry | None
+    decided: np.ndarray
 
     @property
     def made_from(self) -> dict[str, str]:
@@ -78,6 +81,7 @@ def known_symbols(adata: "AnnData", network: Entry) -> str | None:
 def read_candidates(adata: "AnnData", network: str, responders: object) -> Candidates:
     """All candidate edges of a network, but for those that prior knowledge has forbidden or required."""
     entry = read_entry(adata, network, "network")
+    by_prior = _by_prior(entry.tables["edges"])
     parts, found = [_candidates(entry.tables["edges"], EDGE_KINDS[0], f"adata.uns[{network!r}]")], None
     nodes = entry.tables["nodes"]["gene"].astype(str).tolist()
     genes = list(nodes)
@@ -95,14 +99,21 @@ def read_candidates(adata: "AnnData", network: str, responders: object) -> Candi
         raise InputError(msg)
     index = pd.Index(genes)
     ends = [index.get_indexer(table[end]) for end in ("source", "target")]
-    return Candidates(entry, genes, len(nodes), table, *ends, found)
+    edges = entry.tables["edges"][by_prior]
+    decided = np.stack([index.get_indexer(edges[end].astype(str)) for end in ("source", "target")])
+    return Candidates(entry, genes, len(nodes), table, *ends, found, decided)
 
 
-def _candidates(edges: pd.DataFrame, kind: str, what: str) -> pd.DataFrame:
+def _by_prior(edges: pd.DataFrame) -> np.ndarray:
+    """Which pairs prior knowledge decided."""
     known = np.zeros(len(edges), dtype=bool)
     if "flags" in edges:  # responders of a joint network have none, since no prior decides about them
         known = edges["flags"].astype(str).str.contains("forbidden", regex=False).to_numpy(bool)
-    known = known | (edges["required"].to_numpy(bool) if "required" in edges else False)
+    return known | (edges["required"].to_numpy(bool) if "required" in edges else False)
+
+
+def _candidates(edges: pd.DataFrame, kind: str, what: str) -> pd.DataFrame:
+    known = _by_prior(edges)
     if known.any():
         log.info(f"    {what}: {counted(int(known.sum()), 'pair')} left out that prior knowledge decided")
     edges = edges[~known]
@@ -169,7 +180,9 @@ def _named(others: object) -> dict[str, str]:
 def random_pairs(
     candidates: Candidates, allowed: np.ndarray | None, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All ordered pairs of a node and another gene that are not selected; a sample of them if they are very many.
+    """All ordered pairs of a node and another gene that are not selected, nor decided by prior knowledge.
+
+    A sample of them if they are very many.
 
     `allowed`: group of each gene, −1 where it has none; pairs are of one group then.
     """
@@ -182,7 +195,7 @@ def random_pairs(
         at = np.arange(n_pairs, dtype=np.int64)
     chosen = candidates.table["selected"].to_numpy(bool)
     edges = candidates.source[chosen].astype(np.int64) * p + candidates.target[chosen]
-    at = at[~np.isin(at, edges)]
+    at = at[~np.isin(at, np.concatenate([edges, candidates.decided[0].astype(np.int64) * p + candidates.decided[1]]))]
     source, target = at // p, at % p
     keep = source != target
     if allowed is not None:

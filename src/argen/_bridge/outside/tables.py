@@ -16,7 +16,7 @@ from argen._core.graphs.swaps import Pairs, exchanged, within_classes
 
 __all__ = ["CHANCE", "SIGN", "Comparison", "annotated", "comparisons", "genes_table", "tests_table"]
 
-CHANCE, SIGN = "one half", "sign"
+CHANCE, SIGN = "independent signs", "sign"
 _COUNTS = ("n", "n_with", "n_other", "n_with_other", "n_shared")
 KEPT = ("degree", "distance", "both")  # by a permutation
 _NUMBERS = (
@@ -187,15 +187,14 @@ def _of_ranks(value: np.ndarray, chosen: np.ndarray) -> dict:
 
 
 def _sign_rows(candidates: Candidates, sources: Sequence[Source]) -> list[dict]:
-    """Whether signs of edges are those that a table knows, against one half."""
+    """Whether signs of edges are those that a table knows, against independent ones that are as common."""
     chosen = candidates.table["selected"].to_numpy(bool)
     ends, coef = (candidates.source[chosen], candidates.target[chosen]), candidates.table["coef"].to_numpy()[chosen]
     rows = []
     for source in sources:
         if source.weight is None:
             continue
-        sign = source.weight(*ends) * np.sign(coef)
-        found = sign_agreement(np.where(np.isfinite(sign) & (sign != 0), sign > 0, np.nan))
+        found = sign_agreement(np.sign(coef), source.weight(*ends))
         rows.append(
             {
                 "evidence": source.name,
@@ -204,11 +203,11 @@ def _sign_rows(candidates: Candidates, sources: Sequence[Source]) -> list[dict]:
                 "n": found.n,
                 "n_with": found.n_agree,
                 "share": found.n_agree / found.n if found.n else np.nan,
-                "share_other": 0.5,
+                "share_other": found.expected,
                 "ci_low": found.low,
                 "ci_high": found.high,
                 "p": found.p,
-                "test": "binomial",
+                "test": "Fisher",
             }
         )
     return rows

@@ -62,10 +62,23 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """Signs that agree: `n_agree` of `n`, with the 95 % interval of Clopper and Pearson, and p against one half."""
+    """Signs that agree.
+
+    Attributes
+    ----------
+    n, n_agree
+        Pairs of signs, and those that are equal.
+    expected
+        Share that would be equal if the signs were independent, of signs as common as they are on either side.
+    low, high
+        95 % interval of Clopper and Pearson for the share that is.
+    p
+        Of independence, Fisher's.
+    """
 
     n: int
     n_agree: int
+    expected: float
     low: float
     high: float
     p: float
@@ -127,16 +140,23 @@ def compare_ranks(value: np.ndarray, chosen: np.ndarray) -> Ranked:
     return Ranked(len(mine), len(others), *medians, float(test.statistic) / (few * many), float(test.pvalue))
 
 
-def sign_agreement(agrees: np.ndarray) -> Signs:
-    """Test whether more, or fewer, of these signs agree than by chance; NaN where a sign is unknown."""
-    from scipy.stats import binomtest
+def sign_agreement(sign: np.ndarray, other: np.ndarray) -> Signs:
+    """Test whether signs agree more, or less, often than independent ones as common as they; 0 and NaN: unknown.
 
-    known = agrees[np.isfinite(agrees)]
-    if not len(known):
-        return Signs(0, 0, np.nan, np.nan, np.nan)
-    test = binomtest(int(known.sum()), len(known), 0.5)
-    low, high = test.proportion_ci(0.95, "exact")
-    return Signs(len(known), int(known.sum()), float(low), float(high), float(test.pvalue))
+    Most known regulation is activation, and most edges may be: against one half such signs "agree" by themselves.
+    """
+    from scipy.stats import binomtest, fisher_exact
+
+    known = np.isfinite(sign) & np.isfinite(other) & (sign != 0) & (other != 0)
+    up, up_there = sign[known] > 0, other[known] > 0
+    n = int(known.sum())
+    if not n:
+        return Signs(0, 0, np.nan, np.nan, np.nan, np.nan)
+    agree = int((up == up_there).sum())
+    expected = up.mean() * up_there.mean() + (1.0 - up.mean()) * (1.0 - up_there.mean())
+    low, high = binomtest(agree, n).proportion_ci(0.95, "exact")
+    p = fisher_exact([[int((a & b).sum()) for b in (up_there, ~up_there)] for a in (up, ~up)]).pvalue
+    return Signs(n, agree, float(expected), float(low), float(high), float(p))
 
 
 def permuted(values: np.ndarray, pairs: Pairs, choices: Iterable[np.ndarray]) -> Permuted:
