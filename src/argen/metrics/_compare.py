@@ -56,6 +56,9 @@ def compare(
     ``…_correlation``        of ``out_degree`` and ``in_degree``: Spearman over the genes
     ======================== ==========================================================================================
 
+    ``p``, ``expected`` and ``odds_ratio`` take every ordered pair to be possible: of two networks with the same causal
+    order, such as two searches of one screen, half of the pairs are not, and ``p_degrees`` is the one to quote.
+
     A figure that cannot be computed (no edges, no effects, all degrees alike) is NaN.
 
     Parameters
