@@ -43,6 +43,18 @@ def test_scores_of_one_condition(tables):
             assert found.loc[c, name] == pytest.approx(value), name
 
 
+def test_effects_without_error_count_as_much_as_any(tables):
+    """A standard error of 0 is the largest z that counts, and no warning; 0 / 0 is no z."""
+    predicted, observed, se = tables
+    zero, tiny = se.copy(), se.copy()
+    zero.iloc[:, 0], tiny.iloc[:, 0] = 0.0, observed.iloc[:, 0].abs() / 1e200
+    found = ag.metrics.what_if(predicted, observed, se=zero)
+    largest = se.copy()
+    largest.iloc[:, 0] = observed.iloc[:, 0].abs() / 10.0
+    pd.testing.assert_frame_equal(found, ag.metrics.what_if(predicted, observed, se=largest))
+    pd.testing.assert_frame_equal(found, ag.metrics.what_if(predicted, observed, se=tiny))
+
+
 def test_ranks_among_the_conditions(tables):
     predicted, observed, _ = tables
     found = ag.metrics.what_if(predicted, observed)

@@ -62,6 +62,82 @@ def test_the_effect_is_that_of_the_matrix(screen):
     assert found.loc["A", "observed"] == pytest.approx(np.log(0.3) + pairs["C", "A"])
 
 
+def test_the_knock_down_has_the_error_of_its_own_regression():
+    """Batches that controls hardly have: the regression on all cells would be less variable than what is reported."""
+    dag = pd.DataFrame({"source": ["A"], "target": ["B"], "weight": [0.8]})
+    adata = simulated(5, dag, ["A", "B", "C", "D", "E"], n_controls=120, cells_per_perturbation=60)
+    rng, is_control = np.random.default_rng(0), (adata.obs["perturbation"] == "control").to_numpy()
+    assert is_control.sum() == 120
+    adata.obs["batch"] = np.where(rng.random(adata.n_obs) < np.where(is_control, 0.1, 0.9), "x", "y")
+    for pooled in (False, True):
+        part = adata.copy()
+        ag.tl.argen_dag(part, **DATA, covariates=["batch"], hc="HC3", pooled=pooled)
+        found = predicted(part, ["A"]).loc["A"]
+        # Of the pair the step takes leverages from the controls alone, a dozen in their rare batch.
+        assert found["observed_se"] / found["se"] == pytest.approx(1.0, abs=1e-6 if pooled else 1 / 11)
+        if not pooled:
+            alone = found["se"]
+    assert alone > 1.2 * found["se"]
+
+
+def _influence_by_hand(adata, g: str, k: str) -> np.ndarray:
+    """Of log(Y_g / L_g) − log(Y_0 / L_0), counts over depth: residuals over counts, and over 1 − leverage (HC3)."""
+    y, depth = adata[:, k].X.toarray().ravel(), adata.obs["depth"].to_numpy()
+    of_cells = np.zeros(adata.n_obs)
+    for label, sign in ((g, 1.0), ("control", -1.0)):
+        cells = (adata.obs["perturbation"] == label).to_numpy()
+        mean = depth[cells] * y[cells].sum() / depth[cells].sum()
+        of_cells[cells] = sign * (y[cells] - mean) / (1 - mean / y[cells].sum()) / y[cells].sum()
+    return of_cells
+
+
+@pytest.mark.parametrize(
+    "asked", [{"A": "observed", "B": "observed"}, {"A": 0.3}, {"A": 0.3, "B": "observed"}, {"A": 0.2, "B": 2.0}]
+)
+def test_what_was_observed_has_the_error_of_a_sum_of_estimates(screen, asked):
+    """Several perturbations, which share the controls, and folds, over an estimate: against influences by hand."""
+    pairs = ag.get.pairs(screen).set_index(["source", "target"])["effect"]
+    own = ag.get.perturbations(screen).set_index("perturbation")["effect"]
+    found = predicted(screen, asked)["observed_se"]
+    for k in GENES:
+        total = np.zeros(screen.n_obs)
+        for g, fold in asked.items():
+            if fold == "observed":
+                total += _influence_by_hand(screen, g, k)
+            elif g != k:
+                times = np.log(fold) / own[g]
+                of_own = _influence_by_hand(screen, g, g)
+                total += times * (_influence_by_hand(screen, g, k) - pairs[g, k] / own[g] * of_own)
+        assert found[k] == pytest.approx(np.linalg.norm(total), rel=1e-6), k
+
+
+def test_the_observed_of_a_joint_network_has_the_same_error(joint):
+    asked = {"A": 0.3, "B": "observed"}
+    found = predicted(joint, asked, network="argen_joint")["observed_se"]
+    adata = joint.copy()
+    ag.tl.argen_dag(adata)
+    pd.testing.assert_series_equal(found[GENES], predicted(adata, asked)["observed_se"][GENES])
+
+
+def test_without_the_cells_sums_have_no_error(screen):
+    pairs = ag.get.pairs(screen).set_index(["source", "target"])
+    own = ag.get.perturbations(screen).set_index("perturbation").loc["A"]
+    one = predicted(screen, ["A"], intervals=False)["observed_se"]
+    np.testing.assert_allclose(one[["B", "C", "D"]], pairs["se"]["A"][["B", "C", "D"]])
+    assert one["A"] == own["se"]
+    pd.testing.assert_series_equal(one, predicted(screen, ["A"])["observed_se"])
+    fold, (effect, se) = (
+        predicted(screen, {"A": 0.3}, intervals=False)["observed_se"],
+        pairs.loc[("A", "B"), ["effect", "se"]],
+    )
+    assert fold["A"] == 0.0
+    expected = abs(np.log(0.3) / own["effect"]) * np.hypot(se, effect / own["effect"] * own["se"])
+    assert fold["B"] == pytest.approx(expected)
+    several = predicted(screen, {"A": 0.3, "B": "observed"}, intervals=False)["observed_se"]
+    assert several[["B", "C", "D"]].isna().all()
+    assert several["A"] == pytest.approx(pairs.loc[("B", "A"), "se"])  # A itself is given
+
+
 def influence(adata, asked, data) -> np.ndarray:
     """[gene, cell of the object] what a cell does to a prediction."""
     step = open_network(adata, ag.tl.argen_predict, "argen_dag", key_added="x", kind="prediction")
@@ -71,6 +147,7 @@ def influence(adata, asked, data) -> np.ndarray:
     found = influence_of_predictions(
         step.step.screen, step.dag, step.relation, np.ones(4, dtype=bool), effects, given.observed,
         prior=step.prior, first_stage=data.get("first_stage", "shrunk"), phi=step.step.phi,
+        pooled=step.step.settings.pooled,
     )  # fmt: skip
     by_cell = np.zeros((4, adata.n_obs))
     by_cell[np.ix_(effects.reached, step.step.screen.cell)] = found.cells
@@ -91,11 +168,14 @@ FORBIDDEN = pd.DataFrame({"source": ["A", "B"], "target": ["D", "D"], "rule": "f
         (["A"], {}),
         ({"A": 0.3, "B": "observed"}, {"first_stage": "shared", "closure": True, "edges_hc": "HC3"}),
         (["A", "C"], {"first_stage": "ancestors", "prior": FORBIDDEN}),  # over-identified
+        (["A", "C"], {"covariates": ["batch"]}),
     ],
 )
 def test_influences_are_what_leaving_cells_out_changes(asked, kwargs):
     """A prediction without some cells is, to first order, what it was less the influence of these cells."""
     adata, data = simulated(3), DATA | kwargs
+    share = np.where(adata.obs["perturbation"] == "control", 0.2, 0.8)  # unbalanced: knock-downs see some cells alone
+    adata.obs["batch"] = np.where(np.random.default_rng(1).random(adata.n_obs) < share, "x", "y")
     ag.tl.argen_dag(adata, **data)
     assert adata.uns["argen_dag"]["tables"]["equations"]["over_identified"].any() == ("prior" in kwargs)
     whole = predicted(adata, asked)

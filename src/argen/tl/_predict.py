@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from argen._bridge import log
 from argen._bridge.gene_names import gene_names
 from argen._bridge.modality import takes_mudata
 from argen._bridge.prediction.given import Given, perturbations_table, read_given
 from argen._bridge.prediction.network import Leaves, StoredNetwork, read_leaves, read_network
+from argen._bridge.prediction.observed import correlation_of_seen
 from argen._bridge.prediction.tables import genes_table, paths_table
 from argen._bridge.prediction.uncertainty import Estimates, by_cells, by_draws, without_errors
 from argen._bridge.results.entries import check_free, new_entry, write_entry
@@ -63,11 +66,12 @@ def argen_predict(  # noqa: PLR0913
 
     **Intervals.** For :func:`argen_dag` the delta method over both stages: standard errors come from what single cells
     do to the first stages, the second stages and the knock-downs that were ``"observed"`` (the stacked sandwich,
-    residuals over 1 − leverage), so that all covariances between them are counted. For :func:`argen_joint` the chains
-    are run again from their seed: estimate and interval are mean and quantiles over the networks that they went
-    through, the uncertainty about edges included, enlarged as the errors of the search are. Networks of other methods
-    have no errors (NaN). Those of :func:`argen_dag` take the selected edges for known: they tell nothing about an edge
-    that was missed.
+    residuals over 1 − leverage), so that all covariances between them are counted. A knock-down has the error of the
+    descendant step's own regression, on the perturbation's cells and the controls (with ``pooled=True`` on all cells).
+    For :func:`argen_joint` the chains are run again from their seed: estimate and interval are mean and quantiles over
+    the networks that they went through, the uncertainty about edges included, enlarged as the errors of the search are.
+    Networks of other methods have no errors (NaN). Those of :func:`argen_dag` take the selected edges for known: they
+    tell nothing about an edge that was missed.
 
     Parameters
     ----------
@@ -111,7 +115,8 @@ def argen_predict(  # noqa: PLR0913
         ``gene``, ``kind`` (``"perturbed"``, ``"node"``, ``"responder"``), ``effect`` (natural log fold change against
         controls), ``se``, ``ci_low``, ``ci_high`` (95 %), ``fold``, ``direct`` (an edge from a perturbed gene),
         ``n_paths`` (:math:`\infty` round cycles), ``observed`` (what the screen saw under these perturbations one by
-        one, scaled to their sizes and added up), ``observed_se``, ``flags``: ``"weak edge"``, ``"loop, direction
+        one, scaled to their sizes and added up), ``observed_se`` (of one perturbation as observed that of the
+        descendant step; see Notes), ``flags``: ``"weak edge"``, ``"loop, direction
         undetermined"`` or ``"unstable"`` (an edge with that finding is on a path to it), ``"beyond the effects seen"``
         (1.5 times larger than any effect of the screen on this gene), ``"no path"`` (nothing that is perturbed reaches
         it: the network says no change), ``"edges not selected"`` (only networks of the draws reach it, through edges
@@ -150,6 +155,17 @@ def argen_predict(  # noqa: PLR0913
         The coefficients of the network are in other units than log expression (standard deviations), or nobody knows
         in which (those of an imported network).
 
+    Notes
+    -----
+    What was observed under several perturbations or folds is :math:`\sum_g c_g \hat\tau_{gk}` on gene k, with
+    :math:`c_g = 1` for ``"observed"`` and :math:`\log(\text{fold}) / \hat\tau_g` for a fold. Its ``observed_se`` counts
+    the error of the estimated knock-down :math:`\hat\tau_g` (delta method; a fold on its own gene is given, without
+    error), and correlations: effects of several perturbations share the control cells, effects of one perturbation on
+    two genes share all cells. Correlations come from the influences of the cells, so that they need
+    ``intervals=True`` and a network of :func:`argen_dag` or :func:`argen_joint`. Without them, and for responders, the
+    two errors of a fold are taken to be independent, and ``observed_se`` is NaN where effects of several perturbations
+    are added.
+
     See Also
     --------
     argen.get.prediction : its tables.
@@ -182,8 +198,8 @@ def argen_predict(  # noqa: PLR0913
     effects = predicted_effects(stored.theta, given.position, given.alone, given.position[given.held])
     start = log.info(f"predicting the effect of {name_some(given.genes)}")
     errors = {"argen": "cells", "joint": "draws"}.get(stored.method, "none") if intervals else "none"
-    nodes, on_leaves = _estimates(adata, stored, given, effects, leaves, errors, threads, key_added)
-    genes = genes_table(stored, given, effects, nodes, leaves, on_leaves)
+    nodes, on_leaves, correlation = _estimates(adata, stored, given, effects, leaves, errors, threads, key_added)
+    genes = genes_table(stored, given, effects, nodes, leaves, on_leaves, correlation)
     tables = {
         "genes": genes,
         "paths": paths_table(stored, effects, leaves, n_paths, genes),
@@ -216,18 +232,21 @@ def _estimates(
     errors: str,
     threads: int,
     key_added: str,
-) -> tuple[Estimates, Estimates | None]:
+) -> tuple[Estimates, Estimates | None, np.ndarray | None]:
+    """Predictions on nodes and responders, and the correlations of what was seen, for which the cells are needed."""
     if errors == "none":
-        return without_errors(effects, leaves)
+        return *without_errors(effects, leaves), None
     names = {"key_added": key_added, "kind": "prediction"}
     announce_compilation(joint=errors == "draws")
     with worker_pool(threads) as map_, progress_bars() as bar:
         if errors == "cells":
             searched = open_network(adata, argen_predict, stored.key, **names)
-            return by_cells(adata, searched, given, effects, leaves, map_, bar)
+            found = by_cells(adata, searched, given, effects, leaves, map_, bar)
+            return *found, correlation_of_seen(searched.step, given, map_)
         methods = {"joint": "ag.tl.argen_joint"}
         _, step = open_with_step(adata, argen_predict, stored.key, **names, methods=methods)
-        return by_draws(stored, step, given, leaves, map_, bar)
+        found = by_draws(stored, step, given, leaves, map_, bar)
+        return *found, correlation_of_seen(step, given, map_)
 
 
 def _check_can_predict(network: StoredNetwork, *, intervals: bool) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from argen._bridge.prediction.given import BEYOND, Given
 from argen._bridge.prediction.network import Leaves, SeenEffects, StoredNetwork
+from argen._bridge.prediction.observed import added_up
 from argen._bridge.prediction.uncertainty import Estimates
 from argen._core.predict.effects import Effects, is_acyclic
 from argen._core.predict.paths import Path, best_paths, number_of_paths
@@ -25,8 +26,12 @@ def genes_table(
     nodes: Estimates,
     leaves: Leaves | None,
     on_leaves: Estimates | None,
+    correlation: np.ndarray | None,
 ) -> pd.DataFrame:
-    """One row per gene of the network and per responder: perturbed ones first, then by the size of the effect."""
+    """One row per gene of the network and per responder: perturbed ones first, then by the size of the effect.
+
+    `correlation`: that of the effects seen on the nodes, see :func:`~argen._bridge.prediction.observed.added_up`.
+    """
     perturbed = np.isin(np.arange(len(network.nodes)), given.position)
     parts = [
         _rows(
@@ -35,7 +40,7 @@ def genes_table(
             nodes,
             _direct(effects, len(network.nodes)),
             _paths_within(effects, len(network.nodes)),
-            _added_up(given, network.seen, len(network.nodes)),
+            added_up(given, network, network.seen, network.nodes, correlation),
             _flags(network.findings, effects, nodes, network.seen, perturbed),
         )
     ]
@@ -50,7 +55,7 @@ def genes_table(
                 on_leaves,
                 (acting[effects.sources] != 0).any(axis=0),
                 n_paths,
-                _added_up(given, leaves.seen, len(leaves.genes)),
+                added_up(given, network, leaves.seen, leaves.genes),
                 _leaf_flags(network, leaves, effects, on_leaves),
             )
         )
@@ -99,14 +104,6 @@ def _paths_within(effects: Effects, p: int) -> np.ndarray:
     n_paths = np.zeros(p)
     n_paths[effects.reached] = number_of_paths(effects.theta, np.searchsorted(effects.reached, effects.sources))
     return n_paths
-
-
-def _added_up(given: Given, seen: SeenEffects | None, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """What the screen saw under these perturbations, scaled to their sizes and added up, and its standard error."""
-    if seen is None:
-        return np.full(n, np.nan), np.full(n, np.nan)
-    rows = seen.effect[given.position], seen.se[given.position]
-    return given.times_seen @ rows[0], np.sqrt(given.times_seen**2 @ rows[1] ** 2)
 
 
 def _below(effects: Effects, p: int) -> np.ndarray:

@@ -91,6 +91,7 @@ def by_cells(
         prior=searched.prior,
         first_stage=searched.settings.first_stage,
         phi=step.phi,
+        pooled=step.settings.pooled,
         map_=map_,
         track=bar("prediction, equations", step.screen.n_genes),
     )

@@ -9,8 +9,10 @@ so that the influence of cell i on it is
     IF_j,i = Σ_t B_tj (Σ_k x_k IF_θkt,i) + Σ_g B_gj IF_sg,i,
 
 with IF_θ that of the second stage, which holds that of the first stages (:func:`.covariance.influence_of`), and IF_s
-that of the knock-down where it is the one that was observed. Σ_i IF²_j,i is the variance: the same cells feed all
-equations and the knock-downs, and all covariances between them are counted. Which edges there are is taken for known.
+that of the knock-down where it is the one that was observed (:class:`.observed.ObservedInfluence`: it comes from
+the cells that its regression saw, the perturbation's own and the controls, not from all cells as the first stages do).
+Σ_i IF²_j,i is the variance: the same cells feed all equations and the knock-downs, and all covariances between them are
+counted. Which edges there are is taken for known.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,9 +26,9 @@ from argen._core.dag.influence import CellInfluence
 from argen._core.dag.instruments import ReducedForms
 from argen._core.dag.two_stage import fit_regression, loaded_single_threaded
 from argen._core.descendants.prior import Prior
-from argen._core.glm.reduced_form import ReducedForm, fit_reduced_form
 from argen._core.parallel import Map
 from argen._core.predict.effects import Effects
+from argen._core.predict.observed import ObservedInfluence
 from argen._core.results import Dag, Relation
 from argen._core.screen import Screen
 
@@ -68,6 +70,7 @@ def influence_of_predictions(  # noqa: PLR0913
     prior: Prior,
     first_stage: str,
     phi: np.ndarray,
+    pooled: bool,
     map_: Map = map,
     track: Callable[[Iterable], Iterable] = iter,
 ) -> PredictionInfluence:
@@ -77,6 +80,8 @@ def influence_of_predictions(  # noqa: PLR0913
     ----------
     screen, dag, relation, prior, first_stage, phi
         The network and what it was searched with.
+    pooled
+        Whether the knock-downs come from one regression on the cells of all perturbations.
     usable
         Genes whose knock-down is known, shape (p,).
     effects
@@ -91,20 +96,21 @@ def influence_of_predictions(  # noqa: PLR0913
     total = np.zeros((len(effects.reached), screen.n_cells))
     separated = np.zeros(len(effects.reached))
 
-    def add(gene: int, u: np.ndarray, variance: float) -> None:
+    def add(gene: int, of_cells: np.ndarray, variance: float) -> None:
         response = effects.response[place[gene]]
         below = np.flatnonzero(response)
-        total[below] += response[below, None] * in_order_of_cells(u, influence)
+        total[below] += response[below, None] * of_cells
         separated[below] += response[below] ** 2 * variance
 
     for gene in effects.sources[observed].tolist():
-        add(gene, *_of_knock_down(screen, influence, gene, float(phi[gene]), map_))
+        add(gene, *ObservedInfluence(screen, gene, pooled=pooled, hc3=HC3).of(gene, float(phi[gene])))
     forms = ReducedForms(screen, keep_fits=False, hc3=HC3, phi=phi)
     on_parents = _wanted(dag, effects, place)
     for step in track(steps_of(relation.descendant, dag.order, usable, prior.forbidden)):
         if step.target in on_parents:
             system = build_system(step, forms, first_stage, map_)
-            add(step.target, *_of_equation(screen, system, on_parents[step.target], influence, map_))
+            u, variance = _of_equation(screen, system, on_parents[step.target], influence, map_)
+            add(step.target, in_order_of_cells(u, influence), variance)
     return PredictionInfluence(total, separated)
 
 
@@ -121,15 +127,6 @@ def _wanted(dag: Dag, effects: Effects, place: dict[int, int]) -> dict[int, dict
         if k in place and t in place and effects.theta[place[k], place[t]] != 0 and effects.effect[k] != 0:
             wanted.setdefault(t, {})[k] = float(effects.effect[k])
     return wanted
-
-
-def _of_knock_down(
-    screen: Screen, influence: CellInfluence, gene: int, phi: float, map_: Map
-) -> tuple[np.ndarray, float]:
-    form = fit_reduced_form(screen, gene, np.arange(screen.n_groups), hc3=HC3, phi=phi)
-    row = np.zeros((1, len(form.instruments)))
-    row[0, gene] = 1.0
-    return influence.combine([gene], [form], [row], map_)[0], float(form.v[gene] * form.separated[gene])
 
 
 def _of_equation(
@@ -149,7 +146,7 @@ def _of_equation(
 def _of_regression(
     screen: Screen, system: System, row: np.ndarray, influence: CellInfluence, map_: Map
 ) -> tuple[np.ndarray, float]:
-    first: list[ReducedForm] = system.first
+    first = system.first
     with loaded_single_threaded():
         regression, _ = fit_regression(screen, system.target, first, phi=system.own.phi, hc3=HC3)
         if regression is None:

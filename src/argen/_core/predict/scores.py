@@ -75,7 +75,8 @@ def _of_condition(
 
 def _weights(z: np.ndarray) -> np.ndarray:
     """z², at most :data:`LARGEST_Z`², over their sum; equal weights where there is no z."""
-    square = np.minimum(np.nan_to_num(z) ** 2, LARGEST_Z**2)
+    size = np.abs(np.nan_to_num(z, nan=0.0, posinf=LARGEST_Z, neginf=-LARGEST_Z))  # ∞ where a standard error is 0
+    square = np.minimum(size, LARGEST_Z) ** 2
     total = square.sum()
     return square / total if total > 0 else np.full(len(z), 1.0 / len(z))
 
