@@ -1,6 +1,7 @@
 """Networks that are read: from every file that argen writes, and on every function that takes a network."""
 
 import inspect
+from contextlib import nullcontext
 
 import anndata as ad
 import igraph
@@ -244,6 +245,12 @@ def test_it_survives_files(bare, tmp_path, ending, columns):
 
 NEEDED = {
     "prior_overlap": {"prior": pd.DataFrame({"source": ["A"], "target": ["B"]})},
+    "argen_compare": {"by": "batch"},
+    "argen_evidence": {
+        "pairs": {"known": pd.DataFrame({"source": ["A", "C"], "target": ["B", "A"]})},
+        "n_permutations": 5,
+    },
+    "argen_predict": {"perturbations": {"A": 0.5}, "intervals": False},
     "argen_enrichment": {"gene_sets": {"set": ["A"]}, "min_size": 1, "of": "regulated"},
     "regulators": {"gene": "A"},
     "regulated": {"perturbation": "A"},
@@ -261,6 +268,9 @@ REFUSING = {
     *("pl.argen_sign_check", "tl.argen_calibration", "tl.argen_overidentification", "tl.argen_responders"),
     *("tl.argen_sensitivity", "tl.argen_stability"),
 }
+
+
+WITHOUT_EFFECTS = {("get.decoupler_net", "bare"), ("tl.argen_predict", "bare")}
 
 
 def takers():
@@ -294,11 +304,14 @@ def test_every_function_works_on_it_or_says_why_not(imported, tmp_path, name, ar
     how = dict(NEEDED.get(short, {}))
     how |= {"show": False} if "show" in inspect.signature(function).parameters else {}
     adata = imported.copy()
-    if name in REFUSING or (name, key) == ("get.decoupler_net", "bare"):
-        with pytest.raises(ArgenError, match=rf"'{key}'.*(read from elsewhere|'imported'|no effects at all)"):
+    if name in REFUSING or (name, key) in WITHOUT_EFFECTS:
+        words = "read from elsewhere|'imported'|no effects at all|without a coefficient"
+        with pytest.raises(ArgenError, match=rf"'{key}'.*({words})"):
             function(adata, **how, **{argument: key})
         return
-    result = function(adata, **how, **{argument: key})
+    units = pytest.warns(ArgenWarning, match="are taken for changes of log expression")
+    with units if name == "tl.argen_predict" else nullcontext():
+        result = function(adata, **how, **{argument: key})
     if module == "tl":
         assert adata.uns.keys() > imported.uns.keys()
         return
