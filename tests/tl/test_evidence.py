@@ -149,7 +149,12 @@ def test_planted_domains_are_found_and_adjusted_over_all_rows(done):
         from scipy.stats import false_discovery_control
 
         assert tests.loc[known, padj].to_numpy() == pytest.approx(false_discovery_control(tests.loc[known, p]))
-    assert tests.loc[tests["evidence"].isin(["distance", "same_chromosome"]), ["p_distance", "p_both"]].isna().all(None)
+    assert (
+        tests.loc[tests["evidence"].isin(["distance", "same_chromosome"]), ["p_distance", "p_both"]]
+        .isna()
+        .to_numpy()
+        .all()
+    )
 
 
 @pytest.mark.slow
